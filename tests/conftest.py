@@ -1,0 +1,15 @@
+"""Fixtures that all tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the golden values and the DPED sample, or a skip with the reason."""
+    place = os.environ.get("ENHANCE_SWEEP_SHARED")
+    if not place:
+        pytest.skip("ENHANCE_SWEEP_SHARED is not set: it names the folder with reference/golden and dped-sample")
+    return Path(place).resolve()
