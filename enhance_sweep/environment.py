@@ -1,0 +1,144 @@
+"""The process's surroundings: the allocator, set before anything else, and what a record says of host and versions.
+
+By default glibc hands every large activation back to the kernel and faults it in again: millions of page faults that
+halve the speed of training and of inference. Its settings are read when a process starts, so a process that wants them
+starts itself anew. Nothing here imports torch.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+_EIGHT_GIB = str(8 * 2**30)
+
+#: Environment variables of each allocator setting. `stock` is whatever the platform does by itself.
+ALLOCATORS: dict[str, dict[str, str]] = {
+    "stock": {},
+    "tuned": {
+        "MALLOC_MMAP_THRESHOLD_": _EIGHT_GIB,
+        "MALLOC_TRIM_THRESHOLD_": _EIGHT_GIB,
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    },
+}
+_ALL_VARIABLES = sorted({name for settings in ALLOCATORS.values() for name in settings})
+
+
+def allocator_environment(allocator: str) -> dict[str, str]:
+    """This process's environment with the variables of `allocator` in place of any other's.
+
+    Raises:
+        ValueError: no such allocator.
+    """
+    if allocator not in ALLOCATORS:
+        raise ValueError(f"allocator: expected one of {', '.join(ALLOCATORS)}, got {allocator!r}")
+    others = {name: value for name, value in os.environ.items() if name not in _ALL_VARIABLES}
+    return others | ALLOCATORS[allocator]
+
+
+def current_allocator() -> str:
+    """Which of `ALLOCATORS` this process runs under, or `custom`, with glibc's variables spelled out."""
+    present = {name: os.environ[name] for name in _ALL_VARIABLES if name in os.environ}
+    for name, settings in ALLOCATORS.items():
+        if present == settings:
+            return name
+    return "custom: " + " ".join(f"{name}={value}" for name, value in present.items())
+
+
+def restart_with_allocator(allocator: str) -> None:
+    """Replace this process by itself under `allocator`, unless it runs so already or a user chose settings.
+
+    A user's own glibc variables win: they are theirs to set, and the record names them. Without glibc (macOS, musl)
+    the variables mean nothing, so nothing is done.
+    """
+    if platform.libc_ver()[0] != "glibc" or current_allocator() != "stock" or allocator == "stock":
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], allocator_environment(allocator))
+
+
+def usable_cores() -> int:
+    """How many cores this process may really use: the smallest of affinity, cgroup quota and physical cores."""
+    import psutil
+
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    physical = psutil.cpu_count(logical=False) or affinity
+    quota = _cgroup_quota()
+    return max(1, min(affinity, physical, int(quota) if quota else affinity))
+
+
+def _cgroup_quota() -> float | None:
+    """The cores that cgroup v2 or v1 grants, or None without a limit."""
+    try:
+        limit, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return None if limit == "max" else int(limit) / int(period)
+    except (OSError, ValueError):
+        pass
+    try:
+        limit_us = int(Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").read_text())
+        period_us = int(Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us").read_text())
+        return None if limit_us <= 0 else limit_us / period_us
+    except (OSError, ValueError):
+        return None
+
+
+def cpu_flags() -> set[str]:
+    """The processor's feature flags as the kernel names them (`amx_bf16`, `avx512_bf16`, ...); empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), set())
+
+
+def describe_environment() -> dict[str, Any]:
+    """What a reader needs to believe a number: host, processor, cores, versions, allocator, code."""
+    packages = ["torch", "pytorch-lightning", "torchmetrics", "hydra-core", "numpy", "pillow", "scikit-image"]
+    return {
+        "host": platform.node(),
+        "cpu": cpu_model(),
+        "cores": usable_cores(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "enhance_sweep": _version("enhance-sweep"),
+        "versions": {name: _version(name) for name in packages},
+        "allocator": current_allocator(),
+        "git_commit": git_commit(),
+    }
+
+
+def cpu_model() -> str:
+    """The processor's name, or its architecture where the platform does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+@cache
+def git_commit() -> str | None:
+    """The commit of the code that runs, with `-dirty` where it was changed since; None outside a checkout."""
+    here = Path(__file__).resolve().parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        tracked = subprocess.run(
+            ["git", "-C", str(here), "ls-files", "--error-unmatch", __file__], capture_output=True, check=False
+        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() or None if tracked.returncode == 0 and done.returncode == 0 else None

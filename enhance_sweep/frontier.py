@@ -1,0 +1,51 @@
+"""The frontier between cost and quality, on tables: for the report, the search and whoever picks a network."""
+
+import numpy as np
+import pandas as pd
+
+
+def pareto_front(frame: pd.DataFrame, cost: str = "latency_ms_median", quality: str = "ms_ssim") -> pd.DataFrame:
+    """The rows that no other row dominates, cheapest first.
+
+    A row dominates another if it costs no more, is no worse, and is better on one of the two. Rows that are equal on
+    both do not dominate each other, so both stay.
+
+    Args:
+        frame: a row per candidate; rows with a missing cost or quality are left out.
+        cost: the column to keep small.
+        quality: the column to keep large.
+
+    Raises:
+        KeyError: the frame has no such column.
+    """
+    for column in (cost, quality):
+        if column not in frame.columns:
+            raise KeyError(f"no column {column!r} to draw a frontier on; the frame has {sorted(frame.columns)}")
+    known = frame.dropna(subset=[cost, quality]).sort_values([cost, quality], ascending=[True, False], kind="stable")
+    costs, qualities = known[cost].to_numpy(dtype=float), known[quality].to_numpy(dtype=float)
+    best_cheaper = np.concatenate([[-np.inf], np.maximum.accumulate(qualities)[:-1]]) if len(known) else qualities
+    equal_to_best = np.zeros(len(known), dtype=bool)
+    for row in range(1, len(known)):
+        same = costs[row] == costs[row - 1] and qualities[row] == qualities[row - 1]
+        equal_to_best[row] = same and (equal_to_best[row - 1] or qualities[row - 1] > best_cheaper[row - 1])
+    return known[(qualities > best_cheaper) | equal_to_best]
+
+
+def hypervolume(
+    frame: pd.DataFrame,
+    worst_cost: float,
+    worst_quality: float,
+    cost: str = "latency_ms_median",
+    quality: str = "ms_ssim",
+) -> float:
+    """The area between the frontier and the point (`worst_cost`, `worst_quality`), in the product of their units.
+
+    Rows beyond that point on either axis add nothing. 0.0 where no row is left (Zitzler & Thiele 1998).
+    """
+    front = pareto_front(frame, cost, quality)
+    front = front[(front[cost] < worst_cost) & (front[quality] > worst_quality)]
+    costs = front[cost].to_numpy(dtype=float)
+    qualities = front[quality].to_numpy(dtype=float)
+    # Cheapest first, quality rises along the front: each step of quality is had from its cost upwards.
+    gains = np.diff(np.concatenate([[worst_quality], qualities]))
+    return float(np.sum(gains * (worst_cost - costs)))

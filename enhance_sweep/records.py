@@ -1,0 +1,292 @@
+"""What a run writes down, and how it is found again.
+
+Records are the only thing that passes from running to reporting. A folder of runs holds
+
+    trained/<learned_key>/record.json     one network trained once: what it learned from, its scores, its curve
+    timed/<measured_key>/<when>.json      one architecture timed once: how, on which host, every raw sample
+
+Both carry the `architecture_key`, on which `load_records` joins them: three seeds of one network share its timing.
+Every file is written whole or not at all.
+"""
+
+import hashlib
+import json
+import math
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+SCHEMA = 1
+RECORD_FILE = "record.json"
+SCORES_FILE = "scores.csv"
+
+#: What `load_records` shows unless it is asked for something else.
+DEFAULT_MEASUREMENT: Mapping[str, Any] = {"runtime": "eager", "precision": "fp32", "allocator": "tuned"}
+
+#: The paper's architectural axes, in the order in which it names a network: {kernel, channels, blocks}.
+ARCHITECTURE_COLUMNS = ["topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu"]
+TRAINED_COLUMNS = ["psnr_db", "ms_ssim"]
+TIMED_COLUMNS = ["latency_ms_median", "latency_ms_iqr", "cpu_s_median", "peak_rss_mib", "peak_rss_delta_mib"]
+
+_ABBREVIATIONS = {"kernel_size": "k", "strided_kernel_size": "s", "channels": "c", "blocks": "b"}
+
+
+class RecordError(ValueError):
+    """A record that cannot be read, with its path and what to do about it."""
+
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+
+def digest(value: Any, length: int = 8) -> str:
+    """The first `length` hexadecimal digits of the SHA-256 of `value` as canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def architecture_slug(architecture: Mapping[str, Any]) -> str:
+    """A short readable name: `plain-k3-c64-b4`, `strided-k3-s4-c16-b2-prelu`."""
+    parts = [str(architecture["topology"])]
+    for name, value in architecture.items():
+        if name == "topology" or value is False or value is None:
+            continue
+        parts.append(name if value is True else f"{_ABBREVIATIONS.get(name, name)}{value}")
+    return _safe("-".join(parts))
+
+
+def architecture_key(architecture: Mapping[str, Any]) -> str:
+    """The key of a network's shape: `topology` and its constructor's arguments, nothing else."""
+    return f"{architecture_slug(architecture)}-{digest(dict(architecture))}"
+
+
+def learned_key(architecture: Mapping[str, Any], learned_from: Mapping[str, Any]) -> str:
+    """The key of everything that decides the weights: the architecture and what it `learned_from`.
+
+    `learned_from` has at least `dataset`, `loss` and `seed`, which make the readable part.
+    """
+    slug = f"{architecture_slug(architecture)}-{learned_from['dataset']}-{learned_from['loss']}-s{learned_from['seed']}"
+    return f"{_safe(slug)}-{digest([dict(architecture), dict(learned_from)])}"
+
+
+def measured_key(architecture: Mapping[str, Any], measurement: Mapping[str, Any]) -> str:
+    """The key of how a speed was measured: the architecture, runtime, precision, ..., host."""
+    slug = f"{architecture_slug(architecture)}-{measurement['runtime']}-{measurement['precision']}"
+    return f"{_safe(slug)}-{digest([dict(architecture), dict(measurement)])}"
+
+
+def _safe(slug: str) -> str:
+    """A slug that is a file name everywhere."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", slug).lstrip(".")
+
+
+# --- places -----------------------------------------------------------------------------------------------------------
+
+
+def trained_dir(runs_dir: Path, key: str) -> Path:
+    """The folder of one trained variant: its record, checkpoint, scores and curves."""
+    return runs_dir / "trained" / key
+
+
+def write_trained(runs_dir: Path, record: Mapping[str, Any]) -> Path:
+    """Write (or replace, as its status moves on) the record of a trained variant."""
+    path = trained_dir(runs_dir, record["key"]) / RECORD_FILE
+    write_json(path, record)
+    return path
+
+
+def write_timed(runs_dir: Path, record: Mapping[str, Any]) -> Path:
+    """Write a new timing beside any earlier ones of the same key; nothing is ever replaced."""
+    when = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+    path = runs_dir / "timed" / record["key"] / f"{when}.json"
+    write_json(path, record)
+    return path
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write `value` as JSON to `path`, whole or not at all. Not-a-number becomes null."""
+    write_whole(path, json.dumps(_without_nan(value), indent=1, allow_nan=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write `text` to `path` through a temporary file beside it, so that no reader ever sees a part of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(name): _without_nan(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """One record. Raises `RecordError` where the file is not one that this version wrote."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RecordError(f"{path} is not a readable record ({error}): delete it and run its variant again") from error
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        found = record.get("schema") if isinstance(record, dict) else type(record).__name__
+        raise RecordError(
+            f"{path}: expected a record of schema {SCHEMA}, found {found}: delete it and run its variant again"
+        )
+    return record
+
+
+def find_trained(runs_dir: Path, key: str) -> dict[str, Any] | None:
+    """The record of a trained variant, or None if there is none yet."""
+    path = trained_dir(runs_dir, key) / RECORD_FILE
+    return read_record(path) if path.exists() else None
+
+
+def trained_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
+    """All records of trained variants, in the order of their keys."""
+    for path in sorted((Path(runs_dir) / "trained").glob(f"*/{RECORD_FILE}")):
+        yield read_record(path)
+
+
+def timed_records(runs_dir: Path, key: str | None = None) -> Iterator[dict[str, Any]]:
+    """All timings (of one measured key), the oldest of each key first."""
+    for path in sorted((Path(runs_dir) / "timed").glob(f"{key or '*'}/*.json")):
+        yield read_record(path)
+
+
+def load_records(runs_dir: str | Path, measurement: Mapping[str, Any] | None = DEFAULT_MEASUREMENT) -> "pd.DataFrame":
+    """All that a folder of runs knows, as a table.
+
+    Args:
+        runs_dir: the folder that `python -m enhance_sweep` wrote (`runs_dir=...`, `runs` unless set).
+        measurement: which timings to join, by any of their fields (`runtime`, `precision`, `layout`, `size`,
+            `threads`, `allocator`, `host`); the newest that fits is taken. None: a row per pair of a trained variant
+            and a timing of its architecture.
+
+    Returns:
+        A row per trained variant, joined with its timing where there is one, and a row without scores per
+        architecture that was timed but not trained. Times are in ms or s, memory in MiB, as the columns' names say.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        RecordError: a file in it is not a record.
+    """
+    runs_dir = Path(runs_dir)
+    if not runs_dir.is_dir():
+        raise FileNotFoundError(
+            f"no folder of runs at {runs_dir}: run `python -m enhance_sweep` first, or name the folder with --runs"
+        )
+    timings = [record for record in timed_records(runs_dir) if _fits(record, measurement)]
+    timed_rows = pd.DataFrame([_timed_row(record) for record in timings], dtype=object)
+    trained_rows = pd.DataFrame([_trained_row(record) for record in trained_records(runs_dir)], dtype=object)
+    columns = _columns(trained_rows, timed_rows)
+    if timed_rows.empty and trained_rows.empty:
+        return pd.DataFrame(columns=columns)
+    if not timed_rows.empty and measurement is not None:
+        timed_rows = timed_rows.sort_values("timed_at", kind="stable").drop_duplicates("architecture_key", keep="last")
+    if timed_rows.empty:
+        frame = trained_rows
+    elif trained_rows.empty:
+        frame = timed_rows
+    else:
+        shape = [c for c in timed_rows.columns if c in trained_rows.columns and c != "architecture_key"]
+        frame = trained_rows.merge(timed_rows.drop(columns=shape), on="architecture_key", how="left")
+        untrained = timed_rows[~timed_rows["architecture_key"].isin(trained_rows["architecture_key"])]
+        frame = pd.concat([frame, untrained], ignore_index=True)
+    frame = (
+        frame.assign(key=frame["key"].fillna(frame["architecture_key"]))
+        if "key" in frame
+        else frame.assign(key=frame["architecture_key"])
+    )
+    return _typed(frame.reindex(columns=columns))
+
+
+def _fits(record: Mapping[str, Any], measurement: Mapping[str, Any] | None) -> bool:
+    return all(record["measurement"].get(name) == value for name, value in (measurement or {}).items())
+
+
+def _trained_row(record: Mapping[str, Any]) -> dict[str, Any]:
+    learned_from, scores, untouched = record["learned_from"], record.get("scores") or {}, record.get("untouched") or {}
+    return {
+        "key": record["key"],
+        "status": record["status"],
+        "reason": record.get("reason"),
+        "architecture_key": record["architecture_key"],
+        **_architecture_row(record),
+        **{name: scores.get(name) for name in TRAINED_COLUMNS},
+        "untouched_psnr_db": untouched.get("psnr_db"),
+        "untouched_ms_ssim": untouched.get("ms_ssim"),
+        "test_images": scores.get("images"),
+        "dataset": learned_from["dataset"],
+        "data_fingerprint": learned_from["data_fingerprint"],
+        "loss": learned_from["loss"],
+        "content": learned_from.get("content"),
+        "seed": learned_from["seed"],
+        "steps": record.get("steps"),
+        "batch_size": learned_from.get("batch_size"),
+        "crop_size": learned_from.get("crop_size"),
+        "train_wall_s": record.get("train_wall_s"),
+        "trained_at": record.get("finished_at"),
+        "trained_host": record["environment"].get("host"),
+        "git_commit": record["environment"].get("git_commit"),
+    }
+
+
+def _timed_row(record: Mapping[str, Any]) -> dict[str, Any]:
+    measurement = record["measurement"]
+    return {
+        "architecture_key": record["architecture_key"],
+        **_architecture_row(record),
+        **{name: record.get(name) for name in TIMED_COLUMNS},
+        "timing_status": record["status"],
+        "runtime": measurement["runtime"],
+        "precision": measurement["precision"],
+        "layout": measurement.get("layout"),
+        "size": "x".join(str(side) for side in measurement["size"]),
+        "threads": measurement["threads"],
+        "allocator": measurement["allocator"],
+        "host": measurement["host"],
+        "measured_key": record["key"],
+        "timed_at": record["finished_at"],
+    }
+
+
+def _architecture_row(record: Mapping[str, Any]) -> dict[str, Any]:
+    description = record["description"]
+    return {**record["architecture"], "parameters": description["parameters"], "macs": description["macs"]}
+
+
+def _columns(*frames: "pd.DataFrame") -> list[str]:
+    """The promised columns first, in a fixed order; then whatever else the records brought."""
+    promised = ["key", "status", *ARCHITECTURE_COLUMNS, "parameters", "macs", *TRAINED_COLUMNS, *TIMED_COLUMNS]
+    return list(dict.fromkeys([*promised, "architecture_key", *(c for frame in frames for c in frame.columns)]))
+
+
+def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Numbers as nullable numbers, `prelu` as bool, so that a missing value is missing and not a 0 or a NaN string."""
+    whole = ["kernel_size", "strided_kernel_size", "channels", "blocks", "parameters", "macs", "steps", "seed", "threads",
+             "batch_size", "crop_size", "test_images"]  # fmt: skip
+    decimal = [*TRAINED_COLUMNS, *TIMED_COLUMNS, "untouched_psnr_db", "untouched_ms_ssim", "train_wall_s"]
+    kinds = {name: "Int64" for name in whole} | {name: "float64" for name in decimal}
+    frame = frame.astype({name: kind for name, kind in kinds.items() if name in frame})
+    return frame.assign(prelu=frame["prelu"].map(lambda value: value is True).astype(bool))
