@@ -95,7 +95,7 @@ def trained_dir(runs_dir: Path, key: str) -> Path:
 
 def write_trained(runs_dir: Path, record: Mapping[str, Any]) -> Path:
     """Write (or replace, as its status moves on) the record of a trained variant."""
-    path = trained_dir(runs_dir, record["key"]) / RECORD_FILE
+    path = trained_dir(runs_dir, str(record["key"])) / RECORD_FILE
     write_json(path, record)
     return path
 
@@ -284,9 +284,9 @@ def _columns(*frames: "pd.DataFrame") -> list[str]:
 
 def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Numbers as nullable numbers, `prelu` as bool, so that a missing value is missing and not a 0 or a NaN string."""
-    whole = ["kernel_size", "strided_kernel_size", "channels", "blocks", "parameters", "macs", "steps", "seed", "threads",
-             "batch_size", "crop_size", "test_images"]  # fmt: skip
-    decimal = [*TRAINED_COLUMNS, *TIMED_COLUMNS, "untouched_psnr_db", "untouched_ms_ssim", "train_wall_s"]
-    kinds = {name: "Int64" for name in whole} | {name: "float64" for name in decimal}
+    shape = ["kernel_size", "strided_kernel_size", "channels", "blocks", "parameters", "macs"]
+    counts = [*shape, "steps", "seed", "threads", "batch_size", "crop_size", "test_images"]
+    measures = [*TRAINED_COLUMNS, *TIMED_COLUMNS, "untouched_psnr_db", "untouched_ms_ssim", "train_wall_s"]
+    kinds = dict.fromkeys(counts, "Int64") | dict.fromkeys(measures, "float64")
     frame = frame.astype({name: kind for name, kind in kinds.items() if name in frame})
     return frame.assign(prelu=frame["prelu"].map(lambda value: value is True).astype(bool))

@@ -1,0 +1,1 @@
+"""Loss terms, each an unweighted scalar, and the objective that weighs them."""

@@ -1,0 +1,1 @@
+"""Speed and memory of one architecture on this host, measured in processes of their own."""

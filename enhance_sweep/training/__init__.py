@@ -1,0 +1,1 @@
+"""The Lightning module that trains one variant, and its callbacks."""

@@ -1,0 +1,1 @@
+"""Runtimes that can run a network: one file each."""
