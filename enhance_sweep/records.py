@@ -103,7 +103,7 @@ def write_trained(runs_dir: Path, record: Mapping[str, Any]) -> Path:
 def write_timed(runs_dir: Path, record: Mapping[str, Any]) -> Path:
     """Write a new timing beside any earlier ones of the same key; nothing is ever replaced."""
     when = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
-    path = runs_dir / "timed" / record["key"] / f"{when}.json"
+    path = runs_dir / "timed" / str(record["key"]) / f"{when}.json"
     write_json(path, record)
     return path
 
