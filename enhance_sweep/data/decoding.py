@@ -1,0 +1,95 @@
+"""Image files to RGB pixels, or a :class:`DataError` that says what is wrong with the file."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps
+
+from enhance_sweep.data.pairs import DataError, Pixels
+
+_JPEG_END = b"\xff\xd9"
+_NAMED_FILES = 5
+
+
+def decode_rgb(path: Path, max_side: int | None = None) -> Pixels:
+    """Read an image file as it is meant to be seen.
+
+    The EXIF orientation is honoured. Grayscale, palette and CMYK pictures become RGB; transparency is dropped. Color
+    profiles are not applied.
+
+    Args:
+        path: A file in any format that Pillow reads.
+        max_side: A picture with a longer side than this is scaled down to it (Lanczos); None keeps every size.
+
+    Returns:
+        uint8 RGB of shape (H, W, 3).
+
+    Raises:
+        DataError: The file is no image, is cut short or damaged, or has more than 8 bits in its single channel.
+    """
+    # Another library in this process may have switched this on; half a photograph would then pass as a whole one.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        with Image.open(path) as file:
+            if file.mode.startswith(("I", "F")):
+                raise DataError(f"{path} has 16 or 32 bits per pixel in one channel: save it with 8 bits per channel")
+            picture = ImageOps.exif_transpose(file).convert("RGB")
+    except DataError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} cannot be read as an image ({error})") from error
+    if max_side is not None and max(picture.size) > max_side:
+        scale = max_side / max(picture.size)
+        width, height = (max(1, round(side * scale)) for side in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
+def decode_patch(path: Path) -> Pixels:
+    """Read one JPEG patch; beside :func:`decode_rgb`'s checks it must be a JPEG that ends as a JPEG ends.
+
+    A JPEG that lost only its last bytes may still decode, so the end marker is looked for. Trailing zero bytes, as
+    some disks leave them, are allowed.
+
+    Raises:
+        DataError: As :func:`decode_rgb`, or the file is not a JPEG or has no end marker.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from error
+    if not content.startswith(b"\xff\xd8"):
+        raise DataError(f"{path} is {'empty' if not content else 'not a JPEG file'}")
+    if not content.rstrip(b"\0").endswith(_JPEG_END):
+        raise DataError(f"{path} is cut short: it has no JPEG end marker")
+    return decode_rgb(path)
+
+
+def is_hidden(path: Path) -> bool:
+    """Tell whether a file is an operating system's own: ``.DS_Store``, ``Thumbs.db``, ``desktop.ini`` and the like."""
+    return path.name.startswith(".") or path.name.lower() in {"thumbs.db", "desktop.ini"}
+
+
+def refuse(problems: Iterable[str], remedy: str) -> None:
+    """Raise one error for all problems; do nothing if there are none.
+
+    Args:
+        problems: One sentence a bad file.
+        remedy: What to do about them, an imperative.
+
+    Raises:
+        DataError: Names the first few problems, how many more there are, and the remedy.
+    """
+    sentences = list(problems)
+    if not sentences:
+        return
+    more = len(sentences) - _NAMED_FILES
+    text = "; ".join(sentences[:_NAMED_FILES]) + (f"; and {more} more" if more > 0 else "")
+    raise DataError(f"{text}. {remedy}")
+
+
+def thread_pool() -> ThreadPoolExecutor:
+    """Return threads to decode with: Pillow releases the interpreter's lock while it decodes."""
+    return ThreadPoolExecutor(thread_name_prefix="decode")

@@ -1,0 +1,51 @@
+"""What every data set hands out: aligned patches, memory-mapped, with a fingerprint of their content."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+
+class DataError(ValueError):
+    """Photographs or their cache cannot be used; the message names the file and the remedy."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The train or the test half of a data set.
+
+    Attributes:
+        input: What the phone took, uint8 RGB of shape (N, H, W, 3), memory-mapped read-only.
+        target: What the network shall make of it, in the same shape; patch ``i`` is the partner of ``input[i]``.
+        names: N names, one a pair.
+    """
+
+    input: Pixels
+    target: Pixels
+    names: list[str]
+
+    def __len__(self) -> int:
+        """Return the number of pairs, N."""
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A data set, ready to be read.
+
+    Attributes:
+        dataset: Its name in records, such as ``photos`` or ``dped-iphone``.
+        fingerprint: A hash of names and decoded pixels, so that moving a folder or packing it again changes nothing.
+        train: Pairs to learn from.
+        test: Pairs to score on; no pixel of them is in ``train``.
+        description: Scenes, counts and whatever else a record should say of the data. JSON-serialisable.
+    """
+
+    dataset: str
+    fingerprint: str
+    train: Split
+    test: Split
+    description: dict[str, Any] = field(default_factory=dict)
