@@ -23,12 +23,15 @@ def pareto_front(frame: pd.DataFrame, cost: str = "latency_ms_median", quality: 
             raise KeyError(f"no column {column!r} to draw a frontier on; the frame has {sorted(frame.columns)}")
     known = frame.dropna(subset=[cost, quality]).sort_values([cost, quality], ascending=[True, False], kind="stable")
     costs, qualities = known[cost].to_numpy(dtype=float), known[quality].to_numpy(dtype=float)
-    best_cheaper = np.concatenate([[-np.inf], np.maximum.accumulate(qualities)[:-1]]) if len(known) else qualities
-    equal_to_best = np.zeros(len(known), dtype=bool)
-    for row in range(1, len(known)):
-        same = costs[row] == costs[row - 1] and qualities[row] == qualities[row - 1]
-        equal_to_best[row] = same and (equal_to_best[row - 1] or qualities[row - 1] > best_cheaper[row - 1])
-    return known[(qualities > best_cheaper) | equal_to_best]
+    if not len(known):
+        return known
+    # Rows of equal cost stand together, their best first: a row stays if it is as good as that one, and that one is
+    # better than everything cheaper.
+    first = np.searchsorted(costs, costs, side="left")
+    best_so_far = np.maximum.accumulate(qualities)
+    beats_cheaper = (first == 0) | (qualities > best_so_far[first - 1])
+    front: pd.DataFrame = known[beats_cheaper & (qualities == qualities[first])]
+    return front
 
 
 def hypervolume(

@@ -15,7 +15,8 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,14 @@ TIMED_COLUMNS = ["latency_ms_median", "latency_ms_iqr", "cpu_s_median", "peak_rs
 
 _ABBREVIATIONS = {"kernel_size": "k", "strided_kernel_size": "s", "channels": "c", "blocks": "b"}
 
+#: What a record must have to become a row; a dot steps into a mapping.
+_NEEDED_BY_ALL = ["key", "status", "architecture_key", "architecture.topology", "description.parameters"]
+_NEEDED_BY_ALL += ["description.macs"]
+_NEEDED_BY_KIND = {
+    "trained": [*(f"learned_from.{name}" for name in ("dataset", "data_fingerprint", "loss", "seed")), "environment"],
+    "timed": [*(f"measurement.{name}" for name in ("runtime", "precision", "size", "threads", "allocator", "host"))],
+}
+
 
 class RecordError(ValueError):
     """A record that cannot be read, with its path and what to do about it."""
@@ -51,9 +60,11 @@ def digest(value: Any, length: int = 8) -> str:
 
 
 def architecture_slug(architecture: Mapping[str, Any]) -> str:
-    """A short readable name: `plain-k3-c64-b4`, `strided-k3-s4-c16-b2-prelu`."""
+    """A short readable name: `plain-k3-c64-b4`, `strided-k3-s4-c16-b2-prelu`, whatever the mapping's order."""
     parts = [str(architecture["topology"])]
-    for name, value in architecture.items():
+    others = sorted(name for name in architecture if name not in ARCHITECTURE_COLUMNS)
+    for name in [*ARCHITECTURE_COLUMNS, *others]:
+        value = architecture.get(name)
         if name == "topology" or value is False or value is None:
             continue
         parts.append(name if value is True else f"{_ABBREVIATIONS.get(name, name)}{value}")
@@ -153,7 +164,25 @@ def read_record(path: Path) -> dict[str, Any]:
         raise RecordError(
             f"{path}: expected a record of schema {SCHEMA}, found {found}: delete it and run its variant again"
         )
+    lacking = _lacking(record)
+    if lacking:
+        raise RecordError(f"{path} lacks {', '.join(lacking)}: delete it and run its variant again")
     return record
+
+
+def _lacking(record: Mapping[str, Any]) -> list[str]:
+    """What a record would need to become a row, and does not have."""
+    kind = str(record.get("kind"))
+    if kind not in _NEEDED_BY_KIND:
+        return [f"a kind (one of {', '.join(_NEEDED_BY_KIND)})"]
+    lacking = []
+    for name in [*_NEEDED_BY_ALL, *_NEEDED_BY_KIND[kind]]:
+        value: Any = record
+        for step in name.split("."):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if value is None:
+            lacking.append(name)
+    return lacking
 
 
 def find_trained(runs_dir: Path, key: str) -> dict[str, Any] | None:
@@ -196,14 +225,26 @@ def load_records(runs_dir: str | Path, measurement: Mapping[str, Any] | None = D
         raise FileNotFoundError(
             f"no folder of runs at {runs_dir}: run `python -m enhance_sweep` first, or name the folder with --runs"
         )
-    timings = [record for record in timed_records(runs_dir) if _fits(record, measurement)]
-    timed_rows = pd.DataFrame([_timed_row(record) for record in timings], dtype=object)
-    trained_rows = pd.DataFrame([_trained_row(record) for record in trained_records(runs_dir)], dtype=object)
+    return join_records(trained_records(runs_dir), timed_records(runs_dir), measurement)
+
+
+def join_records(
+    trained: Iterable[Mapping[str, Any]],
+    timed: Iterable[Mapping[str, Any]],
+    measurement: Mapping[str, Any] | None = DEFAULT_MEASUREMENT,
+) -> "pd.DataFrame":
+    """The table of `load_records`, from records that are already read.
+
+    A failed timing is joined only where no timing of that architecture was completed.
+    """
+    timings = [_timed_row(record) for record in timed if _fits(record, measurement)]
+    timed_rows = pd.DataFrame(timings, dtype=object)
+    trained_rows = pd.DataFrame([_trained_row(record) for record in trained], dtype=object)
     columns = _columns(trained_rows, timed_rows)
-    if timed_rows.empty and trained_rows.empty:
-        return pd.DataFrame(columns=columns)
-    if not timed_rows.empty and measurement is not None:
-        timed_rows = timed_rows.sort_values("timed_at", kind="stable").drop_duplicates("architecture_key", keep="last")
+    if timings and measurement is not None:
+        order = timed_rows.assign(completed=timed_rows["timing_status"] == "completed")
+        newest = order.sort_values(["completed", "timed_at"], kind="stable")
+        timed_rows = newest.drop_duplicates("architecture_key", keep="last").drop(columns="completed")
     if timed_rows.empty:
         frame = trained_rows
     elif trained_rows.empty:
@@ -213,16 +254,13 @@ def load_records(runs_dir: str | Path, measurement: Mapping[str, Any] | None = D
         frame = trained_rows.merge(timed_rows.drop(columns=shape), on="architecture_key", how="left")
         untrained = timed_rows[~timed_rows["architecture_key"].isin(trained_rows["architecture_key"])]
         frame = pd.concat([frame, untrained], ignore_index=True)
-    frame = (
-        frame.assign(key=frame["key"].fillna(frame["architecture_key"]))
-        if "key" in frame
-        else frame.assign(key=frame["architecture_key"])
-    )
-    return _typed(frame.reindex(columns=columns))
+    frame = frame.reindex(columns=columns).astype(object)
+    return _typed(frame.assign(key=frame["key"].where(frame["key"].notna(), frame["architecture_key"])))
 
 
 def _fits(record: Mapping[str, Any], measurement: Mapping[str, Any] | None) -> bool:
-    return all(record["measurement"].get(name) == value for name, value in (measurement or {}).items())
+    wanted = {name: list(value) if isinstance(value, tuple) else value for name, value in (measurement or {}).items()}
+    return all(record["measurement"].get(name) == value for name, value in wanted.items())
 
 
 def _trained_row(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -267,7 +305,7 @@ def _timed_row(record: Mapping[str, Any]) -> dict[str, Any]:
         "allocator": measurement["allocator"],
         "host": measurement["host"],
         "measured_key": record["key"],
-        "timed_at": record["finished_at"],
+        "timed_at": record.get("finished_at") or "",
     }
 
 
@@ -287,6 +325,11 @@ def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
     shape = ["kernel_size", "strided_kernel_size", "channels", "blocks", "parameters", "macs"]
     counts = [*shape, "steps", "seed", "threads", "batch_size", "crop_size", "test_images"]
     measures = [*TRAINED_COLUMNS, *TIMED_COLUMNS, "untouched_psnr_db", "untouched_ms_ssim", "train_wall_s"]
-    kinds = dict.fromkeys(counts, "Int64") | dict.fromkeys(measures, "float64")
-    frame = frame.astype({name: kind for name, kind in kinds.items() if name in frame})
+    for name in [*counts, *measures]:
+        if name not in frame:
+            continue
+        column = frame[name]
+        # A new topology may have what is no number here, a list of channels for one: that is left as it is.
+        with suppress(TypeError, ValueError):
+            frame[name] = column.astype("Int64") if name in counts else column.astype("float64")
     return frame.assign(prelu=frame["prelu"].map(lambda value: value is True).astype(bool))

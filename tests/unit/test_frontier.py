@@ -1,0 +1,110 @@
+"""The frontier and its hypervolume against brute force."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from enhance_sweep.frontier import hypervolume, pareto_front
+
+# Few distinct values, so that ties in cost, in quality and in both are common.
+VALUE = st.one_of(st.integers(0, 6).map(float), st.floats(0, 6, allow_nan=False), st.none(), st.just(math.nan))
+POINTS = st.lists(st.tuples(VALUE, VALUE), max_size=40)
+
+
+def frame_of(points: Sequence[tuple[float | None, float | None]]) -> pd.DataFrame:
+    return pd.DataFrame(points, columns=["latency_ms_median", "ms_ssim"], dtype=object).assign(name=range(len(points)))
+
+
+def known(points: Sequence[tuple[float | None, float | None]]) -> dict[int, tuple[float, float]]:
+    return {i: (c, q) for i, (c, q) in enumerate(points) if None not in (c, q) and not (math.isnan(c) or math.isnan(q))}
+
+
+def undominated(points: Sequence[tuple[float | None, float | None]]) -> set[int]:
+    """By the definition: no other point is no worse on both and better on one."""
+    candidates = known(points)
+    return {
+        i
+        for i, (cost, quality) in candidates.items()
+        if not any(c <= cost and q >= quality and (c < cost or q > quality) for c, q in candidates.values())
+    }
+
+
+@given(POINTS)
+@example([(1.0, 2.0), (1.0, 2.0), (1.0, 1.0), (2.0, 2.0), (0.5, 2.0)])
+@example([(1.0, -math.inf)])
+@example([(math.inf, 1.0), (math.inf, 1.0), (-math.inf, 0.0)])
+def test_the_front_is_what_the_definition_says(points: list[tuple[float | None, float | None]]) -> None:
+    front = pareto_front(frame_of(points))
+    assert set(front["name"]) == undominated(points)
+    assert len(front) == len(set(front["name"]))
+
+
+@given(POINTS)
+def test_the_front_is_cheapest_first_and_its_quality_never_falls(
+    points: list[tuple[float | None, float | None]],
+) -> None:
+    front = pareto_front(frame_of(points))
+    assert front["latency_ms_median"].is_monotonic_increasing
+    assert front["ms_ssim"].is_monotonic_increasing
+
+
+@given(POINTS, st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_does_not_matter(points: list[tuple[float | None, float | None]], random) -> None:
+    frame = frame_of(points)
+    shuffled = list(range(len(points)))
+    random.shuffle(shuffled)
+    assert set(pareto_front(frame)["name"]) == set(pareto_front(frame.iloc[shuffled])["name"])
+
+
+def test_the_front_of_the_front_is_itself_and_keeps_all_columns_and_its_index() -> None:
+    rows = np.random.default_rng(0).random((200, 2))
+    frame = pd.DataFrame(rows, columns=["latency_ms_median", "ms_ssim"], index=[f"row {i}" for i in range(200)])
+    front = pareto_front(frame)
+    pd.testing.assert_frame_equal(pareto_front(front), front)
+    pd.testing.assert_frame_equal(front, frame.loc[front.index])
+
+
+def test_other_columns_can_be_cost_and_quality_and_a_missing_one_is_named() -> None:
+    frame = pd.DataFrame({"macs": [1, 2, 3], "psnr_db": pd.array([20.0, None, 19.0], dtype="Float64")})
+    assert list(pareto_front(frame, cost="macs", quality="psnr_db")["macs"]) == [1]
+    with pytest.raises(KeyError, match="latency_ms_median"):
+        pareto_front(frame)
+
+
+def test_a_large_table_has_the_same_front_as_brute_force() -> None:
+    rng = np.random.default_rng(1)
+    points = [(float(c), float(q)) for c, q in rng.integers(0, 50, (1500, 2))]
+    assert set(pareto_front(frame_of(points))["name"]) == undominated(points)
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=12), st.integers(0, 8), st.integers(0, 8))
+def test_the_hypervolume_counts_the_dominated_unit_squares(
+    points: list[tuple[int, int]], worst_cost: int, worst_quality: int
+) -> None:
+    frame = frame_of([(float(c), float(q)) for c, q in points])
+    squares = sum(
+        any(c <= x and q >= y + 1 for c, q in points)
+        for x in range(worst_cost)  # the unit square from (x, y) to (x + 1, y + 1)
+        for y in range(worst_quality, 8)
+    )
+    assert hypervolume(frame, worst_cost, worst_quality) == squares
+
+
+def test_the_hypervolume_of_nothing_is_nothing() -> None:
+    assert hypervolume(frame_of([]), 1.0, 0.0) == 0.0
+    assert hypervolume(frame_of([(None, 1.0), (1.0, math.nan)]), 5.0, 0.0) == 0.0
+
+
+@given(POINTS, st.floats(0.1, 6), st.floats(0.1, 6))
+def test_one_more_point_never_makes_the_hypervolume_smaller(
+    points: list[tuple[float | None, float | None]], cost: float, quality: float
+) -> None:
+    before = hypervolume(frame_of(points), 7.0, 0.0)
+    after = hypervolume(frame_of([*points, (cost, quality)]), 7.0, 0.0)
+    assert after >= before - 1e-9
+    assert after >= (7.0 - cost) * quality - 1e-9

@@ -1,0 +1,397 @@
+"""Records: their keys, how they are written and how they are joined."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from enhance_sweep import records
+from enhance_sweep.records import RecordError, load_records
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+BASELINE = {"topology": "plain", "kernel_size": 3, "channels": 64, "blocks": 4, "prelu": False}
+SMALL = {**BASELINE, "channels": 16}
+STRIDED = {
+    "topology": "strided",
+    "kernel_size": 3,
+    "strided_kernel_size": 4,
+    "channels": 16,
+    "blocks": 2,
+    "prelu": False,
+}
+MEASUREMENT = {
+    "runtime": "eager",
+    "precision": "fp32",
+    "layout": "channels_last",
+    "size": [1280, 720],
+    "threads": 2,
+    "allocator": "tuned",
+    "host": "here",
+}
+
+
+def trained(architecture: dict[str, Any], seed: int = 0, **changes: Any) -> dict[str, Any]:
+    learned_from = {"dataset": "photos", "data_fingerprint": "f00d", "loss": "fidelity", "content": None, "seed": seed}
+    return {
+        "schema": 1,
+        "kind": "trained",
+        "key": records.learned_key(architecture, learned_from),
+        "architecture_key": records.architecture_key(architecture),
+        "status": "completed",
+        "reason": None,
+        "architecture": architecture,
+        "description": {"parameters": 401475, "macs": 368_000_000_000, "layers": []},
+        "learned_from": learned_from,
+        "steps": 400,
+        "scores": {"psnr_db": 20.0 + seed, "ms_ssim": 0.9, "images": 100, "identical_pairs": 0},
+        "untouched": {"psnr_db": 17.3, "ms_ssim": 0.846, "images": 100, "identical_pairs": 1},
+        "finished_at": "2026-01-01T10:00:00Z",
+        "environment": {"host": "here", "git_commit": "abc"},
+    } | changes
+
+
+def timed(architecture: dict[str, Any], latency_ms: float | None = 500.0, **changes: Any) -> dict[str, Any]:
+    measurement = MEASUREMENT | changes.pop("measurement", {})
+    return {
+        "schema": 1,
+        "kind": "timed",
+        "key": records.measured_key(architecture, measurement),
+        "architecture_key": records.architecture_key(architecture),
+        "status": "completed",
+        "reason": None,
+        "architecture": architecture,
+        "description": {"parameters": 401475, "macs": 368_000_000_000, "layers": []},
+        "measurement": measurement,
+        "latency_ms_median": latency_ms,
+        "latency_ms_iqr": 3.0,
+        "cpu_s_median": 1.0,
+        "peak_rss_mib": 800.0,
+        "peak_rss_delta_mib": 300.0,
+        "finished_at": "2026-01-01T11:00:00Z",
+        "environment": {"host": "here"},
+    } | changes
+
+
+def write(runs: Path, *made: dict[str, Any]) -> None:
+    for record in made:
+        (records.write_trained if record["kind"] == "trained" else records.write_timed)(runs, record)
+
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_order_of_a_mapping_changes_no_key() -> None:
+    keys = {records.architecture_key(dict(order)) for order in permutations(BASELINE.items())}
+    assert len(keys) == 1
+    assert keys.pop().startswith("plain-k3-c64-b4-")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "slug"),
+    [
+        (STRIDED | {"prelu": True}, "strided-k3-s4-c16-b2-prelu"),
+        ({"topology": "unet", "depth": 3, "norm": "batch"}, "unet-depth3-normbatch"),
+        ({"topology": "../../etc", "channels": [8, 16]}, "_.._etc-c_8_16_"),
+    ],
+)
+def test_slugs_are_readable_and_safe_as_file_names(architecture: dict[str, Any], slug: str) -> None:
+    assert records.architecture_slug(architecture) == slug
+
+
+def test_every_part_of_an_identity_changes_its_key() -> None:
+    learned = {"dataset": "photos", "data_fingerprint": "f", "loss": "paper", "seed": 0, "schedule": {"name": "cycle"}}
+    variations = [
+        learned,
+        learned | {"seed": 1},
+        learned | {"data_fingerprint": "g"},
+        learned | {"schedule": {"name": "constant"}},
+    ]
+    keys = [records.learned_key(BASELINE, variation) for variation in variations]
+    keys += [records.learned_key(STRIDED, learned), records.learned_key(BASELINE | {"prelu": True}, learned)]
+    assert len(set(keys)) == len(keys)
+    timings = [MEASUREMENT, MEASUREMENT | {"host": "there"}, MEASUREMENT | {"threads": 1}]
+    assert len({records.measured_key(BASELINE, measurement) for measurement in timings}) == 3
+
+
+def test_the_digest_is_of_canonical_json_and_refuses_what_json_cannot_say() -> None:
+    assert records.digest({"a": (1, 2), "b": None}) == records.digest({"b": None, "a": [1, 2]})
+    with pytest.raises(ValueError, match="JSON"):
+        records.digest({"rate": float("nan")})
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_comes_back_as_it_was_written_with_null_for_not_a_number(tmp_path: Path) -> None:
+    record = trained(BASELINE, scores={"psnr_db": float("inf"), "ms_ssim": float("nan"), "images": 3}, reason="“ä”")
+    path = records.write_trained(tmp_path, record)
+    assert records.read_record(path) == record | {"scores": {"psnr_db": None, "ms_ssim": None, "images": 3}}
+    assert records.find_trained(tmp_path, record["key"]) == records.read_record(path)
+    assert records.find_trained(tmp_path, "another") is None
+    assert [file.name for file in path.parent.iterdir()] == ["record.json"]
+
+
+def test_a_timing_is_added_to_the_earlier_ones(tmp_path: Path) -> None:
+    paths = [records.write_timed(tmp_path, timed(BASELINE, latency)) for latency in (1.0, 2.0, 3.0)]
+    assert len(set(paths)) == 3
+    key = timed(BASELINE)["key"]
+    assert [record["latency_ms_median"] for record in records.timed_records(tmp_path, key)] == [1.0, 2.0, 3.0]
+    assert list(records.timed_records(tmp_path, "another")) == []
+
+
+def test_what_cannot_be_written_leaves_the_earlier_record_and_no_litter(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    records.write_json(path, {"schema": 1})
+    with pytest.raises(TypeError):
+        records.write_json(path, {"schema": object()})
+    with pytest.raises(UnicodeEncodeError):
+        records.write_whole(path, "half of it \ud800")
+    assert json.loads(path.read_text()) == {"schema": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from enhance_sweep import records
+
+print("ready", flush=True)
+number = 0
+while True:
+    number += 1
+    records.write_json(Path(sys.argv[1]), {"schema": 1, "number": number, "tail": [number] * 20_000})
+"""
+
+
+def test_a_writer_that_is_killed_leaves_a_whole_record(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    for _ in range(3):
+        with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            before = path.stat().st_mtime_ns if path.exists() else 0
+            seen = 0
+            while seen < 10:  # until it has replaced the file a number of times, each of them read while it writes
+                if path.exists():
+                    written = json.loads(path.read_text())
+                    assert written["tail"] == [written["number"]] * 20_000
+                    now = path.stat().st_mtime_ns
+                    seen, before = seen + (now != before), now
+            writer.send_signal(signal.SIGKILL)
+        written = json.loads(path.read_text())
+        assert written["tail"] == [written["number"]] * 20_000
+
+
+def test_what_a_killed_writer_leaves_behind_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, trained(BASELINE), timed(BASELINE))
+    for folder in (*tmp_path.glob("trained/*"), *tmp_path.glob("timed/*")):
+        (folder / ".record.json.abc.part").write_text('{"schema": 1, "kin')
+    (tmp_path / "trained" / "died-before-its-first-record").mkdir()
+    assert len(load_records(tmp_path)) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_records_can_be_read_by_others(tmp_path: Path) -> None:
+    assert records.write_trained(tmp_path, trained(BASELINE)).stat().st_mode & 0o777 == 0o644
+
+
+# --- joining ----------------------------------------------------------------------------------------------------------
+
+PROMISED: list[str] = [
+    "key",
+    "status",
+    "topology",
+    "kernel_size",
+    "strided_kernel_size",
+    "channels",
+    "blocks",
+    "prelu",
+    "parameters",
+    "macs",
+    "psnr_db",
+    "ms_ssim",
+    "latency_ms_median",
+    "latency_ms_iqr",
+    "cpu_s_median",
+    "peak_rss_mib",
+    "peak_rss_delta_mib",
+]
+
+
+def test_the_promised_columns_are_always_there_with_their_types(tmp_path: Path) -> None:
+    write(tmp_path, trained(BASELINE), trained(STRIDED), timed(STRIDED, 80.0))
+    for frame in (load_records(tmp_path), load_records(tmp_path, measurement=None)):
+        assert list(frame.columns)[: len(PROMISED)] == PROMISED
+        assert len(set(frame.columns)) == len(frame.columns)
+        kinds = {name: str(frame[name].dtype) for name in PROMISED}
+        assert all(
+            kinds[n] == "Int64" for n in ("kernel_size", "strided_kernel_size", "channels", "parameters", "macs")
+        )
+        assert all(kinds[n] == "float64" for n in PROMISED[10:])
+        assert kinds["prelu"] == "bool"
+        strided = frame.set_index("topology").loc["strided"]
+        assert strided["strided_kernel_size"] == 4
+        assert strided["latency_ms_median"] == 80.0
+        plain = frame.set_index("topology").loc["plain"]
+        assert pd.isna(plain["strided_kernel_size"])
+        assert pd.isna(plain["latency_ms_median"])
+
+
+def test_several_seeds_share_a_timing(tmp_path: Path) -> None:
+    write(tmp_path, *(trained(SMALL, seed=seed) for seed in (0, 1, 2)), timed(SMALL, 70.0), trained(BASELINE))
+    frame = load_records(tmp_path)
+    small = frame[frame["channels"] == 16]
+    assert sorted(small["seed"]) == [0, 1, 2]
+    assert sorted(small["psnr_db"]) == [20.0, 21.0, 22.0]
+    assert list(small["latency_ms_median"]) == [70.0] * 3
+    assert len(frame) == 4
+
+
+def test_without_a_measurement_there_is_a_row_per_pair(tmp_path: Path) -> None:
+    write(tmp_path, trained(SMALL, seed=0), trained(SMALL, seed=1), trained(BASELINE))
+    write(tmp_path, timed(SMALL, 70.0), timed(SMALL, 90.0, measurement={"allocator": "stock"}), timed(STRIDED, 30.0))
+    frame = load_records(tmp_path, measurement=None)
+    pairs = frame[frame["channels"].eq(16) & frame["topology"].eq("plain")]
+    assert sorted(zip(pairs["seed"], pairs["allocator"], pairs["latency_ms_median"], strict=True)) == [
+        (0, "stock", 90.0),
+        (0, "tuned", 70.0),
+        (1, "stock", 90.0),
+        (1, "tuned", 70.0),
+    ]
+    assert len(frame) == 4 + 1 + 1  # the pairs, the untimed baseline, the untrained strided one
+
+
+def test_an_architecture_timed_but_not_trained_is_a_row_without_scores(tmp_path: Path) -> None:
+    write(tmp_path, trained(BASELINE), timed(STRIDED, 30.0))
+    row = load_records(tmp_path).set_index("topology").loc["strided"]
+    assert row["latency_ms_median"] == 30.0
+    assert row["key"] == row["architecture_key"] == records.architecture_key(STRIDED)
+    assert all(pd.isna(row[name]) for name in ("status", "psnr_db", "ms_ssim", "seed", "dataset"))
+    assert row["parameters"] == 401475
+
+
+def test_only_timed_and_only_trained(tmp_path: Path) -> None:
+    write(tmp_path / "timed-only", timed(STRIDED, 30.0))
+    write(tmp_path / "trained-only", trained(STRIDED))
+    assert list(load_records(tmp_path / "timed-only")["latency_ms_median"]) == [30.0]
+    assert list(load_records(tmp_path / "trained-only")["ms_ssim"]) == [0.9]
+
+
+def test_the_newest_timing_wins_whatever_its_file_is_called(tmp_path: Path) -> None:
+    newer = timed(BASELINE, 50.0, finished_at="2026-03-01T00:00:00Z")
+    older = timed(BASELINE, 99.0, finished_at="2026-02-01T00:00:00Z")
+    write(tmp_path, trained(BASELINE), newer, older)
+    assert list(load_records(tmp_path)["latency_ms_median"]) == [50.0]
+
+
+def test_a_failed_timing_hides_no_completed_one_and_is_named_where_it_is_all_there_is(tmp_path: Path) -> None:
+    failed = {"status": "failed", "reason": "killed", "finished_at": "2026-05-01T00:00:00Z"}
+    write(tmp_path, timed(BASELINE, 50.0), timed(BASELINE, None, **failed), timed(STRIDED, None, **failed))
+    frame = load_records(tmp_path).set_index("topology")
+    assert frame.loc["plain", "latency_ms_median"] == 50.0
+    assert frame.loc["strided", "timing_status"] == "failed"
+    assert pd.isna(frame.loc["strided", "latency_ms_median"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "latency_ms"),
+    [
+        ({}, 4.0),
+        ({"allocator": "stock"}, 2.0),
+        ({"host": "there"}, 3.0),
+        ({"size": (640, 480)}, 4.0),
+        ({"size": [640, 480]}, 4.0),
+        ({"runtime": "openvino"}, None),
+        ({"no_such_field": 1}, None),
+    ],
+)
+def test_a_measurement_is_chosen_by_any_of_its_fields(
+    tmp_path: Path, wanted: dict[str, Any], latency_ms: float | None
+) -> None:
+    different = [{}, {"allocator": "stock"}, {"host": "there"}, {"size": [640, 480]}]
+    write(tmp_path, trained(BASELINE))
+    for hour, measurement in enumerate(different):
+        when = f"2026-01-01T1{hour}:00:00Z"
+        write(tmp_path, timed(BASELINE, hour + 1.0, measurement=measurement, finished_at=when))
+    found = load_records(tmp_path, wanted)["latency_ms_median"]
+    assert [None if pd.isna(value) else value for value in found] == [latency_ms]
+
+
+def test_the_default_measurement_is_eager_fp32_tuned(tmp_path: Path) -> None:
+    others = ({"allocator": "stock"}, {"runtime": "openvino"}, {"precision": "bf16"})
+    write(tmp_path, *(timed(BASELINE, 1.0, measurement=other) for other in others))
+    assert load_records(tmp_path).empty
+    write(tmp_path, timed(BASELINE, 2.0))
+    assert list(load_records(tmp_path)["latency_ms_median"]) == [2.0]
+
+
+def test_failed_and_running_records_are_rows_that_say_so(tmp_path: Path) -> None:
+    write(tmp_path, trained(BASELINE, status="failed", reason="loss is NaN at step 7", scores=None, untouched=None))
+    write(tmp_path, trained(STRIDED, status="running", scores=None, finished_at=None))
+    frame = load_records(tmp_path).set_index("status")
+    assert frame.loc["failed", "reason"] == "loss is NaN at step 7"
+    assert frame["ms_ssim"].isna().all()
+
+
+def test_a_topology_of_ones_own_brings_its_arguments_as_columns(tmp_path: Path) -> None:
+    unet = {"topology": "unet", "channels": [8, 16], "depth": 3, "prelu": False}
+    write(tmp_path, trained(unet), trained(BASELINE), timed(unet, 12.0))
+    row = load_records(tmp_path).set_index("topology").loc["unet"]
+    assert row["channels"] == [8, 16]
+    assert row["depth"] == 3
+    assert row["latency_ms_median"] == 12.0
+
+
+def test_an_empty_folder_is_an_empty_table_and_a_missing_one_is_named(tmp_path: Path) -> None:
+    for measurement in (records.DEFAULT_MEASUREMENT, None):
+        frame = load_records(tmp_path, measurement)
+        assert frame.empty
+        assert list(frame.columns)[: len(PROMISED)] == PROMISED
+        assert str(frame["ms_ssim"].dtype) == "float64"
+    with pytest.raises(FileNotFoundError, match="nowhere: run `python -m enhance_sweep`"):
+        load_records(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ('{"schema": 1, "kind": "trai', "not a readable record"),
+        ("", "not a readable record"),
+        (b"\xff\xfe\x00", "not a readable record"),
+        ("[1, 2]", "found list"),
+        ('{"hello": "world"}', "found None"),
+        ('{"schema": 2}', "found 2"),
+        ('{"schema": 1}', r"lacks a kind \(one of trained, timed\)"),
+        (json.dumps(trained(BASELINE, learned_from={"dataset": "x"})), "lacks learned_from.data_fingerprint"),
+        (json.dumps(trained(BASELINE, description=None)), "lacks description.parameters, description.macs"),
+        (json.dumps(timed(BASELINE) | {"measurement": {"runtime": "eager"}}), "lacks measurement.precision"),
+    ],
+)
+def test_a_file_that_is_no_record_is_named_with_the_remedy(
+    tmp_path: Path, content: str | bytes, complaint: str
+) -> None:
+    folder = tmp_path / "trained" / "alien"
+    folder.mkdir(parents=True)
+    data = content if isinstance(content, bytes) else content.encode()
+    (folder / "record.json").write_bytes(data)
+    with pytest.raises(RecordError, match=complaint) as raised:
+        load_records(tmp_path)
+    assert str(folder / "record.json") in str(raised.value)
+    assert "delete it" in str(raised.value)
+
+
+def test_reading_records_needs_no_torch(tmp_path: Path) -> None:
+    write(tmp_path, trained(BASELINE), timed(BASELINE))
+    code = (
+        "import sys; from enhance_sweep.records import load_records; from enhance_sweep.frontier import pareto_front; "
+        "pareto_front(load_records(sys.argv[1])); sys.exit(any(m.split('.')[0] == 'torch' for m in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 0
