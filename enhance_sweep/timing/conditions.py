@@ -1,0 +1,96 @@
+"""What else went on while something was timed.
+
+Read before and after each round, on the cores that are measured on: a second process on them, time stolen by a
+hypervisor, or throttling makes a round unfit, whatever its figures look like.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+#: Beyond these shares of the cores' time a round counts as disturbed.
+OTHERS_LIMIT = 0.05
+STEAL_LIMIT = 0.02
+#: The kernel counts core time in ticks of 10 ms: less than this many seconds may be a rounding error.
+TICK_SLACK_S = 0.05
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The counters at one moment. Core seconds are summed over the measured cores since boot."""
+
+    busy_s: float
+    steal_s: float
+    idle_s: float
+    throttled: int | None
+    runnable_threads: int | None
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What changed between two snapshots."""
+
+    others_share: float
+    steal_share: float
+    throttled: int | None
+    runnable_threads_before: int | None
+    runnable_threads_after: int | None
+    disturbed_by: list[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a record."""
+        return asdict(self)
+
+
+def snapshot(cores: Sequence[int]) -> Snapshot:
+    """Read the counters of `cores` (of all, where none are named)."""
+    every = psutil.cpu_times(percpu=True)
+    times = [every[core] for core in cores if core < len(every)] or every
+    return Snapshot(
+        busy_s=sum(
+            t.user + t.system + getattr(t, "nice", 0) + getattr(t, "irq", 0) + getattr(t, "softirq", 0) for t in times
+        ),
+        steal_s=sum(getattr(t, "steal", 0.0) for t in times),
+        idle_s=sum(t.idle + getattr(t, "iowait", 0.0) for t in times),
+        throttled=_throttle_count(),
+        runnable_threads=_runnable_threads(),
+    )
+
+
+def between(before: Snapshot, after: Snapshot, own_s: float) -> Conditions:
+    """Judge the time between two snapshots, `own_s` CPU seconds of which were the measured calls' own."""
+    busy, steal = after.busy_s - before.busy_s, after.steal_s - before.steal_s
+    total = max(busy + steal + after.idle_s - before.idle_s, 1e-9)
+    others = max(busy - own_s, 0.0)
+    throttled = None if after.throttled is None or before.throttled is None else after.throttled - before.throttled
+    reasons = []
+    if others > OTHERS_LIMIT * total + TICK_SLACK_S:
+        reasons.append(f"other work took {others / total:.0%} of the measured cores")
+    if steal > STEAL_LIMIT * total + TICK_SLACK_S:
+        reasons.append(f"the hypervisor took {steal / total:.0%} of the measured cores")
+    if throttled:
+        reasons.append(f"throttled {throttled} times")
+    return Conditions(
+        others / total, steal / total, throttled, before.runnable_threads, after.runnable_threads, reasons
+    )
+
+
+def _runnable_threads() -> int | None:
+    """How many threads run or wait for a core, without this one (Linux)."""
+    try:
+        return int(Path("/proc/loadavg").read_text().split()[3].split("/")[0]) - 1
+    except OSError:
+        return None
+
+
+def _throttle_count() -> int | None:
+    """Throttlings so far, by heat (all cores) and by a cgroup's quota; None where neither can be read."""
+    counts = [int(path.read_text()) for path in Path("/sys/devices/system/cpu").glob("cpu*/thermal_throttle/*_count")]
+    for path in (Path("/sys/fs/cgroup/cpu.stat"), Path("/sys/fs/cgroup/cpu/cpu.stat")):
+        if path.exists():
+            lines = [line.split() for line in path.read_text().splitlines()]
+            counts += [int(value) for name, value in lines if name == "nr_throttled"]
+    return sum(counts) if counts else None

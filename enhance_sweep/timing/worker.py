@@ -1,0 +1,196 @@
+"""The process that is measured: `python -m enhance_sweep.timing.worker CORES`.
+
+It speaks JSON, a line a command, on its stdin and stdout, and does one thing at a time. `enhance_sweep.timing.process`
+is the other end. Nothing but the standard library is imported before the process is pinned and tied to its parent.
+
+Commands: `load` (a network into a runtime), `call` (time one call), `check` (compare with eager fp32).
+"""
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from enhance_sweep.timing.runtimes import Prepared
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+class Session:
+    """What the worker holds between commands."""
+
+    def __init__(self) -> None:
+        """Nothing is held yet."""
+        self._prepared: Prepared | None = None
+
+    def load(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Build a network and give it to a runtime, ready to be called.
+
+        `job` has `model` and `runtime` (mappings with a `_target_`), `precision`, `layout`, `threads`, `seed` and the
+        photograph's `width`, `height` and `photograph`.
+        """
+        start = time.perf_counter()
+        import torch
+
+        torch.set_num_threads(job["threads"])
+        torch.set_num_interop_threads(1)
+        imported = time.perf_counter()
+        self._prepared = _prepare(job, job["runtime"], job["precision"], job["layout"])
+        # What is collected or counted during a call would be part of it.
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        return {
+            "import_ms": (imported - start) * 1e3,
+            "load_ms": (time.perf_counter() - imported) * 1e3,
+            "preparing_ms": dict(self._prepared.preparing_ms),
+        }
+
+    def call(self, memory: bool) -> dict[str, Any]:
+        """Time one call; with `memory`, also the peak of what was resident during it."""
+        assert self._prepared is not None
+        if not memory:
+            return _measured(self._prepared.run)
+        from enhance_sweep.timing.memory import PeakMemory
+
+        watch = PeakMemory.watch()
+        measured = _measured(self._prepared.run)
+        peak_mib = watch.peak_mib()
+        return measured | {
+            "memory": {
+                "peak_rss_mib": peak_mib,
+                "peak_rss_delta_mib": peak_mib - watch.base_mib,
+                "method": watch.method,
+            }
+        }
+
+
+def main() -> None:
+    """Answer commands until stdin ends."""
+    _die_with_parent()
+    _pin(sys.argv[1] if len(sys.argv) > 1 else "")
+    requests, answers = _take_over_standard_streams()
+    session = Session()
+    commands = {"load": session.load, "call": lambda job: session.call(job["memory"]), "check": check}
+    for line in requests:
+        job = json.loads(line)
+        try:
+            answer = commands[job["command"]](job)
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def check(job: dict[str, Any]) -> dict[str, Any]:
+    """Compare a runtime's result on the photograph with that of eager fp32 in channels-first.
+
+    `job` as for `Session.load`. Gives the largest absolute difference, the PSNR in dB of the clipped images (None where
+    they are identical), and the standard deviation of the reference, which shows that there was something to compare.
+    """
+    import torch
+
+    torch.set_num_threads(job["threads"])
+    eager = {"_target_": "enhance_sweep.timing.runtimes.eager.Eager"}
+    reference = _output(_prepare(job, eager, "fp32", "channels_first"))
+    result = _output(_prepare(job, job["runtime"], job["precision"], job["layout"]))
+    if result.shape != reference.shape:
+        raise ValueError(f"the runtime gives {tuple(result.shape)}, eager {tuple(reference.shape)}")
+    squared = (result.clip(0, 1) - reference.clip(0, 1)).double().square().mean()
+    return {
+        "max_abs_error": float((result - reference).abs().max()),
+        "psnr_db": float(-10 * squared.log10()) if squared > 0 else None,
+        "reference_std": float(reference.std()),
+    }
+
+
+def _prepare(job: dict[str, Any], runtime: dict[str, Any], precision: str, layout: str) -> "Prepared":
+    import torch
+
+    from enhance_sweep.timing.photograph import photograph
+
+    torch.manual_seed(job["seed"])
+    generator = build(job["model"]).eval()
+    spread(generator)
+    pixels = photograph(job["width"], job["height"], job["photograph"])
+    input = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
+    return build(runtime).prepare(generator, input, precision, layout, job["threads"])  # type: ignore[no-any-return]
+
+
+def _output(prepared: "Prepared") -> "Tensor":
+    return prepared.to_tensor(prepared.run())
+
+
+def build(config: dict[str, Any]) -> Any:
+    """The object that a mapping names by `_target_`, made with the rest but its `name` as arguments."""
+    module, _, name = config["_target_"].rpartition(".")
+    arguments = {key: value for key, value in config.items() if key not in ("_target_", "name")}
+    return getattr(importlib.import_module(module), name)(**arguments)
+
+
+def spread(generator: "nn.Module") -> None:
+    """Widen the initial weights, so that an untrained network's output is an image.
+
+    With the initial deviation of 0.01 all outputs are one grey, which any broken runtime would match. Speed does not
+    depend on the values. Kaiming's deviation keeps the features' size; the last layer's is kept below 1, where tanh is
+    not yet saturated.
+    """
+    import torch
+
+    layers = [
+        module for module in generator.modules() if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d)
+    ]
+    for layer in layers:
+        torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu" if layer is not layers[-1] else "linear")
+
+
+def _measured(run: Callable[[], Any]) -> dict[str, Any]:
+    """One call: wall and CPU time of the whole process, and what the kernel did meanwhile."""
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    cpu_ns, wall_ns = time.process_time_ns(), time.perf_counter_ns()
+    result = run()
+    wall_ns, cpu_ns = time.perf_counter_ns() - wall_ns, time.process_time_ns() - cpu_ns
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    del result
+    return {
+        "latency_ms": wall_ns / 1e6,
+        "cpu_s": cpu_ns / 1e9,
+        "page_faults": after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt,
+        "involuntary_switches": after.ru_nivcsw - before.ru_nivcsw,
+    }
+
+
+def _pin(cores: str) -> None:
+    if cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
+
+
+def _die_with_parent() -> None:
+    """Linux ends this process with its parent, even in the middle of a call; elsewhere the end of stdin does."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _take_over_standard_streams() -> tuple[IO[str], IO[str]]:
+    """Private copies of stdin and stdout; whatever a library prints goes to stderr, and nothing is left to read."""
+    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return requests, answers
+
+
+if __name__ == "__main__":
+    main()

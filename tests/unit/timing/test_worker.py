@@ -1,0 +1,120 @@
+"""Real worker processes: their protocol, their deaths, their memory."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from enhance_sweep.timing.process import TimingError, Worker
+
+NETWORKS = "tests.unit.timing.networks"
+EAGER = {"_target_": "enhance_sweep.timing.runtimes.eager.Eager", "name": "eager"}
+
+Load = Callable[..., Worker]
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
+    """Start a worker with a network of `networks.py`; all are ended after the test."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3]))
+    workers: list[Worker] = []
+
+    def start(network: str, command: str = "load", allocator: str = "stock", **job: Any) -> Worker:
+        workers.append(Worker(1, [], allocator))
+        defaults = {"runtime": EAGER, "precision": "fp32", "layout": "channels_last", "threads": 1, "seed": 0}
+        size = {"width": 32, "height": 18, "photograph": None}
+        workers[-1].ask(command, model={"_target_": f"{NETWORKS}.{network}", "name": "tiny"}, **(defaults | size | job))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        worker.close()
+
+
+def test_a_call_is_timed_in_another_process(load: Load) -> None:
+    call = load("Tiny").ask("call", memory=True)
+    assert call["latency_ms"] > 0
+    assert call["memory"]["peak_rss_mib"] >= call["memory"]["peak_rss_delta_mib"] >= 0
+
+
+def test_what_a_network_prints_does_not_disturb_the_protocol(load: Load) -> None:
+    worker = load("Chatty")
+    assert [worker.ask("call", memory=False)["latency_ms"] > 0 for _ in range(2)] == [True, True]
+
+
+def test_an_exception_is_told_and_the_worker_lives_on(load: Load) -> None:
+    worker = load("Raising")
+    for _ in range(2):
+        with pytest.raises(TimingError, match="RuntimeError: this network cannot run"):
+            worker.ask("call", memory=False)
+
+
+def test_a_killed_worker_is_an_error_with_its_signal_and_last_words(load: Load) -> None:
+    worker = load("Killed")
+    with pytest.raises(TimingError, match=r"(?s)SIGKILL.*out of memory.*'call'.*a last word"):
+        worker.ask("call", memory=False)
+    with pytest.raises(TimingError, match="SIGKILL"):
+        worker.ask("call", memory=False)
+
+
+@pytest.mark.parametrize("allocator", ["stock", "tuned"])
+def test_memory_is_that_of_the_call_alone(load: Load, allocator: str) -> None:
+    large = load("Tiny", allocator=allocator, runtime={"_target_": f"{NETWORKS}.Allocating", "mib": 1024})
+    assert large.ask("call", memory=True)["memory"]["peak_rss_delta_mib"] == pytest.approx(1024, abs=10)
+    large.close()
+    small = load("Tiny", allocator=allocator, runtime={"_target_": f"{NETWORKS}.Allocating", "mib": 200})
+    assert small.ask("call", memory=True)["memory"]["peak_rss_delta_mib"] == pytest.approx(200, abs=10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the high-water mark can be reset on Linux alone")
+def test_memory_within_one_process_is_that_of_the_last_call_too(load: Load) -> None:
+    worker = load("Tiny", runtime={"_target_": f"{NETWORKS}.Allocating", "mib": 300})
+    peaks = [worker.ask("call", memory=True)["memory"] for _ in range(2)]
+    assert [peak["peak_rss_delta_mib"] for peak in peaks] == pytest.approx([300, 300], abs=10)
+    assert {peak["method"] for peak in peaks} == {"VmHWM after clear_refs"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a worker ends after its call")
+def test_a_worker_ends_with_its_parent() -> None:
+    program = (
+        "import os; from enhance_sweep.timing.process import Worker; w = Worker(1, [], 'stock');"
+        "print(w._process.pid, flush=True);"
+        "\ntry: w.ask('call', memory=False)\nexcept Exception: pass\nos.kill(os.getpid(), 9)"
+    )
+    parent = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert parent.returncode == -9
+    pid = int(parent.stdout)
+    # Its state, once it is gone or nobody's zombie; the kernel ended it with its parent, so there is nothing to wait for.
+    status = Path(f"/proc/{pid}/status")
+    assert not status.exists() or "zombie" in status.read_text() or _ended(pid)
+
+
+def _ended(pid: int) -> bool:
+    """Wait for a process that is not ours, without polling."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    import select
+
+    try:
+        return bool(select.select([handle], [], [], 60)[0])
+    finally:
+        os.close(handle)
+
+
+def test_a_comparison_with_eager_shows_the_error(load: Load) -> None:
+    worker = Worker(1, [], "stock")
+    try:
+        found = worker.ask(
+            "check", model={"_target_": f"{NETWORKS}.Tiny"}, runtime={"_target_": f"{NETWORKS}.Wrong", "error": 0.25},
+            precision="fp32", layout="channels_last", threads=1, seed=0, width=32, height=18, photograph=None,
+        )  # fmt: skip
+    finally:
+        worker.close()
+    assert found["max_abs_error"] == pytest.approx(0.25, abs=1e-6)
+    assert found["reference_std"] > 0.05
