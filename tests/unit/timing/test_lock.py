@@ -17,8 +17,7 @@ def holder(path: Path, shared: bool) -> "subprocess.Popen[str]":
         f"{HOLD}\nwith host_lock({shared}, Path({str(path)!r})):\n    print('held', flush=True)\n    sys.stdin.read()"
     )
     pipe = subprocess.PIPE
-    process = subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-    return process
+    return subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 def said(process: "subprocess.Popen[str]") -> str:

@@ -88,7 +88,7 @@ def test_a_worker_ends_with_its_parent() -> None:
     parent = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert parent.returncode == -9
     pid = int(parent.stdout)
-    # Its state, once it is gone or nobody's zombie; the kernel ended it with its parent, so there is nothing to wait for.
+    # The kernel ended it with its parent; where nobody has collected it yet, it is a zombie.
     status = Path(f"/proc/{pid}/status")
     assert not status.exists() or "zombie" in status.read_text() or _ended(pid)
 
