@@ -1,0 +1,150 @@
+"""The parts that generators and the discriminator are made of.
+
+Padding, normalisation and initial weights are those of the DPED code (Ignatov et al. 2017), so that its published
+weights give its published outputs.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+#: Initial weights: a normal of this deviation, cut at two deviations, and this bias (DPED code, `models.py`).
+INITIAL_WEIGHT_STD = 0.01
+INITIAL_BIAS = 0.01
+
+#: Added to the variance by instance norm (DPED code).
+NORM_EPS = 1e-3
+
+Activation = Callable[[int], nn.Module]
+
+
+def same_padding(size: int, kernel_size: int, stride: int) -> tuple[int, int]:
+    """Zeros before and after an axis so that a convolution gives ceil(size / stride): the odd one comes after.
+
+    TensorFlow's "SAME". With stride 1 it does not depend on `size`.
+    """
+    total = max((-(-size // stride) - 1) * stride + kernel_size - size, 0)
+    return total // 2, total - total // 2
+
+
+class Conv2d(nn.Conv2d):
+    """A convolution with "same" zero padding and the DPED code's initial weights.
+
+    (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride)
+        initialise(self)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Pad, then convolve; symmetric padding is left to the convolution itself, which copies nothing."""
+        (kernel_size, _), (stride, _) = self.kernel_size, self.stride
+        top, bottom = same_padding(input.shape[-2], kernel_size, stride)
+        left, right = same_padding(input.shape[-1], kernel_size, stride)
+        if top == bottom and left == right:
+            return F.conv2d(input, self.weight, self.bias, self.stride, (top, left))
+        return F.conv2d(F.pad(input, (left, right, top, bottom)), self.weight, self.bias, self.stride)
+
+
+class ConvTranspose2d(nn.ConvTranspose2d):
+    """The stride-2 transposed convolution that undoes a stride-2 `Conv2d`, to exactly the size of `like`.
+
+    Raises:
+        ValueError: the kernel is smaller than the stride, which would leave gaps between the outputs.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        if kernel_size < 2:
+            raise ValueError(f"strided_kernel_size: expected at least 2, the stride, got {kernel_size}")
+        super().__init__(in_channels, out_channels, kernel_size, stride=2)
+        initialise(self)
+
+    # A transposed convolution needs the size to restore, which torch asks for in another form.
+    def forward(self, input: Tensor, like: Tensor) -> Tensor:  # type: ignore[override]
+        """(N, in_channels, ceil(H/2), ceil(W/2)) to (N, out_channels, H, W), where `like` is (N, *, H, W)."""
+        kernel_size = self.kernel_size[0]
+        height, width = like.shape[-2:]
+        top, bottom = same_padding(height, kernel_size, 2)
+        left, right = same_padding(width, kernel_size, 2)
+        if top == bottom and left == right:
+            return F.conv_transpose2d(input, self.weight, self.bias, 2, (top, left))
+        whole = F.conv_transpose2d(input, self.weight, self.bias, 2)
+        return whole[:, :, top : top + height, left : left + width]
+
+
+class InstanceNorm2d(nn.Module):
+    """Affine instance norm: each channel of each image to mean 0 and variance 1, then scaled and shifted.
+
+    Biased variance, eps 1e-3, no running statistics (DPED code). Unlike torch's own it accepts a single pixel
+    (variance 0). Statistics are computed in fp32 whatever the input's precision.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to the same."""
+        features, weight, bias = input.float(), self.weight.float(), self.bias.float()
+        if torch.is_grad_enabled() or features.is_contiguous():
+            # A group norm of one channel a group is an instance norm, and torch's fastest.
+            normed = torch.group_norm(features.contiguous(), features.shape[1], weight, bias, NORM_EPS)
+        else:
+            # On channels-last memory torch's group norm takes E[x^2] - E[x]^2, which cancels: 1e-2 off on a flat
+            # image of 1280x720. Reordering the memory costs more than these few passes
+            # (docs/decisions/instance-norm.md).
+            centred = features - features.mean(dim=(2, 3), keepdim=True)
+            variance = centred.square().mean(dim=(2, 3), keepdim=True)
+            scale = torch.rsqrt(variance + NORM_EPS) * weight[:, None, None]
+            normed = torch.addcmul(bias[:, None, None], centred, scale)
+        return normed.to(input.dtype)
+
+
+class ResidualBlock(nn.Module):
+    """conv k, norm, act, conv k, norm, act, + input (no activation after the sum).
+
+    (N, channels, H, W) to the same (Ignatov et al. 2017; no activation after the sum).
+    """
+
+    def __init__(self, channels: int, kernel_size: int, activation: Activation) -> None:
+        super().__init__()
+        self.conv1 = Conv2d(channels, channels, kernel_size)
+        self.norm1 = InstanceNorm2d(channels)
+        self.act1 = activation(channels)
+        self.conv2 = Conv2d(channels, channels, kernel_size)
+        self.norm2 = InstanceNorm2d(channels)
+        self.act2 = activation(channels)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input plus what the two convolutions make of it."""
+        features = self.act1(self.norm1(self.conv1(input)))
+        features = self.act2(self.norm2(self.conv2(features)))
+        return input + features
+
+
+def activation(prelu: bool) -> Activation:
+    """ReLU, or PReLU with one learned slope a channel that starts at 0, and so starts as ReLU."""
+    return (lambda channels: nn.PReLU(channels, init=0.0)) if prelu else (lambda _: nn.ReLU(inplace=True))
+
+
+def to_unit_range(features: Tensor) -> Tensor:
+    """`tanh(x) * 0.58 + 0.5`: a little beyond [0, 1], so that black and white can be reached (DPED code)."""
+    return torch.tanh(features) * 0.58 + 0.5
+
+
+def initialise(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> None:
+    """Weights and bias as the DPED code starts them."""
+    nn.init.trunc_normal_(layer.weight, std=INITIAL_WEIGHT_STD, a=-2 * INITIAL_WEIGHT_STD, b=2 * INITIAL_WEIGHT_STD)
+    if layer.bias is not None:
+        nn.init.constant_(layer.bias, INITIAL_BIAS)
+
+
+def check_at_least(minimum: int, **arguments: int) -> None:
+    """Raise a `ValueError` that names the first argument below `minimum`."""
+    for name, value in arguments.items():
+        if value < minimum:
+            raise ValueError(f"{name}: expected at least {minimum}, got {value}")

@@ -1,0 +1,45 @@
+"""The baseline's topology: a plain residual network at full resolution."""
+
+from torch import Tensor, nn
+
+from enhance_sweep.models.blocks import Conv2d, ResidualBlock, activation, check_at_least, to_unit_range
+
+
+class PlainGenerator(nn.Module):
+    """The residual network of Ignatov et al. 2017, with the axes that de Stoutz et al. 2018 sweep (Table 1).
+
+    ::
+
+        input (3) -> 9x9 conv, act -> [residual block] x blocks -> k x k conv, act -> k x k conv, act
+                  -> 9x9 conv (3) -> tanh(x) * 0.58 + 0.5
+
+    (N, 3, H, W), RGB in [0, 1], to the same shape, a little beyond [0, 1]; any height and width.
+
+    Args:
+        kernel_size: k, of all but the first and the last convolution.
+        channels: c, of all hidden features.
+        blocks: number of residual blocks; 0 is allowed.
+        prelu: PReLU with a learned slope per channel instead of ReLU.
+
+    Raises:
+        ValueError: a size is not positive.
+    """
+
+    def __init__(self, kernel_size: int = 3, channels: int = 64, blocks: int = 4, prelu: bool = False) -> None:
+        super().__init__()
+        check_at_least(1, kernel_size=kernel_size, channels=channels)
+        check_at_least(0, blocks=blocks)
+        act = activation(prelu)
+        self.head = nn.Sequential(Conv2d(3, channels, 9), act(channels))
+        self.blocks = nn.Sequential(*(ResidualBlock(channels, kernel_size, act) for _ in range(blocks)))
+        self.tail = nn.Sequential(
+            Conv2d(channels, channels, kernel_size),
+            act(channels),
+            Conv2d(channels, channels, kernel_size),
+            act(channels),
+        )
+        self.output = Conv2d(channels, 3, 9)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Enhance a batch of photographs."""
+        return to_unit_range(self.output(self.tail(self.blocks(self.head(input)))))
