@@ -121,8 +121,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The input plus what the two convolutions make of it."""
-        features = self.act1(self.norm1(self.conv1(input)))
-        features = self.act2(self.norm2(self.conv2(features)))
+        features: Tensor = self.act2(self.norm2(self.conv2(self.act1(self.norm1(self.conv1(input))))))
         return input + features
 
 

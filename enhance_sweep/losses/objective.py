@@ -1,0 +1,41 @@
+"""The weighted sum that a generator minimises."""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from enhance_sweep.losses.texture import TextureLoss
+
+
+class Objective(nn.Module):
+    """Loss terms and their weights (de Stoutz et al. 2018, Eq. 7).
+
+    Args:
+        terms: name to loss, each `(enhanced, target) -> scalar`, unweighted.
+        weights: name to weight, of the same names.
+
+    Raises:
+        ValueError: the names differ, there is no term, a weight is negative, or there are two texture terms.
+    """
+
+    def __init__(self, terms: Mapping[str, nn.Module], weights: Mapping[str, float]) -> None:
+        super().__init__()
+        if not terms or set(terms) != set(weights):
+            raise ValueError(f"expected a weight for each loss term, got {sorted(weights)} for {sorted(terms)}")
+        if any(weight < 0 for weight in weights.values()):
+            raise ValueError(f"expected weights of at least 0, got {dict(weights)}")
+        if sum(isinstance(term, TextureLoss) for term in terms.values()) > 1:
+            raise ValueError("expected at most one texture term: there is one discriminator to train")
+        self.terms = nn.ModuleDict(terms)
+        self.weights = dict(weights)
+
+    @property
+    def texture(self) -> TextureLoss | None:
+        """The term with a discriminator to train, if this objective has one."""
+        return next((term for term in self.terms.values() if isinstance(term, TextureLoss)), None)
+
+    def forward(self, enhanced: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """(N, 3, H, W) twice, in [0, 1], to the weighted sum and each unweighted term. Computed in fp32."""
+        enhanced, target = enhanced.float(), target.float()
+        values = {name: term(enhanced, target) for name, term in self.terms.items()}
+        return sum((self.weights[name] * value for name, value in values.items()), enhanced.new_zeros(())), values

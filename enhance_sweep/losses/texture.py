@@ -1,0 +1,66 @@
+"""Texture: whether a discriminator takes enhanced patches for a real camera's."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from enhance_sweep.models import Discriminator
+
+#: Red, green and blue in gray (Ignatov et al. 2017).
+GRAY_WEIGHTS = (0.2989, 0.5870, 0.1140)
+
+#: Probabilities are clipped here before the logarithm (DPED code).
+_SMALLEST_PROBABILITY = 1e-10
+
+_ENHANCED, _TARGET = 0, 1
+
+
+class TextureLoss(nn.Module):
+    """The adversarial term, with the discriminator that it is played against (de Stoutz et al. 2018, Eq. 5).
+
+    In the DPED code's form: the generator's loss is minus the cross-entropy of a discriminator that is shown only
+    enhanced patches. So it is at most 0, and falls as the discriminator is deceived.
+
+    Args:
+        patch_size: side of the square patches, in pixels.
+        reduction: over the batch: `sum` as the DPED code does, or `mean`.
+
+    Raises:
+        ValueError: another reduction.
+    """
+
+    def __init__(self, patch_size: int, reduction: Literal["mean", "sum"] = "mean") -> None:
+        super().__init__()
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f"texture: expected reduction mean or sum, got {reduction!r}")
+        self.discriminator = Discriminator(patch_size)
+        self.reduction = reduction
+
+    def forward(self, enhanced: Tensor, target: Tensor) -> Tensor:
+        """The generator's loss: (N, 3, H, W) in [0, 1] to a scalar; the target does not matter here."""
+        return -self._cross_entropy(enhanced, torch.full((enhanced.shape[0],), _ENHANCED, device=enhanced.device))
+
+    def discriminator_loss(self, enhanced: Tensor, target: Tensor, shown_target: Tensor) -> Tensor:
+        """The discriminator's loss on a mixed batch.
+
+        Args:
+            enhanced: (N, 3, H, W); it gets no gradient.
+            target: (N, 3, H, W).
+            shown_target: (N,), bool: which of the two the discriminator is shown, per patch at random.
+        """
+        shown = torch.where(shown_target.view(-1, 1, 1, 1), target, enhanced.detach())
+        return self._cross_entropy(shown, shown_target.long())
+
+    def _cross_entropy(self, patches: Tensor, is_target: Tensor) -> Tensor:
+        logits = self.discriminator(to_gray(patches)).float()
+        probabilities = F.softmax(logits, dim=1).gather(1, is_target.view(-1, 1))
+        entropies = -torch.log(probabilities.clamp(_SMALLEST_PROBABILITY, 1.0))
+        return entropies.sum() if self.reduction == "sum" else entropies.mean()
+
+
+def to_gray(images: Tensor) -> Tensor:
+    """(N, 3, H, W) to (N, 1, H, W)."""
+    weights = images.new_tensor(GRAY_WEIGHTS).view(1, 3, 1, 1)
+    return (images * weights).sum(dim=1, keepdim=True)
