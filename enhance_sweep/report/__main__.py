@@ -1,0 +1,37 @@
+"""`python -m enhance_sweep.report`: the report of a folder of runs."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from enhance_sweep.report import ReportError, gather, write_report
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the report and print where its page is; 1 with a message on stderr where there is none to write."""
+    parser = argparse.ArgumentParser(
+        prog="python -m enhance_sweep.report",
+        description="Write tables, figures and a page from the records of runs: which network gives the most quality "
+        "for the CPU time it costs. Needs no checkpoint and trains nothing.",
+    )
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the report (default: reports/<data set>)")
+    parser.add_argument("--data", metavar="NAME", help="the data set to report, where the runs hold several")
+    parser.add_argument("--loss", metavar="NAME", help="the loss preset to report, where the runs hold several")
+    options = parser.parse_args(arguments)
+    try:
+        results = gather(options.runs, data=options.data, loss=options.loss)
+        page = write_report(results, options.out)
+    except ReportError as error:
+        print(error, file=sys.stderr)
+        return 1
+    from enhance_sweep.report.page import summary
+
+    print(summary(results))
+    print(page)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

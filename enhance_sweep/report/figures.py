@@ -1,0 +1,118 @@
+"""What all figures share: colors, type, and how they become files or a part of the page.
+
+Colors follow Okabe and Ito (2008), which color-blind readers tell apart, a little darker where they are used for
+text; shape and filling say the same a second time.
+"""
+
+import io
+import re
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+INK, MUTED, GRID, PAPER = "#1b1f24", "#59636e", "#e4e7eb", "#ffffff"
+BLUE, VERMILLION, GREEN, PURPLE, OCHRE = "#0072b2", "#c04a00", "#00795a", "#a3508a", "#8a6100"
+#: In an embedded figure each color is a variable of the page, which has another value in the dark.
+COLOR_VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--grid",
+    PAPER: "--paper",
+    BLUE: "--blue",
+    VERMILLION: "--vermillion",
+    GREEN: "--green",
+    PURPLE: "--purple",
+    OCHRE: "--ochre",
+}
+_DPI = 220
+#: How much larger than on paper a figure may be on a screen.
+_LARGEST_SCALE = 1.15
+_STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "text.parse_math": False,  # names come from records, where a dollar sign is a dollar sign
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "svg.hashsalt": "enhance_sweep",
+    "svg.fonttype": "path",
+    "figure.dpi": _DPI,
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A figure's size in inches, for a wide page or for a phone."""
+
+    width: float
+    height: float
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether there is room for things side by side."""
+        return self.width > 6
+
+
+WIDE, NARROW = Shape(9.0, 5.6), Shape(4.3, 5.6)
+
+
+def style() -> Any:
+    """The context in which figures are made and written."""
+    return mpl.rc_context(_STYLE)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches, without any state of pyplot's."""
+    figure = Figure(figsize=(width, height), facecolor=PAPER, dpi=_DPI)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a picture that is sharp on a high-resolution screen and in print."""
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format="png", dpi=_DPI, facecolor=PAPER, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def svg(figure: Figure) -> str:
+    """The figure as an SVG file; the same records give the same bytes."""
+    buffer = io.StringIO()
+    with style():
+        figure.savefig(buffer, format="svg", dpi=_DPI, facecolor=PAPER, metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def embedded_svg(text: str, prefix: str, description: str) -> str:
+    """An SVG file as a part of a page: its ids its own, its colors the page's, its size the page's to choose.
+
+    Args:
+        text: what `svg` gave.
+        prefix: put before every id, since a page may hold several figures.
+        description: what a reader who cannot see it is told. It is escaped.
+    """
+    body = text[text.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
+    body = re.sub(r'\bid="', f'id="{prefix}-', body)
+    body = body.replace('href="#', f'href="#{prefix}-').replace("url(#", f"url(#{prefix}-")
+    for color, variable in COLOR_VARIABLES.items():
+        body = body.replace(color, f"var({variable})")
+    head, _, rest = body.partition(">")
+    # Nothing is blown up: a figure of few panels stays as small as it was drawn, type as large as in its neighbours.
+    width_pt = re.search(r' width="([\d.]+)pt"', head)
+    limit = f' style="max-width: {float(width_pt[1]) * _LARGEST_SCALE / 12:.1f}rem"' if width_pt else ""
+    head = re.sub(r' (?:width|height)="[^"]*"', "", head)
+    return f'{head}{limit} role="img" aria-label="{escape(description, quote=True)}">{rest}'

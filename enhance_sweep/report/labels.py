@@ -1,0 +1,83 @@
+"""How the report names a network and writes a number."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+MINUS = "\N{MINUS SIGN}"
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+def network_label(architecture: Mapping[str, Any]) -> str:
+    """The paper's short name: `{kernel, channels, blocks}`, of a strided network `{kernel-strided kernel, channels}`.
+
+    What the paper's notation cannot say is written out: `{3, 64, 4} PReLU`, `{3-4, 16, 3 blocks}`, `unet {depth 3}`.
+    """
+    rest = {name: value for name, value in architecture.items() if value is not None and value is not False}
+    topology, prelu = rest.pop("topology"), rest.pop("prelu", False)
+    if topology == "plain" and {"kernel_size", "channels", "blocks"} <= rest.keys():
+        sizes = [str(rest.pop(name)) for name in ("kernel_size", "channels", "blocks")]
+        prefix = ""
+    elif topology == "strided" and {"kernel_size", "strided_kernel_size", "channels"} <= rest.keys():
+        sizes = [f"{rest.pop('kernel_size')}-{rest.pop('strided_kernel_size')}", str(rest.pop("channels"))]
+        blocks = rest.pop("blocks", 2)
+        sizes += [] if blocks == 2 else [f"{blocks} blocks"]
+        prefix = ""
+    else:
+        sizes, prefix = [], f"{topology} "
+    sizes += [name if value is True else f"{name.replace('_', ' ')} {value}" for name, value in rest.items()]
+    return f"{prefix}{{{', '.join(sizes)}}}{' PReLU' if prelu else ''}"
+
+
+def spreadsheet_letters(index: int) -> str:
+    """A, B, ..., Z, AA, AB, ... for 0, 1, ..."""
+    letters = ""
+    index += 1
+    while index:
+        index, letter = divmod(index - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return letters
+
+
+def is_number(value: Any) -> bool:
+    """Whether there is a finite number to show."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def decimals(value: float, digits: int) -> str:
+    """`22.6225`: a fixed number of digits after the point, thousands set apart."""
+    return f"{value:,.{digits}f}".replace("-", MINUS)
+
+
+def signed(value: float, digits: int) -> str:
+    """`+1.20` or `−0.35`; a difference that rounds to nothing has no sign."""
+    text = f"{value:+,.{digits}f}"
+    return text[1:] if float(text.replace(",", "")) == 0 else text.replace("-", MINUS)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """`12.3`, `1,230`: a number of digits that count, never in exponential notation."""
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    return decimals(value, max(0, digits - 1 - magnitude))
+
+
+def speed_up_text(value: float) -> str:
+    """`6.31×`, `12.6×`."""
+    return f"{decimals(value, 2 if value < 9.995 else 1)}{TIMES}"
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `4 min 10 s`, `3 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 network`, `1,200 networks`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

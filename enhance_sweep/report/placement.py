@@ -1,0 +1,130 @@
+"""Where labels go beside their points, so that none covers another, a point or a line.
+
+A small search: each label has places around its point, and each pair of places a price where they are in each other's
+way. From many starts every label moves to its cheapest place, given the others', until nothing moves; the cheapest
+outcome is taken. All lengths are in one unit, the typographic point in the figures.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+_ANGLES = np.deg2rad(np.arange(0, 360, 15))
+_GAPS = (0.5, 4.0, 9.0, 16.0, 25.0, 36.0, 50.0, 66.0)
+#: How many of its places, the cheapest by themselves, a label may choose from.
+_PLACES = 48
+_STARTS, _SWEEPS = 60, 30
+
+# Prices, in the unit of "one point further away": a label on a label is worse than on a marker, on a line, far off.
+_ON_LABEL, _ON_MARKER, _ON_LINE, _OUTSIDE, _LEADER, _TURN = 120.0, 60.0, 9.0, 400.0, 30.0, 3.0
+#: For each marker that a label stands nearer to than to its own, so that a reader would take it for that one's.
+_MISTAKEN, _NEARER_BY = 14.0, 2.0
+
+
+def place_labels(
+    points: Array, sizes: Array, bounds: Array, obstacles: Array, obstacle_radius: float, lines: Array, margin: float
+) -> Array:
+    """Find a centre for each label.
+
+    Args:
+        points: (N, 2), the points that are labelled.
+        sizes: (N, 2), width and height of each label.
+        bounds: (N, 4), left, bottom, right, top that each label has to stay within.
+        obstacles: (M, 2), all markers of the figure, labelled or not.
+        obstacle_radius: how far a marker reaches.
+        lines: (K, 2), points along the lines of the figure, a few units apart.
+        margin: free space around each label.
+
+    Returns:
+        (N, 2), the labels' centres; the same for the same input.
+    """
+    count = len(points)
+    if not count:
+        return np.zeros((0, 2))
+    half = sizes / 2 + margin
+    places = np.zeros((count, _PLACES, 2))
+    alone = np.zeros((count, _PLACES))
+    for index in range(count):
+        some, price = _candidates(points[index], half[index], obstacle_radius)
+        price += _price_alone(some, half[index], bounds[index], obstacles, obstacle_radius, lines, points[index])
+        best = np.argsort(price, kind="stable")[:_PLACES]
+        places[index], alone[index] = some[best], price[best]
+    together = np.stack([_price_together(index, places, half, points) for index in range(count)])
+    together += together.transpose(2, 3, 0, 1).copy()  # labels on leaders, seen from either side
+
+    random = np.random.default_rng(0)
+    everyone = np.arange(count)
+    cheapest, chosen = np.inf, np.zeros(count, dtype=int)
+    for start in range(_STARTS if count > 1 else 1):
+        choice = np.zeros(count, dtype=int) if start == 0 else np.minimum(random.geometric(0.3, count) - 1, _PLACES - 1)
+        for _ in range(_SWEEPS):
+            before = choice.copy()
+            for index in random.permutation(count):
+                price = alone[index] + together[index][:, everyone, choice].sum(axis=1)
+                choice[index] = int(np.argmin(price))
+            if np.array_equal(before, choice):
+                break
+        total = alone[everyone, choice].sum()
+        total += together[everyone[:, None], choice[:, None], everyone[None], choice[None]].sum() / 2
+        if total < cheapest - 1e-9:
+            cheapest, chosen = total, choice
+    return places[everyone, chosen]
+
+
+def overlapping_pairs(centres: Array, sizes: Array) -> int:
+    """How many pairs of labels cover each other."""
+    pairs = 0
+    for index in range(len(centres)):
+        rest = slice(index + 1, None)
+        apart = np.abs(centres[rest] - centres[index]) >= (sizes[rest] + sizes[index]) / 2
+        pairs += int(np.sum(~apart.any(axis=1)))
+    return pairs
+
+
+def _candidates(point: Array, half: Array, radius: float) -> tuple[Array, Array]:
+    """Centres of a box around a point, at each angle as close as each gap allows, with the price of being there."""
+    directions = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
+    with np.errstate(divide="ignore"):
+        reach = np.min(half / np.abs(directions), axis=1)  # from the box's centre to its edge in that direction
+    distance = (reach[None] + radius + np.array(_GAPS)[:, None]).ravel()
+    # Straight to the right, to the left, above or below reads best.
+    turn = _TURN * np.abs(np.sin(2 * _ANGLES))
+    price = (np.array(_GAPS)[:, None] + turn[None]).ravel()
+    return point + np.tile(directions, (len(_GAPS), 1)) * distance[:, None], price
+
+
+def _price_alone(
+    places: Array, half: Array, bounds: Array, obstacles: Array, radius: float, lines: Array, point: Array
+) -> Array:
+    """What a place costs whatever the other labels do."""
+    depth = (half + radius - np.abs(places[:, None] - obstacles[None])).min(axis=2)
+    price: Array = _ON_MARKER * np.maximum(depth, 0).sum(axis=1)
+    if len(lines):
+        price += _ON_LINE * (np.abs(lines[None] - places[:, None]) < half).all(axis=2).sum(axis=1)
+    outside = np.maximum(bounds[:2] - (places - half), 0) + np.maximum(places + half - bounds[2:], 0)
+    price += _OUTSIDE * outside.sum(axis=1)
+    others = obstacles[np.linalg.norm(obstacles - point, axis=1) > radius]
+    crossed = (np.linalg.norm(_leaders(places, point)[:, :, None] - others, axis=3) < radius).any(axis=1)
+    price += _LEADER * crossed.sum(axis=1)
+    own = np.linalg.norm(np.maximum(np.abs(places - point) - half, 0), axis=1)
+    theirs = np.linalg.norm(np.maximum(np.abs(places[:, None] - others[None]) - half, 0), axis=2)
+    price += _MISTAKEN * (theirs < own[:, None] + _NEARER_BY).sum(axis=1)
+    return price
+
+
+def _price_together(index: int, places: Array, half: Array, points: Array) -> Array:
+    """The half of the price of each pair of places that one label pays: (places, labels, places)."""
+    mine = places[index][:, None, None]
+    depth = (half[index] + half[None, :, None] - np.abs(mine - places[None])).min(axis=3)
+    price: Array = _ON_LABEL / 2 * np.maximum(depth, 0) + _ON_LABEL / 2 * (depth > 0)
+    for along in np.moveaxis(_leaders(places[index], points[index]), 1, 0):
+        price += _LEADER / 6 * (np.abs(along[:, None, None] - places[None]) < half[None, :, None]).all(axis=3)
+    price[:, index] = 0.0
+    return price
+
+
+def _leaders(places: Array, point: Array) -> Array:
+    """Points along the way from a point to each place: (places, 10, 2)."""
+    along: Array = point + np.linspace(0.1, 0.9, 10)[None, :, None] * (places - point)[:, None]
+    return along

@@ -1,0 +1,287 @@
+"""The tables: the paper's two with ours beside, the frontier, all other variants; as cells for a page and as CSV."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from enhance_sweep.report.labels import decimals, is_number, network_label, signed, significant, speed_up_text
+from enhance_sweep.report.published import BASELINE_SLUG, PROPOSED_SLUG, published_table
+from enhance_sweep.report.results import Results, in_order
+
+NO_RECORD = "no record"
+PAPER, TO_INPUT = "paper", "to input"
+#: A page with more rows than this is slow to open; the CSV has them all.
+MOST_ROWS = 200
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell's text; `missing` where it says why there is no figure."""
+
+    text: str
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Neighbouring columns under one heading; a heading of one column stands alone."""
+
+    title: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A network's row: its name, what is special about it, and its cells."""
+
+    name: str
+    tag: str
+    cells: tuple[Cell, ...]
+    below: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it is shown."""
+
+    title: str
+    groups: tuple[Group, ...]
+    rows: tuple[Row, ...]
+    left_out: int = 0
+
+    def spans(self, row: Row) -> list[tuple[Cell, int, str]]:
+        """A row's cells with the columns that each takes and its style classes.
+
+        Neighbours of one group that are missing for the same reason are one cell: said once, and read faster.
+        """
+        spans: list[tuple[Cell, int, str]] = []
+        cells = iter(row.cells)
+        for group in self.groups:
+            for index, column in enumerate(group.columns):
+                cell = next(cells)
+                if index and cell.missing and spans[-1][0] == cell:
+                    spans[-1] = (cell, spans[-1][1] + 1, spans[-1][2])
+                    continue
+                kinds = {
+                    "start": index == 0,
+                    "missing": cell.missing,
+                    "gain": column == TO_INPUT,
+                    "paper": column == PAPER,
+                }
+                spans.append((cell, 1, " ".join(kind for kind, holds in kinds.items() if holds)))
+        return spans
+
+
+# --- shown ------------------------------------------------------------------------------------------------------------
+
+
+def published_shown(results: Results, table: int) -> Table:
+    """Table 1 or 2 of the paper, every row of it, with ours beside."""
+    groups = (
+        Group("Parameters", ("",)),
+        Group("MACs, G", ("",)),
+        Group("Latency, ms", (PAPER, "ours", "IQR")),
+        Group("Speed-up", (PAPER, "ours")),
+        Group("PSNR, dB", (PAPER, "ours", TO_INPUT)),
+        Group("MS-SSIM", (PAPER, "ours", TO_INPUT)),
+        Group("Memory, MiB", ("",)),
+        *_condition_groups(results),
+    )
+    rows = []
+    for slug, paper, variant in _published_rows(results, table):
+        own = _own_cells(variant)
+        cells = (
+            own["parameters"],
+            own["macs"],
+            Cell(decimals(1000 * paper["time_s"], 0)),
+            own["latency"],
+            own["iqr"],
+            Cell(speed_up_text(paper["speed_up"])),
+            own["speed_up"],
+            Cell(decimals(paper["psnr_db"], 2)),
+            own["psnr"],
+            own["psnr_gain"],
+            Cell(decimals(paper["ms_ssim"], 4)),
+            own["ms_ssim"],
+            own["ms_ssim_gain"],
+            own["memory"],
+            *_condition_cells(results, variant),
+        )
+        tag = {BASELINE_SLUG: "baseline", PROPOSED_SLUG: "the paper's pick"}.get(slug, "")
+        rows.append(Row(network_label(paper["architecture"]), tag, cells, _is_below(variant)))
+    kind = "plain networks {kernel, channels, blocks}" if table == 1 else "strided networks {kernel-strided, channels}"
+    return Table(f"Table {table}: {kind}", groups, tuple(rows))
+
+
+def others_shown(results: Results) -> Table:
+    """Every variant that is not in the paper's tables."""
+    others = in_order(results.variants[results.variants["published"].isna()])
+    kept = others
+    if len(others) > MOST_ROWS:
+        best = others.sort_values(["on_frontier", "ms_ssim"], ascending=False, kind="stable").head(MOST_ROWS)
+        kept = in_order(best)
+    return _own_table("Other variants", results, kept, left_out=len(others) - len(kept))
+
+
+def frontier_shown(results: Results) -> Table:
+    """The networks on the frontier, fastest first."""
+    front = results.frontier
+    return _own_table("The frontier", results, front.head(MOST_ROWS), left_out=max(0, len(front) - MOST_ROWS))
+
+
+def _own_table(title: str, results: Results, variants: pd.DataFrame, left_out: int) -> Table:
+    groups = (
+        Group("Parameters", ("",)),
+        Group("MACs, G", ("",)),
+        Group("Latency, ms", ("median", "IQR")),
+        Group("Speed-up", ("",)),
+        Group("PSNR, dB", ("mean", TO_INPUT)),
+        Group("MS-SSIM", ("mean", TO_INPUT)),
+        Group("Memory, MiB", ("",)),
+        *_condition_groups(results),
+    )
+    rows = []
+    for variant in _dicts(variants):
+        own = _own_cells(variant)
+        names = ("parameters", "macs", "latency", "iqr", "speed_up", "psnr", "psnr_gain", "ms_ssim", "ms_ssim_gain")
+        cells = (*(own[name] for name in names), own["memory"], *_condition_cells(results, variant))
+        tags = {BASELINE_SLUG: "baseline", PROPOSED_SLUG: "the paper's pick"}
+        rows.append(Row(str(variant["label"]), tags.get(variant["slug"], ""), cells, _is_below(variant)))
+    return Table(title, groups, tuple(rows), left_out)
+
+
+def _own_cells(variant: dict[str, Any] | None) -> dict[str, Cell]:
+    """What the records say of a network, cell by cell, or why they do not."""
+    variant = variant or {}
+    trained, timed = _why_not_trained(variant), _why_not_timed(variant)
+    no_ratio = timed if not is_number(variant.get("latency_ms_median")) else "baseline not timed"
+    memory = _cell(variant, "peak_rss_mib", lambda value: decimals(value, 0), timed)
+    added = _cell(variant, "peak_rss_delta_mib", lambda value: signed(value, 0), timed)
+    if not memory.missing and not added.missing:
+        memory = Cell(f"{memory.text} ({added.text})")
+    return {
+        "parameters": _cell(variant, "parameters", lambda value: f"{int(value):,}", NO_RECORD),
+        "macs": _cell(variant, "macs", lambda value: significant(value / 1e9), NO_RECORD),
+        "latency": _cell(variant, "latency_ms_median", significant_ms, timed),
+        "iqr": _cell(variant, "latency_ms_iqr", significant_ms, timed),
+        "speed_up": _cell(variant, "speed_up", speed_up_text, no_ratio),
+        "psnr": _cell(variant, "psnr_db", lambda value: decimals(value, 2), trained),
+        "psnr_gain": _cell(variant, "gain_psnr_db", lambda value: signed(value, 2), trained),
+        "ms_ssim": _cell(variant, "ms_ssim", lambda value: decimals(value, 4), trained),
+        "ms_ssim_gain": _cell(variant, "gain_ms_ssim", lambda value: signed(value, 4), trained),
+        "memory": memory,
+    }
+
+
+def significant_ms(value: float) -> str:
+    """A time in ms: whole above 100, three digits below."""
+    return decimals(value, 0) if value >= 100 else significant(value)
+
+
+def _cell(variant: dict[str, Any], name: str, text: Callable[[float], str], otherwise: str) -> Cell:
+    value = variant.get(name)
+    return Cell(text(float(value))) if value is not None and is_number(value) else Cell(otherwise, missing=True)
+
+
+def _why_not_trained(variant: dict[str, Any]) -> str:
+    if not variant:
+        return NO_RECORD
+    trained = variant.get("trained")
+    return {"completed": "not a number", "unfinished": "unfinished", "failed": "failed"}.get(str(trained), NO_RECORD)
+
+
+def _why_not_timed(variant: dict[str, Any]) -> str:
+    return "timing failed" if variant.get("timing_failed") else NO_RECORD
+
+
+def _is_below(variant: dict[str, Any] | None) -> bool:
+    return bool(variant and variant["below_untouched"])
+
+
+def _condition_groups(results: Results) -> list[Group]:
+    """Columns for marks, where there are several conditions to tell apart, and for steps and seeds."""
+    groups = [Group("Steps", ("",)), Group("Seed", ("",))]
+    groups += [Group("Trained as", ("",))] if len(results.training_conditions) > 1 else []
+    groups += [Group("Timed as", ("",))] if len(results.timing_conditions) > 1 else []
+    return groups
+
+
+def _condition_cells(results: Results, variant: dict[str, Any] | None) -> list[Cell]:
+    variant = variant or {}
+    nothing = Cell(NO_RECORD, missing=True)
+    seeds = variant.get("seeds")
+    completed = variant if variant.get("trained") == "completed" else {}
+    cells = [
+        _cell(completed, "steps", lambda value: f"{int(value):,}", _why_not_trained(variant)),
+        Cell(", ".join(seeds.split())) if isinstance(seeds, str) else nothing,
+    ]
+    for name, conditions in (("condition", results.training_conditions), ("timing", results.timing_conditions)):
+        if len(conditions) > 1:
+            mark = variant.get(name)
+            cells.append(Cell(mark) if isinstance(mark, str) else nothing)
+    return cells
+
+
+def _published_rows(results: Results, table: int) -> list[tuple[str, dict[str, Any], dict[str, Any] | None]]:
+    """Each row of the paper's table with our variant of it; once per training condition where there are several."""
+    of_slug: dict[str, list[dict[str, Any]]] = {}
+    ours = results.variants[results.variants["published"] == table].sort_values("condition", kind="stable")
+    for variant in _dicts(ours):
+        of_slug.setdefault(str(variant["slug"]), []).append(variant)
+    rows: list[tuple[str, dict[str, Any], dict[str, Any] | None]] = []
+    for paper in _dicts(published_table(table)):
+        rows += [(paper["slug"], paper, variant) for variant in of_slug.get(paper["slug"], [None])]
+    return rows
+
+
+def _dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows with missing values as None and numbers as Python's."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
+
+
+# --- CSV --------------------------------------------------------------------------------------------------------------
+
+_SHAPE = ("topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu", "parameters", "macs")
+_TIMED = ("latency_ms_median", "latency_ms_iqr", "speed_up", "cpu_s_median", "peak_rss_mib", "peak_rss_delta_mib")
+_SCORED = ("psnr_db", "gain_psnr_db", "ms_ssim", "gain_ms_ssim", "below_untouched", "on_frontier")
+_CONDITIONS = ("steps", "seeds", "condition", "timing", "runtime", "precision", "threads", "allocator", "host")
+
+
+def published_csv(results: Results, table: int) -> str:
+    """Table 1 or 2 for a spreadsheet: the paper's figures as `paper_...`, ours under the records' names."""
+    rows = []
+    for _, paper, variant in _published_rows(results, table):
+        architecture = paper["architecture"]
+        ours = variant or {}
+        row = {name: ours.get(name, architecture.get(name)) for name in _SHAPE}
+        row |= {f"paper_{name}": paper[name] for name in ("time_s", "speed_up", "psnr_db", "ms_ssim")}
+        row |= {"trained": ours.get("trained") or NO_RECORD}
+        row |= {"timed": "completed" if is_number(ours.get("latency_ms_median")) else _why_not_timed(ours)}
+        scored = is_number(ours.get("ms_ssim"))
+        row |= {name: ours.get(name) for name in (*_TIMED, *_SCORED, *_CONDITIONS)}
+        row |= {} if scored else {"below_untouched": None, "on_frontier": None}
+        rows.append({"network": network_label(architecture), **row})
+    return _csv(rows, ["network", *_SHAPE, "paper_time_s", "paper_speed_up", "paper_psnr_db", "paper_ms_ssim"])
+
+
+def variants_csv(results: Results) -> str:
+    """Every variant, the published ones included, under the records' names."""
+    rows = []
+    for variant in _dicts(in_order(results.variants)):
+        row = {"network": variant["label"], **{name: variant.get(name) for name in _SHAPE}}
+        row |= {"published_table": variant["published"], "trained": variant["trained"] or NO_RECORD}
+        row |= {"timed": "completed" if is_number(variant["latency_ms_median"]) else _why_not_timed(variant)}
+        row |= {name: variant.get(name) for name in (*_TIMED, *_SCORED, *_CONDITIONS, "key")}
+        row |= {} if is_number(variant["ms_ssim"]) else {"below_untouched": None, "on_frontier": None}
+        rows.append(row)
+    return _csv(rows, ["network", *_SHAPE, "published_table"])
+
+
+def _csv(rows: Sequence[dict[str, Any]], first: Sequence[str]) -> str:
+    names = list(
+        dict.fromkeys([*first, "trained", "timed", *_TIMED, *_SCORED, *_CONDITIONS, *(rows[0] if rows else [])])
+    )
+    return pd.DataFrame(rows, columns=names, dtype=object).to_csv(index=False, lineterminator="\n")
