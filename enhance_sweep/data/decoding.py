@@ -1,5 +1,6 @@
 """Image files to RGB pixels, or a :class:`DataError` that says what is wrong with the file."""
 
+import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -90,6 +91,6 @@ def refuse(problems: Iterable[str], remedy: str) -> None:
     raise DataError(f"{text}. {remedy}")
 
 
-def thread_pool() -> ThreadPoolExecutor:
-    """Return threads to decode with: Pillow releases the interpreter's lock while it decodes."""
-    return ThreadPoolExecutor(thread_name_prefix="decode")
+def thread_pool(most: int = 32) -> ThreadPoolExecutor:
+    """Return at most so many threads to decode with: Pillow releases the interpreter's lock while it decodes."""
+    return ThreadPoolExecutor(min(most, os.cpu_count() or 1), thread_name_prefix="decode")

@@ -50,12 +50,12 @@ class Dped:
         """
         root = self._phone_root()
         names = {split: _partnered_names(root / patches, self.phone) for split, patches in _PATCHES.items()}
-        files = [
-            root / patches / side / name
+        files = {
+            f"{split}/{side}/{name}": root / patches / side / name
             for split, patches in _PATCHES.items()
             for side in (self.phone, _CANON)
             for name in names[split]
-        ]
+        }
 
         def pack(packer: Packer) -> Description:
             for split, patches in _PATCHES.items():
@@ -65,7 +65,7 @@ class Dped:
             }
 
         dataset = f"dped-{self.phone}"
-        return packed(cache_dir, dataset, source_digest(root, files, {"dataset": dataset}), pack)
+        return packed(cache_dir, dataset, source_digest(files, {"dataset": dataset}), pack)
 
     def _phone_root(self) -> Path:
         if self.phone not in PHONES:

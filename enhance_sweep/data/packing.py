@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,12 +43,12 @@ def default_cache_dir() -> Path:
     return Path.home() / ".cache" / "enhance_sweep"
 
 
-def source_digest(root: Path, files: Iterable[Path], settings: Mapping[str, Any]) -> str:
-    """Hash what a packed data set was made from, without reading a file's content.
+def source_digest(files: Mapping[str, Path], settings: Mapping[str, Any]) -> str:
+    """Hash what a packed data set is made from, without reading a file's content.
 
     Args:
-        root: The data set's folder; names are taken relative to it, so that moving it changes nothing.
-        files: Every file that goes in; their sizes and modification times count.
+        files: Every file that goes in, by a name that stays the same when their folder is moved. Names, sizes and
+            modification times count.
         settings: Whatever else decides what is packed (patch size, camera, seed, ...); JSON-serialisable.
 
     Returns:
@@ -59,12 +59,12 @@ def source_digest(root: Path, files: Iterable[Path], settings: Mapping[str, Any]
     """
     digest = hashlib.blake2b(digest_size=8)
     digest.update(json.dumps([_LAYOUT_VERSION, settings], sort_keys=True).encode())
-    for file in sorted(files):
+    for name, file in sorted(files.items()):
         try:
             status = file.stat()
         except OSError as error:
             raise DataError(f"{file} cannot be read ({error.strerror}): restore it, or mend its permissions") from error
-        digest.update(f"\n{file.relative_to(root).as_posix()}\0{status.st_size}\0{status.st_mtime_ns}".encode())
+        digest.update(f"\n{name}\0{status.st_size}\0{status.st_mtime_ns}".encode())
     return digest.hexdigest()
 
 

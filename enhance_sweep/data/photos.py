@@ -1,0 +1,273 @@
+"""Pairs made from single photographs: the phone's side is simulated, see :mod:`enhance_sweep.data.camera`."""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from enhance_sweep.data.camera import Camera
+from enhance_sweep.data.decoding import decode_rgb, is_hidden, refuse, thread_pool
+from enhance_sweep.data.packing import Description, Packer, packed, source_digest
+from enhance_sweep.data.pairs import DataError, Pairs, Pixels
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+"""Endings of the file names that are taken for photographs."""
+
+# The natural color photographs that scikit-image and scikit-learn bring along; left out is what is gray, drawn,
+# medical or astronomical. The two halves of the stereo pair show one scene.
+_INSTALLED = {
+    "astronaut": ("skimage/data/astronaut.png",),
+    "cat": ("skimage/data/chelsea.png",),
+    "coffee": ("skimage/data/coffee.png",),
+    "dahlia": ("sklearn/datasets/images/flower.jpg",),
+    "motorcycle": ("skimage/data/motorcycle_left.png", "skimage/data/motorcycle_right.png"),
+    "pagoda": ("sklearn/datasets/images/china.jpg",),
+    "rocket": ("skimage/data/rocket.jpg",),
+}
+# One outdoors by day, one indoors; both have fine detail, flat areas and strong color.
+_INSTALLED_TEST_SCENES = {"coffee", "pagoda"}
+
+_FEWEST_SCENES = 3
+_FEWEST_TEST_SCENES = 2
+
+
+@dataclass(frozen=True)
+class _Photo:
+    """A photograph's place: the scene it shows, and its name relative to the root."""
+
+    scene: str
+    name: str
+    path: Path
+
+
+class Photos:
+    """Photographs as targets, and what a simulated phone makes of them as inputs.
+
+    Without a root these are the photographs installed with scikit-image and scikit-learn: five scenes to learn from,
+    and two to test on that share nothing with them. With a root they are a person's own. There a file in the folder is
+    a scene, and so is a subfolder with all that is in it; about a fifth of the scenes, chosen by a hash of their names
+    and at least two, are for testing.
+    """
+
+    def __init__(
+        self,
+        root: str | None = None,
+        camera: Camera | None = None,
+        patch_size: int = 100,
+        shots: int = 4,
+        seed: int = 0,
+        max_side: int = 1600,
+    ) -> None:
+        """Remember what to make; nothing is read before :meth:`load`.
+
+        Args:
+            root: A folder of photographs; None takes the installed ones.
+            camera: The simulated phone; None takes the one calibrated on DPED.
+            patch_size: Side of the square patches, in pixels. Patches overlap by about half in training and not at
+                all in testing.
+            shots: How many times the phone takes each photograph, each with its own exposure, white balance and noise.
+            seed: Seed of the simulation. It belongs to the data: runs with other training seeds see the same pairs.
+            max_side: Photographs with a longer side than this, in pixels, are scaled down to it.
+
+        Raises:
+            DataError: A number is out of its range.
+        """
+        for name, value, lowest in (("patch_size", patch_size, 1), ("shots", shots, 1), ("seed", seed, 0)):
+            if value < lowest:
+                raise DataError(f"data.{name} is {value}: choose {lowest} or more")
+        if max_side < patch_size:
+            raise DataError(
+                f"data.max_side is {max_side}, less than data.patch_size, {patch_size}: choose a larger one"
+            )
+        self.root = root
+        self.camera = Camera() if camera is None else camera
+        self.patch_size = patch_size
+        self.shots = shots
+        self.seed = seed
+        self.max_side = max_side
+
+    def load(self, cache_dir: Path) -> Pairs:
+        """Return all pairs; the first call simulates them into the cache, with progress bars on stderr.
+
+        Args:
+            cache_dir: The cache's folder, see :func:`enhance_sweep.data.packing.default_cache_dir`.
+
+        Raises:
+            DataError: The folder holds too few scenes, a photograph cannot be read, is smaller than a patch or stands
+                in two scenes, or the cache cannot be written. The message names the files and the remedy.
+        """
+        photos = _installed_photos() if self.root is None else _own_photos(Path(self.root).expanduser())
+        test_scenes = (
+            _INSTALLED_TEST_SCENES if self.root is None else _choose_test_scenes(photo.scene for photo in photos)
+        )
+        splits = {
+            "train": [photo for photo in photos if photo.scene not in test_scenes],
+            "test": [photo for photo in photos if photo.scene in test_scenes],
+        }
+        settings: dict[str, Any] = {
+            "patch_size": self.patch_size,
+            "shots": self.shots,
+            "seed": self.seed,
+            "camera": asdict(self.camera),
+        }
+
+        def pack(packer: Packer) -> Description:
+            sizes = self._examine(photos)
+            for split, members in splits.items():
+                self._pack_split(packer, split, members, sizes)
+            return {
+                "source": "scikit-image and scikit-learn" if self.root is None else "own photographs",
+                **{f"{split}_scenes": sorted({photo.scene for photo in members}) for split, members in splits.items()},
+                **{f"{split}_photos": len(members) for split, members in splits.items()},
+                **settings,
+            }
+
+        source = source_digest(
+            {photo.name: photo.path for photo in photos},
+            {**settings, "max_side": self.max_side, "own": self.root is not None, "made_by": _simulation_version()},
+        )
+        return packed(cache_dir, "photos" if self.root is None else "own-photos", source, pack)
+
+    def _examine(self, photos: list[_Photo]) -> dict[_Photo, tuple[int, int]]:
+        """Read every photograph once, refuse those that will not do, and return their heights and widths."""
+
+        def examine(photo: _Photo) -> tuple[int, int, bytes] | str:
+            try:
+                pixels = decode_rgb(photo.path, self.max_side)
+            except DataError as error:
+                return str(error)
+            height, width = pixels.shape[:2]
+            if min(height, width) < self.patch_size:
+                return f"{photo.path} is {width}x{height} here, smaller than a patch of {self.patch_size}"
+            return height, width, hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()
+
+        problems: list[str] = []
+        sizes: dict[_Photo, tuple[int, int]] = {}
+        same: dict[bytes, list[_Photo]] = defaultdict(list)
+        with thread_pool() as threads:
+            found = threads.map(examine, photos)
+            for photo, result in tqdm(
+                zip(photos, found, strict=True), "Reading photographs", len(photos), unit="photo"
+            ):
+                if isinstance(result, str):
+                    problems.append(result)
+                    continue
+                sizes[photo] = result[:2]
+                same[result[2]].append(photo)
+        refuse(problems, "Move these out of the folder, or replace them")
+        refuse(
+            (
+                " and ".join(str(photo.path) for photo in copies) + " are the same picture, in different scenes"
+                for copies in same.values()
+                if len({photo.scene for photo in copies}) > 1
+            ),
+            "Keep one of them, or put them into one subfolder: else a network is tested on what it was trained on",
+        )
+        return sizes
+
+    def _pack_split(
+        self, packer: Packer, split: str, photos: list[_Photo], sizes: dict[_Photo, tuple[int, int]]
+    ) -> None:
+        size = self.patch_size
+        step = size if split == "test" else max(1, size // 2)
+        shots = [(photo, shot) for photo in photos for shot in range(self.shots)]
+        corners = {photo: list(_grid(*sizes[photo], size, step)) for photo in photos}
+        names = [f"{photo.name}#{shot}@{left},{top}" for photo, shot in shots for top, left in corners[photo]]
+        firsts = np.cumsum([0] + [len(corners[photo]) for photo, _ in shots])
+        packer.allocate(split, names, (size, size))
+
+        def put(number: int) -> None:
+            photo, shot = shots[number]
+            target = decode_rgb(photo.path, self.max_side)
+            input = self.camera.take(target, self._generator(photo, shot))
+            for index, (top, left) in enumerate(corners[photo], start=int(firsts[number])):
+                packer.put(split, index, _cut(input, top, left, size), _cut(target, top, left, size))
+
+        # Few threads: each holds a whole photograph as several float64 arrays.
+        with thread_pool(most=4) as threads:
+            for _ in tqdm(threads.map(put, range(len(shots))), f"Simulating {split} shots", len(shots), unit="shot"):
+                pass
+
+    def _generator(self, photo: _Photo, shot: int) -> np.random.Generator:
+        """Return the randomness of one shot; it does not depend on which other photographs there are."""
+        return np.random.default_rng([self.seed, shot, zlib.crc32(photo.name.encode())])
+
+
+def _installed_photos() -> list[_Photo]:
+    photos = []
+    for scene, files in _INSTALLED.items():
+        for file in files:
+            package, _, inside = file.partition("/")
+            found = importlib.util.find_spec(package)
+            if found is None or found.origin is None:
+                raise DataError(f"the package of {file} is not installed: install scikit-image and scikit-learn")
+            path = Path(found.origin).parent / inside
+            if not path.is_file():
+                raise DataError(f"{path} is missing: reinstall {package}, or give your own photographs by data.root")
+            photos.append(_Photo(scene, f"{scene}/{path.stem}", path))
+    return photos
+
+
+def _own_photos(root: Path) -> list[_Photo]:
+    """Return the photographs of a folder, in the order of their names."""
+    if not root.is_dir():
+        state = "not a folder" if root.exists() else "missing"
+        raise DataError(f"data.root={root} is {state}: give a folder of photographs ({', '.join(SUFFIXES)})")
+    photos = []
+    for path in sorted(root.rglob("*")):
+        inside = path.relative_to(root)
+        if (
+            path.suffix.lower() not in SUFFIXES
+            or not path.is_file()
+            or any(is_hidden(Path(part)) for part in inside.parts)
+        ):
+            continue
+        # A picture saved in two formats, holiday.jpg and holiday.png, is one scene: hence the stem.
+        scene = inside.stem if len(inside.parts) == 1 else inside.parts[0]
+        photos.append(_Photo(scene, inside.as_posix(), path))
+    scenes = {photo.scene for photo in photos}
+    if len(scenes) < _FEWEST_SCENES:
+        raise DataError(
+            f"{root} holds {len(photos)} photographs ({', '.join(SUFFIXES)}) of {len(scenes)} scenes, and at least "
+            f"{_FEWEST_SCENES} scenes are needed, two of them for testing: add some. A file in the folder is a scene, "
+            "and a subfolder with all that is in it is one scene"
+        )
+    return photos
+
+
+def _choose_test_scenes(scenes: Iterable[str]) -> set[str]:
+    """Choose a fifth of the scenes, at least two, by a hash of their names: the same on every machine."""
+    shuffled = sorted(set(scenes), key=lambda scene: hashlib.blake2b(scene.encode()).digest())
+    return set(shuffled[: max(_FEWEST_TEST_SCENES, round(len(shuffled) / 5))])
+
+
+def _grid(height: int, width: int, size: int, step: int) -> Iterator[tuple[int, int]]:
+    """Yield the top left corners of patches that lie at least ``step`` apart and reach all edges."""
+    for top in _spread(height - size, step):
+        for left in _spread(width - size, step):
+            yield top, left
+
+
+def _spread(length: int, step: int) -> list[int]:
+    if length < step:
+        return [length // 2]
+    return [int(place) for place in np.linspace(0, length, length // step + 1)]
+
+
+def _cut(picture: Pixels, top: int, left: int, size: int) -> Pixels:
+    return picture[top : top + size, left : left + size]
+
+
+def _simulation_version() -> list[str]:
+    """Return what else decides the simulated pixels: this code, and the versions of what it calls."""
+    code = [Path(__file__).with_name(name).read_bytes() for name in ("camera.py", "photos.py", "decoding.py")]
+    versions = [importlib.metadata.version(name) for name in ("numpy", "scipy", "pillow")]
+    return [hashlib.blake2b(b"".join(code), digest_size=8).hexdigest(), *versions]
