@@ -287,21 +287,26 @@ class Run:
         self._tell(f"{state}, {subject.stopped or 'to be continued'}")
 
 
-def record(subject: Subject, timing: TimingSettings, runtime: Mapping[str, Any]) -> JsonObject:
-    """What is written down of a timed architecture (`enhance_sweep.records`)."""
-    from enhance_sweep.models.description import describe
-    from enhance_sweep.timing.worker import build
-
-    fingerprint = host.fingerprint()
-    measurement = {
+def measurement_of(timing: TimingSettings, runtime: Mapping[str, Any]) -> JsonObject:
+    """How this host measures under these settings: what makes a `measured_key`, together with the architecture."""
+    return {
         "runtime": runtime["name"],
         "precision": timing.precision,
         "layout": timing.layout,
         "size": [timing.width, timing.height],
         "threads": timing.used_threads,
         "allocator": timing.allocator,
-        "host": host.host_id(fingerprint),
+        "host": host.host_id(host.fingerprint()),
     }
+
+
+def record(subject: Subject, timing: TimingSettings, runtime: Mapping[str, Any]) -> JsonObject:
+    """What is written down of a timed architecture (`enhance_sweep.records`)."""
+    from enhance_sweep.models.description import describe
+    from enhance_sweep.timing.worker import build
+
+    fingerprint = host.fingerprint()
+    measurement = measurement_of(timing, runtime)
     architecture = subject.architecture
     return {
         "schema": SCHEMA,

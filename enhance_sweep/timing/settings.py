@@ -8,7 +8,7 @@ PRECISIONS = ("fp32", "bf16")
 LAYOUTS = ("channels_last", "channels_first")
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Hydra fills it in
 class TimingSettings:
     """One way to measure speed and memory. The defaults are the careful ones.
 

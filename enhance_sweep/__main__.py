@@ -1,0 +1,29 @@
+"""`python -m enhance_sweep [-m] OVERRIDES`: train, score and time one variant, or sweep many."""
+
+import sys
+
+from enhance_sweep.environment import restart_with_allocator
+
+
+def main() -> None:
+    """Start Hydra on the configuration in `conf/`."""
+    restart_with_allocator("tuned")  # before torch is imported
+
+    import hydra
+    from omegaconf import DictConfig
+
+    from enhance_sweep import config, sweep
+
+    config.register()
+    sweep.register()
+
+    @hydra.main(config_path=str(config.CONF_DIR), config_name="config", version_base="1.3")
+    def run(settings: DictConfig) -> dict[str, object]:
+        return sweep.run_one(settings)
+
+    run()
+    sys.exit(sweep.exit_status())
+
+
+if __name__ == "__main__":
+    main()

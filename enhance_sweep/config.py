@@ -1,0 +1,240 @@
+"""The typed schema of `conf/`, and how a configuration becomes objects.
+
+Hydra's `_target_` is the registry: a topology, a loss, a data set or a runtime is a class and a YAML file that names it.
+What such a file may say is what its class takes: unknown names and wrong types are refused by comparing with the
+signature, so that no second list of names has to be kept.
+"""
+
+import inspect
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+
+from enhance_sweep.timing.settings import TimingSettings
+
+STAGES = ("train", "evaluate", "time")
+PRECISIONS = ("auto", "fp32", "bf16")
+SCHEDULES = ("constant", "one_cycle")
+
+#: Settings that say where a thing is, not what it is: they never change what a network learns.
+PLACES = ("root", "weights", "url")
+
+_PACKAGE = Path(__file__).resolve().parent
+#: In a checkout `conf/` and `sweeps/` stand beside the package, in an installed wheel inside it.
+HOME = _PACKAGE if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent
+CONF_DIR = HOME / "conf"
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run, by the name of the setting that is wrong."""
+
+
+@dataclass
+class TrainerConfig:
+    """How long and on what a variant is trained. See conf/trainer/default.yaml for the meanings."""
+
+    max_steps: int = 300
+    batch_size: int = 16
+    crop_size: int = 64
+    learning_rate: float = 5e-4
+    schedule: str = "constant"
+    precision: str = "auto"
+    accelerator: str = "auto"
+    augment: bool = True
+    evaluate_at: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Config:
+    """One run. The groups that name a class (`_target_`) are checked against it by `build`."""
+
+    model: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    content: dict[str, Any] = field(default_factory=dict)
+    loss: dict[str, Any] = field(default_factory=dict)
+    runtime: dict[str, Any] = field(default_factory=dict)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    timing: TimingSettings = field(default_factory=TimingSettings)
+    seed: int = 0
+    runs_dir: str = "runs"
+    stages: list[str] = field(default_factory=lambda: list(STAGES))
+    retry_failed: bool = False
+
+
+class _SweepsSearchPath(SearchPathPlugin):
+    """Lets Hydra find `sweeps/`, which stands beside `conf/`."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        search_path.append("enhance_sweep", f"file://{HOME}")
+
+
+def register() -> None:
+    """Tell Hydra of the schema and of `sweeps/`. Safe to call again."""
+    ConfigStore.instance().store(name="schema", node=Config)
+    Plugins.instance().register(_SweepsSearchPath)
+
+
+def compose_config(overrides: Sequence[str] = ()) -> DictConfig:
+    """The configuration that `python -m enhance_sweep OVERRIDES` would run, for use from Python.
+
+    Raises:
+        hydra.errors.HydraException: an override names no setting or has a wrong type.
+    """
+    register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        return compose("config", overrides=list(overrides))
+
+
+def check(config: DictConfig) -> None:
+    """Check every setting that can be checked without data.
+
+    Raises:
+        ConfigError: naming the first setting that is wrong.
+    """
+    trainer: TrainerConfig = config.trainer
+    one_of("trainer.precision", trainer.precision, PRECISIONS)
+    one_of("trainer.schedule", trainer.schedule, SCHEDULES)
+    for stage in config.stages:
+        one_of("stages", stage, STAGES)
+    minima = {"max_steps": 1, "batch_size": 1, "crop_size": 2}
+    for name, minimum in minima.items():
+        if trainer[name] < minimum:
+            raise ConfigError(f"trainer.{name}: expected at least {minimum}, got {trainer[name]}")
+    if not 0 < trainer.learning_rate < float("inf"):
+        raise ConfigError(f"trainer.learning_rate: expected a positive number, got {trainer.learning_rate}")
+    if any(step < 1 for step in trainer.evaluate_at):
+        raise ConfigError(f"trainer.evaluate_at: expected steps of at least 1, got {list(trainer.evaluate_at)}")
+    try:
+        OmegaConf.to_object(config.timing)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    for group in ("model", "data", "loss", "runtime"):
+        check_arguments(resolved(config, group), group)
+
+
+def one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+    """Raise a `ConfigError` unless `value` is allowed."""
+    if value not in allowed:
+        raise ConfigError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
+
+
+def resolved(config: DictConfig, group: str) -> dict[str, Any]:
+    """A group as a plain dictionary, its interpolations filled in."""
+    container = OmegaConf.to_container(config[group], resolve=True)
+    return typing.cast(dict[str, Any], container)
+
+
+def arguments(node: Mapping[str, Any]) -> dict[str, Any]:
+    """What a `_target_` is called with: everything but its own address and its name in records."""
+    return {name: value for name, value in node.items() if name not in ("_target_", "name")}
+
+
+def build(node: Any, place: str) -> Any:
+    """Make what a plain configuration describes: each mapping with a `_target_` becomes an object of that class.
+
+    Args:
+        node: a mapping, list or value, without interpolations.
+        place: where it stands in the configuration, for messages.
+
+    Raises:
+        ConfigError: an argument is unknown, missing, of a wrong type, or refused by the class.
+    """
+    if isinstance(node, Mapping):
+        parts = {name: build(value, f"{place}.{name}") for name, value in node.items()}
+        if "_target_" not in node:
+            return parts
+        _check_own_arguments(node, place)
+        try:
+            return _class(node, place)(**arguments(parts))
+        except (TypeError, ValueError) as error:
+            if isinstance(error, ConfigError) or type(error) not in (TypeError, ValueError):
+                raise
+            raise ConfigError(f"{place}: {error}") from error
+    if isinstance(node, list):
+        return [build(value, f"{place}.{index}") for index, value in enumerate(node)]
+    return node
+
+
+def check_arguments(node: Any, place: str) -> None:
+    """Compare a plain configuration with the signatures of the classes it names, without making anything.
+
+    Raises:
+        ConfigError: an argument is unknown, missing or of a wrong type.
+    """
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            _check_own_arguments(node, place)
+        for name, value in node.items():
+            check_arguments(value, f"{place}.{name}")
+
+
+def _check_own_arguments(node: Mapping[str, Any], place: str) -> None:
+    target = _class(node, place)
+    # A loss without settings inherits torch's catch-all signature, which is no setting either.
+    catch_all = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    signature = inspect.signature(target).parameters
+    parameters = {name: parameter for name, parameter in signature.items() if parameter.kind not in catch_all}
+    hints = typing.get_type_hints(target.__init__)
+    given = arguments(node)
+    for name, value in given.items():
+        if name not in parameters:
+            raise ConfigError(
+                f"{place}.{name}: {place}={node.get('name', target.__name__)} has no such setting; "
+                f"it has {', '.join(parameters) or 'none'}"
+            )
+        if name in hints and not _fits(value, hints[name]):
+            raise ConfigError(f"{place}.{name}: expected {_readable(hints[name])}, got {value!r}")
+    for name, parameter in parameters.items():
+        if name not in given and parameter.default is parameter.empty:
+            raise ConfigError(f"{place}.{name}: expected a value, got none")
+
+
+def _class(node: Mapping[str, Any], place: str) -> type:
+    try:
+        return typing.cast(type, get_class(str(node["_target_"])))
+    except Exception as error:
+        raise ConfigError(f"{place}._target_: {node['_target_']!r} cannot be imported ({error})") from error
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a plain value is what a type hint says. Hints of objects are left to the class."""
+    origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, option) for option in options)
+    if origin is typing.Literal:
+        return value in options
+    if hint is type(None):
+        return value is None
+    if hint is bool:
+        return isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is str:
+        return isinstance(value, str)
+    if origin in (list, tuple):
+        return isinstance(value, list | tuple)
+    return True
+
+
+def _readable(hint: Any) -> str:
+    options = typing.get_args(hint)
+    if typing.get_origin(hint) is typing.Literal:
+        return "one of " + ", ".join(map(str, options))
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return " or ".join(_readable(option) for option in options)
+    return "null" if hint is type(None) else getattr(hint, "__name__", str(hint))

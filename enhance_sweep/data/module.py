@@ -1,0 +1,34 @@
+"""The pairs as Lightning wants them."""
+
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import DataLoader
+
+from enhance_sweep.data.batches import Batch, Batches
+from enhance_sweep.data.pairs import Split
+
+
+class PairsDataModule(LightningDataModule):
+    """Training batches, starting at the step that the module in training has reached.
+
+    Args:
+        split: training pairs.
+        batch_size: crops a batch.
+        crop_size: their side in pixels.
+        augment: flip and turn at random.
+        seed: of the batches.
+        discriminator: whether each step needs a second batch.
+    """
+
+    def __init__(
+        self, split: Split, batch_size: int, crop_size: int, augment: bool, seed: int, discriminator: bool
+    ) -> None:
+        super().__init__()
+        self.split = split
+        self.arguments = (batch_size, crop_size, augment, seed)
+        self.discriminator = discriminator
+
+    def train_dataloader(self) -> "DataLoader[dict[str, Batch]]":
+        """Whole batches; drawing one takes about a millisecond, which no worker process would be worth."""
+        first_step = getattr(self.trainer.lightning_module, "steps_done", 0) if self.trainer else 0
+        batches = Batches(self.split, *self.arguments, first_step=first_step, discriminator=self.discriminator)
+        return DataLoader(batches, batch_size=None)

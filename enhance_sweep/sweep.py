@@ -1,0 +1,170 @@
+"""Many variants: every one checked before the first is trained, progress with the time left, a summary at the end."""
+
+import itertools
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+
+from enhance_sweep.config import ConfigError
+from enhance_sweep.data.pairs import DataError
+from enhance_sweep.estimate import Work, readable, remaining_s
+from enhance_sweep.losses import WeightsError
+from enhance_sweep.records import RecordError
+from enhance_sweep.variant import Plan, plan_variant, run_variant
+
+#: What a user can mend: told in one line, without a traceback.
+USER_ERRORS = (ConfigError, DataError, RecordError, WeightsError)
+
+_failures = 0
+
+
+def register() -> None:
+    """Tell Hydra of the sweeper that `conf/hydra/sweeper/variants.yaml` names."""
+    Plugins.instance().register(VariantSweeper)
+
+
+def exit_status() -> int:
+    """1 if a variant failed in this process, else 0."""
+    return 1 if _failures else 0
+
+
+def run_one(config: DictConfig) -> dict[str, Any]:
+    """Run one variant, say what came of it, and remember a failure for the exit status."""
+    global _failures
+    try:
+        outcome = run_variant(config)
+    except USER_ERRORS as error:
+        sys.exit(f"error: {error}")
+    did = ", ".join(outcome["did"]) or "nothing: it is done already"
+    tell(f"{outcome['name']}: {outcome['status']} (did {did})" + _because(outcome))
+    _failures += outcome["status"] == "failed"
+    return outcome
+
+
+class VariantSweeper(BasicSweeper):
+    """Hydra's grid of variants, with what a long sweep needs.
+
+    Every variant is composed and checked, and its data packed, before the first is trained: a typing error in the last
+    value costs no finished work. A named sweep's rows cannot be changed from the command line by accident. Between
+    variants it says how far it has come and how long the rest will take.
+    """
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run every combination; returns Hydra's job returns, a list a batch."""
+        assert self.config is not None
+        assert self.hydra_context is not None
+        assert self.launcher is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        fixed = parser.parse_overrides([f"{name}={value}" for name, value in (self.params or {}).items()])
+        asked = parser.parse_overrides(arguments)
+        self._refuse_to_falsify(fixed, asked)
+        jobs = list(itertools.chain(*self.split_arguments([*fixed, *asked], None)))
+        plans = self._plan(jobs)
+        jobs, plans = _without_repeats(jobs, plans)
+        # Hydra's own launcher runs one after the other, so progress can be told in between; others take all at once.
+        one_by_one = isinstance(self.launcher, BasicLauncher)
+        tell(_announcement(plans))
+        returns: list[Any] = []
+        behind: list[tuple[Work, float]] = []
+        for index in range(len(jobs)) if one_by_one else [slice(None)]:
+            batch = [jobs[index]] if isinstance(index, int) else jobs
+            if isinstance(index, int):
+                ahead = [_work(plan) for plan in plans[index:]]
+                left = readable(remaining_s(ahead, behind)) + ("" if behind else ", a first guess")
+                tell(f"--- {index + 1} of {len(jobs)}: {plans[index].name} (about {left} left)")
+            work, clock = [_work(plan) for plan in plans][index], time.monotonic()
+            returns.append(self.launcher.launch(batch, initial_job_idx=index if isinstance(index, int) else 0))
+            if isinstance(work, Work) and work.training + work.timing > 0:
+                behind.append((work, time.monotonic() - clock))
+        _summarise(plans, [job for batch in returns for job in batch])
+        return returns
+
+    def _refuse_to_falsify(self, fixed: Sequence[Override], asked: Sequence[Override]) -> None:
+        """A named sweep's rows are what its name says, whatever else is asked for."""
+        for row, override in itertools.product(fixed, asked):
+            group, setting = row.get_key_element().lstrip("+~"), override.get_key_element().lstrip("+~")
+            if setting == group or setting.startswith(f"{group}.") or group.startswith(f"{setting}."):
+                sys.exit(
+                    f"error: {override.input_line} would falsify the rows of this named sweep, which fix {group}: "
+                    "leave one of the two away"
+                )
+
+    def _plan(self, jobs: Sequence[Sequence[str]]) -> list[Plan]:
+        assert self.config is not None
+        assert self.hydra_context is not None
+        plans = []
+        for job in jobs:
+            try:
+                config = self.hydra_context.config_loader.load_sweep_config(self.config, list(job))
+                plans.append(plan_variant(config))
+            except (*USER_ERRORS, HydraException) as error:
+                sys.exit(f"error: {' '.join(job)}: {error}")
+        return plans
+
+
+def _without_repeats(
+    jobs: Sequence[list[str]], plans: Sequence[Plan]
+) -> tuple[list[list[str]], list[Plan]]:
+    """Each variant once, however often the grid names it."""
+    first = {(plan.key if plan.learned_from else None, plan.measured_key()): index for index, plan in
+             reversed(list(enumerate(plans)))}  # fmt: skip
+    kept = sorted(first.values())
+    return [jobs[index] for index in kept], [plans[index] for index in kept]
+
+
+def _work(plan: Plan) -> Work:
+    trainer, timing = plan.config.trainer, plan.config.timing
+    pixels = plan.description["height"] * plan.description["width"]
+    training, scored = 0.0, 0.0
+    if plan.needs_training() and plan.pairs is not None:
+        done = (plan.trained_record() or {}).get("steps", 0) or 0
+        training = max(trainer.max_steps - done, 0) * trainer.batch_size * trainer.crop_size**2
+        count, height, width = plan.pairs.test.input.shape[:3]
+        scorings = 2 + sum(step < trainer.max_steps for step in trainer.evaluate_at)
+        scored = scorings * count * height * width
+    calls = timing.processes * (1 + timing.warm_up_calls + timing.samples) if plan.needs_timing() else 0
+    share = timing.width * timing.height / pixels
+    return Work.of(plan.description["macs"], pixels, training, scored, round(calls * share))
+
+
+def _announcement(plans: Sequence[Plan]) -> str:
+    train, timed = sum(plan.needs_training() for plan in plans), sum(plan.needs_timing() for plan in plans)
+    steps = plans[0].config.trainer.max_steps if plans else 0
+    return (
+        f"{len(plans)} variants: {train} to train for {steps} steps, {timed} to time, the rest is done. "
+        f"About {readable(remaining_s([_work(plan) for plan in plans], []))} in all, a first guess."
+    )
+
+
+def _summarise(plans: Sequence[Plan], jobs: Sequence[Any]) -> None:
+    failed = []
+    for plan, job in zip(plans, jobs, strict=True):
+        try:
+            outcome = job.return_value
+        except Exception as error:
+            outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
+        if outcome["status"] == "failed":
+            failed.append(f"  {plan.name}{_because(outcome)}")
+    tell(f"{len(jobs) - len(failed)} of {len(jobs)} variants are complete." + "".join(f"\n{line}" for line in failed))
+    if failed:
+        global _failures
+        _failures = max(_failures, len(failed))
+        tell("Failed variants are kept as failed; retry_failed=true runs them again.")
+
+
+def _because(outcome: dict[str, Any]) -> str:
+    return f": {outcome['reason']}" if outcome["reason"] else ""
+
+
+def tell(line: str) -> None:
+    """A line for the person who waits; on stderr, as progress bars are, so that the order holds."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,67 @@
+"""Scores on the test pairs, under the challenge's protocol."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from enhance_sweep.data.batches import to_unit
+from enhance_sweep.data.pairs import Split
+from enhance_sweep.metrics import ms_ssim, psnr
+
+#: Patches enhanced at once; it changes memory and speed, not scores.
+_BATCH = 10
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Per-image scores, in the order of the split.
+
+    Attributes:
+        psnr_db: (N,), of outputs clipped to [0, 1]; infinite for an image identical to its target.
+        ms_ssim: (N,), of outputs as they are.
+    """
+
+    psnr_db: np.ndarray[Any, np.dtype[np.float64]]
+    ms_ssim: np.ndarray[Any, np.dtype[np.float64]]
+
+    def means(self) -> dict[str, float | int]:
+        """Means over images; identical pairs are left out of PSNR's, and counted."""
+        finite = np.isfinite(self.psnr_db)
+        return {
+            "psnr_db": float(self.psnr_db[finite].mean()) if finite.any() else float("nan"),
+            "ms_ssim": float(self.ms_ssim.mean()),
+            "images": len(self.psnr_db),
+            "identical_pairs": int(np.isposinf(self.psnr_db).sum()),
+        }
+
+
+def score(generator: nn.Module | None, split: Split, device: torch.device | str = "cpu") -> Scores:
+    """Score a generator, or the untouched input (None), on every pair of a split, in fp32.
+
+    Args:
+        generator: (N, 3, H, W) in [0, 1] to the same; it is left in the mode it was in.
+        split: test pairs.
+        device: where the generator is.
+    """
+    psnrs: list[Tensor] = []
+    ms_ssims: list[Tensor] = []
+    training = generator.training if generator is not None else False
+    if generator is not None:
+        generator.eval()
+    with torch.inference_mode():
+        for start in range(0, len(split), _BATCH):
+            input, target = (_images(pixels[start : start + _BATCH], device) for pixels in (split.input, split.target))
+            enhanced = input if generator is None else generator(input).float()
+            psnrs.append(psnr(enhanced.clamp(0, 1), target))
+            ms_ssims.append(ms_ssim(enhanced, target))
+    if generator is not None:
+        generator.train(training)
+    return Scores(torch.cat(psnrs).cpu().numpy(), torch.cat(ms_ssims).cpu().numpy())
+
+
+def _images(pixels: np.ndarray[Any, Any], device: torch.device | str) -> Tensor:
+    """uint8 (N, H, W, 3) to float (N, 3, H, W) in [0, 1], channels-last in memory."""
+    return to_unit(torch.from_numpy(np.array(pixels)).to(device).permute(0, 3, 1, 2))

@@ -1,0 +1,133 @@
+"""Train one variant: everything that Lightning needs, put together."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, Trainer, seed_everything
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import nn
+
+from enhance_sweep.data.module import PairsDataModule
+from enhance_sweep.data.pairs import Pairs
+from enhance_sweep.environment import cpu_flags
+from enhance_sweep.training.callbacks import LastCheckpoint, LossCurve, Progress, QualityCurve
+from enhance_sweep.training.module import EnhancementModule
+
+CHECKPOINT_FILE = "last.ckpt"
+LOSSES_FILE = "losses.csv"
+_CHECKPOINT_EVERY = 100
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a finished training leaves.
+
+    Attributes:
+        generator: on the CPU.
+        steps: steps of the generator it has had, in all.
+        quality: rows of step, psnr_db and ms_ssim.
+    """
+
+    generator: nn.Module
+    steps: int
+    quality: list[dict[str, float]]
+
+
+def resolve_precision(precision: str, accelerator: str) -> str:
+    """`auto` becomes bf16 where the processor or GPU has instructions for it, else fp32."""
+    if precision != "auto":
+        return precision
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if cpu_flags() & {"amx_bf16", "avx512_bf16"} else "fp32"
+
+
+def fit(
+    generator: nn.Module,
+    objective: Any,
+    pairs: Pairs,
+    folder: Path,
+    *,
+    description: str,
+    max_steps: int,
+    batch_size: int,
+    crop_size: int,
+    learning_rate: float,
+    schedule: str,
+    precision: str,
+    accelerator: str,
+    augment: bool,
+    evaluate_at: Sequence[int],
+    seed: int,
+) -> Fitted:
+    """Train a generator, going on from the checkpoint in `folder` if there is one.
+
+    Leaves there `last.ckpt`, `losses.csv` and TensorBoard's files.
+
+    Raises:
+        DivergedError: the loss is not a number any more, or has exploded.
+        DataError: the crop is larger than the patches.
+    """
+    module = EnhancementModule(
+        generator.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+        objective,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        max_steps=max_steps,
+        bf16=precision == "bf16",
+    )
+    data = PairsDataModule(pairs.train, batch_size, crop_size, augment, seed, discriminator=module.players == 2)
+    quality = QualityCurve(pairs.test, list(evaluate_at))
+    checkpoint = folder / CHECKPOINT_FILE
+    callbacks: list[Callback] = [
+        Progress(description),
+        LossCurve(folder / LOSSES_FILE),
+        quality,
+        LastCheckpoint(checkpoint, _CHECKPOINT_EVERY),  # last: it keeps the state of the others
+    ]
+    with _quiet_lightning():
+        trainer = Trainer(
+            max_steps=max_steps * module.players,  # Lightning counts the steps of every optimizer
+            max_epochs=-1,
+            accelerator=accelerator,
+            devices=1,
+            logger=TensorBoardLogger(folder, name="tensorboard", version=""),
+            callbacks=callbacks,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            log_every_n_steps=1,
+        )
+        trainer.fit(
+            module, datamodule=data, ckpt_path=str(checkpoint) if checkpoint.exists() else None, weights_only=True
+        )
+    return Fitted(module.generator.cpu(), module.steps_done, quality.rows)
+
+
+def start_from_seed(seed: int) -> None:
+    """Make what is random from here on, initial weights above all, repeat with the seed."""
+    with _quiet_lightning():
+        seed_everything(seed, workers=True, verbose=False)
+
+
+class _quiet_lightning:  # noqa: N801 - reads as the context it is
+    """Keep Lightning's advice off the user's screen: this harness has taken those decisions."""
+
+    def __enter__(self) -> None:
+        self.loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch")]
+        self.levels = [logger.level for logger in self.loggers]
+        for logger in self.loggers:
+            logger.setLevel(logging.ERROR)
+        self.warnings = warnings.catch_warnings()
+        self.warnings.__enter__()
+        warnings.filterwarnings("ignore", module=r"pytorch_lightning.*")
+
+    def __exit__(self, *error: Any) -> None:
+        self.warnings.__exit__(*error)
+        for logger, level in zip(self.loggers, self.levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,153 @@
+"""One variant in training."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+
+from enhance_sweep.data.batches import Batch, to_unit
+from enhance_sweep.losses import ContentLoss, Objective
+
+#: A loss this many times its level at the start will not come back.
+_EXPLOSION = 1e3
+_START_STEPS = 10
+#: Losses are looked at this often: on an accelerator each look waits for it.
+_CHECK_EVERY = 10
+
+
+class DivergedError(RuntimeError):
+    """The loss is no longer a number, or has exploded."""
+
+
+class EnhancementModule(LightningModule):
+    """A generator, its objective, and the discriminator in it, if any; each player has an Adam of its own.
+
+    A step is one of the generator on its batch and, where the objective has a texture term, one of the discriminator
+    on another (Ignatov et al. 2017). `steps_done` counts such steps; Lightning's own `global_step` counts both.
+
+    Args:
+        generator: (N, 3, H, W) in [0, 1] to the same.
+        objective: what the generator minimises.
+        learning_rate: of both players; the highest one where the schedule moves it.
+        schedule: constant or one_cycle.
+        max_steps: for one_cycle, the length of the cycle.
+        bf16: compute the generator in bfloat16 where that is safe; its norms and all losses stay in fp32.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        objective: Objective,
+        learning_rate: float,
+        schedule: str,
+        max_steps: int,
+        bf16: bool,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator = generator
+        self.objective = objective
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.max_steps = max_steps
+        self.bf16 = bf16
+        self.steps_done = 0
+        self.losses: Mapping[str, Tensor] = {}
+        self._start_levels: list[float] = []
+
+    @property
+    def players(self) -> int:
+        """How many optimizers take a step each step: 2 with a discriminator."""
+        return 1 if self.objective.texture is None else 2
+
+    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[LRScheduler]]:
+        """Adam for each player, and a schedule for each."""
+        players = [self.generator] if self.objective.texture is None else [self.generator, self.objective.texture]
+        optimizers = [torch.optim.Adam(player.parameters(), lr=self.learning_rate) for player in players]
+        schedulers: list[LRScheduler] = []
+        if self.schedule == "one_cycle":
+            schedulers = [
+                OneCycleLR(optimizer, self.learning_rate, total_steps=self.max_steps, cycle_momentum=False)
+                for optimizer in optimizers
+            ]
+        return optimizers, schedulers  # type: ignore[return-value]
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Enhance in the precision of training; always gives fp32."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            enhanced: Tensor = self.generator(input)
+        return enhanced.float()
+
+    def training_step(self, batch: dict[str, Batch], batch_idx: int) -> None:
+        """One step of each player, the generator first."""
+        optimizers = self.optimizers()
+        players = optimizers if isinstance(optimizers, list) else [optimizers]
+        self._generator_step(batch["generator"], players[0])
+        if self.objective.texture is not None:
+            self._discriminator_step(batch["discriminator"], players[1])
+        schedulers = self.lr_schedulers() or []
+        for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+            scheduler.step()  # type: ignore[call-arg]
+        self.steps_done += 1
+        self._check_for_divergence()
+
+    def _generator_step(self, batch: Batch, optimizer: Any) -> None:
+        if self.objective.texture is not None:
+            self.objective.texture.discriminator.requires_grad_(False)
+        total, terms = self.objective(self(to_unit(batch["input"])), to_unit(batch["target"]))
+        optimizer.zero_grad(set_to_none=True)
+        self.manual_backward(total)
+        optimizer.step()
+        self.losses = {"total": total.detach()} | {name: value.detach() for name, value in terms.items()}
+
+    def _discriminator_step(self, batch: Batch, optimizer: Any) -> None:
+        assert self.objective.texture is not None
+        self.objective.texture.discriminator.requires_grad_(True)
+        with torch.no_grad():
+            enhanced = self(to_unit(batch["input"]))
+        loss = self.objective.texture.discriminator_loss(enhanced, to_unit(batch["target"]), batch["shown_target"])
+        optimizer.zero_grad(set_to_none=True)
+        self.manual_backward(loss)
+        optimizer.step()
+        self.losses = {**self.losses, "discriminator": loss.detach()}
+
+    def _check_for_divergence(self) -> None:
+        starting = len(self._start_levels) < _START_STEPS
+        if not starting and self.steps_done % _CHECK_EVERY and self.steps_done != self.max_steps:
+            return
+        values = {name: float(value) for name, value in self.losses.items()}
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise DivergedError(f"the {name} loss is {value} at step {self.steps_done}: try a lower learning rate")
+        level = abs(values["total"])
+        if starting:
+            self._start_levels.append(level)
+        elif level > _EXPLOSION * max(self._start_levels):
+            raise DivergedError(
+                f"the loss has exploded to {level:.3g} at step {self.steps_done}, from {max(self._start_levels):.3g} "
+                "at the start: try a lower learning rate"
+            )
+
+    def state_dict(self, *arguments: Any, **named: Any) -> dict[str, Any]:
+        """Everything that learns. Frozen feature networks come with the installation and are left out."""
+        whole = super().state_dict(*arguments, **named)
+        frozen = [f"{name}." for name, module in self.named_modules() if isinstance(module, ContentLoss)]
+        return {name: value for name, value in whole.items() if not name.startswith(tuple(frozen) or ("\0",))}
+
+    @property
+    def strict_loading(self) -> bool:
+        """Checkpoints leave frozen networks out, so loading must not miss them."""
+        return False
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what Lightning does not know of."""
+        checkpoint["enhance_sweep"] = {"steps_done": self.steps_done, "start_levels": self._start_levels}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on where that checkpoint stopped."""
+        self.steps_done = checkpoint["enhance_sweep"]["steps_done"]
+        self._start_levels = list(checkpoint["enhance_sweep"]["start_levels"])
