@@ -133,12 +133,14 @@ def linear_to_srgb(light: Light) -> Light:
 
 def undo_highlights(light: Light, highlights: float) -> Light:
     """Return the scene whose highlights a photograph rolled off: x / (1 - highlights x), so white was 1 / (1 - h)."""
-    return light / (1 - highlights * light)
+    scene: Light = light / (1 - highlights * light)
+    return scene
 
 
 def scatter(light: Light, haze: float) -> Light:
     """Move a share of all light from where it belongs to everywhere: blacks rise to the mean, the mean stays."""
-    return (1 - haze) * light + haze * light.mean(axis=(0, 1))
+    hazy: Light = (1 - haze) * light + haze * light.mean(axis=(0, 1))
+    return hazy
 
 
 def blur(light: Light, sigma_px: float) -> Light:

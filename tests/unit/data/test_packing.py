@@ -1,0 +1,270 @@
+"""The cache: whole or made again, whatever happened to it."""
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from enhance_sweep.data import dped, packing
+from enhance_sweep.data.dped import Dped
+from enhance_sweep.data.packing import default_cache_dir
+from enhance_sweep.data.pairs import DataError, Pairs
+
+# Runs in its own process: packs, but says so and waits for a line on stdin before it decodes the first test patch.
+_PACK_AND_PAUSE = """
+import sys
+from pathlib import Path
+from enhance_sweep.data import dped
+decode, paused = dped.decode_patch, []
+def pause(path):
+    if "test_data" in path.parts and not paused:
+        paused.append(True)
+        print("packing", flush=True)
+        sys.stdin.readline()
+    return decode(path)
+dped.decode_patch = pause
+print(dped.Dped(sys.argv[1]).load(Path(sys.argv[2])).fingerprint, flush=True)
+"""
+
+# Runs in its own process: loads, but is not able to decode.
+_LOAD_ONLY = """
+import logging, sys
+from pathlib import Path
+from enhance_sweep.data import dped
+logging.basicConfig(level=logging.INFO, format="%(message)s")
+def refuse(path):
+    raise SystemExit("this process decoded")
+dped.decode_patch = refuse
+print(dped.Dped(sys.argv[1]).load(Path(sys.argv[2])).fingerprint, flush=True)
+"""
+
+
+def _start(script: str, *arguments: Path) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def _entries(cache: Path) -> list[Path]:
+    return [folder for folder in (cache / "packed").iterdir() if folder.is_dir()]
+
+
+def _assert_same(first: Pairs, second: Pairs) -> None:
+    assert first.fingerprint == second.fingerprint
+    for one, other in ((first.train, second.train), (first.test, second.test)):
+        assert one.names == other.names
+        np.testing.assert_array_equal(one.input, other.input)
+        np.testing.assert_array_equal(one.target, other.target)
+
+
+def _refuse_to_decode(path: Path) -> None:
+    raise AssertionError(f"{path} was decoded again")
+
+
+def test_second_load_decodes_nothing(dped_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Dped(str(dped_root)).load(tmp_path / "cache")
+    monkeypatch.setattr(dped, "decode_patch", _refuse_to_decode)
+    _assert_same(Dped(str(dped_root)).load(tmp_path / "cache"), first)
+
+
+def test_arrays_are_read_only_memory_maps(dped_root: Path, tmp_path: Path) -> None:
+    pairs = Dped(str(dped_root)).load(tmp_path / "cache")
+    for array in (pairs.train.input, pairs.train.target, pairs.test.input, pairs.test.target):
+        assert isinstance(array, np.memmap)
+        assert not array.flags.writeable
+
+
+def test_shows_a_progress_bar_on_stderr(dped_root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Dped(str(dped_root)).load(tmp_path / "cache")
+    shown = capfd.readouterr()
+    assert "Packing iphone train pairs: 100%" in shown.err
+    assert shown.out == ""
+
+
+def _truncate_array(entry: Path) -> None:
+    array = entry / "train_target.npy"
+    os.truncate(array, array.stat().st_size // 2)
+
+
+def _delete_array(entry: Path) -> None:
+    (entry / "test_input.npy").unlink()
+
+
+def _swap_arrays(entry: Path) -> None:
+    shutil.copy(entry / "test_input.npy", entry / "train_input.npy")
+
+
+def _delete_manifest(entry: Path) -> None:
+    (entry / "manifest.json").unlink()
+
+
+def _cut_manifest(entry: Path) -> None:
+    manifest = entry / "manifest.json"
+    manifest.write_text(manifest.read_text()[:-40])
+
+
+def _drop_names(entry: Path) -> None:
+    manifest = json.loads((entry / "manifest.json").read_text())
+    manifest["splits"]["train"]["names"].pop()
+    (entry / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _empty_manifest(entry: Path) -> None:
+    (entry / "manifest.json").write_text("[]")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [_truncate_array, _delete_array, _swap_arrays, _delete_manifest, _cut_manifest, _drop_names, _empty_manifest],
+)
+def test_damaged_entry_is_packed_again(damage, dped_root: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    cache = tmp_path / "cache"
+    whole = Dped(str(dped_root)).load(tmp_path / "other cache")
+    Dped(str(dped_root)).load(cache)
+    damage(_entries(cache)[0])
+    _assert_same(Dped(str(dped_root)).load(cache), whole)
+    assert len(_entries(cache)) == 1
+
+
+def test_changed_source_is_packed_again(dped_root: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    before = Dped(str(dped_root)).load(cache)
+    changed = dped_root / "iphone" / "training_data" / "canon" / "3.jpg"
+    Image.new("RGB", (24, 16), "orange").save(changed, quality=95)
+    after = Dped(str(dped_root)).load(cache)
+    assert after.fingerprint != before.fingerprint
+    assert np.abs(after.train.target[3].astype(int) - (255, 165, 0)).max() <= 3
+
+
+def test_rewriting_the_same_content_keeps_the_fingerprint(dped_root: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    before = Dped(str(dped_root)).load(cache)
+    touched = dped_root / "iphone" / "training_data" / "canon" / "3.jpg"
+    os.utime(touched, ns=(0, 0))
+    after = Dped(str(dped_root)).load(cache)
+    assert len(_entries(cache)) == 2, "another modification time must be looked into"
+    assert after.fingerprint == before.fingerprint
+
+
+def test_moved_folder_needs_no_packing(dped_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Dped(str(dped_root)).load(tmp_path / "cache")
+    moved = dped_root.rename(tmp_path / "archive")
+    monkeypatch.setattr(dped, "decode_patch", _refuse_to_decode)
+    _assert_same(Dped(str(moved)).load(tmp_path / "cache"), before)
+
+
+def test_fingerprint_depends_on_pairing_and_names(dped_root: Path, tmp_path: Path) -> None:
+    prints = {Dped(str(dped_root)).load(tmp_path / "cache").fingerprint}
+    training = dped_root / "iphone" / "training_data"
+    for side in ("iphone", "canon"):
+        (training / side / "11.jpg").rename(training / side / "12.jpg")
+    prints.add(Dped(str(dped_root)).load(tmp_path / "cache").fingerprint)
+    (training / "iphone").rename(training / "swap")
+    (training / "canon").rename(training / "iphone")
+    (training / "swap").rename(training / "canon")
+    prints.add(Dped(str(dped_root)).load(tmp_path / "cache").fingerprint)
+    assert len(prints) == 3
+
+
+def test_killed_packer_leaves_nothing_that_is_read(dped_root: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    with _start(_PACK_AND_PAUSE, dped_root, cache) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "packing\n"
+        partial = _entries(cache)
+        assert [folder.suffix for folder in partial] == [".partial"]
+        process.send_signal(signal.SIGKILL)
+    assert partial[0].is_dir()
+    _assert_same(Dped(str(dped_root)).load(cache), Dped(str(dped_root)).load(tmp_path / "other cache"))
+    assert [folder.suffix for folder in _entries(cache)] == [""]
+
+
+def test_folder_of_a_killed_packer_of_another_data_set_is_tidied(dped_root: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    abandoned = cache / "packed" / "photos-0123456789abcdef.partial"
+    abandoned.mkdir(parents=True)
+    Dped(str(dped_root)).load(cache)
+    assert not abandoned.exists()
+
+
+def test_two_packers_share_one_packing(dped_root: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    with _start(_PACK_AND_PAUSE, dped_root, cache) as packer:
+        assert packer.stdin is not None
+        assert packer.stdout is not None
+        assert packer.stdout.readline() == "packing\n"
+        with _start(_LOAD_ONLY, dped_root, cache) as waiting:
+            assert waiting.stdout is not None
+            assert waiting.stderr is not None
+            assert waiting.stderr.readline().startswith("waiting for another process that packs dped-iphone-")
+            packer.stdin.write("go on\n")
+            packer.stdin.flush()
+            fingerprints = {packer.stdout.readline(), waiting.stdout.readline()}
+        assert waiting.returncode == 0
+    assert packer.returncode == 0
+    assert fingerprints == {Dped(str(dped_root)).load(tmp_path / "other cache").fingerprint + "\n"}
+
+
+def test_live_packer_of_another_data_set_is_left_alone(dped_root: Path, tmp_path: Path) -> None:
+    cache, copy = tmp_path / "cache", tmp_path / "copy"
+    shutil.copytree(dped_root, copy, copy_function=shutil.copy2)
+    os.utime(copy / "iphone" / "training_data" / "canon" / "3.jpg", ns=(0, 0))
+    with _start(_PACK_AND_PAUSE, dped_root, cache) as packer:
+        assert packer.stdout is not None
+        assert packer.stdout.readline() == "packing\n"
+        other = Dped(str(copy)).load(cache)
+        shown, _ = packer.communicate("go on\n")
+    assert packer.returncode == 0
+    assert shown == other.fingerprint + "\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_file_size_limit_says_no_space(dped_root: Path, tmp_path: Path) -> None:
+    script = (
+        "import resource, sys\nfrom pathlib import Path\nfrom enhance_sweep.data.dped import Dped\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "Dped(sys.argv[1]).load(Path(sys.argv[2]))\n"
+    )
+    with _start(script, dped_root, tmp_path / "cache") as process:
+        _, shown = process.communicate()
+    assert process.returncode == 1
+    last = shown.strip().splitlines()[-1]
+    assert "DataError: no space for packed pairs in" in last
+    assert "ENHANCE_SWEEP_CACHE" in last
+    assert _entries(tmp_path / "cache") == []
+
+
+def test_full_disk_says_no_space(dped_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(packing.os, "posix_fallocate", full, raising=False)
+    with pytest.raises(DataError, match=r"no space .* \(No space left on device\): free some"):
+        Dped(str(dped_root)).load(tmp_path / "cache")
+    assert _entries(tmp_path / "cache") == []
+
+
+def test_unwritable_cache_folder_is_named(dped_root: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "notes.txt"
+    blocked.write_text("a file where the cache's folder should be")
+    with pytest.raises(DataError, match=r"cannot be written to .*notes.txt.*ENHANCE_SWEEP_CACHE"):
+        Dped(str(dped_root)).load(blocked)
+
+
+def test_default_cache_dir_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ENHANCE_SWEEP_CACHE", str(tmp_path / "own"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert default_cache_dir() == tmp_path / "own"
+    monkeypatch.delenv("ENHANCE_SWEEP_CACHE")
+    assert default_cache_dir() == tmp_path / "xdg" / "enhance_sweep"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert default_cache_dir() == tmp_path / "home" / ".cache" / "enhance_sweep"
