@@ -1,7 +1,7 @@
 """The typed schema of `conf/`, and how a configuration becomes objects.
 
-Hydra's `_target_` is the registry: a topology, a loss, a data set or a runtime is a class and a YAML file that names it.
-What such a file may say is what its class takes: unknown names and wrong types are refused by comparing with the
+Hydra's `_target_` is the registry: a topology, a loss, a data set or a runtime is a class and a YAML file that names
+it. What such a file may say is what its class takes: unknown names and wrong types are refused by comparing with the
 signature, so that no second list of names has to be kept.
 """
 
@@ -111,18 +111,23 @@ def check(config: DictConfig) -> None:
         one_of("stages", stage, STAGES)
     minima = {"max_steps": 1, "batch_size": 1, "crop_size": 2}
     for name, minimum in minima.items():
-        if trainer[name] < minimum:
-            raise ConfigError(f"trainer.{name}: expected at least {minimum}, got {trainer[name]}")
+        if getattr(trainer, name) < minimum:
+            raise ConfigError(f"trainer.{name}: expected at least {minimum}, got {getattr(trainer, name)}")
     if not 0 < trainer.learning_rate < float("inf"):
         raise ConfigError(f"trainer.learning_rate: expected a positive number, got {trainer.learning_rate}")
     if any(step < 1 for step in trainer.evaluate_at):
         raise ConfigError(f"trainer.evaluate_at: expected steps of at least 1, got {list(trainer.evaluate_at)}")
-    try:
-        OmegaConf.to_object(config.timing)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    timing_settings(config)
     for group in ("model", "data", "loss", "runtime"):
         check_arguments(resolved(config, group), group)
+
+
+def timing_settings(config: DictConfig) -> TimingSettings:
+    """`conf/timing` as the timing room takes it. Raises `ConfigError` where a value is out of its range."""
+    try:
+        return typing.cast(TimingSettings, OmegaConf.to_object(config.timing))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def one_of(name: str, value: str, allowed: Sequence[str]) -> None:
@@ -187,7 +192,7 @@ def _check_own_arguments(node: Mapping[str, Any], place: str) -> None:
     catch_all = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     signature = inspect.signature(target).parameters
     parameters = {name: parameter for name, parameter in signature.items() if parameter.kind not in catch_all}
-    hints = typing.get_type_hints(target.__init__)
+    hints = typing.get_type_hints(target.__init__)  # type: ignore[misc]
     given = arguments(node)
     for name, value in given.items():
         if name not in parameters:
@@ -204,7 +209,7 @@ def _check_own_arguments(node: Mapping[str, Any], place: str) -> None:
 
 def _class(node: Mapping[str, Any], place: str) -> type:
     try:
-        return typing.cast(type, get_class(str(node["_target_"])))
+        return get_class(str(node["_target_"]))
     except Exception as error:
         raise ConfigError(f"{place}._target_: {node['_target_']!r} cannot be imported ({error})") from error
 

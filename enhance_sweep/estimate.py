@@ -23,9 +23,7 @@ class Work:
     timing: float
 
     @classmethod
-    def of(
-        cls, macs: int, pixels: int, training_pixels: float, scored_pixels: float, timed_calls: int
-    ) -> "Work":
+    def of(cls, macs: int, pixels: int, training_pixels: float, scored_pixels: float, timed_calls: int) -> "Work":
         """From a generator's `macs` at `pixels`, what it is trained on and scored on, and how often it is timed.
 
         A training step is one forward pass and a backward pass of twice that.

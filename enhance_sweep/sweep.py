@@ -111,9 +111,7 @@ class VariantSweeper(BasicSweeper):
         return plans
 
 
-def _without_repeats(
-    jobs: Sequence[list[str]], plans: Sequence[Plan]
-) -> tuple[list[list[str]], list[Plan]]:
+def _without_repeats(jobs: Sequence[list[str]], plans: Sequence[Plan]) -> tuple[list[list[str]], list[Plan]]:
     """Each variant once, however often the grid names it."""
     first = {(plan.key if plan.learned_from else None, plan.measured_key()): index for index, plan in
              reversed(list(enumerate(plans)))}  # fmt: skip

@@ -100,10 +100,8 @@ class Plan:
 
     def measured_key(self) -> str:
         """The key of how its speed is measured here."""
-        timing = OmegaConf.to_object(self.config.timing)
-        return records.measured_key(
-            self.architecture, measurement_of(timing, configuration.resolved(self.config, "runtime"))
-        )
+        timing, runtime = configuration.timing_settings(self.config), configuration.resolved(self.config, "runtime")
+        return records.measured_key(self.architecture, measurement_of(timing, runtime))
 
 
 def plan_variant(config: DictConfig) -> Plan:
@@ -193,7 +191,7 @@ def run_variant(config: DictConfig) -> dict[str, Any]:
         did.append("time")
         timed = time_variant(
             configuration.resolved(config, "model"),
-            OmegaConf.to_object(config.timing),  # type: ignore[arg-type]
+            configuration.timing_settings(config),
             configuration.resolved(config, "runtime"),
         )
         records.write_timed(plan.runs_dir, timed)

@@ -79,7 +79,7 @@ class InstanceNorm2d(nn.Module):
     """Affine instance norm: each channel of each image to mean 0 and variance 1, then scaled and shifted.
 
     Biased variance, eps 1e-3, no running statistics (DPED code). Unlike torch's own it accepts a single pixel
-    (variance 0). Statistics are computed in fp32 whatever the input's precision.
+    (variance 0). Statistics are computed in fp32 even where the input is less precise.
     """
 
     def __init__(self, channels: int) -> None:
@@ -89,7 +89,8 @@ class InstanceNorm2d(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) to the same."""
-        features, weight, bias = input.float(), self.weight.float(), self.bias.float()
+        precision = torch.promote_types(input.dtype, torch.float32)
+        features, weight, bias = (tensor.to(precision) for tensor in (input, self.weight, self.bias))
         if torch.is_grad_enabled() or features.is_contiguous():
             # A group norm of one channel a group is an instance norm, and torch's fastest.
             normed = torch.group_norm(features.contiguous(), features.shape[1], weight, bias, NORM_EPS)

@@ -103,7 +103,7 @@ class Progress(Callback):
 
     def __init__(self, description: str) -> None:
         self.description = description
-        self.bar: "tqdm[Any] | None" = None
+        self.bar: tqdm[Any] | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Show it."""

@@ -49,6 +49,7 @@ class EnhancementModule(LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
+        self.strict_loading = False  # checkpoints leave frozen networks out
         self.generator = generator
         self.objective = objective
         self.learning_rate = learning_rate
@@ -132,19 +133,13 @@ class EnhancementModule(LightningModule):
                 "at the start: try a lower learning rate"
             )
 
-    def state_dict(self, *arguments: Any, **named: Any) -> dict[str, Any]:
-        """Everything that learns. Frozen feature networks come with the installation and are left out."""
-        whole = super().state_dict(*arguments, **named)
-        frozen = [f"{name}." for name, module in self.named_modules() if isinstance(module, ContentLoss)]
-        return {name: value for name, value in whole.items() if not name.startswith(tuple(frozen) or ("\0",))}
-
-    @property
-    def strict_loading(self) -> bool:
-        """Checkpoints leave frozen networks out, so loading must not miss them."""
-        return False
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what Lightning does not know of."""
+        """Keep what Lightning does not know of, and leave out frozen networks, which come with the installation."""
+        frozen = tuple(f"{name}." for name, module in self.named_modules() if isinstance(module, ContentLoss))
+        weights = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {
+            name: weight for name, weight in weights.items() if not (frozen and name.startswith(frozen))
+        }
         checkpoint["enhance_sweep"] = {"steps_done": self.steps_done, "start_levels": self._start_levels}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """Before and after, for people: a strip of test patches that the report can show."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch

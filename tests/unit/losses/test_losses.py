@@ -1,0 +1,141 @@
+"""Each loss against the public code's figures or a plain computation."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from enhance_sweep.losses import (
+    ColorLoss,
+    ContentLoss,
+    EfficientNetLite0Features,
+    MSSSIMLoss,
+    Objective,
+    TextureLoss,
+    TotalVariationLoss,
+)
+from enhance_sweep.losses.texture import to_gray
+from enhance_sweep.metrics import ms_ssim
+from tests.golden import dped_test_patches
+
+
+@pytest.fixture
+def golden(shared: Path) -> dict[str, np.ndarray]:
+    return dict(np.load(shared / "reference" / "golden" / "losses_test8.npz"))
+
+
+@pytest.fixture
+def pair8(shared: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """The published baseline's outputs on the first eight test patches, and their targets."""
+    outputs = np.load(shared / "reference" / "golden" / "outputs_test8.npz")["dped_resnet_64x4"]
+    return torch.from_numpy(outputs).permute(0, 3, 1, 2), dped_test_patches(shared)[1][:8]
+
+
+def test_color_of_both_presets(golden: dict[str, np.ndarray], pair8: tuple[torch.Tensor, torch.Tensor]) -> None:
+    assert float(ColorLoss(4.707)(*pair8)) == pytest.approx(float(golden["color_dped_code"]), rel=1e-3)
+    assert float(ColorLoss(3.0, 0.053)(*pair8)) == pytest.approx(float(golden["color_paper_kernel"]), rel=1e-3)
+
+
+def test_total_variation(golden: dict[str, np.ndarray], pair8: tuple[torch.Tensor, torch.Tensor]) -> None:
+    assert float(TotalVariationLoss()(*pair8)) == pytest.approx(float(golden["tv_dped_code"]), rel=1e-3)
+
+
+def test_blurred_and_gray_images(golden: dict[str, np.ndarray], pair8: tuple[torch.Tensor, torch.Tensor]) -> None:
+    blurred = ColorLoss(4.707).blur(pair8[0][:1]).permute(0, 2, 3, 1)
+    np.testing.assert_allclose(blurred.numpy(), golden["enhanced_blur0"], atol=1e-5)
+    gray = to_gray(pair8[0][:1]).permute(0, 2, 3, 1)
+    np.testing.assert_allclose(gray.numpy(), golden["enhanced_gray0"], atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 7), (30, 12)])
+def test_blur_is_a_convolution_with_the_whole_kernel(size: tuple[int, int]) -> None:
+    offsets = torch.arange(-10, 11, dtype=torch.float64)
+    kernel = 0.053 * torch.exp(-(offsets[:, None] ** 2 + offsets[None] ** 2) / 18)
+    assert float(kernel.sum()) == pytest.approx(2.99, abs=0.01)  # as the paper's A makes it
+    images = torch.rand(2, 3, *size)
+    wanted = F.conv2d(images.double(), kernel.expand(3, 1, 21, 21), padding=10, groups=3)
+    torch.testing.assert_close(ColorLoss(3.0, 0.053).blur(images).double(), wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_texture_is_minus_the_cross_entropy_of_enhanced_patches() -> None:
+    torch.manual_seed(0)
+    enhanced, target = torch.rand(4, 3, 24, 24), torch.rand(4, 3, 24, 24)
+    for reduction in ("mean", "sum"):
+        loss = TextureLoss(24, reduction)  # type: ignore[arg-type]
+        is_enhanced = F.softmax(loss.discriminator(to_gray(enhanced)), dim=1)[:, 0]
+        wanted = getattr(torch.log(is_enhanced), reduction)()
+        torch.testing.assert_close(loss(enhanced, target), wanted)
+
+
+def test_discriminator_sees_the_patch_that_the_coin_shows() -> None:
+    torch.manual_seed(0)
+    enhanced, target = torch.rand(3, 3, 24, 24, requires_grad=True), torch.rand(3, 3, 24, 24)
+    loss = TextureLoss(24, "sum")
+    coins = torch.tensor([True, False, True])
+    shown = torch.stack([target[0], enhanced[1], target[2]])
+    wanted = F.cross_entropy(loss.discriminator(to_gray(shown)), coins.long(), reduction="sum")
+    ours = loss.discriminator_loss(enhanced, target, coins)
+    torch.testing.assert_close(ours, wanted)
+    ours.backward()
+    assert enhanced.grad is None
+
+
+def test_a_certain_discriminator_gives_a_finite_loss() -> None:
+    loss = TextureLoss(24)
+    nn.init.constant_(loss.discriminator.verdict.bias, 0.0)
+    with torch.no_grad():
+        loss.discriminator.verdict.bias[1] = 1e4
+    patches = torch.rand(2, 3, 24, 24, requires_grad=True)
+    value = loss(patches, patches)
+    value.backward()
+    assert float(value) == pytest.approx(np.log(1e-10), rel=1e-5)
+    assert torch.isfinite(patches.grad).all()  # type: ignore[arg-type]
+
+
+def test_content_is_the_mean_square_of_feature_differences_and_its_network_stays_frozen() -> None:
+    features = EfficientNetLite0Features(scale=0.5)
+    loss = ContentLoss(features).train()
+    enhanced, target = torch.rand(2, 3, 64, 64, requires_grad=True), torch.rand(2, 3, 64, 64)
+    before = {name: value.clone() for name, value in features.state_dict().items()}
+    value = loss(enhanced, target)
+    value.backward()
+    with torch.no_grad():
+        difference = features(enhanced) - features(target)
+    torch.testing.assert_close(value, 0.5 * difference.square().sum() / difference.numel())
+    assert difference.shape == (2, 112, 4, 4)
+    assert enhanced.grad is not None
+    assert not features.training
+    assert all(parameter.grad is None for parameter in features.parameters())
+    for name, tensor in features.state_dict().items():
+        torch.testing.assert_close(tensor, before[name])
+
+
+def test_ms_ssim_loss_is_zero_for_identical_images_and_falls_with_likeness() -> None:
+    target = torch.rand(2, 3, 32, 32)
+    assert float(MSSSIMLoss()(target, target)) == pytest.approx(0, abs=1e-6)
+    near, far = target + 0.05 * torch.rand_like(target), torch.rand_like(target)
+    assert 0 < float(MSSSIMLoss()(near, target)) < float(MSSSIMLoss()(far, target)) <= 1
+    assert float(MSSSIMLoss()(near, target)) == pytest.approx(float(1 - ms_ssim(near, target).mean()), abs=1e-6)
+
+
+def test_objective_weighs_its_terms() -> None:
+    enhanced, target = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
+    terms = {"color": ColorLoss(3.0), "total_variation": TotalVariationLoss()}
+    total, values = Objective(terms, {"color": 0.1, "total_variation": 400.0})(enhanced, target)
+    torch.testing.assert_close(total, 0.1 * terms["color"](enhanced, target) + 400 * values["total_variation"])
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({}, "a weight for each loss term"),
+        ({"color": 1.0, "x": 1.0}, "a weight for each"),
+        ({"color": -1.0}, "at least 0"),
+    ],
+)
+def test_objective_refuses_weights_that_do_not_fit(weights: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Objective({"color": ColorLoss(3.0)}, weights)
