@@ -3,7 +3,8 @@
 It speaks JSON, a line a command, on its stdin and stdout, and does one thing at a time. `enhance_sweep.timing.process`
 is the other end. Nothing but the standard library is imported before the process is pinned and tied to its parent.
 
-Commands: `load` (a network into a runtime), `call` (time one call), `check` (compare with eager fp32).
+Commands: `load` (a network into a runtime), `call` (time one call), `check` (compare with eager fp32), `limit` (what
+the cores can do at most).
 """
 
 import ctypes
@@ -16,6 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from enhance_sweep.timing.runtimes import Prepared
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+_LIMIT_SIDE = 4096
 
 
 class Session:
@@ -81,7 +84,7 @@ def main() -> None:
     _pin(sys.argv[1] if len(sys.argv) > 1 else "")
     requests, answers = _take_over_standard_streams()
     session = Session()
-    commands = {"load": session.load, "call": lambda job: session.call(job["memory"]), "check": check}
+    commands = {"load": session.load, "call": lambda job: session.call(job["memory"]), "check": check, "limit": limit}
     for line in requests:
         job = json.loads(line)
         try:
@@ -114,6 +117,23 @@ def check(job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def limit(job: dict[str, Any]) -> dict[str, Any]:
+    """The rate of a large matrix product in fp32 and bf16, the best of five: what no network can beat.
+
+    Two operations (a multiplication and an addition) for each multiply-add.
+    """
+    import torch
+
+    torch.set_num_threads(job["threads"])
+    rates = {}
+    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        matrix = torch.rand(_LIMIT_SIDE, _LIMIT_SIDE).to(dtype)
+        torch.mm(matrix, matrix)
+        fastest_ms = min(_measured(partial(torch.mm, matrix, matrix))["latency_ms"] for _ in range(5))
+        rates[f"{name}_gflops"] = 2 * _LIMIT_SIDE**3 / fastest_ms / 1e6
+    return rates
+
+
 def _prepare(job: dict[str, Any], runtime: dict[str, Any], precision: str, layout: str) -> "Prepared":
     import torch
 
@@ -123,7 +143,7 @@ def _prepare(job: dict[str, Any], runtime: dict[str, Any], precision: str, layou
     generator = build(job["model"]).eval()
     spread(generator)
     pixels = photograph(job["width"], job["height"], job["photograph"])
-    input = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
+    input = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float().contiguous() / 255
     return build(runtime).prepare(generator, input, precision, layout, job["threads"])  # type: ignore[no-any-return]
 
 
@@ -142,16 +162,17 @@ def spread(generator: "nn.Module") -> None:
     """Widen the initial weights, so that an untrained network's output is an image.
 
     With the initial deviation of 0.01 all outputs are one grey, which any broken runtime would match. Speed does not
-    depend on the values. Kaiming's deviation keeps the features' size; the last layer's is kept below 1, where tanh is
-    not yet saturated.
+    depend on the values. Kaiming's deviation keeps the features' size; a quarter of it in the last layer gives an
+    image's contrast, which tanh does not yet saturate.
     """
     import torch
 
-    layers = [
-        module for module in generator.modules() if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d)
-    ]
+    convolutions = (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+    layers = [module for module in generator.modules() if isinstance(module, convolutions)]
     for layer in layers:
-        torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu" if layer is not layers[-1] else "linear")
+        torch.nn.init.kaiming_normal_(layer.weight)
+    with torch.no_grad():
+        layers[-1].weight.mul_(0.25)
 
 
 def _measured(run: Callable[[], Any]) -> dict[str, Any]:

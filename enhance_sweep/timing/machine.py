@@ -1,0 +1,55 @@
+"""Where the protocol meets the world: the clock, worker processes, the kernel's counters. Tests simulate it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import psutil
+
+from enhance_sweep.timing import conditions, host
+from enhance_sweep.timing.process import Worker
+from enhance_sweep.timing.settings import TimingSettings
+
+
+class TimedProcess(Protocol):
+    """What the protocol needs of a worker."""
+
+    def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
+        """Send a command and wait for its answer; raises `TimingError`."""
+        ...
+
+    def close(self) -> None:
+        """End the process."""
+        ...
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The means of one timing run.
+
+    Attributes:
+        start_worker: a fresh process, pinned, with its environment set.
+        snapshot: the counters of the measured cores.
+        free_memory_share: how much of the memory is free, 0 to 1.
+        clock_s: wall seconds.
+        own_cpu_s: CPU seconds of this process, which are not somebody else's.
+    """
+
+    start_worker: Callable[[], TimedProcess]
+    snapshot: Callable[[], conditions.Snapshot]
+    free_memory_share: Callable[[], float]
+    clock_s: Callable[[], float]
+    own_cpu_s: Callable[[], float]
+
+    @classmethod
+    def real(cls, settings: TimingSettings) -> "Machine":
+        """This host, with workers as `settings` wants them."""
+        cores = host.cores_to_pin(settings.used_threads)
+        return cls(
+            start_worker=lambda: Worker(settings.used_threads, cores, settings.allocator),
+            snapshot=lambda: conditions.snapshot(cores),
+            free_memory_share=lambda: psutil.virtual_memory().available / psutil.virtual_memory().total,
+            clock_s=time.monotonic,
+            own_cpu_s=time.process_time,
+        )

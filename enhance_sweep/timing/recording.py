@@ -1,0 +1,132 @@
+"""What is written down of a timed architecture (`enhance_sweep.records`)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from enhance_sweep.environment import describe_environment
+from enhance_sweep.records import SCHEMA, architecture_key, measured_key
+from enhance_sweep.timing import host
+from enhance_sweep.timing.settings import TimingSettings
+from enhance_sweep.timing.statistics import Ratio, interquartile_range, median
+from enhance_sweep.timing.subject import BASELINE, JsonObject, Subject, architecture_of, now
+
+#: A speed-up is settled, and a run believed, when its interval is this narrow on either side.
+SETTLED = 0.02
+
+_RUNTIME_PACKAGES = ("torch", "onnx", "onnxruntime", "openvino")
+
+
+def measurement_of(timing: TimingSettings, runtime: Mapping[str, Any]) -> JsonObject:
+    """How this host measures under these settings: what makes a `measured_key`, together with the architecture."""
+    return {
+        "runtime": runtime["name"],
+        "precision": timing.precision,
+        "layout": timing.layout,
+        "size": [timing.width, timing.height],
+        "threads": timing.used_threads,
+        "allocator": timing.allocator,
+        "host": host.host_id(host.fingerprint()),
+    }
+
+
+def record(
+    subject: Subject,
+    timing: TimingSettings,
+    runtime: Mapping[str, Any],
+    baseline_check: Ratio | None = None,
+    arithmetic_limit: Mapping[str, float] | None = None,
+) -> JsonObject:
+    """The timed record of a subject.
+
+    `flags` says in words why it should not be believed, and is empty where nothing is known against it. Speed-ups are
+    not stored: `enhance_sweep.timing.subject.speed_up` computes them from `samples`, which hold every round.
+
+    Args:
+        subject: timed, or failed.
+        timing: how it was measured.
+        runtime: the runtime's configuration.
+        baseline_check: the baseline against itself in the same run.
+        arithmetic_limit: `fp32_gflops` and `bf16_gflops` of a large matrix product in the same run.
+    """
+    from enhance_sweep.models.description import describe
+    from enhance_sweep.timing.worker import build
+
+    measurement, architecture = measurement_of(timing, runtime), subject.architecture
+    return {
+        "schema": SCHEMA,
+        "kind": "timed",
+        "key": measured_key(architecture, measurement),
+        "architecture_key": architecture_key(architecture),
+        "status": "failed" if subject.failure else "completed",
+        "reason": subject.failure,
+        "architecture": architecture,
+        "description": describe(build(dict(subject.model)), 720, 1280),
+        "measurement": measurement,
+        **_figures(subject),
+        "stopped": subject.stopped,
+        "flags": flags(subject, baseline_check),
+        "repeated_rounds": sum(len(process["repeated_rounds"]) for process in subject.processes),
+        "baseline": architecture_key(architecture_of(BASELINE)) if timing.paired else None,
+        "baseline_check": asdict(baseline_check) if baseline_check else None,
+        "arithmetic_limit": arithmetic_limit,
+        "check": subject.check,
+        "samples": {"processes": subject.processes},
+        "started_at": subject.started_at,
+        "finished_at": now(),
+        "environment": describe_environment()
+        | {
+            "allocator": timing.allocator,
+            "timing": asdict(timing),
+            "fingerprint": host.fingerprint(),
+            "runtime_versions": {name: _version(name) for name in _RUNTIME_PACKAGES},
+        },
+    }
+
+
+def flags(subject: Subject, baseline_check: Ratio | None) -> list[str]:
+    """Why a timing should not be believed, in words."""
+    found = []
+    if baseline_check is not None and not believable(baseline_check):
+        found.append(
+            f"the baseline against itself gave {baseline_check.median:.3f} "
+            f"({baseline_check.low:.3f} to {baseline_check.high:.3f}), not 1.00 within {SETTLED:.0%}"
+        )
+    disturbed = [one for one in subject.rounds() if one["conditions"]["disturbed_by"]]
+    if disturbed:
+        example = disturbed[0]["conditions"]["disturbed_by"][0]
+        found.append(f"{len(disturbed)} of {len(subject.rounds())} rounds were disturbed: {example}")
+    cold = sum(not process["warm"] for process in subject.processes)
+    if cold:
+        found.append(f"warm-up ended before calls agreed in {cold} of {len(subject.processes)} processes")
+    return found
+
+
+def believable(baseline_check: Ratio) -> bool:
+    """Whether the baseline against itself gave 1.00, closely."""
+    return baseline_check.holds(1.0) and baseline_check.within(SETTLED)
+
+
+def _figures(subject: Subject) -> JsonObject:
+    """The medians that a table shows; none where nothing was measured."""
+    rounds = subject.rounds()
+    if subject.failure or not rounds:
+        return {}
+    latencies = [one["latency_ms"] for one in rounds]
+    firsts = [process["first_call"] for process in subject.processes]
+    return {
+        "latency_ms_median": median(latencies),
+        "latency_ms_iqr": interquartile_range(latencies),
+        "cpu_s_median": median([one["cpu_s"] for one in rounds]),
+        "peak_rss_mib": median([first["memory"]["peak_rss_mib"] for first in firsts]),
+        "peak_rss_delta_mib": median([first["memory"]["peak_rss_delta_mib"] for first in firsts]),
+        "first_call_ms": median([first["latency_ms"] for first in firsts]),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

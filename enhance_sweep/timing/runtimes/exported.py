@@ -1,0 +1,71 @@
+"""A network as ONNX, for the runtimes that read it."""
+
+import importlib
+import tempfile
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class _ChannelsLast(nn.Module):
+    """A network from (N, H, W, 3) to (N, H, W, 3)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, input: Tensor) -> Tensor:
+        result: Tensor = self.network(input.permute(0, 3, 1, 2))
+        return result.permute(0, 2, 3, 1)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A network in ONNX, with one input named `input`, and the photograph that it takes, in its layout."""
+
+    onnx: bytes
+    photograph: Tensor
+    layout: str
+    export_ms: float
+
+    def to_tensor(self, result: Tensor) -> Tensor:
+        """A result in the network's layout as fp32 (1, 3, H, W)."""
+        return (result if self.layout == "channels_first" else result.permute(0, 3, 1, 2)).float().contiguous()
+
+
+def export(network: nn.Module, photograph: Tensor, layout: str) -> Exported:
+    """Export `network` at the size of `photograph`, fp32 (1, 3, H, W).
+
+    ONNX knows no memory formats: channels-last is the shape of what goes in and comes out there.
+
+    Raises:
+        ModuleNotFoundError: the extra is not installed.
+    """
+    require("onnx")
+    start = time.perf_counter()
+    if layout == "channels_last":
+        network, photograph = _ChannelsLast(network), photograph.permute(0, 2, 3, 1).contiguous()
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        file = Path(folder) / "network.onnx"
+        # The size is meant to be fixed, which tracing warns of; and torch's newer exporter gives the same graph later.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(network, (photograph,), file, input_names=["input"], dynamo=False)
+        onnx = file.read_bytes()
+    return Exported(onnx, photograph, layout, (time.perf_counter() - start) * 1e3)
+
+
+def require(package: str) -> Any:
+    """Import `package`, or say which extra brings it.
+
+    Raises:
+        ModuleNotFoundError: it is not installed.
+    """
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"{error.name} is not installed: pip install 'enhance-sweep[runtimes]'") from error

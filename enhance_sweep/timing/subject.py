@@ -1,0 +1,84 @@
+"""What is timed: one architecture, and what its processes have shown so far."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from enhance_sweep.records import architecture_slug
+from enhance_sweep.timing.statistics import Ratio, paired_ratio
+
+JsonObject = dict[str, Any]
+
+#: The network that every speed-up is relative to: DPED's own (Ignatov et al. 2017), row 3/64/4 of Table 1.
+BASELINE: Mapping[str, Any] = {
+    "_target_": "enhance_sweep.models.PlainGenerator",
+    "name": "plain",
+    "kernel_size": 3,
+    "channels": 64,
+    "blocks": 4,
+    "prelu": False,
+}
+
+
+@dataclass
+class Subject:
+    """One architecture while it is timed.
+
+    Attributes:
+        model: its configuration: `_target_`, `name` and the constructor's arguments.
+        processes: what each fresh process has shown: `loaded`, `first_call`, `warm_up_ms`, `warm`, `rounds` and
+            `repeated_rounds`.
+        check: how its result compared with eager fp32's; None where it was not compared.
+        stopped: why no more is timed; None while it goes on.
+        failure: why it could not be timed.
+    """
+
+    model: Mapping[str, Any]
+    processes: list[JsonObject] = field(default_factory=list)
+    check: JsonObject | None = None
+    stopped: str | None = None
+    failure: str | None = None
+    started_at: str = field(default_factory=lambda: now())
+
+    @property
+    def architecture(self) -> JsonObject:
+        """`topology` and the constructor's arguments."""
+        return architecture_of(self.model)
+
+    @property
+    def name(self) -> str:
+        """Short and readable."""
+        return architecture_slug(self.architecture)
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is more to time."""
+        return not self.stopped and not self.failure
+
+    def rounds(self) -> list[JsonObject]:
+        """All rounds that count."""
+        return [one for process in self.processes for one in process["rounds"]]
+
+    def speed_up(self) -> Ratio | None:
+        """The speed-up over the baseline, if it ran beside it."""
+        return speed_up({"processes": self.processes})
+
+
+def speed_up(samples: Mapping[str, Any]) -> Ratio | None:
+    """The speed-up over the baseline that a timed record's `samples` show, with its interval; None if not paired."""
+    pairs = [
+        [(r["latency_ms"], r["baseline_latency_ms"]) for r in process["rounds"] if "baseline_latency_ms" in r]
+        for process in samples["processes"]
+    ]
+    return paired_ratio(pairs) if any(pairs) else None
+
+
+def architecture_of(model: Mapping[str, Any]) -> JsonObject:
+    """A network's configuration as its architecture: `topology` and the constructor's arguments."""
+    return {"topology": model["name"]} | {k: v for k, v in model.items() if k not in ("_target_", "name")}
+
+
+def now() -> str:
+    """The time as records write it: ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
