@@ -75,9 +75,8 @@ class Dped:
             raise DataError(f"data=dped needs data.root=FOLDER, the folder that holds {layout}")
         root = Path(self.root).expanduser()
         if not root.is_dir():
-            raise DataError(
-                f"data.root={root} is {'not a folder' if root.exists() else 'missing'}: give the one of {layout}"
-            )
+            state = "not a folder" if root.exists() else "missing"
+            raise DataError(f"data.root={root} is {state}: give the folder that holds {layout}")
         if (root / self.phone / "training_data").is_dir():
             return root / self.phone
         if (root / "training_data").is_dir():

@@ -1,0 +1,190 @@
+"""DPED's layout: every way in which it can be wrong, and the real sample."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFile
+
+from enhance_sweep.data.dped import Dped
+from enhance_sweep.data.pairs import DataError
+
+INPUTS = Path("iphone/training_data/iphone")
+TARGETS = Path("iphone/training_data/canon")
+
+
+def _refusal(root: Path | str | None, tmp_path: Path, phone: str = "iphone") -> str:
+    with pytest.raises(DataError) as caught:
+        Dped(None if root is None else str(root), phone).load(tmp_path / "cache")
+    return str(caught.value)
+
+
+def test_pairs_stand_in_numeric_order(dped_root: Path, tmp_path: Path) -> None:
+    pairs = Dped(str(dped_root)).load(tmp_path / "cache")
+    assert pairs.dataset == "dped-iphone"
+    assert pairs.train.names == [str(number) for number in range(12)]
+    assert pairs.test.names == [str(number) for number in range(11)]
+    assert pairs.description["train_pairs"] == 12
+    assert pairs.description["test_pairs"] == 11
+    for number in range(12):
+        for side, folder in ((pairs.train.input, INPUTS), (pairs.train.target, TARGETS)):
+            with Image.open(dped_root / folder / f"{number}.jpg") as file:
+                np.testing.assert_array_equal(side[number], np.asarray(file))
+
+
+def test_no_root_says_what_to_give(tmp_path: Path) -> None:
+    assert "data=dped needs data.root=FOLDER" in _refusal(None, tmp_path)
+
+
+def test_missing_root(tmp_path: Path) -> None:
+    assert re.search(
+        r"data\.root=.*/nowhere is missing: give the folder that holds", _refusal(tmp_path / "nowhere", tmp_path)
+    )
+
+
+def test_root_is_a_file(tmp_path: Path, make_photo: Callable[..., Path]) -> None:
+    assert "is not a folder" in _refusal(make_photo(tmp_path / "dped.jpg"), tmp_path)
+
+
+def test_root_is_the_phone_folder(dped_root: Path, tmp_path: Path) -> None:
+    message = _refusal(dped_root / "iphone", tmp_path)
+    assert "is a phone's own folder: give the folder above it" in message
+    assert message.endswith(str(dped_root.resolve()))
+
+
+def test_another_phone_is_there(dped_root: Path, tmp_path: Path) -> None:
+    assert "has no sony folder: choose data.phone=iphone" in _refusal(dped_root, tmp_path, phone="sony")
+
+
+def test_unknown_phone(dped_root: Path, tmp_path: Path) -> None:
+    assert "choose one of iphone, blackberry, sony" in _refusal(dped_root, tmp_path, phone="nokia")
+
+
+def test_root_without_dped(tmp_path: Path) -> None:
+    (tmp_path / "holiday").mkdir()
+    assert "holiday/iphone/training_data is missing" in _refusal(tmp_path / "holiday", tmp_path)
+
+
+def test_missing_test_patches(dped_root: Path, tmp_path: Path) -> None:
+    shutil.rmtree(dped_root / "iphone" / "test_data")
+    assert re.search(r"test_data/patches/iphone cannot be listed \(No such file", _refusal(dped_root, tmp_path))
+
+
+@pytest.mark.parametrize(("gone", "left"), [(TARGETS, INPUTS), (INPUTS, TARGETS)])
+def test_missing_partner(gone: Path, left: Path, dped_root: Path, tmp_path: Path) -> None:
+    (dped_root / gone / "7.jpg").unlink()
+    message = _refusal(dped_root, tmp_path)
+    assert message.startswith(f"{dped_root / left / '7.jpg'} has no partner in {dped_root / gone}")
+    assert message.endswith("Delete it or add its partner of the same name")
+
+
+def test_partner_that_disappears_after_packing(dped_root: Path, tmp_path: Path) -> None:
+    Dped(str(dped_root)).load(tmp_path / "cache")
+    (dped_root / TARGETS / "7.jpg").unlink()
+    assert "has no partner" in _refusal(dped_root, tmp_path)
+
+
+def test_empty_folder(dped_root: Path, tmp_path: Path) -> None:
+    for file in (dped_root / TARGETS).iterdir():
+        file.unlink()
+    assert f"{dped_root / TARGETS} is empty" in _refusal(dped_root, tmp_path)
+
+
+def test_file_that_is_no_jpeg_by_name(dped_root: Path, tmp_path: Path) -> None:
+    (dped_root / INPUTS / "notes.txt").write_text("taken in Zurich")
+    assert "notes.txt is not a .jpg file. Move it elsewhere" in _refusal(dped_root, tmp_path)
+
+
+def test_file_that_is_no_jpeg_by_content(dped_root: Path, tmp_path: Path, make_photo: Callable[..., Path]) -> None:
+    make_photo(tmp_path / "3.png").rename(dped_root / INPUTS / "3.jpg")
+    assert f"{dped_root / INPUTS / '3.jpg'} is not a JPEG file. Delete each" in _refusal(dped_root, tmp_path)
+
+
+def test_empty_file(dped_root: Path, tmp_path: Path) -> None:
+    (dped_root / INPUTS / "3.jpg").write_bytes(b"")
+    assert f"{dped_root / INPUTS / '3.jpg'} is empty" in _refusal(dped_root, tmp_path)
+
+
+@pytest.mark.parametrize("lost_bytes", [1, 2, 40, 200])
+@pytest.mark.parametrize("tolerant", [False, True])
+def test_truncated_jpeg(
+    lost_bytes: int, tolerant: bool, dped_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", tolerant)
+    file = dped_root / TARGETS / "5.jpg"
+    file.write_bytes(file.read_bytes()[:-lost_bytes])
+    assert f"{file} is cut short" in _refusal(dped_root, tmp_path)
+
+
+def test_jpeg_with_a_hole_but_an_end(dped_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    file = dped_root / TARGETS / "5.jpg"
+    file.write_bytes(file.read_bytes()[:100] + b"\xff\xd9")
+    assert f"{file} cannot be read as an image" in _refusal(dped_root, tmp_path)
+
+
+def test_two_sizes_in_a_pair(dped_root: Path, tmp_path: Path, make_photo: Callable[..., Path]) -> None:
+    make_photo(dped_root / TARGETS / "5.jpg", width=20)
+    assert f"{dped_root / TARGETS / '5.jpg'} is 20x16 and not 24x16 as the others" in _refusal(dped_root, tmp_path)
+
+
+def test_pair_of_another_size_is_named_even_as_the_first(
+    dped_root: Path, tmp_path: Path, make_photo: Callable[..., Path]
+) -> None:
+    for side in (INPUTS, TARGETS):
+        make_photo(dped_root / side / "0.jpg", width=32, height=32)
+    message = _refusal(dped_root, tmp_path)
+    assert message.startswith(f"{dped_root / INPUTS / '0.jpg'} is 32x32 and not 24x16 as the others")
+    assert "1.jpg" not in message
+
+
+def test_many_bad_files_are_counted(dped_root: Path, tmp_path: Path) -> None:
+    for number in range(9):
+        (dped_root / INPUTS / f"{number}.jpg").write_bytes(b"\xff\xd8 no more")
+    message = _refusal(dped_root, tmp_path)
+    assert message.count("is cut short") == 5
+    assert "; and 4 more. Delete each" in message
+
+
+def test_failed_packing_leaves_no_entry(dped_root: Path, tmp_path: Path) -> None:
+    (dped_root / INPUTS / "3.jpg").write_bytes(b"")
+    _refusal(dped_root, tmp_path)
+    assert [path for path in (tmp_path / "cache" / "packed").iterdir() if path.is_dir()] == []
+
+
+def test_files_of_the_operating_system_are_ignored(dped_root: Path, tmp_path: Path) -> None:
+    for name in (".DS_Store", "Thumbs.db", "._3.jpg", "desktop.ini"):
+        (dped_root / INPUTS / name).write_bytes(b"\0")
+    assert len(Dped(str(dped_root)).load(tmp_path / "cache").train) == 12
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_other_color_modes_become_rgb(
+    mode: str, dped_root: Path, tmp_path: Path, make_photo: Callable[..., Path]
+) -> None:
+    as_rgb = make_photo(dped_root / INPUTS / "5.jpg", seed=9, quality=95)
+    with Image.open(as_rgb) as file:
+        gray = np.asarray(file.convert("L"), dtype=int)
+        rgb = np.asarray(file, dtype=int)
+    make_photo(dped_root / INPUTS / "5.jpg", seed=9, mode=mode, quality=95)
+    got = Dped(str(dped_root)).load(tmp_path / "cache").train.input[5].astype(int)
+    expected = np.stack([gray] * 3, axis=-1) if mode == "L" else rgb
+    # Color is stored at full resolution in CMYK and at half in RGB, so the two differ a little; inverted ink by > 100.
+    assert np.abs(got - expected).mean() < (1 if mode == "L" else 8)
+
+
+def test_the_real_sample(shared: Path, tmp_path: Path) -> None:
+    pairs = Dped(str(shared / "dped-sample")).load(tmp_path)
+    assert pairs.train.input.shape == pairs.train.target.shape == (200, 100, 100, 3)
+    assert pairs.test.input.shape == pairs.test.target.shape == (100, 100, 100, 3)
+    assert pairs.train.names == [str(number) for number in range(200)]
+    assert pairs.test.names == [str(number) for number in range(100)]
+    # What the public DPED code scored on these patches tells that they stand in its order.
+    golden = np.load(shared / "reference" / "golden" / "scores_test100.npz")["identity__psnr"]
+    error = ((pairs.test.input / 255.0 - pairs.test.target / 255.0) ** 2).mean((1, 2, 3))
+    finite = np.isfinite(golden)
+    assert finite.sum() == 99
+    np.testing.assert_allclose(-10 * np.log10(error[finite]), golden[finite], atol=5e-3)
