@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, ScalarFormatter
 
 from enhance_sweep.frontier import pareto_front
@@ -44,7 +45,7 @@ _LOOKS = {"plain": ("o", BLUE), "strided": ("D", VERMILLION)}
 _OTHER_LOOKS = (("^", GREEN), ("s", PURPLE), ("v", OCHRE))
 _NAMES = {"plain": "plain {k, c, b}", "strided": "strided {k-s, c}"}
 #: More labels than this cannot be read; the frontier and the published variants come first.
-MOST_LABELS = 48
+MOST_LABELS = 40
 #: Thousands of shapes would make an SVG larger than the rest of the page: from here on the points are a picture in it.
 _RASTERIZED_FROM = 800
 _INCH = 72.0
@@ -245,12 +246,24 @@ def _looks(points: pd.DataFrame) -> dict[str, tuple[str, str]]:
     return _LOOKS | {name: _OTHER_LOOKS[number % len(_OTHER_LOOKS)] for number, name in enumerate(others)}
 
 
+def _is_cloud(points: pd.DataFrame) -> bool:
+    return len(points) > _RASTERIZED_FROM
+
+
 def _marker_size(points: pd.DataFrame) -> float:
-    return 6.0 if len(points) <= 80 else 4.0 if len(points) <= _RASTERIZED_FROM else 2.5
+    return 6.0 if len(points) <= 80 else 4.0
 
 
 def _draw_points(panel: Axes, points: pd.DataFrame) -> None:
-    looks, size = _looks(points), _marker_size(points)
+    """All points; in a cloud of very many the ones that have names stand out."""
+    if _is_cloud(points):
+        _draw_markers(panel, points[points["first"] == 0], size=2.5, alpha=0.4, rasterized=True)
+        points = points[points["first"] > 0]
+    _draw_markers(panel, points, size=_marker_size(points), alpha=1.0, rasterized=False)
+
+
+def _draw_markers(panel: Axes, points: pd.DataFrame, size: float, alpha: float, rasterized: bool) -> None:
+    looks = _looks(points)
     for topology in dict.fromkeys(points["topology"]):
         marker, color = looks[topology]
         for below in (False, True):
@@ -264,8 +277,9 @@ def _draw_points(panel: Axes, points: pd.DataFrame) -> None:
                 markerfacecolor=PAPER if below else color,
                 markeredgecolor=color,
                 markeredgewidth=1.3 if size > 3 else 0.7,
+                alpha=alpha,
                 zorder=3,
-                rasterized=len(points) > _RASTERIZED_FROM,
+                rasterized=rasterized,
             )
 
 
@@ -323,6 +337,8 @@ def _draw_labels(figure: Figure, panels: Sequence[Axes], points: pd.DataFrame, u
         figure.text(0, 0, label, fontsize=_LABEL_SIZE, color=looks[topology][1], ha="center", va="center", zorder=5)
         for label, topology in zip(named["label"], named["topology"], strict=True)
     ]
+    for text in texts:
+        text.set_path_effects([withStroke(linewidth=1.6, foreground=PAPER)])
     boxes = [text.get_window_extent() for text in texts]
     sizes = np.array([(box.width, box.height) for box in boxes]).reshape(-1, 2) * _INCH / figure.dpi
     frames = [np.array(panel.get_window_extent().extents) * _INCH / figure.dpi for panel in panels]

@@ -106,7 +106,7 @@ def _captions(results: Results) -> list[tuple[str, str, str]]:
     if len(scored.loc[scored["cost"].notna(), "topology"].unique()) > 1:
         lines += " The dotted one is the frontier of plain networks alone."
     if len(scored) > MOST_LABELS:
-        lines += f" Of {len(scored):,} points only the frontier and the paper's networks are named."
+        lines += f" Of the points {MOST_LABELS} at most are named, the frontier's and then the paper's."
     placeless = int(scored["cost"].isna().sum())
     if placeless:
         lines += f" {placeless:,} scored but not comparably timed {'is' if placeless == 1 else 'are'} not in it."

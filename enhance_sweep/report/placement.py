@@ -12,9 +12,11 @@ Array = NDArray[np.float64]
 
 _ANGLES = np.deg2rad(np.arange(0, 360, 15))
 _GAPS = (0.5, 4.0, 9.0, 16.0, 25.0, 36.0, 50.0, 66.0)
-#: How many of its places, the cheapest by themselves, a label may choose from.
-_PLACES = 48
+#: A label chooses from its cheapest places, from as many as keep the number of pairs small.
+_MOST_PLACES, _ALL_PLACES = 64, 1500
 _STARTS, _SWEEPS = 60, 30
+#: How many markers around a label are looked at, and how wide a label may be to find all that it can meet.
+_MARKERS, _LARGEST_LABEL = 150, 60.0
 
 # Prices, in the unit of "one point further away": a label on a label is worse than on a marker, on a line, far off.
 _ON_LABEL, _ON_MARKER, _ON_LINE, _OUTSIDE, _LEADER, _TURN = 120.0, 60.0, 9.0, 400.0, 30.0, 3.0
@@ -43,12 +45,14 @@ def place_labels(
     if not count:
         return np.zeros((0, 2))
     half = sizes / 2 + margin
-    places = np.zeros((count, _PLACES, 2))
-    alone = np.zeros((count, _PLACES))
+    choices = max(8, min(_MOST_PLACES, _ALL_PLACES // count))
+    places = np.zeros((count, choices, 2))
+    alone = np.zeros((count, choices))
     for index in range(count):
         some, price = _candidates(points[index], half[index], obstacle_radius)
-        price += _price_alone(some, half[index], bounds[index], obstacles, obstacle_radius, lines, points[index])
-        best = np.argsort(price, kind="stable")[:_PLACES]
+        near = _nearest(obstacles, points[index])
+        price += _price_alone(some, half[index], bounds[index], near, obstacle_radius, lines, points[index])
+        best = np.argsort(price, kind="stable")[:choices]
         places[index], alone[index] = some[best], price[best]
     together = np.stack([_price_together(index, places, half, points) for index in range(count)])
     together += together.transpose(2, 3, 0, 1).copy()  # labels on leaders, seen from either side
@@ -57,7 +61,7 @@ def place_labels(
     everyone = np.arange(count)
     cheapest, chosen = np.inf, np.zeros(count, dtype=int)
     for start in range(_STARTS if count > 1 else 1):
-        choice = np.zeros(count, dtype=int) if start == 0 else np.minimum(random.geometric(0.3, count) - 1, _PLACES - 1)
+        choice = np.zeros(count, dtype=int) if start == 0 else np.minimum(random.geometric(0.3, count) - 1, choices - 1)
         for _ in range(_SWEEPS):
             before = choice.copy()
             for index in random.permutation(count):
@@ -92,6 +96,14 @@ def _candidates(point: Array, half: Array, radius: float) -> tuple[Array, Array]
     turn = _TURN * np.abs(np.sin(2 * _ANGLES))
     price = (np.array(_GAPS)[:, None] + turn[None]).ravel()
     return point + np.tile(directions, (len(_GAPS), 1)) * distance[:, None], price
+
+
+def _nearest(obstacles: Array, point: Array) -> Array:
+    """The markers that a label of this point may meet; in a cloud of thousands a share of them stands for all."""
+    distance = np.abs(obstacles - point).max(axis=1)
+    near = obstacles[distance < _GAPS[-1] + 2 * _LARGEST_LABEL]
+    share: Array = near[:: -(-len(near) // _MARKERS)] if len(near) else near
+    return share
 
 
 def _price_alone(

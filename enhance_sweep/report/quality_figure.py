@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, ScalarFormatter
 
@@ -106,8 +107,8 @@ def _legend_rows(curves: list[_Curve]) -> int:
 
 def _draw_family(panel: Axes, curves: list[_Curve], context: list[_Curve], untouched: float | None) -> None:
     """One family's curves, all others behind them in gray."""
-    for curve in context:
-        panel.plot(curve.steps, curve.values, color=GRID, linewidth=0.8, zorder=1)
+    others = [list(zip(curve.steps, curve.values, strict=True)) for curve in context]
+    panel.add_collection(LineCollection(others, colors=GRID, linewidths=0.8, zorder=1))
     for number, curve in enumerate(curves):
         color, marker = _LOOKS[number % len(_LOOKS)]
         line = _LINES[number // len(_LOOKS) % len(_LINES)]

@@ -11,7 +11,7 @@ from enhance_sweep.report.published import BASELINE_SLUG, PROPOSED_SLUG, publish
 from enhance_sweep.report.results import Results, in_order
 
 NO_RECORD = "no record"
-PAPER, TO_INPUT = "paper", "to input"
+PAPER, TO_INPUT = "paper", "vs. input"
 #: A page with more rows than this is slow to open; the CSV has them all.
 MOST_ROWS = 200
 
