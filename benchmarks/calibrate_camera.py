@@ -5,7 +5,7 @@ python benchmarks/calibrate_camera.py --dped FOLDER [--sheet sheet.png] [--camer
 
 import argparse
 import tempfile
-from dataclasses import fields
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +39,9 @@ def main() -> None:
     parser.add_argument("--shots", type=int, default=4, help="shots per photograph")
     options = parser.parse_args()
 
-    types = {field.name: field.type for field in fields(Camera)}
-    camera = Camera(**{name: types[name](value) for name, value in (item.split("=") for item in options.camera)})
+    usual = asdict(Camera())
+    changed = {name: type(usual[name])(value) for name, value in (item.split("=") for item in options.camera)}
+    camera = Camera(**{**usual, **changed})
     with tempfile.TemporaryDirectory() as cache:
         real = Dped(options.dped).load(Path(cache))
         simulated = Photos(camera=camera, seed=options.seed, shots=options.shots).load(Path(cache))
@@ -169,7 +170,8 @@ def _power(patches: Values) -> Values:
     power = np.abs(np.fft.fft2((gray - gray.mean((1, 2), keepdims=True)) * window)) ** 2
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
     bands = [power[:, (frequency > low) & (frequency <= high)].mean(1) for low, high in _BANDS]
-    return np.exp(np.log(np.stack(bands) + 1e-6).mean(1))
+    mean: Values = np.exp(np.log(np.stack(bands) + 1e-6).mean(1))
+    return mean
 
 
 def _noise(side: Values, before: Values, after: Values) -> float:
