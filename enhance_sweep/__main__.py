@@ -15,7 +15,6 @@ def main() -> None:
     from enhance_sweep import config, sweep
 
     config.register()
-    sweep.register()
 
     @hydra.main(config_path=str(config.CONF_DIR), config_name="config", version_base="1.3")
     def run(settings: DictConfig) -> dict[str, object]:

@@ -31,6 +31,11 @@ class Work:
         per_pixel = macs / pixels
         return cls(per_pixel * (3 * training_pixels + scored_pixels), float(macs * timed_calls))
 
+    @property
+    def anything(self) -> bool:
+        """Whether there is any."""
+        return self.training + self.timing > 0
+
 
 def remaining_s(ahead: Sequence[Work], behind: Sequence[tuple[Work, float]]) -> float:
     """Seconds that the work `ahead` will take, from what the work `behind` took, as (work, seconds).

@@ -3,15 +3,15 @@
 import itertools
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
+from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 from enhance_sweep.config import ConfigError
@@ -25,11 +25,6 @@ from enhance_sweep.variant import Plan, plan_variant, run_variant
 USER_ERRORS = (ConfigError, DataError, RecordError, WeightsError)
 
 _failures = 0
-
-
-def register() -> None:
-    """Tell Hydra of the sweeper that `conf/hydra/sweeper/variants.yaml` names."""
-    Plugins.instance().register(VariantSweeper)
 
 
 def exit_status() -> int:
@@ -50,65 +45,65 @@ def run_one(config: DictConfig) -> dict[str, Any]:
     return outcome
 
 
-class VariantSweeper(BasicSweeper):
-    """Hydra's grid of variants, with what a long sweep needs.
+def sweep_variants(
+    config: DictConfig, loader: ConfigLoader, launcher: Launcher, rows: Mapping[str, str], arguments: list[str]
+) -> list[Any]:
+    """Run every combination that `rows` and `arguments` ask for, each once.
 
     Every variant is composed and checked, and its data packed, before the first is trained: a typing error in the last
-    value costs no finished work. A named sweep's rows cannot be changed from the command line by accident. Between
-    variants it says how far it has come and how long the rest will take.
+    value costs no finished work. Between variants it says how far it has come and how long the rest will take.
+
+    Args:
+        config: what all variants share.
+        loader: Hydra's, to compose each variant's configuration.
+        launcher: Hydra's, to run them.
+        rows: what a named sweep fixes, `hydra.sweeper.params`.
+        arguments: overrides from the command line; they must leave the rows as they are.
+
+    Returns:
+        Hydra's job returns, a list a batch.
     """
+    parser = OverridesParser.create(config_loader=loader)
+    fixed = parser.parse_overrides([f"{name}={value}" for name, value in rows.items()])
+    asked = parser.parse_overrides(arguments)
+    _refuse_to_falsify(fixed, asked)
+    jobs = list(itertools.chain(*BasicSweeper.split_arguments([*fixed, *asked], None)))
+    jobs, plans = _without_repeats(jobs, [_plan(config, loader, job) for job in jobs])
+    tell(_announcement(plans))
+    # Hydra's own launcher runs one after the other, so progress can be told in between; others take all at once.
+    in_turn = str(config.hydra.launcher._target_).endswith(".BasicLauncher")
+    batches = [[index] for index in range(len(jobs))] if in_turn else [[*range(len(jobs))]]
+    returns: list[Any] = []
+    behind: list[tuple[Work, float]] = []
+    for batch in batches:
+        if len(batch) == 1:
+            left = readable(remaining_s([_work(plan) for plan in plans[batch[0] :]], behind))
+            guess = "" if behind else ", a first guess"
+            tell(f"--- {batch[0] + 1} of {len(jobs)}: {plans[batch[0]].name} (about {left} left{guess})")
+        work, clock = [_work(plans[index]) for index in batch], time.monotonic()
+        returns.append(launcher.launch([jobs[index] for index in batch], initial_job_idx=batch[0]))
+        if len(work) == 1 and work[0].anything:
+            behind.append((work[0], time.monotonic() - clock))
+    _summarise(plans, [job for batch in returns for job in batch])
+    return returns
 
-    def sweep(self, arguments: list[str]) -> Any:
-        """Run every combination; returns Hydra's job returns, a list a batch."""
-        assert self.config is not None
-        assert self.hydra_context is not None
-        assert self.launcher is not None
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        fixed = parser.parse_overrides([f"{name}={value}" for name, value in (self.params or {}).items()])
-        asked = parser.parse_overrides(arguments)
-        self._refuse_to_falsify(fixed, asked)
-        jobs = list(itertools.chain(*self.split_arguments([*fixed, *asked], None)))
-        plans = self._plan(jobs)
-        jobs, plans = _without_repeats(jobs, plans)
-        # Hydra's own launcher runs one after the other, so progress can be told in between; others take all at once.
-        one_by_one = isinstance(self.launcher, BasicLauncher)
-        tell(_announcement(plans))
-        returns: list[Any] = []
-        behind: list[tuple[Work, float]] = []
-        for index in range(len(jobs)) if one_by_one else [slice(None)]:
-            batch = [jobs[index]] if isinstance(index, int) else jobs
-            if isinstance(index, int):
-                ahead = [_work(plan) for plan in plans[index:]]
-                left = readable(remaining_s(ahead, behind)) + ("" if behind else ", a first guess")
-                tell(f"--- {index + 1} of {len(jobs)}: {plans[index].name} (about {left} left)")
-            work, clock = [_work(plan) for plan in plans][index], time.monotonic()
-            returns.append(self.launcher.launch(batch, initial_job_idx=index if isinstance(index, int) else 0))
-            if isinstance(work, Work) and work.training + work.timing > 0:
-                behind.append((work, time.monotonic() - clock))
-        _summarise(plans, [job for batch in returns for job in batch])
-        return returns
 
-    def _refuse_to_falsify(self, fixed: Sequence[Override], asked: Sequence[Override]) -> None:
-        """A named sweep's rows are what its name says, whatever else is asked for."""
-        for row, override in itertools.product(fixed, asked):
-            group, setting = row.get_key_element().lstrip("+~"), override.get_key_element().lstrip("+~")
-            if setting == group or setting.startswith(f"{group}.") or group.startswith(f"{setting}."):
-                sys.exit(
-                    f"error: {override.input_line} would falsify the rows of this named sweep, which fix {group}: "
-                    "leave one of the two away"
-                )
+def _refuse_to_falsify(fixed: Sequence[Override], asked: Sequence[Override]) -> None:
+    """A named sweep's rows are what its name says, whatever else is asked for."""
+    for row, override in itertools.product(fixed, asked):
+        group, setting = row.get_key_element().lstrip("+~"), override.get_key_element().lstrip("+~")
+        if setting == group or setting.startswith(f"{group}.") or group.startswith(f"{setting}."):
+            sys.exit(
+                f"error: {override.input_line} would falsify the rows of this named sweep, which fix {group}: "
+                "leave one of the two away"
+            )
 
-    def _plan(self, jobs: Sequence[Sequence[str]]) -> list[Plan]:
-        assert self.config is not None
-        assert self.hydra_context is not None
-        plans = []
-        for job in jobs:
-            try:
-                config = self.hydra_context.config_loader.load_sweep_config(self.config, list(job))
-                plans.append(plan_variant(config))
-            except (*USER_ERRORS, HydraException) as error:
-                sys.exit(f"error: {' '.join(job)}: {error}")
-        return plans
+
+def _plan(config: DictConfig, loader: ConfigLoader, job: Sequence[str]) -> Plan:
+    try:
+        return plan_variant(loader.load_sweep_config(config, list(job)))
+    except (*USER_ERRORS, HydraException) as error:
+        sys.exit(f"error: {' '.join(job)}: {error}")
 
 
 def _without_repeats(jobs: Sequence[list[str]], plans: Sequence[Plan]) -> tuple[list[list[str]], list[Plan]]:

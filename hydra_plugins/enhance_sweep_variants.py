@@ -1,0 +1,20 @@
+"""Where Hydra looks for sweepers; ours is in `enhance_sweep.sweep`, imported when it is used."""
+
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+
+class VariantSweeper(BasicSweeper):
+    """Hydra's grid of variants, every one checked before the first is trained."""
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run every combination; returns Hydra's job returns, a list a batch."""
+        from enhance_sweep.sweep import sweep_variants
+
+        assert self.config is not None
+        assert self.hydra_context is not None
+        assert self.launcher is not None
+        return sweep_variants(
+            self.config, self.hydra_context.config_loader, self.launcher, dict(self.params or {}), arguments
+        )
