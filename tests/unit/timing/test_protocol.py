@@ -1,0 +1,203 @@
+"""The protocol on a simulated host, whose clock only calls move."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from enhance_sweep.timing import protocol
+from enhance_sweep.timing.recording import believable
+from enhance_sweep.timing.statistics import median
+from enhance_sweep.timing.subject import speed_up
+from tests.unit.timing.simulated import EAGER, SimulatedHost, network, settings
+
+
+@pytest.fixture(autouse=True)
+def _no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing real is timed here, so the real host's lock is left alone."""
+
+    @contextmanager
+    def unlocked() -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(protocol, "host_lock", unlocked)
+
+
+def time(host: SimulatedHost, channels: list[int], runtime: dict[str, Any] = EAGER, **changes: Any) -> list[Any]:
+    models = [network(c) for c in channels]
+    return protocol.time_variants(models, settings(**changes), runtime, machine=host.machine())
+
+
+def test_the_baseline_runs_in_every_round_and_orders_differ() -> None:
+    host = SimulatedHost({64: 1000.0, 16: 100.0, 32: 300.0})
+    records = time(host, [16, 32], samples=8)
+    rounds = [one for record in records for process in record["samples"]["processes"] for one in process["rounds"]]
+    assert len(rounds) == 2 * 3 * 8
+    assert all(one["baseline_latency_ms"] == pytest.approx(1000) for one in rounds)
+    assert {one["position"] for one in rounds} == {0, 1, 2}
+
+
+def test_paired_ratios_survive_a_host_that_slows_down() -> None:
+    host = SimulatedHost({64: 1000.0, 16: 500.0})
+    host.slowdown = lambda time_s: 1.0 + time_s / 100
+    (record,) = time(host, [16], samples=5, warm_up_calls=3)
+    ratio = speed_up(record["samples"])
+    assert ratio is not None
+    assert ratio.median == pytest.approx(2.0, rel=0.02)
+    # The medians of each, taken one after the other as is common practice, would be far off.
+    assert 1000.0 / record["latency_ms_median"] < 1.8
+
+
+def test_a_quiet_variant_stops_when_its_interval_is_narrow() -> None:
+    host = SimulatedHost({64: 1000.0, 16: 100.0})
+    host.noise = 0.003
+    (record,) = time(host, [16], budget_s=1e6)
+    assert record["stopped"] == "interval within 2%"
+    assert len(record["samples"]["processes"]) == 3
+    assert record["flags"] == []
+
+
+def test_an_unsteady_variant_gets_more_processes_until_the_budget_ends() -> None:
+    host = SimulatedHost({64: 1000.0, 16: 1000.0})
+    host.process_luck = 0.2
+    (record,) = time(host, [16], budget_s=200.0, warm_up_calls=2)
+    assert record["stopped"] == "budget spent"
+    assert len(record["samples"]["processes"]) > 3
+    assert host.time_s >= 2 * 200.0  # the baseline against itself had its own
+    ratio = speed_up(record["samples"])
+    assert ratio is not None
+    assert not ratio.within(0.02)
+
+
+def test_the_baseline_against_itself_comes_first_and_is_believed_when_steady() -> None:
+    host = SimulatedHost({64: 1000.0, 16: 100.0})
+    host.noise = 0.003
+    (record,) = time(host, [16])
+    loads = [channels for command, channels in host.asked if command == "load"]
+    assert loads[:6] == [64] * 6
+    assert record["baseline_check"]["median"] == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_run_whose_baseline_differs_from_itself_is_flagged() -> None:
+    host = SimulatedHost({64: 1000.0, 16: 100.0})
+    host.process_luck = 0.1
+    (record,) = time(host, [16], budget_s=10.0)
+    assert any("the baseline against itself gave" in flag for flag in record["flags"])
+
+
+def test_the_baselines_own_record_is_the_check() -> None:
+    host = SimulatedHost({64: 1000.0})
+    (record,) = time(host, [64])
+    ratio = speed_up(record["samples"])
+    assert ratio is not None
+    assert ratio.median == record["baseline_check"]["median"] == pytest.approx(1.0)
+    assert believable(ratio)
+    assert Counter(command for command, _ in host.asked)["load"] == 6
+
+
+def test_a_disturbed_round_is_repeated_and_both_are_kept() -> None:
+    host = SimulatedHost({64: 1000.0, 16: 500.0})
+    host.others = lambda time_s: 0.4 if 60 < time_s < 62 else 0.0
+    (record,) = time(host, [16], repeats=2)
+    processes = record["samples"]["processes"]
+    repeated = [one for process in processes for one in process["repeated_rounds"]]
+    assert record["repeated_rounds"] == len(repeated) > 0
+    assert all("other work took" in one["conditions"]["disturbed_by"][0] for one in repeated)
+    assert record["latency_ms_median"] == pytest.approx(500)
+    assert record["latency_ms_iqr"] == pytest.approx(0)
+    assert record["flags"] == []
+
+
+def test_a_host_that_stays_busy_is_flagged() -> None:
+    host = SimulatedHost({64: 1000.0, 16: 500.0})
+    host.others = lambda time_s: 0.5
+    (record,) = time(host, [16], repeats=1)
+    assert any(flag.startswith("9 of 9 rounds were disturbed: other work took 50%") for flag in record["flags"])
+    assert record["repeated_rounds"] == 9
+
+
+def test_warm_up_lasts_until_three_calls_agree() -> None:
+    host = SimulatedHost({16: 100.0})
+    host.cold = [3.0, 2.0, 1.5, 1.0]
+    (record,) = time(host, [16], paired=False, processes=1)
+    (process,) = record["samples"]["processes"]
+    assert process["warm_up_ms"] == pytest.approx([200, 150, 100, 100, 100])
+    assert process["warm"]
+    assert record["first_call_ms"] == pytest.approx(300)
+    assert record["latency_ms_median"] == pytest.approx(100)
+
+
+def test_a_network_that_never_gets_warm_is_flagged() -> None:
+    host = SimulatedHost({16: 100.0})
+    host.slowdown = lambda time_s: 1.0 + time_s
+    (record,) = time(host, [16], paired=False, processes=1, warm_up_calls=4)
+    assert any("warm-up ended" in flag for flag in record["flags"])
+
+
+def test_a_variant_that_dies_is_failed_and_the_others_go_on() -> None:
+    host = SimulatedHost({64: 1000.0, 16: 100.0, 32: 300.0})
+    host.dies = {32}
+    small, large = time(host, [16, 32])
+    assert (small["status"], large["status"]) == ("completed", "failed")
+    assert "SIGKILL" in large["reason"]
+    assert "latency_ms_median" not in large
+    assert host.alive == 0
+
+
+def test_without_a_baseline_nothing_is_completed() -> None:
+    host = SimulatedHost({64: 1000.0, 16: 100.0})
+    host.dies = {64}
+    (record,) = time(host, [16])
+    assert record["status"] == "failed"
+    assert "the baseline could not be timed" in record["reason"]
+
+
+def test_few_networks_are_held_at_once_and_fewer_where_memory_is_short() -> None:
+    latencies = {64: 100.0} | dict.fromkeys(range(1, 8), 10.0)
+    host = SimulatedHost(latencies)
+    time(host, list(range(1, 8)))
+    assert host.most_alive == protocol.GROUP_SIZE + 1
+    host = SimulatedHost(latencies)
+    host.free_memory_share = 0.3
+    records = time(host, list(range(1, 8)))
+    assert host.most_alive == 2
+    assert all(record["status"] == "completed" for record in records)
+
+
+def test_memory_is_the_median_of_a_fresh_process_each() -> None:
+    host = SimulatedHost({64: 1000.0, 16: 100.0})
+    (record,) = time(host, [16])
+    deltas = [p["first_call"]["memory"]["peak_rss_delta_mib"] for p in record["samples"]["processes"]]
+    assert len(set(deltas)) == 3
+    assert record["peak_rss_delta_mib"] == median(deltas)
+
+
+@pytest.mark.parametrize(
+    ("precision", "check", "failed"),
+    [
+        ("fp32", {"max_abs_error": 9e-4, "psnr_db": 80.0}, False),
+        ("fp32", {"max_abs_error": 2e-3, "psnr_db": 80.0}, True),
+        ("bf16", {"max_abs_error": 0.1, "psnr_db": 40.5}, False),
+        ("bf16", {"max_abs_error": 0.1, "psnr_db": 39.5}, True),
+        ("bf16", {"max_abs_error": 0.0, "psnr_db": None}, False),
+    ],
+)
+def test_a_runtime_that_computes_something_else_is_an_error(
+    precision: str, check: dict[str, Any], failed: bool
+) -> None:
+    host = SimulatedHost({16: 100.0})
+    host.check = check
+    (record,) = time(host, [16], {"_target_": "x.Y", "name": "other"}, paired=False, precision=precision)
+    assert (record["status"] == "failed") == failed
+    assert record["check"] == check
+    assert host.asked[0] == ("check", 16)
+
+
+def test_eager_fp32_is_what_others_are_compared_with() -> None:
+    host = SimulatedHost({16: 100.0})
+    time(host, [16], paired=False)
+    assert "check" not in [command for command, _ in host.asked]
+    time(host, [16], paired=False, precision="bf16")
+    assert "check" in [command for command, _ in host.asked]
