@@ -37,6 +37,8 @@ TIMED_COLUMNS = ["latency_ms_median", "latency_ms_iqr", "cpu_s_median", "peak_rs
 
 _ABBREVIATIONS = {"kernel_size": "k", "strided_kernel_size": "s", "channels": "c", "blocks": "b"}
 
+_LONGEST_SLUG = 120
+
 #: What a record must have to become a row; a dot steps into a mapping.
 _NEEDED_BY_ALL = ["key", "status", "architecture_key", "architecture.topology", "description.parameters"]
 _NEEDED_BY_ALL += ["description.macs"]
@@ -92,8 +94,8 @@ def measured_key(architecture: Mapping[str, Any], measurement: Mapping[str, Any]
 
 
 def _safe(slug: str) -> str:
-    """A slug that is a file name everywhere."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", slug).lstrip(".")
+    """A slug that is a file name everywhere; what is cut off is still in the hash that follows it."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", slug).lstrip(".")[:_LONGEST_SLUG]
 
 
 # --- places -----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -96,6 +97,7 @@ def frontier_figure(results: Results, shape: Shape = WIDE) -> Figure | None:
     return _speed_figure(points, _AXES[results.cost_kind], results.untouched["ms_ssim"], title, shape)
 
 
+@cache
 def published_figure(shape: Shape = WIDE) -> Figure:
     """Figure 2 as the paper's Tables 1 and 2 have it, with its own baseline time, in the same style."""
     table = pd.concat([published_table(1), published_table(2)], ignore_index=True)

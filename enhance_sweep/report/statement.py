@@ -40,7 +40,8 @@ def headline(results: Results) -> str:
     if level is None:
         return f"{plural(count, 'network')} scored; the untouched input's own score is not in the records."
     if not below:
-        what = "The one network scores" if count == 1 else f"All {count:,} networks score"
+        few = {1: "The one network scores", 2: "Both networks score"}
+        what = few.get(count, f"All {count:,} networks score")
         return f"{what} at or above the untouched input (MS-SSIM {level:.4f})."
     steps = results.steps
     budget = f"{steps[0]:,} steps" if len(steps) == 1 else f"{min(steps):,} to {max(steps):,} steps" if steps else ""
@@ -154,12 +155,16 @@ def _speed(results: Results) -> list[str]:
             reasons.append(f"{strangers:,} timed where the baseline was not")
         verb = "has" if len(without) == 1 else "have"
         return [f"{plural(len(without), 'scored network')} {verb} no speed-up: {', '.join(reasons)}."]
-    if results.variants["latency_ms_median"].notna().any():
+    variants = results.variants
+    if scored["latency_ms_median"].notna().any() or (variants["latency_ms_median"].notna() & scored.empty).any():
+        if scored.empty and variants["speed_up"].notna().any():
+            return []
         return [
             "There are no speed-ups: the baseline {3, 64, 4} is not timed on the same host with the same measurement. "
             f"Time it with: {BASELINE_COMMAND}"
         ]
-    return ["Nothing is timed, so there are no speed-ups: multiply-adds stand in their place, which are not speed."]
+    nothing = "Nothing is timed" if variants["latency_ms_median"].isna().all() else "No scored network is timed"
+    return [f"{nothing}, so there are no speed-ups: multiply-adds stand in their place, which are not speed."]
 
 
 def _psnr_below(results: Results) -> list[str]:

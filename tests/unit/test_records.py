@@ -106,6 +106,12 @@ def test_slugs_are_readable_and_safe_as_file_names(architecture: dict[str, Any],
     assert records.architecture_slug(architecture) == slug
 
 
+def test_names_of_any_length_make_a_folder_and_stay_apart(tmp_path: Path) -> None:
+    made = [trained(BASELINE | {"topology": "x" * 300 + end}) for end in "ab"]
+    write(tmp_path, *made)
+    assert len({record["key"] for record in made}) == len(load_records(tmp_path)) == 2
+
+
 def test_every_part_of_an_identity_changes_its_key() -> None:
     learned = {"dataset": "photos", "data_fingerprint": "f", "loss": "paper", "seed": 0, "schedule": {"name": "cycle"}}
     variations = [

@@ -1,0 +1,424 @@
+"""The report as a reader gets it: the page, the Markdown, the folder, the command."""
+
+import base64
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import record_factory as make
+from markdown_it import MarkdownIt
+
+from enhance_sweep.report import ReportError, __main__, default_out, gather, output, page, statement, write_report
+from enhance_sweep.report.page import FILES, PAGE, escape_markdown, render
+from enhance_sweep.report.results import Results
+
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+
+
+class Page(HTMLParser):
+    """A page's text, tables, ids, links and images; raises where tags do not nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.tables: list[list[list[str]]] = []
+        self.spans: list[int] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+        self.close()
+        assert not self.open, f"not closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1] += [""] * int(dict(attrs).get("colspan") or 1)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" in self.open or "title" in self.open:
+            return
+        self.words.append(data)
+        if self.open[-1:] in (["td"], ["th"]) and self.tables:
+            self.tables[-1][-1][-1] += data
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def attributes(self, name: str) -> list[str]:
+        return [str(attributes[name]) for _, attributes in self.tags if name in attributes]
+
+
+def page_of(results: Results) -> Page:
+    return Page(render(results)[PAGE].decode())
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, dict[str, bytes]]:
+    """The report of every published variant and two others."""
+    made = make.paper_records()
+    made += [make.trained(make.plain(3, 24, 2), 0.9171), make.timed(make.plain(3, 24, 2), 2300.0)]
+    made += [make.trained(make.plain(3, 8, 1), 0.85, 17.0), make.timed(make.plain(3, 8, 1), 800.0)]
+    results = gather(make.write(tmp_path_factory.mktemp("runs"), made))
+    return results, render(results)
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_nests_and_stands_alone(whole: tuple[Results, dict[str, bytes]]) -> None:
+    text = whole[1][PAGE].decode()
+    parsed = Page(text)
+    assert not any(tag in ("script", "iframe", "object", "embed") for tag, _ in parsed.tags)
+    loaded = parsed.attributes("src") + [a["href"] or "" for t, a in parsed.tags if t == "link"]
+    assert all(place.startswith("data:") for place in loaded)
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+    ids = parsed.attributes("id")
+    assert len(ids) == len(set(ids))
+    links = [str(a["href"]) for tag, a in parsed.tags if tag == "a"]
+    assert set(links) == set(FILES) - {PAGE}, "every file that is written, and no other place"
+
+
+def test_the_page_says_what_it_rests_on(whole: tuple[Results, dict[str, bytes]]) -> None:
+    text = Page(whole[1][PAGE].decode()).text
+    for fact in (
+        *("dped-iphone", "4f1d2c3b5a697887", "fidelity", "l1 1.0, mse 5.0, ms ssim 0.5", "one_cycle", "bench-1"),
+        *("Intel(R) Xeon(R) Processor", "torch 2.13.0", "Python 3.11.9", "0123456789ab", "tuned", "1280x720"),
+        "1 for the untouched input, none for the networks",
+    ):
+        assert fact in text, fact
+
+
+def test_the_tables_on_the_page_have_every_row_and_both_sides(whole: tuple[Results, dict[str, bytes]]) -> None:
+    frontier, table1, table2, others = Page(whole[1][PAGE].decode()).tables
+    assert (len(table1), len(table2), len(others)) == (17 + 2, 7 + 2, 2 + 2)
+    assert {len(row) for row in table1[2:]} == {17}
+    first = table1[2]
+    assert first[0] == "{3, 64, 4}"
+    assert first[3:9] == [
+        "25,155",
+        "10,080",
+        "121",
+        "1.00\N{MULTIPLICATION SIGN}",
+        "1.00\N{MULTIPLICATION SIGN}",
+        "22.62",
+    ]
+    proposed = next(row for row in table2 if row[0] == "{3-4, 16}")
+    assert proposed[6:8] == ["3.15\N{MULTIPLICATION SIGN}", "6.31\N{MULTIPLICATION SIGN}"]
+    assert [row[0] for row in others[2:]] == ["{3, 8, 1}", "{3, 24, 2}"]
+    assert [row[0] for row in frontier[2:]] == list(whole[0].frontier["label"])
+
+
+def test_the_figures_are_on_the_page_for_wide_and_narrow_windows(whole: tuple[Results, dict[str, bytes]]) -> None:
+    parsed = Page(whole[1][PAGE].decode())
+    described = [a for tag, a in parsed.tags if tag == "svg"]
+    assert len(described) == 2 * 4
+    assert all(a["role"] == "img" and len(str(a["aria-label"])) > 40 for a in described)
+
+
+def test_every_file_is_there_and_named_as_promised(whole: tuple[Results, dict[str, bytes]]) -> None:
+    files = whole[1]
+    assert set(files) == set(FILES)
+    assert list(files)[-1] == PAGE
+    assert all(files[name].startswith(b"\x89PNG") for name in files if name.endswith(".png"))
+    assert all(b"<svg" in files[name] for name in files if name.endswith(".svg"))
+
+
+def test_the_same_records_give_the_same_page(tmp_path: Path) -> None:
+    runs = make.write(tmp_path, [make.trained(make.PROPOSED, 0.9)])
+    assert render(gather(runs)) == render(gather(runs))
+
+
+# --- what is said -----------------------------------------------------------------------------------------------------
+
+
+def test_a_short_budget_is_called_one(tmp_path: Path) -> None:
+    results = gather(make.write(tmp_path, make.grid_records()))
+    below = int((results.variants["ms_ssim"] < make.UNTOUCHED["ms_ssim"]).sum())
+    assert statement.headline(results) == (
+        f"{below} of 12 networks score below the untouched input (MS-SSIM 0.8613): this budget (75 steps) "
+        "demonstrates the tool; a longer one makes a result."
+    )
+
+
+def test_the_best_and_the_fastest_that_is_good_enough_are_named(whole: tuple[Results, dict[str, bytes]]) -> None:
+    tiles = {tile.title: (tile.value, tile.note) for tile in statement.tiles(whole[0])}
+    assert tiles["Best quality"] == ("{3-4, 32}", "MS-SSIM 0.9248, 3.27\N{MULTIPLICATION SIGN} the baseline's speed")
+    value, note = tiles["Fastest that is as good as the baseline"]
+    assert value == "6.31\N{MULTIPLICATION SIGN}"
+    assert note.startswith("{3-4, 16}, MS-SSIM +0.0010")
+    assert tiles["Not below the untouched input"][0] == "25 of 26"
+
+
+def said(results: Results) -> str:
+    return " ".join([statement.headline(results), *statement.findings(results)])
+
+
+SCENARIOS: dict[str, tuple[Callable[[], list[dict[str, Any]]], list[str]]] = {
+    "one variant": (
+        lambda: [make.trained(make.PROPOSED, 0.9233), make.timed(make.PROPOSED, 300.0)],
+        ["The one network scores at or above", "the baseline {3, 64, 4} is not timed", "stages=[time]"],
+    ),
+    "all failed": (
+        lambda: [make.failed(make.plain(3, c, 1), "the loss is NaN at step 7") for c in (16, 32)],
+        ["No network has a score yet", "2 training runs failed"],
+    ),
+    "half-finished": (
+        lambda: [make.trained(make.PROPOSED, 0.92), make.running(make.BASELINE), make.timed(make.BASELINE, 900.0)],
+        ["1 training run is unfinished", "No scored network is timed"],
+    ),
+    "trained but not timed": (
+        lambda: [make.trained(make.PROPOSED, 0.92), make.trained(make.BASELINE, 0.91)],
+        ["Nothing is timed, so there are no speed-ups"],
+    ),
+    "timed but not trained": (
+        lambda: [make.timed(make.PROPOSED, 300.0), make.timed(make.BASELINE, 1500.0)],
+        ["No network has a score yet", "Of the paper's 24 networks 0 have a score and 2 a speed here"],
+    ),
+    "the baseline on another host": (
+        lambda: [
+            *(make.trained(make.plain(3, 16, b), 0.9) for b in (1, 2)),
+            *(make.timed(make.plain(3, 16, b), 300.0) for b in (1, 2)),
+            make.timed(make.BASELINE, 900.0, measurement={"host": "laptop"}),
+        ],
+        ["the baseline {3, 64, 4} is not timed on the same host with the same measurement"],
+    ),
+    "scores that are no numbers": (
+        lambda: [make.trained(make.PROPOSED, float("nan"), float("nan")), make.timed(make.PROPOSED, 300.0)],
+        ["1 trained network has no MS-SSIM"],
+    ),
+    "without the untouched scores": (
+        lambda: [make.trained(make.PROPOSED, 0.9, untouched=None)],
+        ["the untouched input's own score is not in the records"],
+    ),
+    "bare records": (
+        lambda: [make.trained(make.PROPOSED, 0.9, environment={}, quality=None, data=None, train_wall_s=None)],
+        ["The one network scores"],
+    ),
+}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_state_of_the_runs_makes_a_sensible_page(tmp_path: Path, scenario: str) -> None:
+    made, sentences = SCENARIOS[scenario]
+    results = gather(make.write(tmp_path, made()))
+    parsed = page_of(results)
+    for sentence in sentences:
+        assert sentence in said(results)
+        assert sentence in parsed.text
+    assert sum(len(table) - 2 for table in parsed.tables if len(table) - 2 in (7, 17)) == 24
+    assert not re.search(r"\b(nan|None|NaT|<NA>|inf)\b", parsed.text.replace("NaN at step", ""))
+
+
+def test_different_steps_and_hosts_are_said(tmp_path: Path) -> None:
+    laptop = {"host": "laptop"}
+    made = [make.trained(make.BASELINE, 0.9), make.trained(make.PROPOSED, 0.92, steps=75)]
+    made += [make.timed(make.BASELINE, 900.0), make.timed(make.PROPOSED, 300.0, measurement=laptop)]
+    text = said(gather(make.write(tmp_path, made)))
+    assert "not all trained alike" in text
+    assert "A: steps 1200 (1); B: steps 75 (1)" in text or "A: steps 75 (1); B: steps 1200 (1)" in text
+    assert "T1: host bench-1 (1); T2: host laptop (1)" in text
+    assert "1 timed where the baseline was not" in text
+
+
+# --- escaping ---------------------------------------------------------------------------------------------------------
+
+ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 1234567*8 }}"
+
+
+def test_nothing_from_records_becomes_markup(tmp_path: Path) -> None:
+    environment = make.ENVIRONMENT | {"cpu": ATTACK, "git_commit": ATTACK, "versions": {ATTACK: ATTACK}}
+    made = [
+        make.trained(
+            {"topology": ATTACK, "kernel_size": 3, "channels": 4, ATTACK: ATTACK},
+            0.9,
+            dataset=ATTACK,
+            loss=ATTACK,
+            learned_from={ATTACK: ATTACK},
+            environment=environment,
+            data={ATTACK: ATTACK},
+        ),
+        make.failed(make.BASELINE, ATTACK, dataset=ATTACK, loss=ATTACK),
+        make.timed(make.BASELINE, 100.0, measurement={"host": ATTACK}),
+    ]
+    results = gather(make.write(tmp_path, made))
+    files = render(results)
+    parsed = Page(files[PAGE].decode())
+    assert not any(tag == "script" or "onerror" in attributes or tag == "img" for tag, attributes in parsed.tags)
+    assert ATTACK in parsed.text
+    assert "9876536" not in parsed.text, "no template in a template"
+    assert "<script" not in files["figure2.svg"].decode()
+    shown = Page(MarkdownIt("commonmark", {"html": True}).enable("table").render(files["report.md"].decode()))
+    assert not any(tag == "script" or "onerror" in attributes for tag, attributes in shown.tags)
+    assert "<script>alert(1)</script>" in shown.text
+
+
+@pytest.mark.parametrize(
+    "text", ["a|b", "*x*", "_y_", "[l](http://z)", "`c`", "<b>", "&amp;", "# h", "1 ~~2~~ $3$", "a\nb"]
+)
+def test_markdown_shows_what_was_meant(text: str) -> None:
+    table = f"| {escape_markdown(text)} | x |\n| - | - |\n"
+    shown = Page(MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(table))
+    assert shown.tables[0][0][0].strip() == " ".join(text.split())
+
+
+def test_the_markdown_has_the_pages_tables(whole: tuple[Results, dict[str, bytes]]) -> None:
+    shown = Page(MarkdownIt("commonmark").enable("table").render(whole[1]["report.md"].decode()))
+    assert [len(table) for table in shown.tables] == [len(whole[0].frontier) + 1, 17 + 1, 7 + 1, 2 + 1]
+    assert {str(a["src"]) for tag, a in shown.tags if tag == "img"} == {
+        *("figure2.png", "figure2_paper.png", "quality.png", "quality_psnr.png")
+    }
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+def test_pictures_of_the_best_are_in_the_page_and_nothing_from_elsewhere(tmp_path: Path) -> None:
+    pictures = [
+        {"file": "pictures/street.jpg", "title": "Street <b>"},
+        {"file": "../../../secret.jpg", "title": "not of this folder"},
+        {"file": "pictures/gone.jpg", "title": "gone"},
+        {"file": "record.json", "title": "no picture"},
+    ]
+    record = make.trained(make.PROPOSED, 0.92, pictures=pictures)
+    runs = make.write(tmp_path / "runs", [record, make.timed(make.PROPOSED, 100.0)])
+    folder = runs / "trained" / record["key"] / "pictures"
+    folder.mkdir()
+    (folder / "street.jpg").write_bytes(b"\xff\xd8street")
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    parsed = page_of(gather(runs))
+    images = [a for tag, a in parsed.tags if tag == "img"]
+    assert [a["src"] for a in images] == ["data:image/jpeg;base64," + base64.b64encode(b"\xff\xd8street").decode()]
+    assert images[0]["alt"] == "Street <b>, by {3-4, 16}"
+    assert "Street <b>" in parsed.text
+
+
+# --- the folder -------------------------------------------------------------------------------------------------------
+
+
+def small(tmp_path: Path) -> Path:
+    return make.write(tmp_path / "runs", [make.trained(make.PROPOSED, 0.9, quality=[])])
+
+
+def test_an_older_report_is_replaced_and_what_others_put_there_stays(tmp_path: Path) -> None:
+    out = tmp_path / "reports" / "mine"
+    out.mkdir(parents=True)
+    for name in ("notes.txt", "quality.png", PAGE):
+        (out / name).write_text("old")
+    assert write_report(gather(small(tmp_path)), out) == out / PAGE
+    assert (out / "notes.txt").read_text() == "old"
+    assert not (out / "quality.png").exists(), "of an older report: this one has no curves"
+    assert (out / PAGE).read_text().startswith("<!DOCTYPE html>")
+    assert [path.name for path in out.parent.iterdir()] == ["mine"], "nothing left beside it"
+
+
+def test_a_report_that_cannot_be_made_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    results = gather(small(tmp_path))
+    write_report(results, out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def breaks(*_: object) -> str:
+        raise RuntimeError("half-way")
+
+    monkeypatch.setattr(page.tables, "variants_csv", breaks)
+    with pytest.raises(RuntimeError, match="half-way"):
+        write_report(results, out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("mine")
+    for out in (in_the_way, in_the_way / "below"):
+        with pytest.raises(ReportError, match=r"cannot write a report at .*file.*--out"):
+            output.write_files(out, {PAGE: b"x"})
+    assert in_the_way.read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "folder"),
+    [("photos", "photos"), ("../../etc/passwd", "_.._etc_passwd"), ("...", "report"), ("a b", "a_b")],
+)
+def test_the_default_folder_is_named_after_the_data_and_stays_in_reports(
+    tmp_path: Path, dataset: str, folder: str
+) -> None:
+    results = gather(make.write(tmp_path, [make.trained(make.PROPOSED, 0.9, dataset=dataset)]))
+    assert default_out(results) == Path("reports") / folder
+
+
+def test_the_default_folder_without_training_and_with_several_losses(tmp_path: Path) -> None:
+    assert default_out(gather(make.write(tmp_path / "t", [make.timed(make.PROPOSED, 9.0)]))) == Path("reports/timing")
+    made = [make.trained(make.PROPOSED, 0.9, loss=loss, dataset="photos") for loss in ("paper", "fidelity")]
+    runs = make.write(tmp_path / "l", made)
+    assert default_out(gather(runs, loss="paper")) == Path("reports/photos-paper")
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_writes_a_report_and_says_where_without_torch(tmp_path: Path) -> None:
+    small(tmp_path)
+    code = (
+        "import sys; from enhance_sweep.report.__main__ import main; rc = main([]); "
+        "print([m for m in sys.modules if m.split('.')[0] in ('torch', 'pytorch_lightning', 'hydra')]); sys.exit(rc)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("The one network scores at or above the untouched input")
+    assert lines[-2] == "reports/dped-iphone/index.html"
+    assert lines[-1] == "[]"
+    assert (tmp_path / lines[-2]).is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--runs", "nowhere"], "no folder of runs at nowhere"),
+        (["--runs", "."], "holds no records yet"),
+        (["--data", "other"], "--data other: these runs hold dped-iphone (1)"),
+        (["--loss", "other"], "--loss other: these runs hold fidelity (1)"),
+    ],
+)
+def test_where_there_is_no_report_there_is_a_message(
+    tmp_path: Path,
+    arguments: list[str],
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    small(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert __main__.main(arguments) == 1
+    captured = capsys.readouterr()
+    assert complaint in captured.err
+    assert not captured.out
+    assert not (tmp_path / "reports").exists()
+
+
+def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        __main__.main(["--help"])
+    text = capsys.readouterr().out
+    assert [option for option in ("--runs", "--out", "--data", "--loss") if option not in text] == []
