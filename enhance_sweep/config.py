@@ -29,7 +29,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 SCHEDULES = ("constant", "one_cycle")
 
 #: Settings that say where a thing is, not what it is: they never change what a network learns.
-PLACES = ("root", "weights", "url")
+PLACES = ("root", "weights_file", "url")
 
 _PACKAGE = Path(__file__).resolve().parent
 #: In a checkout `conf/` and `sweeps/` stand beside the package, in an installed wheel inside it.

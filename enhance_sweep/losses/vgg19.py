@@ -25,7 +25,7 @@ class VGG19Features(nn.Module):
     Caffe weights.
 
     Args:
-        weights: a file with torchvision's VGG-19 weights; None fetches them once into `torch.hub`'s cache folder.
+        weights_file: a file with torchvision's VGG-19 weights; None fetches them once into `torch.hub`'s cache folder.
         url: where they are fetched from. The name must end in the start of the file's SHA-256, which is checked.
         scale: what the content loss is multiplied by; 1, as in the paper.
 
@@ -36,17 +36,17 @@ class VGG19Features(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, weights: str | None = None, url: str = WEIGHTS_URL, scale: float = 1.0) -> None:
+    def __init__(self, weights_file: str | None = None, url: str = WEIGHTS_URL, scale: float = 1.0) -> None:
         super().__init__()
         self.scale = scale
         self.layers = nn.Sequential(*_layers())
         # torchvision numbers the layers in the same way, behind "features.".
-        state = {name.removeprefix("features."): value for name, value in _load(weights, url).items()}
+        state = {name.removeprefix("features."): value for name, value in _load(weights_file, url).items()}
         wanted = self.layers.state_dict()
         missing = [name for name in wanted if name not in state or state[name].shape != wanted[name].shape]
         if missing:
             raise WeightsError(
-                f"{weights or url}: expected torchvision's VGG-19 weights; {missing[0]} is missing or of another shape"
+                f"{weights_file or url}: expected torchvision's VGG-19 weights; {missing[0]} is missing or of another shape"
             )
         self.layers.load_state_dict({name: state[name] for name in wanted})
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
@@ -70,18 +70,18 @@ def _layers() -> list[nn.Module]:
     return layers
 
 
-def _load(weights: str | None, url: str) -> dict[str, Tensor]:
+def _load(weights_file: str | None, url: str) -> dict[str, Tensor]:
     try:
-        if weights is not None:
-            state: dict[str, Tensor] = torch.load(Path(weights), map_location="cpu", weights_only=True)
+        if weights_file is not None:
+            state: dict[str, Tensor] = torch.load(Path(weights_file), map_location="cpu", weights_only=True)
         else:
             state = torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
     except Exception as error:
         remedy = (
             "name a file with torchvision's vgg19-dcbb9e9d.pth"
-            if weights is not None
-            else f"download {url} elsewhere and name the file with content.weights=FILE, or use the default "
+            if weights_file is not None
+            else f"download {url} elsewhere and name the file with content.weights_file=FILE, or use the default "
             "content=efficientnet_lite0, whose weights come with the installation"
         )
-        raise WeightsError(f"VGG-19's weights cannot be had from {weights or url} ({error}): {remedy}") from error
+        raise WeightsError(f"VGG-19's weights cannot be had from {weights_file or url} ({error}): {remedy}") from error
     return state

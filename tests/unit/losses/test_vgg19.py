@@ -60,7 +60,7 @@ def test_is_relu5_4_of_torchvisions_layers(state: dict[str, torch.Tensor], serve
         features = F.relu(
             F.conv2d(features, state[f"features.{index}.weight"], state[f"features.{index}.bias"], padding=1)
         )
-    ours = VGG19Features(weights=str(served[1]))(images)
+    ours = VGG19Features(weights_file=str(served[1]))(images)
     assert ours.shape == (1, 512, 2, 3)
     torch.testing.assert_close(ours, features, atol=1e-4, rtol=1e-4)
 
@@ -82,7 +82,7 @@ def test_a_wrong_hash_or_no_network_says_what_to_do(
     name: str, served: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(WeightsError, match=r"content\.weights=FILE"):
+    with pytest.raises(WeightsError, match=r"content\.weights_file=FILE"):
         VGG19Features(url=f"{served[0]}/{name}")
     assert not list(tmp_path.rglob("*.pth"))
 
@@ -90,6 +90,6 @@ def test_a_wrong_hash_or_no_network_says_what_to_do(
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(WeightsError, match="expected torchvision's VGG-19 weights"):
-        VGG19Features(weights=str(tmp_path / "other.pth"))
+        VGG19Features(weights_file=str(tmp_path / "other.pth"))
     with pytest.raises(WeightsError, match="name a file"):
-        VGG19Features(weights=str(tmp_path / "none.pth"))
+        VGG19Features(weights_file=str(tmp_path / "none.pth"))

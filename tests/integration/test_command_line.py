@@ -1,0 +1,121 @@
+"""`python -m enhance_sweep` as a person types it, in processes of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from enhance_sweep import records
+
+TRAIN = "stages=[train,evaluate]"
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "enhance_sweep", *arguments]
+
+
+def start(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def test_a_sweep_trains_times_and_is_skipped_the_second_time(quick: list[str], tmp_path: Path) -> None:
+    grid = ["-m", *quick, "model.channels=2,3", "model.blocks=0,1"]
+    first = start(*grid, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "4 variants: 4 to train for 6 steps, 4 to time" in first.stderr
+    assert "--- 4 of 4: plain-k3-c3-b1 (about " in first.stderr
+    assert "4 of 4 variants are complete." in first.stderr
+    frame = records.load_records(tmp_path / "runs")
+    assert len(frame) == 4
+    assert frame["status"].eq("completed").all()
+    assert frame[["psnr_db", "ms_ssim", "latency_ms_median", "peak_rss_mib"]].notna().all(axis=None)
+
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*") if path.is_file()}
+    second = start(*grid, cwd=tmp_path)
+    assert second.returncode == 0, second.stderr
+    assert "4 variants: 0 to train for 6 steps, 0 to time" in second.stderr
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*") if path.is_file()}
+    assert {path for path in before if before[path] != after[path]} <= {tmp_path / "runs" / "multirun.yaml"}
+    assert set(after) == set(before)
+
+
+def test_a_named_sweep_sweeps_without_the_flag_and_its_rows_stay_true(quick: list[str], tmp_path: Path) -> None:
+    without_model = [override for override in quick if not override.startswith("model.")]
+    falsified = start("sweeps=table1", *without_model, "model.channels=8", cwd=tmp_path)
+    assert falsified.returncode == 1
+    assert "error: model.channels=8 would falsify the rows of this named sweep" in falsified.stderr
+    assert not (tmp_path / "runs" / "trained").exists()
+
+    sweep = start("sweeps=table2", *without_model, "stages=[train]", "trainer.max_steps=1", cwd=tmp_path)
+    assert sweep.returncode == 0, sweep.stderr
+    assert "7 of 7 variants are complete." in sweep.stderr
+    topologies = {record["architecture"]["topology"] for record in records.trained_records(tmp_path / "runs")}
+    assert topologies == {"strided"}
+
+
+def test_one_bad_value_of_a_grid_costs_nothing(quick: list[str], tmp_path: Path) -> None:
+    done = start("-m", *quick, "model.channels=2,wide", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].endswith("model.channels: expected int, got 'wide'")
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs" / "trained").exists()
+
+
+def test_one_failing_variant_does_not_stop_the_others(quick: list[str], tmp_path: Path) -> None:
+    wild = ["trainer.learning_rate=1e30,1e-3", "trainer.schedule=constant", TRAIN]
+    done = start("-m", *quick, *wild, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "1 of 2 variants are complete." in done.stderr
+    assert "diverged: the " in done.stderr
+    assert "retry_failed=true runs them again" in done.stderr
+    statuses = sorted(record["status"] for record in records.trained_records(tmp_path / "runs"))
+    assert statuses == ["completed", "failed"]
+
+
+def test_repeated_variants_are_run_once(quick: list[str], tmp_path: Path) -> None:
+    done = start("-m", *quick, "model.channels=2,2", "stages=[train]", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 variants: 1 to train" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.root=/nowhere", "/nowhere"),
+        ("model.channels=0", "model: channels: expected at least 1, got 0"),
+        ("+model.colour=red", "model.colour: model=plain has no such setting"),
+    ],
+)
+def test_a_users_mistake_is_one_line(quick: list[str], tmp_path: Path, override: str, message: str) -> None:
+    done = start(*quick, override, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been(quick: list[str], tmp_path: Path) -> None:
+    long = [*quick, "trainer.max_steps=400", "trainer.schedule=constant", "trainer.evaluate_at=[]", TRAIN]
+    process = subprocess.Popen(command(*long), cwd=tmp_path, stderr=subprocess.DEVNULL, start_new_session=True)
+    checkpoints: list[Path] = []
+    while not checkpoints and process.poll() is None:
+        checkpoints = list((tmp_path / "runs").rglob("last.ckpt"))
+        os.sched_yield()
+        time.sleep(0.01)  # only so as not to keep a core busy while the other process trains
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert checkpoints, "the training ended before it could be killed"
+    (interrupted,) = records.trained_records(tmp_path / "runs")
+    assert interrupted["status"] == "running"
+
+    resumed = start(*long, cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    whole = start(*long, f"runs_dir={tmp_path / 'whole'}", cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    (ended,), (uninterrupted,) = (list(records.trained_records(tmp_path / name)) for name in ("runs", "whole"))
+    assert ended["status"] == "completed"
+    assert ended["scores"] == pytest.approx(uninterrupted["scores"], abs=1e-4)

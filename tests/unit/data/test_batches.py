@@ -1,0 +1,79 @@
+"""Random crops: aligned, repeatable, and the same after an interruption."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from enhance_sweep.data.batches import Batches, to_unit
+from enhance_sweep.data.pairs import DataError, Split
+
+
+@pytest.fixture
+def split() -> Split:
+    """Every pixel says where it is: input and target hold the same numbers, shifted by one."""
+    values = np.arange(6 * 20 * 24 * 3, dtype=np.int64).reshape(6, 20, 24, 3)
+    return Split((values % 251).astype(np.uint8), ((values + 1) % 251).astype(np.uint8), [str(i) for i in range(6)])
+
+
+def test_input_and_target_are_cut_and_turned_alike(split: Split) -> None:
+    batch = Batches(split, batch_size=40, crop_size=8, augment=True, seed=0).at(3)["generator"]
+    assert batch["input"].shape == batch["target"].shape == (40, 3, 8, 8)
+    assert batch["input"].dtype == torch.uint8
+    assert torch.equal((batch["input"].int() + 1) % 251, batch["target"].int())
+    assert batch["input"].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_every_crop_is_one_of_the_eight_turns_of_a_place(split: Split) -> None:
+    batches = Batches(split, batch_size=64, crop_size=18, augment=True, seed=1)
+    places = {}
+    for row, top, left, flip, quarter in itertools.product(range(6), range(3), range(7), (False, True), range(4)):
+        pixels = np.rot90(split.input[row, top : top + 18, left : left + 18], quarter)
+        places[(pixels[:, ::-1] if flip else pixels).tobytes()] = (flip, quarter)
+    seen = set()
+    for step in range(4):
+        crops = batches.at(step)["generator"]["input"].permute(0, 2, 3, 1).contiguous().numpy()
+        seen |= {places[crop.tobytes()] for crop in crops}
+    assert len(seen) == 8
+
+
+def test_without_augmentation_nothing_is_turned(split: Split) -> None:
+    crops = Batches(split, 20, 20, False, seed=0).at(0)["generator"]["input"].permute(0, 2, 3, 1)
+    rows = {pixels[:, left : left + 20].tobytes() for pixels in split.input for left in range(5)}
+    assert all(crop.contiguous().numpy().tobytes() in rows for crop in crops)
+
+
+def test_a_resumed_stream_goes_on_where_it_stopped(split: Split) -> None:
+    whole = Batches(split, 4, 8, True, seed=7, discriminator=True)
+    resumed = Batches(split, 4, 8, True, seed=7, discriminator=True, first_step=3)
+    for expected, item in zip(itertools.islice(whole, 3, 6), itertools.islice(resumed, 3), strict=True):
+        for player in ("generator", "discriminator"):
+            for name, value in expected[player].items():
+                assert torch.equal(value, item[player][name])
+
+
+def test_players_steps_and_seeds_have_batches_of_their_own(split: Split) -> None:
+    def first(seed: int, step: int, player: str) -> bytes:
+        return bytes(Batches(split, 8, 8, True, seed, discriminator=True).at(step)[player]["input"].numpy().tobytes())
+
+    drawn = {
+        first(seed, step, player) for seed in (0, 1) for step in (0, 1) for player in ("generator", "discriminator")
+    }
+    assert len(drawn) == 8
+
+
+def test_the_coin_is_fair_and_only_the_discriminators(split: Split) -> None:
+    item = Batches(split, 2000, 2, False, seed=0, discriminator=True).at(0)
+    assert 900 < int(item["discriminator"]["shown_target"].sum()) < 1100
+    assert "shown_target" not in item["generator"]
+    assert set(Batches(split, 2, 2, False, seed=0).at(0)) == {"generator"}
+
+
+def test_a_crop_larger_than_the_patches_is_refused(split: Split) -> None:
+    with pytest.raises(DataError, match="trainer.crop_size: expected at most 20, the patches', got 21"):
+        Batches(split, 2, 21, True, seed=0)
+
+
+def test_unit_range() -> None:
+    assert to_unit(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0, 0.2, 1])

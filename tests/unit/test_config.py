@@ -1,0 +1,89 @@
+"""What configurations are refused, and how each is named."""
+
+from pathlib import Path
+
+import pytest
+from hydra.errors import HydraException
+
+from enhance_sweep.config import CONF_DIR, ConfigError, build, check, compose_config, resolved
+from enhance_sweep.models import StridedGenerator
+
+
+@pytest.mark.parametrize("group", ["model", "data", "loss", "content", "timing", "runtime"])
+def test_every_choice_composes_and_fits_its_class(group: str) -> None:
+    choices = sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
+    assert choices
+    for choice in choices:
+        check(compose_config([f"{group}={choice}"]))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["model.channels=wide"], "model.channels: expected int, got 'wide'"),
+        (["model.channels=16.5"], "model.channels: expected int, got 16.5"),
+        (["model.prelu=1"], "model.prelu: expected bool, got 1"),
+        (["model.channels=null"], "model.channels: expected int, got None"),
+        (["+model.strided_kernel_size=4"], "model.strided_kernel_size: model=plain has no such setting; it has kernel"),
+        (
+            ["~model.channels", "model=strided", "+loss.terms.mse.power=3"],
+            "loss.terms.mse.power: .* has no such setting",
+        ),
+        (["loss=paper", "loss.terms.texture.reduction=max"], "reduction: expected one of mean, sum, got 'max'"),
+        (["model._target_=enhance_sweep.models.Missing"], "model._target_: 'enhance_sweep.models.Missing' cannot be"),
+        (["trainer.max_steps=0"], "trainer.max_steps: expected at least 1, got 0"),
+        (["trainer.crop_size=1"], "trainer.crop_size: expected at least 2, got 1"),
+        (["trainer.learning_rate=-1"], "trainer.learning_rate: expected a positive number"),
+        (["trainer.learning_rate=nan"], "trainer.learning_rate: expected a positive number"),
+        (["trainer.precision=fp8"], "trainer.precision: expected one of auto, fp32, bf16, got 'fp8'"),
+        (["trainer.schedule=cosine"], "trainer.schedule: expected one of constant, one_cycle"),
+        (["trainer.evaluate_at=[0]"], "trainer.evaluate_at: expected steps of at least 1"),
+        (["stages=[trian]"], "stages: expected one of train, evaluate, time, got 'trian'"),
+        (["timing.samples=1"], "timing.samples: expected at least 3, got 1"),
+    ],
+)
+def test_wrong_values_are_named(overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        check(compose_config(overrides))
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["model.strided_kernel_size=4", "trainer.steps=3", "trainer.max_steps=many", "seed=x", "model=round", "sead=1"],
+)
+def test_unknown_names_and_untyped_values_are_refused_by_hydra(override: str) -> None:
+    with pytest.raises(HydraException, match=override.partition("=")[0].rpartition(".")[2]):
+        compose_config([override])
+
+
+def test_build_makes_what_the_yaml_says() -> None:
+    config = compose_config(["model=strided", "model.channels=4", "model.prelu=true"])
+    generator = build(resolved(config, "model"), "model")
+    assert isinstance(generator, StridedGenerator)
+    assert generator.head[0].out_channels == 4
+
+
+def test_build_names_the_place_of_what_a_class_refuses() -> None:
+    with pytest.raises(ConfigError, match="model: channels: expected at least 1, got 0"):
+        build(resolved(compose_config(["model.channels=0"]), "model"), "model")
+
+
+@pytest.mark.parametrize(("sweep", "file"), [("table1", "table1.csv"), ("table2", "table2.csv")])
+def test_named_sweeps_are_the_papers_rows(sweep: str, file: str, shared: Path) -> None:
+    import csv
+
+    import yaml
+
+    rows = compose_config([f"sweeps={sweep}", "hydra.mode=MULTIRUN"])  # composes: its group overrides are in place
+    fixed = yaml.safe_load((CONF_DIR.parent / "sweeps" / f"{sweep}.yaml").read_text())["hydra"]["sweeper"]["params"]
+    ours = {tuple(sorted(row.items())) for row in yaml.safe_load(f"[{fixed['model']}]")}
+    with (shared / "reference" / file).open() as published:
+        wanted = set()
+        for row in csv.DictReader(published):
+            numbers = {
+                name: int(row[name]) for name in ("kernel_size", "strided_kernel_size", "channels") if name in row
+            }
+            blocks = int(row.get("blocks", 2))
+            wanted.add(tuple(sorted((numbers | {"blocks": blocks, "prelu": row.get("prelu") == "yes"}).items())))
+    assert ours == wanted
+    assert set(dict(next(iter(ours)))) == set(resolved(rows, "model")) - {"_target_", "name"}
