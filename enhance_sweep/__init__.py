@@ -5,4 +5,25 @@ light on purpose: whatever needs torch is imported where it is used, so that a p
 threads first.
 """
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from enhance_sweep.enhance import Enhancer
+
 __version__ = "0.1.0"
+__all__ = ["load_enhancer"]
+
+
+def load_enhancer(run_dir_or_file: str | Path) -> "Enhancer":
+    """A trained variant as a function: `enhancer(photo)`, uint8 RGB (H, W, 3) to the same.
+
+    Args:
+        run_dir_or_file: a variant's folder under `runs/trained/`, or the `generator.pt` in it.
+
+    Raises:
+        FileNotFoundError: there is no trained variant.
+    """
+    from enhance_sweep.enhance import load_enhancer as load
+
+    return load(run_dir_or_file)

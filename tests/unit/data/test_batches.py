@@ -71,7 +71,7 @@ def test_the_coin_is_fair_and_only_the_discriminators(split: Split) -> None:
 
 
 def test_a_crop_larger_than_the_patches_is_refused(split: Split) -> None:
-    with pytest.raises(DataError, match="trainer.crop_size: expected at most 20, the patches', got 21"):
+    with pytest.raises(DataError, match="crop_size: expected at most 20, the patches', got 21"):
         Batches(split, 2, 21, True, seed=0)
 
 
