@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-#: The largest natural color photograph inside scikit-image's wheel (Middlebury stereo, 741 x 500).
-_INSTALLED = "data/motorcycle_left.png"
+#: Natural color photographs inside scikit-image's wheel; the first, the largest (Middlebury stereo, 741 x 500), is the
+#: one that is timed on.
+INSTALLED = ("motorcycle_left.png", "coffee.png", "chelsea.png", "astronaut.png")
 
 
 def photograph(width: int, height: int, file: str | None = None) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
@@ -21,7 +22,7 @@ def photograph(width: int, height: int, file: str | None = None) -> "np.ndarray[
     Raises:
         FileNotFoundError: there is no such file.
     """
-    path = Path(file) if file else _installed()
+    path = Path(file) if file else installed(INSTALLED[0])
     if not path.is_file():
         raise FileNotFoundError(f"no photograph at {path}: give an image file, or leave timing.photograph empty")
     with Image.open(path) as image:
@@ -29,12 +30,12 @@ def photograph(width: int, height: int, file: str | None = None) -> "np.ndarray[
     return np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.BICUBIC))
 
 
-def _installed() -> Path:
-    """The place of scikit-image's photograph, without importing scikit-image."""
+def installed(name: str) -> Path:
+    """The place of one of scikit-image's photographs, without importing scikit-image."""
     spec = find_spec("skimage")
     folders = list(spec.submodule_search_locations or []) if spec else []
     if not folders:
         raise FileNotFoundError(
             "scikit-image, whose photograph is timed on, is not installed: pip install scikit-image"
         )
-    return Path(folders[0]) / _INSTALLED
+    return Path(folders[0]) / "data" / name

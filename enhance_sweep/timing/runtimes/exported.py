@@ -46,15 +46,16 @@ def export(network: nn.Module, photograph: Tensor, layout: str) -> Exported:
     Raises:
         ModuleNotFoundError: the extra is not installed.
     """
-    require("onnx")
+    require("onnxscript")  # torch's exporter needs it, and with it comes onnx
     start = time.perf_counter()
     if layout == "channels_last":
         network, photograph = _ChannelsLast(network), photograph.permute(0, 2, 3, 1).contiguous()
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        file = Path(folder) / "network.onnx"
-        # The size is meant to be fixed, which tracing warns of; and torch's newer exporter gives the same graph later.
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        torch.onnx.export(network, (photograph,), file, input_names=["input"], dynamo=False)
+        file = Path(folder) / "network.onnx"
+        torch.onnx.export(
+            network, (photograph,), file, input_names=["input"], dynamo=True, external_data=False, verbose=False
+        )
         onnx = file.read_bytes()
     return Exported(onnx, photograph, layout, (time.perf_counter() - start) * 1e3)
 

@@ -1,0 +1,89 @@
+"""How long a network will take, from its layers alone.
+
+Three things cost time: arithmetic, memory traffic, and starting each layer. A search skips what cannot win without
+timing it; so the model is small, its coefficients mean something, and its error is known on networks that it has not
+seen.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import nnls
+
+_BYTES = 4  # fp32
+
+#: A network's layers as its record describes them (`enhance_sweep.models.description`).
+Description = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """Latency as a sum of three costs, none of them negative.
+
+    Attributes:
+        ms_per_gmac: of arithmetic, for 10^9 multiply-adds.
+        ms_per_gib: of activations read and written, for 2^30 bytes.
+        ms_per_layer: of starting one.
+    """
+
+    ms_per_gmac: float
+    ms_per_gib: float
+    ms_per_layer: float
+
+    @classmethod
+    def fit(cls, descriptions: Sequence[Description], latencies_ms: Sequence[float]) -> "CostModel":
+        """The coefficients with the least squared relative error: 10% counts the same for a small and a large network.
+
+        Raises:
+            ValueError: fewer than three networks, or not one latency each.
+        """
+        if len(descriptions) != len(latencies_ms) or len(descriptions) < 3:
+            raise ValueError(
+                f"a cost model needs at least three networks and a latency for each, "
+                f"got {len(descriptions)} and {len(latencies_ms)}"
+            )
+        latencies = np.asarray(latencies_ms, dtype=float)
+        relative = np.array([costs(description) for description in descriptions]) / latencies[:, None]
+        coefficients, _ = nnls(relative, np.ones(len(latencies)))
+        return cls(*(float(coefficient) for coefficient in coefficients))
+
+    def predict_ms(self, description: Description) -> float:
+        """How long a network takes, under the measurement that the model was fitted on."""
+        gmacs, gib, layers = costs(description)
+        return self.ms_per_gmac * gmacs + self.ms_per_gib * gib + self.ms_per_layer * layers
+
+
+def costs(description: Description) -> tuple[float, float, float]:
+    """What a network asks for: 10^9 multiply-adds, 2^30 bytes of activations read and written, layers."""
+    layers = description["layers"]
+    traffic = sum(_values_moved(layer) for layer in layers) * _BYTES
+    return description["macs"] / 1e9, traffic / 2**30, float(len(layers))
+
+
+def _values_moved(layer: Mapping[str, Any]) -> float:
+    """Activations that a layer reads and writes; a transposed convolution's input is the smaller side."""
+    pixels = layer["height"] * layer["width"]
+    scale = layer["stride"] ** (-2 if layer["kind"].startswith("ConvTranspose") else 2)
+    return float(pixels * (layer["out_channels"] + layer["in_channels"] * scale))
+
+
+def left_out_errors(
+    descriptions: Sequence[Description], latencies_ms: Sequence[float], groups: Sequence[Hashable] | None = None
+) -> list[float]:
+    """The relative error of each prediction by a model that has not seen that network (0.1: 10% too slow).
+
+    Args:
+        descriptions: of networks that were timed.
+        latencies_ms: their times, under one measurement.
+        groups: networks of the same group are left out together, which shows how far the model reaches beyond what it
+            knows; each network is its own group unless given.
+    """
+    of = list(groups) if groups is not None else list(range(len(descriptions)))
+    errors = []
+    for description, latency_ms, group in zip(descriptions, latencies_ms, of, strict=True):
+        kept = [index for index, other in enumerate(of) if other != group]
+        model = CostModel.fit([descriptions[i] for i in kept], [latencies_ms[i] for i in kept])
+        errors.append(model.predict_ms(description) / latency_ms - 1)
+    return errors

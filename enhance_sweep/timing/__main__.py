@@ -1,0 +1,169 @@
+"""`python -m enhance_sweep.timing`: how fast networks are on this host, trained or not."""
+
+import argparse
+import dataclasses
+import itertools
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from enhance_sweep import records
+from enhance_sweep.config import ConfigError, compose_config
+from enhance_sweep.environment import ALLOCATORS
+from enhance_sweep.timing import variants
+from enhance_sweep.timing.challenge import challenge
+from enhance_sweep.timing.process import TimingError
+from enhance_sweep.timing.protocol import BASELINE, time_variants
+from enhance_sweep.timing.settings import LAYOUTS, PRECISIONS, TimingSettings
+from enhance_sweep.timing.subject import JsonObject, speed_up
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Time what is asked for and write the records; 1 if a network could not be timed, 2 for a wrong argument."""
+    options = parser().parse_args(arguments)
+    try:
+        models = _models(options)
+        measurements = list(_measurements(options))
+    except (ConfigError, HydraException, ValueError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    failed = 0
+    for timing, runtime in measurements:
+        print(
+            f"--- {runtime['name']}, {timing.precision}, {timing.layout}, {timing.allocator} allocator, "
+            f"{timing.width}x{timing.height}, {timing.used_threads} threads: {len(models)} networks",
+            flush=True,
+        )
+        if options.challenge:
+            failed += _challenge(models, timing, runtime, options)
+        else:
+            failed += _time(models, timing, runtime, options.runs)
+    return 1 if failed else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    careful = TimingSettings()
+    parser = argparse.ArgumentParser(
+        prog="python -m enhance_sweep.timing",
+        description="Time networks on this host, each in fresh processes beside the baseline (plain 3/64/4), and write "
+        "timed records. Speed depends on the architecture alone, so nothing needs to be trained. Several values for "
+        "--runtime, --precision, --layout or --allocator are measured one after the other.",
+        epilog="Without --sweep and overrides, whatever was trained in --runs is timed.",
+    )
+    add = parser.add_argument
+    add("overrides", nargs="*", metavar="OVERRIDE", help="networks, such as model=strided model.channels=16,32")
+    add("--sweep", action="append", default=[], metavar="NAME", help="the networks of a named sweep; may be repeated")
+    add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
+    add("--timing", default="default", metavar="NAME", help="conf/timing/NAME.yaml: default (careful) or quick")
+    add("--runtime", nargs="+", default=["eager"], choices=variants.runtimes(), help="default: eager")
+    add("--precision", nargs="+", choices=PRECISIONS, help=f"default: {careful.precision}")
+    add("--layout", nargs="+", choices=LAYOUTS, help=f"default: {careful.layout}")
+    add("--allocator", nargs="+", choices=tuple(ALLOCATORS), help=f"default: {careful.allocator}")
+    add("--size", metavar="WxH", help=f"of the photograph (default: {careful.width}x{careful.height})")
+    add("--threads", type=int, metavar="N", help="0, the default: all usable cores")
+    add("--budget", type=float, metavar="S", help=f"seconds for each network (default: {careful.budget_s:.0f})")
+    add("--photograph", nargs="+", metavar="FILE", help="to time on (four with --challenge); default: an installed one")
+    add("--challenge", action="store_true", help="by the rules of the PIRM 2018 challenge, for the paper's Table 3")
+    return parser
+
+
+def _models(options: argparse.Namespace) -> list[dict[str, Any]]:
+    models = [model for name in options.sweep for model in variants.of_sweep(name)]
+    if options.overrides:
+        models += variants.of_overrides(options.overrides)
+    if not models:
+        models = variants.of_runs(options.runs)
+    if not models:
+        raise ConfigError(
+            f"nothing to time: give --sweep table1, or overrides such as model.channels=16, or with --runs a folder in "
+            f"which something was trained (looked in {options.runs})"
+        )
+    return variants.without_repeats(models)
+
+
+def _measurements(options: argparse.Namespace) -> Iterator[tuple[TimingSettings, dict[str, Any]]]:
+    """Every combination of what is asked for."""
+    settings = OmegaConf.to_object(compose_config([f"timing={options.timing}"]).timing)
+    assert isinstance(settings, TimingSettings)
+    if options.size:
+        width, _, height = options.size.partition("x")
+        if not (width.isdigit() and height.isdigit()):
+            raise ConfigError(f"--size: expected WIDTHxHEIGHT such as 1280x720, got {options.size!r}")
+        settings = dataclasses.replace(settings, width=int(width), height=int(height))
+    if options.photograph and not options.challenge:
+        if len(options.photograph) > 1:
+            raise ConfigError(f"--photograph: expected one file, got {len(options.photograph)}")
+        settings = dataclasses.replace(settings, photograph=options.photograph[0])
+    if options.threads is not None:
+        settings = dataclasses.replace(settings, threads=options.threads)
+    if options.budget is not None:
+        settings = dataclasses.replace(settings, budget_s=options.budget)
+    for runtime, precision, layout, allocator in itertools.product(
+        options.runtime,
+        options.precision or [settings.precision],
+        options.layout or [settings.layout],
+        options.allocator or [settings.allocator],
+    ):
+        changed = dataclasses.replace(settings, precision=precision, layout=layout, allocator=allocator)
+        yield changed, variants.runtime(runtime)
+
+
+def _time(models: list[dict[str, Any]], timing: TimingSettings, runtime: dict[str, Any], runs: Path) -> int:
+    """Time under one measurement, write each record as it is done, and print them all; gives how many failed."""
+    if timing.paired:
+        models = variants.without_repeats([dict(BASELINE), *models])
+
+    def write(record: JsonObject) -> None:
+        records.write_timed(runs, record)
+
+    timed = time_variants(models, timing, runtime, tell=lambda line: print(line, flush=True), done=write)
+    print(_table(timed))
+    for flag in dict.fromkeys(flag for record in timed for flag in record["flags"]):
+        print(f"flagged: {flag}")
+    return sum(record["status"] == "failed" for record in timed)
+
+
+def _table(timed: Sequence[JsonObject]) -> str:
+    """What was measured, a line a network."""
+    lines = [f"{'network':32} {'ms':>9} {'IQR':>7} {'CPU s':>7} {'peak MiB':>9} {'speed-up':>25}  flags"]
+    for record in timed:
+        name = records.architecture_slug(record["architecture"])
+        if record["status"] == "failed":
+            lines.append(f"{name:32} failed: {record['reason']}")
+            continue
+        ratio = speed_up(record["samples"])
+        shown = f"{ratio.median:.3f} ({ratio.low:.3f} to {ratio.high:.3f})" if ratio else ""
+        lines.append(
+            f"{name:32} {record['latency_ms_median']:9.1f} {record['latency_ms_iqr']:7.1f} "
+            f"{record['cpu_s_median']:7.3f} {record['peak_rss_mib']:9.1f} {shown:>25}  {len(record['flags']) or ''}"
+        )
+    return "\n".join(lines)
+
+
+def _challenge(
+    models: list[dict[str, Any]], timing: TimingSettings, runtime: dict[str, Any], options: argparse.Namespace
+) -> int:
+    """Time by the challenge's rules, and print and write what came of it; gives how many failed."""
+    failed = 0
+    for model in models:
+        try:
+            found = challenge(model, timing, runtime, options.photograph or ())
+        except (TimingError, ValueError) as error:
+            print(f"failed: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        when = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        records.write_json(options.runs / "challenge" / found["architecture_key"] / f"{when}.json", found)
+        name = records.architecture_slug(found["architecture"])
+        print(f"{name}: {found['latency_s_mean']:.2f} s, {found['memory_gib_mean']:.2f} GiB", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

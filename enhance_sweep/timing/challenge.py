@@ -1,0 +1,74 @@
+"""Timing as the PIRM 2018 challenge did it, for comparison with de Stoutz et al. 2018, Table 3.
+
+Four 1280x720 photographs one after the other in one process; the first two runs are discarded and the rest averaged;
+memory is the peak of the resident set during the call minus what was resident before it. No baseline beside it, no
+spread: kept apart from timed records, for which it is not good enough.
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from enhance_sweep.records import SCHEMA, architecture_key
+from enhance_sweep.timing.lock import host_lock
+from enhance_sweep.timing.machine import Machine
+from enhance_sweep.timing.photograph import INSTALLED, installed
+from enhance_sweep.timing.recording import measurement_of
+from enhance_sweep.timing.settings import TimingSettings
+from enhance_sweep.timing.subject import JsonObject, architecture_of, now
+
+PHOTOGRAPHS, DISCARDED = 4, 2
+
+
+def challenge(
+    model: Mapping[str, Any],
+    timing: TimingSettings,
+    runtime: Mapping[str, Any],
+    photographs: Sequence[str] = (),
+    machine: Machine | None = None,
+) -> JsonObject:
+    """Time one network by the challenge's rules.
+
+    Args:
+        model: a network's configuration.
+        timing: threads, allocator, precision and layout; the challenge's own was the stock allocator.
+        runtime: a runtime's configuration.
+        photographs: four image files; four installed ones unless given.
+        machine: the real one unless given.
+
+    Returns:
+        A record of kind `challenge`, with `latency_s_mean` and `memory_gib_mean` of the calls that count and all calls
+        in `samples`.
+
+    Raises:
+        ValueError: not four photographs.
+        TimingError: the network cannot be timed.
+    """
+    files = list(photographs) or [str(installed(name)) for name in INSTALLED]
+    if len(files) != PHOTOGRAPHS:
+        raise ValueError(
+            f"the challenge takes {PHOTOGRAPHS} photographs, got {len(files)}: give none to use installed ones"
+        )
+    started_at, calls = now(), []
+    job = {"model": dict(model), "runtime": dict(runtime), "width": 1280, "height": 720, "threads": timing.used_threads}
+    job |= {"precision": timing.precision, "layout": timing.layout, "seed": timing.seed}
+    with host_lock():
+        worker = (machine or Machine.real(timing)).start_worker()
+        with contextlib.closing(worker):
+            for file in files:
+                worker.ask("load", **job, photograph=file)
+                calls.append(worker.ask("call", memory=True) | {"photograph": file.rpartition("/")[2]})
+    counted = calls[DISCARDED:]
+    architecture = architecture_of(model)
+    return {
+        "schema": SCHEMA,
+        "kind": "challenge",
+        "architecture_key": architecture_key(architecture),
+        "architecture": architecture,
+        "measurement": measurement_of(timing, runtime) | {"size": [1280, 720]},
+        "latency_s_mean": sum(call["latency_ms"] for call in counted) / len(counted) / 1e3,
+        "memory_gib_mean": sum(call["memory"]["peak_rss_delta_mib"] for call in counted) / len(counted) / 1024,
+        "samples": calls,
+        "started_at": started_at,
+        "finished_at": now(),
+    }
