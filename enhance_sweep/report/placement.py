@@ -14,7 +14,7 @@ _ANGLES = np.deg2rad(np.arange(0, 360, 15))
 _GAPS = (0.5, 4.0, 9.0, 16.0, 25.0, 36.0, 50.0, 66.0)
 #: A label chooses from its cheapest places, from as many as keep the number of pairs small.
 _MOST_PLACES, _ALL_PLACES = 64, 1500
-_STARTS, _SWEEPS = 60, 30
+_STARTS, _SWEEPS = 40, 30
 #: How many markers around a label are looked at, and how wide a label may be to find all that it can meet.
 _MARKERS, _LARGEST_LABEL = 150, 60.0
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pandas as pd
@@ -58,11 +59,15 @@ class Results:
     """All that the report shows.
 
     `variants` has a row per network and training condition (its seeds averaged), and a row per network that was timed
-    and not trained. Columns, beside those of `load_records`: `slug`, `label`, `published` (1, 2 or missing: the
-    paper's table), `trained` (completed, unfinished, failed, or missing), `seeds`, `condition` and `timing` (marks),
-    `timing_failed`, `gain_psnr_db` and `gain_ms_ssim` (above the untouched input), `speed_up`, `cost` (small is fast,
-    in the unit that `cost_kind` names), `below_untouched`, `on_frontier`, `record` (the index in `trained` of its
-    first seed).
+    and not trained. Columns, beside those of `load_records`:
+
+    - `slug`, `label`; `published`: 1 or 2, the paper's table, or missing;
+    - `trained`: completed, unfinished, failed or missing; `seeds`; `condition`: the mark of how it was trained;
+    - `timing`: the mark of how it was timed; `timing_failed`; `timing_flags`: why not to believe it, in its own words;
+    - `speed_up`, and `paired_speed_up` where the baseline was called in the same rounds;
+    - `gain_psnr_db`, `gain_ms_ssim`: above the untouched input; `below_untouched`;
+    - `cost`: small is fast, in the unit that `cost_kind` names; `on_frontier`;
+    - `record`: the index in `trained` of its first seed.
     """
 
     runs: Path
@@ -304,8 +309,13 @@ def _variants(trained: Sequence[Record], timings: _Timings) -> tuple[pd.DataFram
     variants["condition"] = variants["condition_key"].map(marks)
     timing_group = variants["architecture_key"].map(group_of)
     variants["timing"] = timing_group.map(timings.marks)
-    variants["baseline_ms"] = timing_group.map(timings.baseline_ms).astype("float64")
-    variants["speed_up"] = variants["baseline_ms"] / variants["latency_ms_median"].astype("float64")
+    baseline_ms = timing_group.map(timings.baseline_ms).astype("float64")
+    paired = {record["architecture_key"]: paired_speed_up(record) for record in timings.chosen}
+    variants["paired_speed_up"] = variants["architecture_key"].map(paired).astype("float64")
+    unpaired = baseline_ms / variants["latency_ms_median"].astype("float64")
+    variants["speed_up"] = variants["paired_speed_up"].fillna(unpaired)
+    flags = {record["architecture_key"]: "; ".join(map(str, record.get("flags") or [])) for record in timings.chosen}
+    variants["timing_flags"] = [flags.get(key, "") for key in variants["architecture_key"]]
     slug_of = {key: architecture_slug(architecture) for key, architecture in architectures.items()}
     label_of = {key: network_label(architecture) for key, architecture in architectures.items()}
     variants["slug"] = variants["architecture_key"].map(slug_of)
@@ -320,7 +330,24 @@ def _variants(trained: Sequence[Record], timings: _Timings) -> tuple[pd.DataFram
         variants[f"untouched_{name}"] = variants[f"untouched_{name}"].astype("float64")
         variants[f"gain_{name}"] = variants[name] - variants[f"untouched_{name}"]
     variants["below_untouched"] = variants["gain_ms_ssim"] < 0
-    return variants.drop(columns=["condition_key", "baseline_ms"]), conditions
+    return variants.drop(columns=["condition_key"]), conditions
+
+
+def paired_speed_up(record: Record) -> float | None:
+    """The median over rounds of how much faster a network was than the baseline called in the same round.
+
+    1 for the baseline itself, whatever its noise; None where no round had the baseline beside it.
+    """
+    processes = (record.get("samples") or {}).get("processes") or []
+    rounds = [one for process in processes for one in process.get("rounds") or []]
+    ratios = [
+        one["baseline_latency_ms"] / one["latency_ms"]
+        for one in rounds
+        if _positive(one.get("baseline_latency_ms")) and _positive(one.get("latency_ms"))
+    ]
+    if not ratios:
+        return None
+    return 1.0 if architecture_slug(record["architecture"]) == BASELINE_SLUG else float(median(ratios))
 
 
 def _condition_of(record: Record) -> str:
@@ -359,12 +386,21 @@ def plain_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return ", ".join(f"{str(name).replace('_', ' ')} {plain_text(item)}" for name, item in value.items()) or "none"
+        # A configured part is named by its class: `ColorLoss (sigma 3.0, amplitude 0.053)`.
+        target = str(value.get("_target_", "")).rpartition(".")[2]
+        parts = [_named(str(name), item) for name, item in value.items() if name != "_target_"]
+        inner = ", ".join(parts)
+        return (f"{target} ({inner})" if inner else target) if target else inner or "none"
     if isinstance(value, list | tuple):
         return ", ".join(plain_text(item) for item in value) or "none"
     if isinstance(value, int) and abs(value) >= 10_000:
         return f"{value:,}"
     return str(value)
+
+
+def _named(name: str, value: Any) -> str:
+    nested = isinstance(value, Mapping) and value and "_target_" not in value
+    return f"{name.replace('_', ' ')} " + (f"({plain_text(value)})" if nested else plain_text(value))
 
 
 def _with_frontier(variants: pd.DataFrame) -> tuple[pd.DataFrame, str]:

@@ -45,7 +45,8 @@ def headline(results: Results) -> str:
         return f"{what} at or above the untouched input (MS-SSIM {level:.4f})."
     steps = results.steps
     budget = f"{steps[0]:,} steps" if len(steps) == 1 else f"{min(steps):,} to {max(steps):,} steps" if steps else ""
-    who = f"{below:,} of {plural(count, 'network')} {'scores' if below == 1 else 'score'}"
+    who = f"{below:,} of {count:,} networks {'scores' if below == 1 else 'score'}"
+    who = "The one network scores" if count == 1 else who
     return (
         f"{who} below the untouched input (MS-SSIM {level:.4f}): this budget{f' ({budget})' if budget else ''} "
         "demonstrates the tool; a longer one makes a result."
@@ -59,17 +60,7 @@ def tiles(results: Results) -> list[Tile]:
         return []
     best = _highest(scored, "ms_ssim")
     found = [Tile("Best quality", str(best["label"]), f"MS-SSIM {best['ms_ssim']:.4f}{_at_speed(best)}")]
-    baseline = _baseline(results)
-    if baseline is not None and scored["speed_up"].notna().any():
-        level = float(baseline["ms_ssim"])
-        as_good = scored[(scored["ms_ssim"] >= level) & scored["speed_up"].notna()]
-        fastest = _highest(as_good, "speed_up") if len(as_good) else baseline
-        if fastest["label"] == baseline["label"]:
-            note = "no faster network reaches its MS-SSIM"
-        else:
-            note = f"{fastest['label']}, MS-SSIM {signed(fastest['ms_ssim'] - level, 4)} against {{3, 64, 4}}"
-        title = "Fastest that is as good as the baseline"
-        found.append(Tile(title, speed_up_text(float(fastest["speed_up"])), note))
+    found += _fastest_good_enough(results)
     above = len(scored) - int(scored["below_untouched"].sum())
     level_text = results.untouched["ms_ssim"]
     if level_text is not None:
@@ -78,6 +69,22 @@ def tiles(results: Results) -> list[Tile]:
             note += f", {results.untouched['psnr_db']:.2f} dB"
         found.append(Tile("Not below the untouched input", f"{above:,} of {len(scored):,}", note))
     return found
+
+
+def _fastest_good_enough(results: Results) -> list[Tile]:
+    """The fastest network that is no worse than the baseline, or than the untouched input where that is better."""
+    scored, baseline, level = results.scored, _baseline(results), results.untouched["ms_ssim"]
+    against, title = "the untouched input", "Fastest that is not below the untouched input"
+    if baseline is not None and not baseline["below_untouched"]:
+        level, against, title = float(baseline["ms_ssim"]), "{3, 64, 4}", "Fastest that is as good as the baseline"
+    good = scored[scored["speed_up"].notna() & (scored["ms_ssim"] >= level)] if level is not None else scored[:0]
+    if level is None or good.empty:
+        return []
+    fastest = _highest(good, "speed_up")
+    note = f"{fastest['label']}, MS-SSIM {signed(float(fastest['ms_ssim']) - level, 4)} against {against}"
+    if fastest["slug"] == BASELINE_SLUG and against == "{3, 64, 4}":
+        note = "the baseline itself: no faster network reaches its MS-SSIM"
+    return [Tile(title, speed_up_text(float(fastest["speed_up"])), note)]
 
 
 def findings(results: Results) -> list[str]:
@@ -191,6 +198,14 @@ def _not_comparable(results: Results) -> list[str]:
             "Not all were timed alike: latencies compare only within one mark, speed-ups are each relative to the "
             f"baseline timed under the same mark. {listing}."
         )
+    flagged = results.variants[results.variants["timing_flags"] != ""]
+    if len(flagged):
+        first = flagged.iloc[0]
+        verb = "is" if len(flagged) == 1 else "are"
+        said.append(
+            f"{plural(len(flagged), 'timing')} {verb} flagged as not to be relied on (see the rows so marked and "
+            f"variants.csv); {first['label']}, for one: {first['timing_flags']}."
+        )
     if results.other_measurements:
         said.append(f"Other timings in these runs are not shown: {'; '.join(results.other_measurements)}.")
     return said
@@ -239,13 +254,21 @@ def speed_note(results: Results) -> str:
     measurements = [record["measurement"] for record in results.timed]
     if not measurements:
         return "No network is timed."
-    baseline = results.variants[(results.variants["slug"] == BASELINE_SLUG) & results.variants["speed_up"].notna()]
-    if len(baseline):
+    variants = results.variants
+    with_speed_up = variants["speed_up"].notna()
+    paired = int(variants["paired_speed_up"].notna().sum())
+    if with_speed_up.any():
         relative = (
             "Speed-up is relative to the plain {3, 64, 4} baseline, timed on the same host with the same measurement"
         )
-        times = [f"{significant(float(ms))} ms" for ms in baseline["latency_ms_median"].drop_duplicates()[:3]]
-        relative += f" ({', '.join(times)})."
+        times = variants.loc[variants["slug"] == BASELINE_SLUG, "latency_ms_median"].dropna().drop_duplicates()[:3]
+        relative += f" ({', '.join(f'{significant(float(ms))} ms' for ms in times)})" if len(times) else ""
+        if paired == with_speed_up.sum():
+            relative += ": the median over rounds in which both were called."
+        elif paired:
+            relative += f": of {paired:,} the median over rounds in which both were called, else the ratio of medians."
+        else:
+            relative += ": the ratio of the medians."
     else:
         relative = "There is no speed-up: the plain {3, 64, 4} baseline is not timed."
     return (

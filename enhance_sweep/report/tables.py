@@ -109,8 +109,7 @@ def published_shown(results: Results, table: int) -> Table:
             own["memory"],
             *_condition_cells(results, variant),
         )
-        tag = {BASELINE_SLUG: "baseline", PROPOSED_SLUG: "the paper's pick"}.get(slug, "")
-        rows.append(Row(network_label(paper["architecture"]), tag, cells, _is_below(variant)))
+        rows.append(Row(network_label(paper["architecture"]), _tag(slug, variant), cells, _is_below(variant)))
     kind = "plain networks {kernel, channels, blocks}" if table == 1 else "strided networks {kernel-strided, channels}"
     return Table(f"Table {table}: {kind}", groups, tuple(rows))
 
@@ -147,9 +146,15 @@ def _own_table(title: str, results: Results, variants: pd.DataFrame, left_out: i
         own = _own_cells(variant)
         names = ("parameters", "macs", "latency", "iqr", "speed_up", "psnr", "psnr_gain", "ms_ssim", "ms_ssim_gain")
         cells = (*(own[name] for name in names), own["memory"], *_condition_cells(results, variant))
-        tags = {BASELINE_SLUG: "baseline", PROPOSED_SLUG: "the paper's pick"}
-        rows.append(Row(str(variant["label"]), tags.get(variant["slug"], ""), cells, _is_below(variant)))
+        rows.append(Row(str(variant["label"]), _tag(variant["slug"], variant), cells, _is_below(variant)))
     return Table(title, groups, tuple(rows), left_out)
+
+
+def _tag(slug: str, variant: dict[str, Any] | None) -> str:
+    """What is special about a network, and whether its timing should not be believed."""
+    tags = [{BASELINE_SLUG: "baseline", PROPOSED_SLUG: "the paper's pick"}.get(slug, "")]
+    tags += ["timing flagged"] if variant and variant["timing_flags"] else []
+    return ", ".join(tag for tag in tags if tag)
 
 
 def _own_cells(variant: dict[str, Any] | None) -> dict[str, Cell]:
@@ -247,7 +252,18 @@ def _dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
 _SHAPE = ("topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu", "parameters", "macs")
 _TIMED = ("latency_ms_median", "latency_ms_iqr", "speed_up", "cpu_s_median", "peak_rss_mib", "peak_rss_delta_mib")
 _SCORED = ("psnr_db", "gain_psnr_db", "ms_ssim", "gain_ms_ssim", "below_untouched", "on_frontier")
-_CONDITIONS = ("steps", "seeds", "condition", "timing", "runtime", "precision", "threads", "allocator", "host")
+_CONDITIONS = (
+    "timing_flags",
+    "steps",
+    "seeds",
+    "condition",
+    "timing",
+    "runtime",
+    "precision",
+    "threads",
+    "allocator",
+    "host",
+)
 
 
 def published_csv(results: Results, table: int) -> str:

@@ -97,7 +97,7 @@ def test_of_very_many_points_the_frontier_is_named(tmp_path: Path) -> None:
     assert len(named) < MOST_LABELS
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(st.integers(40, 260), st.integers(40, 160)), min_size=1, max_size=10, unique=True))
 def test_labels_stay_inside_and_apart_wherever_the_points_are(points: list[tuple[int, int]]) -> None:
     where = np.array(points, dtype=float)

@@ -169,6 +169,17 @@ def test_the_best_and_the_fastest_that_is_good_enough_are_named(whole: tuple[Res
     assert tiles["Not below the untouched input"][0] == "25 of 26"
 
 
+def test_where_the_baseline_is_below_the_input_it_is_no_measure_of_good_enough(tmp_path: Path) -> None:
+    made = [make.trained(make.BASELINE, 0.85), make.timed(make.BASELINE, 1000.0)]
+    for architecture, score, latency_ms in ((make.plain(3, 16, 1), 0.855, 100.0), (make.PROPOSED, 0.87, 250.0)):
+        made += [make.trained(architecture, score), make.timed(architecture, latency_ms)]
+    tiles = {tile.title: (tile.value, tile.note) for tile in statement.tiles(gather(make.write(tmp_path, made)))}
+    value, note = tiles["Fastest that is not below the untouched input"]
+    assert value == "4.00\N{MULTIPLICATION SIGN}"
+    assert note == "{3-4, 16}, MS-SSIM +0.0087 against the untouched input"
+    assert len(tiles) == 3
+
+
 def said(results: Results) -> str:
     return " ".join([statement.headline(results), *statement.findings(results)])
 
@@ -227,6 +238,14 @@ def test_every_state_of_the_runs_makes_a_sensible_page(tmp_path: Path, scenario:
         assert sentence in parsed.text
     assert sum(len(table) - 2 for table in parsed.tables if len(table) - 2 in (7, 17)) == 24
     assert not re.search(r"\b(nan|None|NaT|<NA>|inf)\b", parsed.text.replace("NaN at step", ""))
+
+
+def test_a_timing_that_is_flagged_is_marked_where_it_is_used(tmp_path: Path) -> None:
+    made = [make.trained(make.BASELINE, 0.9), make.timed(make.BASELINE, 900.0, flags=["2 of 5 rounds were disturbed"])]
+    results = gather(make.write(tmp_path, made))
+    assert "1 timing is flagged" in said(results)
+    assert "{3, 64, 4}, for one: 2 of 5 rounds were disturbed." in said(results)
+    assert "baseline, timing flagged" in page_of(results).text
 
 
 def test_different_steps_and_hosts_are_said(tmp_path: Path) -> None:

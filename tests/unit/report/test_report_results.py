@@ -16,6 +16,7 @@ from enhance_sweep.report.published import (
     implied_baseline_time_s,
     published_table,
 )
+from enhance_sweep.report.results import plain_text
 
 
 def by_label(frame: pd.DataFrame) -> pd.DataFrame:
@@ -118,6 +119,55 @@ def test_speed_up_is_relative_to_the_baseline_of_the_same_host_and_measurement(t
         ("T2", "host laptop", 1),
     ]
     assert rows.loc["{3, 16, 2}", "timing"] == "T2"
+
+
+def rounds(*pairs: tuple[float, float | None]) -> dict[str, Any]:
+    made = [
+        {"latency_ms": ours} | ({} if beside is None else {"baseline_latency_ms": beside}) for ours, beside in pairs
+    ]
+    return {"processes": [{"rounds": made[:2]}, {"rounds": made[2:]}]}
+
+
+def test_where_the_baseline_ran_in_the_same_rounds_the_ratios_of_rounds_count(tmp_path: Path) -> None:
+    runs = make.write(
+        tmp_path,
+        [
+            *(
+                make.trained(architecture, 0.92)
+                for architecture in (make.BASELINE, make.PROPOSED, make.plain(3, 16, 1))
+            ),
+            make.timed(make.BASELINE, 1000.0, samples=rounds((1000.0, 1010.0), (1000.0, 1030.0), (1000.0, 1020.0))),
+            make.timed(make.PROPOSED, 200.0, samples=rounds((200.0, 1200.0), (200.0, 1000.0), (100.0, 800.0))),
+            make.timed(make.plain(3, 16, 1), 100.0, samples=rounds((100.0, None))),
+        ],
+    )
+    rows = by_label(gather(runs).variants)
+    assert rows.loc["{3-4, 16}", "speed_up"] == 6.0, "of 6, 5 and 8, not 1000 / 200"
+    assert rows.loc["{3, 64, 4}", "speed_up"] == 1.0
+    assert rows.loc["{3, 16, 1}", "speed_up"] == 10.0
+    assert rows["paired_speed_up"].notna().sum() == 2
+
+
+def test_what_a_timing_says_against_itself_is_kept(tmp_path: Path) -> None:
+    made = [make.timed(make.BASELINE, 1000.0, flags=["2 of 5 rounds were disturbed", "cold"])]
+    assert list(gather(make.write(tmp_path, made)).variants["timing_flags"]) == ["2 of 5 rounds were disturbed; cold"]
+
+
+def test_values_of_records_in_words() -> None:
+    terms = {
+        "_target_": "enhance_sweep.losses.Objective",
+        "terms": {"color": {"_target_": "enhance_sweep.losses.ColorLoss", "sigma": 3.0}, "l1": {"_target_": "a.L1"}},
+        "weights": [1, 0.5],
+    }
+    assert plain_text(terms) == "Objective (terms (color ColorLoss (sigma 3.0), l1 L1), weights 1, 0.5)"
+    assert [plain_text(v) for v in (None, True, 160000, {}, [], "a_b")] == [
+        "none",
+        "yes",
+        "160,000",
+        "none",
+        "none",
+        "a_b",
+    ]
 
 
 def test_a_time_from_a_host_without_the_baseline_has_no_speed_up(tmp_path: Path) -> None:
