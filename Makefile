@@ -6,7 +6,8 @@ TORCH_BUILD ?= cpu
 VENV ?= .venv
 
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed-$(TORCH_BUILD)
+USER := $(VENV)/.installed-$(TORCH_BUILD)
+DEVELOPER := $(VENV)/.installed-$(TORCH_BUILD)-dev
 TORCH := $(shell grep '^torch==' constraints.txt)
 # The second index holds builds of torch that PyPI has not. Where it cannot be reached, PyPI's own build is taken.
 TORCH_INDEX := https://download.pytorch.org/whl/$(TORCH_BUILD)
@@ -20,14 +21,21 @@ help:  ## this list
 	@echo 'TORCH_BUILD=cpu|cu130|...  build of torch to install (now: $(TORCH_BUILD))'
 	@echo 'PYTHON=python3.12          Python to set up with, 3.11 or newer'
 
-setup: $(INSTALLED)  ## a virtual environment in .venv with pinned versions
+setup: $(USER)  ## a virtual environment in .venv with pinned versions
 
-$(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=...")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --retries 1 --timeout 15 --extra-index-url $(TORCH_INDEX) $(TORCH)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,notebook]'
-	touch $@
+$(USER): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=...")'
+	@echo 'Setting up $(VENV), once: torch ($(TORCH_BUILD)), about a minute ...'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --retries 1 --timeout 15 --extra-index-url $(TORCH_INDEX) $(TORCH)
+	@echo '... and everything else, about another minute ...'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(DEVELOPER): $(USER)
+	@echo 'Adding what tests and linters need, about a minute ...'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,runtimes]'
+	@touch $@
 
 sweep: setup  ## train, score and time 12 networks on photographs that come with it, then report: about 15 minutes
 	@failed=0; \
@@ -38,19 +46,19 @@ sweep: setup  ## train, score and time 12 networks on photographs that come with
 report: setup  ## the report again, from the records in runs/
 	$(BIN)/python -m enhance_sweep.report
 
-test: setup  ## the fast tests: a few minutes, no network
+test: $(DEVELOPER)  ## the fast tests: a few minutes, no network
 	$(BIN)/python -m pytest
 
-test-slow: setup  ## the slow ones too
+test-slow: $(DEVELOPER)  ## the slow ones too
 	$(BIN)/python -m pytest -m 'slow or not slow'
 
-lint: setup  ## style, types, and which room may import which
+lint: $(DEVELOPER)  ## style, types, and which room may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: setup  ## put the code into the one style
+format: $(DEVELOPER)  ## put the code into the one style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
