@@ -1,8 +1,9 @@
 """Where labels go beside their points, so that none covers another, a point or a line.
 
 A small search: each label has places around its point, and each pair of places a price where they are in each other's
-way. From many starts every label moves to its cheapest place, given the others', until nothing moves; the cheapest
-outcome is taken. All lengths are in one unit, the typographic point in the figures.
+way. Every label moves to its cheapest place, given the others', until nothing moves; then a few labels are kicked
+elsewhere and all settle anew, which is kept where it is cheaper (iterated local search). All lengths are in one unit,
+the typographic point in the figures.
 """
 
 import numpy as np
@@ -14,7 +15,7 @@ _ANGLES = np.deg2rad(np.arange(0, 360, 15))
 _GAPS = (0.5, 4.0, 9.0, 16.0, 25.0, 36.0, 50.0, 66.0)
 #: A label chooses from its cheapest places, from as many as keep the number of pairs small.
 _MOST_PLACES, _ALL_PLACES = 64, 1500
-_STARTS, _SWEEPS = 40, 30
+_KICKS, _KICKED, _SWEEPS = 200, 3, 30
 #: How many markers around a label are looked at, and how wide a label may be to find all that it can meet.
 _MARKERS, _LARGEST_LABEL = 150, 60.0
 
@@ -59,21 +60,29 @@ def place_labels(
 
     random = np.random.default_rng(0)
     everyone = np.arange(count)
-    cheapest, chosen = np.inf, np.zeros(count, dtype=int)
-    for start in range(_STARTS if count > 1 else 1):
-        choice = np.zeros(count, dtype=int) if start == 0 else np.minimum(random.geometric(0.3, count) - 1, choices - 1)
-        for _ in range(_SWEEPS):
-            before = choice.copy()
-            for index in random.permutation(count):
-                price = alone[index] + together[index][:, everyone, choice].sum(axis=1)
-                choice[index] = int(np.argmin(price))
-            if np.array_equal(before, choice):
-                break
-        total = alone[everyone, choice].sum()
-        total += together[everyone[:, None], choice[:, None], everyone[None], choice[None]].sum() / 2
-        if total < cheapest - 1e-9:
-            cheapest, chosen = total, choice
+    chosen = np.zeros(count, dtype=int)
+    cheapest = _settle(chosen, alone, together)
+    for _ in range(_KICKS if count > 1 else 0):
+        tried = chosen.copy()
+        kicked = random.choice(count, min(_KICKED, count), replace=False)
+        tried[kicked] = np.minimum(random.geometric(0.1, len(kicked)) - 1, choices - 1)
+        outcome = _settle(tried, alone, together)
+        if outcome < cheapest - 1e-9:
+            cheapest, chosen = outcome, tried
     return places[everyone, chosen]
+
+
+def _settle(choice: NDArray[np.int_], alone: Array, together: Array) -> float:
+    """Move every label to its cheapest place, given the others', until nothing moves; the price of all of it."""
+    everyone = np.arange(len(choice))
+    for _ in range(_SWEEPS):
+        before = choice.copy()
+        for index in everyone:
+            choice[index] = np.argmin(alone[index] + together[index][:, everyone, choice].sum(axis=1))
+        if np.array_equal(before, choice):
+            break
+    pairs = together[everyone[:, None], choice[:, None], everyone[None], choice[None]]
+    return float(alone[everyone, choice].sum() + pairs.sum() / 2)
 
 
 def overlapping_pairs(centres: Array, sizes: Array) -> int:

@@ -67,6 +67,13 @@ class Page(HTMLParser):
         return [str(attributes[name]) for _, attributes in self.tags if name in attributes]
 
 
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of words: the curves and the PNG files, tested elsewhere, take most of a report's time."""
+    monkeypatch.setattr(page.figures, "png", lambda figure: b"\x89PNG")
+    monkeypatch.setattr(page, "quality_figure", lambda *_: None)
+
+
 def page_of(results: Results) -> Page:
     return Page(render(results)[PAGE].decode())
 
@@ -228,6 +235,7 @@ SCENARIOS: dict[str, tuple[Callable[[], list[dict[str, Any]]], list[str]]] = {
 }
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_state_of_the_runs_makes_a_sensible_page(tmp_path: Path, scenario: str) -> None:
     made, sentences = SCENARIOS[scenario]
@@ -240,6 +248,7 @@ def test_every_state_of_the_runs_makes_a_sensible_page(tmp_path: Path, scenario:
     assert not re.search(r"\b(nan|None|NaT|<NA>|inf)\b", parsed.text.replace("NaN at step", ""))
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_timing_that_is_flagged_is_marked_where_it_is_used(tmp_path: Path) -> None:
     made = [make.trained(make.BASELINE, 0.9), make.timed(make.BASELINE, 900.0, flags=["2 of 5 rounds were disturbed"])]
     results = gather(make.write(tmp_path, made))
@@ -311,6 +320,7 @@ def test_the_markdown_has_the_pages_tables(whole: tuple[Results, dict[str, bytes
 # --- pictures ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_pictures_of_the_best_are_in_the_page_and_nothing_from_elsewhere(tmp_path: Path) -> None:
     pictures = [
         {"file": "pictures/street.jpg", "title": "Street <b>"},
@@ -350,6 +360,7 @@ def test_an_older_report_is_replaced_and_what_others_put_there_stays(tmp_path: P
     assert [path.name for path in out.parent.iterdir()] == ["mine"], "nothing left beside it"
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_report_that_cannot_be_made_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
     results = gather(small(tmp_path))
