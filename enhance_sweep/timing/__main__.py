@@ -64,7 +64,12 @@ def parser() -> argparse.ArgumentParser:
     add("--runtime", nargs="+", default=["eager"], choices=variants.runtimes(), help="default: eager")
     add("--precision", nargs="+", choices=PRECISIONS, help=f"default: {careful.precision}")
     add("--layout", nargs="+", choices=LAYOUTS, help=f"default: {careful.layout}")
-    add("--allocator", nargs="+", choices=tuple(ALLOCATORS), help=f"default: {careful.allocator}")
+    add(
+        "--allocator",
+        nargs="+",
+        choices=tuple(ALLOCATORS),
+        help=f"default: {careful.allocator}; stock with --challenge",
+    )
     add("--size", metavar="WxH", help=f"of the photograph (default: {careful.width}x{careful.height})")
     add("--threads", type=int, metavar="N", help="0, the default: all usable cores")
     add("--budget", type=float, metavar="S", help=f"seconds for each network (default: {careful.budget_s:.0f})")
@@ -108,7 +113,8 @@ def _measurements(options: argparse.Namespace) -> Iterator[tuple[TimingSettings,
         options.runtime,
         options.precision or [settings.precision],
         options.layout or [settings.layout],
-        options.allocator or [settings.allocator],
+        # The challenge's memory is what a call adds, and a tuned allocator keeps what the call before it took.
+        options.allocator or (["stock"] if options.challenge else [settings.allocator]),
     ):
         changed = dataclasses.replace(settings, precision=precision, layout=layout, allocator=allocator)
         yield changed, variants.runtime(runtime)

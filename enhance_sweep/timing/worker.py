@@ -46,7 +46,8 @@ class Session:
         import torch
 
         torch.set_num_threads(job["threads"])
-        torch.set_num_interop_threads(1)
+        if self._prepared is None:  # torch allows this once in a process
+            torch.set_num_interop_threads(1)
         imported = time.perf_counter()
         self._prepared = _prepare(job, job["runtime"], job["precision"], job["layout"])
         # What is collected or counted during a call would be part of it.

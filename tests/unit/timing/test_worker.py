@@ -41,6 +41,14 @@ def test_a_call_is_timed_in_another_process(load: Load) -> None:
     assert call["memory"]["peak_rss_mib"] >= call["memory"]["peak_rss_delta_mib"] >= 0
 
 
+def test_a_second_network_can_be_loaded_after_the_first(load: Load) -> None:
+    worker = load("Tiny")
+    worker.ask("call", memory=False)
+    job = {"precision": "fp32", "layout": "channels_first", "threads": 1, "seed": 0, "width": 16, "height": 9}
+    worker.ask("load", model={"_target_": f"{NETWORKS}.Tiny"}, runtime=EAGER, photograph=None, **job)
+    assert worker.ask("call", memory=True)["latency_ms"] > 0
+
+
 def test_what_a_network_prints_does_not_disturb_the_protocol(load: Load) -> None:
     worker = load("Chatty")
     assert [worker.ask("call", memory=False)["latency_ms"] > 0 for _ in range(2)] == [True, True]

@@ -1,0 +1,136 @@
+"""`python -m enhance_sweep.timing`: what it is asked for, and what it writes."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from enhance_sweep import records
+from enhance_sweep.timing import __main__ as command
+from enhance_sweep.timing import variants
+from enhance_sweep.timing.challenge import challenge
+from enhance_sweep.timing.protocol import time_variants
+from enhance_sweep.timing.subject import BASELINE, architecture_of
+from tests.unit.timing.simulated import EAGER, SimulatedHost, network, settings
+from tests.unit.timing.test_protocol import _no_lock  # noqa: F401 - nothing real is timed here either
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> SimulatedHost:
+    """The command times on a simulated host."""
+    host = SimulatedHost({64: 1000.0, 16: 100.0, 32: 300.0})
+    asked: list[Any] = []
+
+    def simulated(models: Any, timing: Any, runtime: Any, **others: Any) -> Any:
+        asked.append((timing, runtime))
+        return time_variants(models, timing, runtime, machine=host.machine(), **others)
+
+    monkeypatch.setattr(command, "time_variants", simulated)
+    host.measurements = asked  # type: ignore[attr-defined]
+    return host
+
+
+def test_the_named_sweeps_are_the_papers_tables() -> None:
+    models = variants.of_sweep("table1") + variants.of_sweep("table2")
+    assert len(variants.without_repeats(models)) == 24
+    assert [architecture_of(model) for model in models].count(architecture_of(BASELINE)) == 1
+
+
+def test_records_are_written_with_the_baselines_beside_them(host: SimulatedHost, tmp_path: Path) -> None:
+    arguments = ["model.channels=16,32", "model.blocks=4", "--runs", str(tmp_path), "--size", "64x36"]
+    assert command.main(arguments) == 0
+    table = records.load_records(tmp_path)
+    assert sorted(table["channels"]) == [16, 32, 64]
+    assert set(table["size"]) == {"64x36"}
+    by_channels = table.set_index("channels")["latency_ms_median"]
+    assert by_channels.to_dict() == pytest.approx({16: 100.0, 32: 300.0, 64: 1000.0})
+
+
+def test_every_combination_is_measured(host: SimulatedHost, tmp_path: Path) -> None:
+    options = [
+        "--runtime",
+        "eager",
+        "openvino",
+        "--precision",
+        "fp32",
+        "bf16",
+        "--allocator",
+        "stock",
+        "--threads",
+        "2",
+    ]
+    command.main(["model.channels=16", "--runs", str(tmp_path), "--budget", "7", *options])
+    asked = [(t.precision, t.allocator, t.threads, t.budget_s, r["name"]) for t, r in host.measurements]  # type: ignore[attr-defined]
+    assert asked == [
+        ("fp32", "stock", 2, 7.0, "eager"),
+        ("bf16", "stock", 2, 7.0, "eager"),
+        ("fp32", "stock", 2, 7.0, "openvino"),
+        ("bf16", "stock", 2, 7.0, "openvino"),
+    ]
+
+
+def test_what_was_trained_is_timed_where_nothing_else_is_asked(host: SimulatedHost, tmp_path: Path) -> None:
+    for seed in range(2):
+        architecture = architecture_of(network(16))
+        records.write_trained(
+            tmp_path,
+            {
+                "schema": 1,
+                "kind": "trained",
+                "key": f"seed{seed}",
+                "status": "completed",
+                "architecture_key": records.architecture_key(architecture),
+                "architecture": architecture,
+                "description": {"parameters": 1, "macs": 1},
+                "learned_from": {"dataset": "d", "data_fingerprint": "f", "loss": "l", "seed": seed},
+                "environment": {},
+            },
+        )
+    assert variants.of_runs(tmp_path) == [network(16)]
+
+
+def test_a_failed_network_fails_the_command(
+    host: SimulatedHost, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host.dies = {32}
+    assert command.main(["model.channels=16,32", "--runs", str(tmp_path)]) == 1
+    assert "plain-k3-c32-b4                  failed: the timing worker was ended by SIGKILL" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sweep", "table9"], "--sweep: expected one of"),
+        (["model.channels=16", "--size", "720p"], "--size: expected WIDTHxHEIGHT such as 1280x720, got '720p'"),
+        (["model.chanels=16"], "chanels"),
+        (["model.channels=16", "--threads", "-1"], "timing.threads: expected at least 0"),
+        (["model.channels=16", "--photograph", "a.jpg", "b.jpg"], "--photograph: expected one file, got 2"),
+        ([], "nothing to time"),
+    ],
+)
+def test_a_wrong_argument_is_named(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main([*arguments, "--runs", str(tmp_path)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_challenge_discards_two_calls_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("enhance_sweep.timing.challenge.host_lock", nullcontext)
+    host = SimulatedHost({16: 100.0})
+    host.cold = [9.0, 5.0, 2.0, 1.0]
+    found = challenge(network(16), settings(), EAGER, machine=host.machine())
+    assert found["latency_s_mean"] == pytest.approx(0.15)
+    assert len({call["photograph"] for call in found["samples"]}) == 4
+    with pytest.raises(ValueError, match="takes 4 photographs, got 1"):
+        challenge(network(16), settings(), EAGER, ["one.jpg"], machine=host.machine())
+
+
+@pytest.mark.slow
+def test_a_real_network_is_timed(tmp_path: Path) -> None:
+    arguments = ["model.channels=8", "model.blocks=1", "--runs", str(tmp_path), "--timing", "quick", "--size", "160x90"]
+    assert command.main(arguments) == 0
+    (row,) = records.load_records(tmp_path).to_dict("records")
+    assert row["latency_ms_median"] > 0
+    assert row["peak_rss_mib"] > row["peak_rss_delta_mib"] > 0
