@@ -50,10 +50,14 @@ def record(
         baseline_check: the baseline against itself in the same run.
         arithmetic_limit: `fp32_gflops` and `bf16_gflops` of a large matrix product in the same run.
     """
+    import torch
+
     from enhance_sweep.models.description import describe
     from enhance_sweep.timing.worker import build
 
     measurement, architecture = measurement_of(timing, runtime), subject.architecture
+    with torch.device("meta"):
+        description = describe(build(dict(subject.model)), 720, 1280)
     return {
         "schema": SCHEMA,
         "kind": "timed",
@@ -62,7 +66,7 @@ def record(
         "status": "failed" if subject.failure else "completed",
         "reason": subject.failure,
         "architecture": architecture,
-        "description": describe(build(dict(subject.model)), 720, 1280),
+        "description": description,
         "measurement": measurement,
         **_figures(subject),
         "stopped": subject.stopped,

@@ -69,7 +69,7 @@ def test_a_killed_worker_is_an_error_with_its_signal_and_last_words(load: Load) 
         worker.ask("call", memory=False)
 
 
-@pytest.mark.parametrize("allocator", ["stock", "tuned"])
+@pytest.mark.parametrize("allocator", ["tuned", pytest.param("stock", marks=pytest.mark.slow)])
 def test_memory_is_that_of_the_call_alone(load: Load, allocator: str) -> None:
     large = load("Tiny", allocator=allocator, runtime={"_target_": f"{NETWORKS}.Allocating", "mib": 1024})
     assert large.ask("call", memory=True)["memory"]["peak_rss_delta_mib"] == pytest.approx(1024, abs=10)
