@@ -46,8 +46,8 @@ class TrainerConfig:
     """How long and on what a variant is trained. See conf/trainer/default.yaml for the meanings."""
 
     max_steps: int = 300
-    batch_size: int = 16
-    crop_size: int = 64
+    batch_size: int = 10
+    crop_size: int = 40
     learning_rate: float = 5e-4
     schedule: str = "constant"
     precision: str = "auto"

@@ -122,7 +122,7 @@ def _work(plan: Plan) -> Work:
         done = (plan.trained_record() or {}).get("steps", 0) or 0
         training = max(trainer.max_steps - done, 0) * trainer.batch_size * trainer.crop_size**2
         count, height, width = plan.pairs.test.input.shape[:3]
-        scorings = 2 + sum(step < trainer.max_steps for step in trainer.evaluate_at)
+        scorings = 1 + sum(step < trainer.max_steps for step in trainer.evaluate_at)
         scored = scorings * count * height * width
     calls = timing.processes * (1 + timing.warm_up_calls + timing.samples) if plan.needs_timing() else 0
     share = timing.width * timing.height / pixels

@@ -23,6 +23,7 @@ from enhance_sweep.data.packing import default_cache_dir
 from enhance_sweep.data.pairs import Pairs
 from enhance_sweep.environment import describe_environment
 from enhance_sweep.models.description import describe
+from enhance_sweep.timing.lock import host_lock
 from enhance_sweep.timing.protocol import architecture_of, measurement_of, time_variant
 from enhance_sweep.training.evaluation import Scores, score
 from enhance_sweep.training.fit import fit, resolve_precision, start_from_seed
@@ -90,13 +91,13 @@ class Plan:
         return bool(record["steps"] < self.config.trainer.max_steps)
 
     def needs_timing(self) -> bool:
-        """Whether its speed has not been measured in this way yet."""
+        """Whether its speed has not been measured in this way yet; a quick look does not stand for a careful one."""
         if "time" not in self.config.stages:
             return False
         timed = list(records.timed_records(self.runs_dir, self.measured_key()))
-        if not timed:
+        if not timed or (timed[-1]["status"] == "failed" and self.config.retry_failed):
             return True
-        return bool(timed[-1]["status"] == "failed" and self.config.retry_failed)
+        return bool(self.config.timing.paired) and not any(record.get("baseline") for record in timed)
 
     def measured_key(self) -> str:
         """The key of how its speed is measured here."""
@@ -181,10 +182,12 @@ def run_variant(config: DictConfig) -> dict[str, Any]:
     record = plan.trained_record()
     if plan.needs_training():
         did.append("train")
-        record = _train(plan)
+        with host_lock(shared=True):  # nobody times a network beside a training
+            record = _train(plan)
     if "evaluate" in config.stages and _is_trained(record) and not record.get("scores"):  # type: ignore[union-attr]
         did.append("evaluate")
-        record = _evaluate(plan, record)  # type: ignore[arg-type]
+        with host_lock(shared=True):
+            record = _evaluate(plan, record)  # type: ignore[arg-type]
     if record is not None and record["status"] == "failed":
         outcome |= {"status": "failed", "reason": record["reason"]}
     if plan.needs_timing():
@@ -248,7 +251,8 @@ def _train(plan: Plan) -> dict[str, Any]:
             seed=plan.config.seed,
         )
         save_generator(plan.folder / GENERATOR_FILE, fitted.generator, configuration.resolved(plan.config, "model"))
-        record |= {"status": "completed", "steps": fitted.steps, "quality": fitted.quality}
+        quality = _joined_curves(earlier.get("quality", []), fitted.quality)
+        record |= {"status": "completed", "steps": fitted.steps, "quality": quality}
     except DivergedError as error:
         record |= {"status": "failed", "reason": f"diverged: {error}"}
     except Exception as error:
@@ -269,11 +273,24 @@ def _evaluate(plan: Plan, record: dict[str, Any]) -> dict[str, Any]:
         scores, untouched = score(generator, plan.pairs.test), _untouched(plan.pairs.fingerprint, plan)
         _write_scores(plan.folder / records.SCORES_FILE, plan.pairs, scores, untouched)
         pictures = write_pictures(generator, plan.pairs.test, plan.folder / "pictures")
-        record = record | {"scores": scores.means(), "untouched": untouched.means(), "pictures": pictures}
+        means = scores.means()
+        last = {"step": record["steps"], "psnr_db": means["psnr_db"], "ms_ssim": means["ms_ssim"]}
+        record = record | {
+            "scores": means,
+            "untouched": untouched.means(),
+            "quality": _joined_curves(record["quality"], [last]),
+            "pictures": pictures,
+        }
     except Exception as error:
         record = record | {"status": "failed", "reason": _reason(error), "traceback": traceback.format_exc()}
     records.write_trained(plan.runs_dir, record)
     return record
+
+
+def _joined_curves(earlier: list[dict[str, Any]], later: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows by step; where both have one, the later."""
+    by_step = {row["step"]: row for row in [*earlier, *later]}
+    return [by_step[step] for step in sorted(by_step)]
 
 
 _untouched_scores: dict[str, Scores] = {}

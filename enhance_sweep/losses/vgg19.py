@@ -46,7 +46,7 @@ class VGG19Features(nn.Module):
         missing = [name for name in wanted if name not in state or state[name].shape != wanted[name].shape]
         if missing:
             raise WeightsError(
-                f"{weights_file or url}: expected torchvision's VGG-19 weights; {missing[0]} is missing or of another shape"
+                f"{weights_file or url}: expected torchvision's VGG-19 weights; {missing[0]} is missing or misshapen"
             )
         self.layers.load_state_dict({name: state[name] for name in wanted})
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)

@@ -56,7 +56,7 @@ class LossCurve(Callback):
 
 
 class QualityCurve(Callback):
-    """PSNR and MS-SSIM on the test pairs at fixed steps, and at the last."""
+    """PSNR and MS-SSIM on the test pairs at fixed steps on the way; the last step's belong to the evaluation."""
 
     def __init__(self, split: Split, steps: list[int]) -> None:
         self.split = split
@@ -66,7 +66,7 @@ class QualityCurve(Callback):
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Score the generator, if it is time."""
         assert isinstance(pl_module, EnhancementModule)
-        if pl_module.steps_done in self.steps or pl_module.steps_done == pl_module.max_steps:
+        if pl_module.steps_done in self.steps and pl_module.steps_done != pl_module.max_steps:
             means = score(pl_module.generator, self.split, pl_module.device).means()
             row = {"psnr_db": float(means["psnr_db"]), "ms_ssim": float(means["ms_ssim"])}
             self.rows.append({"step": pl_module.steps_done, **row})
