@@ -3,6 +3,7 @@
 This is where the configuration ends: everything below takes arguments with names and types.
 """
 
+import sys
 import time
 import traceback
 from collections.abc import Mapping
@@ -94,10 +95,14 @@ class Plan:
         """Whether its speed has not been measured in this way yet; a quick look does not stand for a careful one."""
         if "time" not in self.config.stages:
             return False
-        timed = list(records.timed_records(self.runs_dir, self.measured_key()))
+        timed = self.timed_records()
         if not timed or (timed[-1]["status"] == "failed" and self.config.retry_failed):
             return True
         return bool(self.config.timing.paired) and not any(record.get("baseline") for record in timed)
+
+    def timed_records(self) -> list[dict[str, Any]]:
+        """Its timings under this measurement, the oldest first."""
+        return list(records.timed_records(self.runs_dir, self.measured_key()))
 
     def measured_key(self) -> str:
         """The key of how its speed is measured here."""
@@ -192,14 +197,12 @@ def run_variant(config: DictConfig) -> dict[str, Any]:
         outcome |= {"status": "failed", "reason": record["reason"]}
     if plan.needs_timing():
         did.append("time")
-        timed = time_variant(
-            configuration.resolved(config, "model"),
-            configuration.timing_settings(config),
-            configuration.resolved(config, "runtime"),
-        )
+        timing = configuration.timing_settings(config)
+        print(f"{plan.name}: timing at {timing.width}x{timing.height} ...", file=sys.stderr, flush=True)
+        timed = time_variant(configuration.resolved(config, "model"), timing, configuration.resolved(config, "runtime"))
         records.write_timed(plan.runs_dir, timed)
-        if timed["status"] == "failed":
-            outcome |= {"status": "failed", "reason": timed["reason"]}
+    if "time" in config.stages and (timed := plan.timed_records()[-1])["status"] == "failed":
+        outcome |= {"status": "failed", "reason": timed["reason"]}
     return outcome
 
 
@@ -270,7 +273,8 @@ def _evaluate(plan: Plan, record: dict[str, Any]) -> dict[str, Any]:
     assert plan.pairs is not None
     try:
         generator = load_generator(plan.folder / GENERATOR_FILE)
-        scores, untouched = score(generator, plan.pairs.test), _untouched(plan.pairs.fingerprint, plan)
+        scores = score(generator, plan.pairs.test, progress=f"{plan.name}, scoring")
+        untouched = _untouched(plan.pairs)
         _write_scores(plan.folder / records.SCORES_FILE, plan.pairs, scores, untouched)
         pictures = write_pictures(generator, plan.pairs.test, plan.folder / "pictures")
         means = scores.means()
@@ -296,12 +300,11 @@ def _joined_curves(earlier: list[dict[str, Any]], later: list[dict[str, Any]]) -
 _untouched_scores: dict[str, Scores] = {}
 
 
-def _untouched(fingerprint: str, plan: Plan) -> Scores:
+def _untouched(pairs: Pairs) -> Scores:
     """The untouched input's scores, computed once a process for each data set."""
-    assert plan.pairs is not None
-    if fingerprint not in _untouched_scores:
-        _untouched_scores[fingerprint] = score(None, plan.pairs.test)
-    return _untouched_scores[fingerprint]
+    if pairs.fingerprint not in _untouched_scores:
+        _untouched_scores[pairs.fingerprint] = score(None, pairs.test)
+    return _untouched_scores[pairs.fingerprint]
 
 
 def _write_scores(path: Path, pairs: Pairs, scores: Scores, untouched: Scores) -> None:

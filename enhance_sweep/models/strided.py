@@ -19,13 +19,15 @@ class StridedGenerator(nn.Module):
 
     ::
 
-        input (3) -> 9x9 conv, act (c) ----------------------------------- + -> k x k conv, act -> k x k conv, act
-                       |                                                   ^      -> 9x9 conv (3) -> tanh(x)*0.58 + 0.5
-                       v s x s /2, norm, act (2c) ------------- +          | s x s *2, norm, act (c)
-                                 |                              ^ -------> '
-                                 v s x s /2, norm, act (4c)     | s x s *2, norm, act (2c)
-                                             |                  |
-                                             '-> [residual block] x blocks
+        input (3)
+          | 9x9 conv, act
+        full resolution (c) ------------------------------------- + -> k x k conv, act -> k x k conv, act
+          | s x s conv / 2, norm, act                             ^      -> 9x9 conv (3) -> tanh(x) * 0.58 + 0.5
+          |                                                       | s x s conv * 2, norm, act
+        half (2c) ---------------------------------- + -----------'
+          | s x s conv / 2, norm, act                ^
+          |                                          | s x s conv * 2, norm, act
+        quarter (4c) -> [residual block] x blocks ---'
 
     Features are added at each resolution, as the paper says; the authors' released code adds the full-resolution ones
     only. (N, 3, H, W), RGB in [0, 1], to the same shape, a little beyond [0, 1]; any height and width: strides round

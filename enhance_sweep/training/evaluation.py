@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from enhance_sweep.data.batches import to_unit
 from enhance_sweep.data.pairs import Split
@@ -38,13 +39,16 @@ class Scores:
         }
 
 
-def score(generator: nn.Module | None, split: Split, device: torch.device | str = "cpu") -> Scores:
+def score(
+    generator: nn.Module | None, split: Split, device: torch.device | str = "cpu", progress: str | None = None
+) -> Scores:
     """Score a generator, or the untouched input (None), on every pair of a split, in fp32.
 
     Args:
         generator: (N, 3, H, W) in [0, 1] to the same; it is left in the mode it was in.
         split: test pairs.
         device: where the generator is.
+        progress: show a bar with this name, which goes away at the end.
     """
     psnrs: list[Tensor] = []
     ms_ssims: list[Tensor] = []
@@ -52,7 +56,8 @@ def score(generator: nn.Module | None, split: Split, device: torch.device | str 
     if generator is not None:
         generator.eval()
     with torch.inference_mode():
-        for start in range(0, len(split), _BATCH):
+        starts = range(0, len(split), _BATCH)
+        for start in tqdm(starts, desc=progress, unit="batch", leave=False, disable=progress is None):
             input, target = (_images(pixels[start : start + _BATCH], device) for pixels in (split.input, split.target))
             enhanced = input if generator is None else generator(input).float()
             psnrs.append(psnr(enhanced.clamp(0, 1), target))

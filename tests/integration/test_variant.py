@@ -192,3 +192,27 @@ def test_timing_needs_no_data_and_is_done_once(quick: list[str], tmp_path: Path)
     assert pd.isna(frame.loc[0, "ms_ssim"])
     timed = json.loads(next((tmp_path / "runs" / "timed").rglob("*.json")).read_text())
     assert timed["measurement"]["allocator"] == "tuned"
+
+
+def test_a_failed_timing_stays_failed_until_it_is_retried(
+    quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed = variant.time_variant
+
+    def failing(*arguments: Any) -> dict[str, Any]:
+        return timed(*arguments) | {"status": "failed", "reason": "the worker was killed by signal 9"}
+
+    monkeypatch.setattr(variant, "time_variant", failing)
+    timing_only = [*quick, "stages=[time]"]
+    failed = {"status": "failed", "reason": "the worker was killed by signal 9"}
+    assert run_variant(compose_config(timing_only)).items() >= (failed | {"did": ["time"]}).items()
+    assert run_variant(compose_config(timing_only)).items() >= (failed | {"did": []}).items()
+    monkeypatch.setattr(variant, "time_variant", timed)
+    retried = run_variant(compose_config([*timing_only, "retry_failed=true"]))
+    assert retried.items() >= {"status": "completed", "did": ["time"]}.items()
+
+
+def test_a_quick_timing_does_not_stand_for_a_careful_one(quick: list[str]) -> None:
+    run_variant(compose_config([*quick, "stages=[time]"]))
+    assert not plan_variant(compose_config([*quick, "stages=[time]"])).needs_timing()
+    assert plan_variant(compose_config([*quick, "stages=[time]", "timing=default"])).needs_timing()
