@@ -41,7 +41,7 @@ class Fitted:
 def resolve_precision(precision: str, accelerator: str) -> str:
     """`auto` becomes bf16 where that is faster: on GPUs that compute in it, and on processors with AMX; else fp32.
 
-    AVX512-BF16 alone makes a training step 1.3 to 1.9 times slower than fp32 (docs/decisions/training-precision.md).
+    AVX512-BF16 alone makes a training step 1.3 to 1.5 times slower than fp32 (docs/decisions/training-precision.md).
     """
     if precision != "auto":
         return precision
