@@ -113,6 +113,8 @@ def check(config: DictConfig) -> None:
     for name, minimum in minima.items():
         if getattr(trainer, name) < minimum:
             raise ConfigError(f"trainer.{name}: expected at least {minimum}, got {getattr(trainer, name)}")
+    if not 0 <= config.seed < 2**32:
+        raise ConfigError(f"seed: expected 0 to {2**32 - 1}, got {config.seed}")
     if not 0 < trainer.learning_rate < float("inf"):
         raise ConfigError(f"trainer.learning_rate: expected a positive number, got {trainer.learning_rate}")
     if any(step < 1 for step in trainer.evaluate_at):

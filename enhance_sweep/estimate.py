@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 #: Seconds a variant takes beside arithmetic: processes that start, data, pictures.
 _OVERHEAD_S = 12.0
+#: Seconds a training step takes beside arithmetic.
+_STEP_S = 0.01
 #: Multiply-adds a second until something has been measured: of the order of two server cores.
 _FIRST_GUESS_TRAINING = 6e10
 _FIRST_GUESS_TIMING = 4e10
@@ -15,21 +17,25 @@ class Work:
     """What one variant asks for, in multiply-adds of its generator.
 
     Attributes:
+        steps: training steps.
         training: of all training steps, forward and backward, and of scoring.
         timing: of all timed calls.
     """
 
+    steps: int
     training: float
     timing: float
 
     @classmethod
-    def of(cls, macs: int, pixels: int, training_pixels: float, scored_pixels: float, timed_calls: int) -> "Work":
+    def of(
+        cls, macs: int, pixels: int, steps: int, training_pixels: float, scored_pixels: float, timed_calls: int
+    ) -> "Work":
         """From a generator's `macs` at `pixels`, what it is trained on and scored on, and how often it is timed.
 
         A training step is one forward pass and a backward pass of twice that.
         """
         per_pixel = macs / pixels
-        return cls(per_pixel * (3 * training_pixels + scored_pixels), float(macs * timed_calls))
+        return cls(steps, per_pixel * (3 * training_pixels + scored_pixels), float(macs * timed_calls))
 
     @property
     def anything(self) -> bool:
@@ -42,16 +48,16 @@ def remaining_s(ahead: Sequence[Work], behind: Sequence[tuple[Work, float]]) -> 
 
     With nothing measured yet it is a guess, good to a factor of a few.
     """
-    guess = sum(map(_guess_s, ahead)) + _OVERHEAD_S * len(ahead)
+    ahead = [work for work in ahead if work.anything]
     if not behind:
-        return guess
+        return sum(map(_guess_s, ahead)) + _OVERHEAD_S * len(ahead)
     guessed_behind = sum(_guess_s(work) for work, _ in behind)
     took = sum(max(seconds - _OVERHEAD_S, 0.0) for _, seconds in behind)
     return took / guessed_behind * sum(map(_guess_s, ahead)) + _OVERHEAD_S * len(ahead)
 
 
 def _guess_s(work: Work) -> float:
-    return work.training / _FIRST_GUESS_TRAINING + work.timing / _FIRST_GUESS_TIMING + 1e-9
+    return work.steps * _STEP_S + work.training / _FIRST_GUESS_TRAINING + work.timing / _FIRST_GUESS_TIMING + 1e-9
 
 
 def readable(seconds: float) -> str:

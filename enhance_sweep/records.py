@@ -169,7 +169,22 @@ def read_record(path: Path) -> dict[str, Any]:
     lacking = _lacking(record)
     if lacking:
         raise RecordError(f"{path} lacks {', '.join(lacking)}: delete it and run its variant again")
+    for place, value in _measures(record):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise RecordError(
+                f"{path}: {place}: expected a number, found {value!r}: delete it and run its variant again"
+            )
     return record
+
+
+def _measures(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The numbers of a record that a table shows, with where they stand."""
+    for name in TIMED_COLUMNS:
+        yield name, record.get(name)
+    for group in ("scores", "untouched"):
+        values = record.get(group) or {}
+        for name in TRAINED_COLUMNS:
+            yield f"{group}.{name}", values.get(name) if isinstance(values, Mapping) else values
 
 
 def _lacking(record: Mapping[str, Any]) -> list[str]:

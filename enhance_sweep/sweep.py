@@ -39,7 +39,7 @@ def run_one(config: DictConfig) -> dict[str, Any]:
         outcome = run_variant(config)
     except USER_ERRORS as error:
         sys.exit(f"error: {error}")
-    did = ", ".join(outcome["did"]) or "nothing: it is done already"
+    did = ", ".join(outcome["did"]) or outcome["kept"] or "nothing: it is done already"
     tell(f"{outcome['name']}: {outcome['status']} (did {did})" + _because(outcome))
     _failures += outcome["status"] == "failed"
     return outcome
@@ -107,35 +107,45 @@ def _plan(config: DictConfig, loader: ConfigLoader, job: Sequence[str]) -> Plan:
 
 
 def _without_repeats(jobs: Sequence[list[str]], plans: Sequence[Plan]) -> tuple[list[list[str]], list[Plan]]:
-    """Each variant once, however often the grid names it."""
-    first = {(plan.key if plan.learned_from else None, plan.measured_key()): index for index, plan in
-             reversed(list(enumerate(plans)))}  # fmt: skip
-    kept = sorted(first.values())
-    return [jobs[index] for index in kept], [plans[index] for index in kept]
+    """Each variant once, however often the grid names it; of a shorter and a longer training of one, the longer."""
+    kept: dict[tuple[str | None, str], int] = {}
+    for index, plan in enumerate(plans):
+        identity = (plan.key if plan.learned_from else None, plan.measured_key())
+        other = kept.setdefault(identity, index)
+        if plan.max_steps != plans[other].max_steps:
+            kept[identity] = max(index, other, key=lambda one: plans[one].max_steps)
+            fewer, more = sorted((plan.max_steps, plans[other].max_steps))
+            tell(
+                f"{plan.name}: {fewer} steps are the beginning of {more}, as its schedule is constant; it is trained "
+                "once, and trainer.evaluate_at notes its quality on the way."
+            )
+    return [jobs[index] for index in sorted(kept.values())], [plans[index] for index in sorted(kept.values())]
 
 
 def _work(plan: Plan) -> Work:
     trainer, timing = plan.config.trainer, plan.config.timing
     pixels = plan.description["height"] * plan.description["width"]
-    training, scored = 0.0, 0.0
+    training, scored, steps = 0.0, 0.0, 0
     if plan.needs_training() and plan.pairs is not None:
         done = (plan.trained_record() or {}).get("steps", 0) or 0
-        training = max(trainer.max_steps - done, 0) * trainer.batch_size * trainer.crop_size**2
+        steps = max(plan.max_steps - done, 0)
+        training = steps * trainer.batch_size * trainer.crop_size**2
         count, height, width = plan.pairs.test.input.shape[:3]
         scorings = 1 + sum(step < trainer.max_steps for step in trainer.evaluate_at)
         scored = scorings * count * height * width
     calls = timing.processes * (1 + timing.warm_up_calls + timing.samples) if plan.needs_timing() else 0
     share = timing.width * timing.height / pixels
-    return Work.of(plan.description["macs"], pixels, training, scored, round(calls * share))
+    return Work.of(plan.description["macs"], pixels, steps, training, scored, round(calls * share))
 
 
 def _announcement(plans: Sequence[Plan]) -> str:
     train, timed = sum(plan.needs_training() for plan in plans), sum(plan.needs_timing() for plan in plans)
-    steps = plans[0].config.trainer.max_steps if plans else 0
-    return (
-        f"{len(plans)} variants: {train} to train for {steps} steps, {timed} to time, the rest is done. "
-        f"About {readable(remaining_s([_work(plan) for plan in plans], []))} in all, a first guess."
-    )
+    steps = " or ".join(str(steps) for steps in sorted({plan.max_steps for plan in plans}))
+    announcement = f"{len(plans)} variants: {train} to train for {steps} steps, {timed} to time, the rest is done."
+    work = [_work(plan) for plan in plans]
+    if any(one.anything for one in work):
+        announcement += f" About {readable(remaining_s(work, []))} in all, a first guess."
+    return announcement
 
 
 def _summarise(plans: Sequence[Plan], jobs: Sequence[Any]) -> None:

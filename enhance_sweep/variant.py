@@ -4,7 +4,6 @@ This is where the configuration ends: everything below takes arguments with name
 """
 
 import sys
-import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from enhance_sweep.models.description import describe
 from enhance_sweep.timing.lock import host_lock
 from enhance_sweep.timing.protocol import architecture_of, measurement_of, time_variant
 from enhance_sweep.training.evaluation import Scores, score
-from enhance_sweep.training.fit import fit, resolve_precision, start_from_seed
+from enhance_sweep.training.fit import check_accelerator, fit, resolve_precision, start_from_seed
 from enhance_sweep.training.module import DivergedError
 from enhance_sweep.training.pictures import write_pictures
 
@@ -66,6 +65,11 @@ class Plan:
         return records.architecture_slug(self.architecture)
 
     @property
+    def max_steps(self) -> int:
+        """How many steps of the generator are asked for."""
+        return int(self.config.trainer.max_steps)
+
+    @property
     def key(self) -> str:
         """The key of what is learned."""
         assert self.learned_from is not None
@@ -88,8 +92,8 @@ class Plan:
         if record is None or record["status"] == "running":
             return True
         if record["status"] == "failed":
-            return bool(self.config.retry_failed) or record["steps_wanted"] < self.config.trainer.max_steps
-        return bool(record["steps"] < self.config.trainer.max_steps)
+            return bool(self.config.retry_failed)
+        return bool(record["steps"] < self.max_steps)
 
     def needs_timing(self) -> bool:
         """Whether its speed has not been measured in this way yet; a quick look does not stand for a careful one."""
@@ -118,6 +122,10 @@ def plan_variant(config: DictConfig) -> Plan:
         DataError: the photographs cannot be used, by file.
     """
     configuration.check(config)
+    try:
+        check_accelerator(config.trainer.accelerator)
+    except ValueError as error:
+        raise configuration.ConfigError(f"trainer.accelerator: {error}") from error
     model = configuration.resolved(config, "model")
     with torch.device("meta"):
         description = describe(configuration.build(model, "model"))
@@ -176,15 +184,18 @@ def run_variant(config: DictConfig) -> dict[str, Any]:
     A failure while training, scoring or timing is written down as the variant's, and not raised: a sweep goes on.
 
     Returns:
-        `status` (completed or failed), `reason`, and `did`: the stages that were really run.
+        `status` (completed or failed), `reason`, `did`: the stages that were really run, and `kept`: what stands
+        instead of what was asked for, if anything.
 
     Raises:
         ConfigError, DataError: before anything is computed.
     """
     plan = plan_variant(config)
     did: list[str] = []
-    outcome: dict[str, Any] = {"name": plan.name, "status": "completed", "reason": None, "did": did}
+    outcome: dict[str, Any] = {"name": plan.name, "status": "completed", "reason": None, "did": did, "kept": None}
     record = plan.trained_record()
+    if _is_trained(record) and record["steps"] > plan.max_steps:  # type: ignore[index]
+        outcome["kept"] = f"nothing: it has been trained for {record['steps']} steps already"  # type: ignore[index]
     if plan.needs_training():
         did.append("train")
         with host_lock(shared=True):  # nobody times a network beside a training
@@ -216,7 +227,13 @@ def _train(plan: Plan) -> dict[str, Any]:
     assert plan.pairs is not None
     trainer = plan.config.trainer
     earlier = plan.trained_record() or {}
+    # A continuation keeps what there is until it has something better.
     record: dict[str, Any] = {
+        **{
+            name: earlier[name]
+            for name in ("steps", "quality", "train_wall_s", "scores", "untouched", "pictures")
+            if name in earlier
+        },
         "schema": records.SCHEMA,
         "kind": "trained",
         "key": plan.key,
@@ -227,12 +244,10 @@ def _train(plan: Plan) -> dict[str, Any]:
         "description": plan.description,
         "learned_from": plan.learned_from,
         "data": plan.pairs.description,
-        "steps_wanted": trainer.max_steps,
         "environment": describe_environment() | {"threads": torch.get_num_threads()},
         "started_at": _now(),
     }
     records.write_trained(plan.runs_dir, record)
-    clock = time.monotonic()
     try:
         start_from_seed(plan.config.seed)
         generator = configuration.build(configuration.resolved(plan.config, "model"), "model")
@@ -255,15 +270,14 @@ def _train(plan: Plan) -> dict[str, Any]:
         )
         save_generator(plan.folder / GENERATOR_FILE, fitted.generator, configuration.resolved(plan.config, "model"))
         quality = _joined_curves(earlier.get("quality", []), fitted.quality)
-        record |= {"status": "completed", "steps": fitted.steps, "quality": quality}
+        for outdated in ("scores", "untouched", "pictures"):
+            record.pop(outdated, None)
+        record |= {"status": "completed", "steps": fitted.steps, "quality": quality, "train_wall_s": fitted.wall_s}
     except DivergedError as error:
         record |= {"status": "failed", "reason": f"diverged: {error}"}
     except Exception as error:
         record |= {"status": "failed", "reason": _reason(error), "traceback": traceback.format_exc()}
-    record |= {
-        "finished_at": _now(),
-        "train_wall_s": round(time.monotonic() - clock + (earlier.get("train_wall_s") or 0.0), 3),
-    }
+    record["finished_at"] = _now()
     records.write_trained(plan.runs_dir, record)
     return record
 

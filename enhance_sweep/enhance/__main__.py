@@ -32,9 +32,14 @@ def main() -> int:
     print(f"network: {run_dir.name}", file=sys.stderr)
     arguments.out.mkdir(parents=True, exist_ok=True)
     failures: list[str] = []
+    made: dict[Path, Path] = {}
     for photo in tqdm(arguments.photos, unit="photo", disable=None):
+        target = target_of(photo, arguments.out)
         try:
-            enhance_file(enhancer, photo, arguments.out, arguments.before_after)
+            if target in made:
+                raise ValueError(f"its result would replace that of {made[target]}: give it another --out")
+            enhance_file(enhancer, photo, target, arguments.before_after)
+            made[target] = photo
         except (OSError, ValueError, SyntaxError) as error:  # Pillow's readers raise all three
             failures.append(f"{photo}: {error}")
     for failure in failures:
@@ -67,8 +72,13 @@ def choose_run(runs: Path, run: str, max_latency_ms: float | None) -> Path:
     return trained_dir(runs, str(frame.sort_values("ms_ssim")["key"].iloc[-1]))
 
 
-def enhance_file(enhancer: "Enhancer", photo: Path, out: Path, before_after: bool) -> Path:
-    """Enhance one file into `out`, under its own name; JPEG stays JPEG, everything else becomes PNG.
+def target_of(photo: Path, out: Path) -> Path:
+    """Where a photograph's result goes: under its own name; JPEG stays JPEG, everything else becomes PNG."""
+    return out / (photo.name if photo.suffix.lower() in (".jpg", ".jpeg") else f"{photo.stem}.png")
+
+
+def enhance_file(enhancer: "Enhancer", photo: Path, target: Path, before_after: bool) -> None:
+    """Enhance one file into `target`, in the format that its name says.
 
     Raises:
         ValueError: the result would replace its source.
@@ -83,15 +93,13 @@ def enhance_file(enhancer: "Enhancer", photo: Path, out: Path, before_after: boo
     before = np.asarray(upright)
     after = enhancer(before)
     shown = np.concatenate([before, after], axis=1) if before_after else after
-    jpeg = photo.suffix.lower() in (".jpg", ".jpeg")
-    target = out / (photo.name if jpeg else f"{photo.stem}.png")
+    jpeg = target.suffix.lower() != ".png"
     if target.exists() and target.samefile(photo):
         raise ValueError("its result would replace it: choose another --out")
     part = target.with_name(f".{target.name}.part")
     settings: dict[str, Any] = {"quality": _QUALITY, "subsampling": 0} if jpeg else {}
     Image.fromarray(shown).save(part, format="JPEG" if jpeg else "PNG", icc_profile=profile, **settings)
     part.replace(target)
-    return target
 
 
 def _parser() -> argparse.ArgumentParser:

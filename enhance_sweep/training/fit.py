@@ -31,11 +31,13 @@ class Fitted:
         generator: on the CPU.
         steps: steps of the generator it has had, in all.
         quality: rows of step, psnr_db and ms_ssim, of the steps before the last.
+        wall_s: seconds of training, curves and checkpoints included, in all.
     """
 
     generator: nn.Module
     steps: int
     quality: list[dict[str, float]]
+    wall_s: float
 
 
 def resolve_precision(precision: str, accelerator: str) -> str:
@@ -48,6 +50,23 @@ def resolve_precision(precision: str, accelerator: str) -> str:
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     return "bf16" if "amx_bf16" in cpu_flags() else "fp32"
+
+
+def check_accelerator(accelerator: str) -> None:
+    """Raise a `ValueError` unless this machine has what is asked for, with what to do instead."""
+    available = {
+        "auto": True,
+        "cpu": True,
+        "gpu": torch.cuda.is_available() or torch.backends.mps.is_available(),
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if accelerator not in available:
+        raise ValueError(f"expected one of {', '.join(available)}, got {accelerator!r}")
+    if not available[accelerator]:
+        raise ValueError(
+            f"{accelerator} is not to be had here with this build of torch: take auto or cpu, or another build"
+        )
 
 
 def fit(
@@ -109,7 +128,7 @@ def fit(
         trainer.fit(
             module, datamodule=data, ckpt_path=str(checkpoint) if checkpoint.exists() else None, weights_only=True
         )
-    return Fitted(module.generator.cpu(), module.steps_done, quality.rows)
+    return Fitted(module.generator.cpu(), module.steps_done, quality.rows, round(module.wall_s, 3))
 
 
 def start_from_seed(seed: int) -> None:

@@ -1,6 +1,7 @@
 """One variant in training."""
 
 import math
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,11 +60,21 @@ class EnhancementModule(LightningModule):
         self.steps_done = 0
         self.losses: Mapping[str, Tensor] = {}
         self._start_levels: list[float] = []
+        self._earlier_s, self._started_s = 0.0, time.monotonic()
 
     @property
     def players(self) -> int:
         """How many optimizers take a step each step: 2 with a discriminator."""
         return 1 if self.objective.texture is None else 2
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds of training so far, those before an interruption included."""
+        return self._earlier_s + time.monotonic() - self._started_s
+
+    def on_train_start(self) -> None:
+        """Start the clock."""
+        self._started_s = time.monotonic()
 
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[LRScheduler]]:
         """Adam for each player, and a schedule for each."""
@@ -140,9 +151,14 @@ class EnhancementModule(LightningModule):
         checkpoint["state_dict"] = {
             name: weight for name, weight in weights.items() if not (frozen and name.startswith(frozen))
         }
-        checkpoint["enhance_sweep"] = {"steps_done": self.steps_done, "start_levels": self._start_levels}
+        checkpoint["enhance_sweep"] = {
+            "steps_done": self.steps_done,
+            "start_levels": self._start_levels,
+            "wall_s": self.wall_s,
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on where that checkpoint stopped."""
         self.steps_done = checkpoint["enhance_sweep"]["steps_done"]
         self._start_levels = list(checkpoint["enhance_sweep"]["start_levels"])
+        self._earlier_s = checkpoint["enhance_sweep"]["wall_s"]

@@ -82,12 +82,21 @@ def test_repeated_variants_are_run_once(quick: list[str], tmp_path: Path) -> Non
     assert "1 variants: 1 to train" in done.stderr
 
 
+def test_a_sweep_over_steps_with_a_constant_schedule_trains_the_longest(quick: list[str], tmp_path: Path) -> None:
+    done = start("-m", *quick, "trainer.schedule=constant", "trainer.max_steps=3,6,4", "stages=[train]", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "3 steps are the beginning of 6, as its schedule is constant" in done.stderr
+    (record,) = records.trained_records(tmp_path / "runs")
+    assert record["steps"] == 6
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
         ("data.root=/nowhere", "/nowhere"),
         ("model.channels=0", "model: channels: expected at least 1, got 0"),
         ("+model.colour=red", "model.colour: model=plain has no such setting"),
+        ("trainer.accelerator=abacus", "trainer.accelerator: expected one of auto, cpu, gpu, cuda, mps, got 'abacus'"),
     ],
 )
 def test_a_users_mistake_is_one_line(quick: list[str], tmp_path: Path, override: str, message: str) -> None:

@@ -72,6 +72,16 @@ def test_a_source_is_never_replaced(trained: Path, tmp_path: Path) -> None:
     assert (tmp_path / "photo.jpg").read_bytes() == before
 
 
+def test_two_photographs_of_one_name_do_not_replace_each_other(trained: Path, tmp_path: Path) -> None:
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / folder / "IMG_0001.jpg")
+    done = enhance("first/IMG_0001.jpg", "second/IMG_0001.jpg", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "error: second/IMG_0001.jpg: its result would replace that of first/IMG_0001.jpg" in done.stderr
+    assert "1 of 2 photographs" in done.stdout
+
+
 def test_runs_that_are_not_there_are_named(trained: Path, tmp_path: Path) -> None:
     assert choose_run(tmp_path / "runs", "best", None) == trained
     assert choose_run(tmp_path / "runs", trained.name, None) == trained

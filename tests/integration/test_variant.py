@@ -29,7 +29,7 @@ def run(overrides: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_a_trained_variant_leaves_a_whole_record(quick: list[str], tmp_path: Path, loss: str) -> None:
     outcome, record = run([*quick, f"loss={loss}", TRAIN])
     assert outcome == {
-        "name": "plain-k3-c2-b1", "status": "completed", "reason": None, "did": ["train", "evaluate"]
+        "name": "plain-k3-c2-b1", "status": "completed", "reason": None, "did": ["train", "evaluate"], "kept": None
     }  # fmt: skip
     assert record["status"] == "completed"
     assert record["steps"] == 6
@@ -77,6 +77,30 @@ def test_a_longer_run_continues_a_shorter_one_and_equals_one_in_one_go(
     weights = load_generator(tmp_path / "runs" / "trained" / short["key"] / "generator.pt").state_dict()
     other = load_generator(tmp_path / "other" / "trained" / short["key"] / "generator.pt").state_dict()
     torch.testing.assert_close(weights, other, atol=1e-6, rtol=1e-5)
+
+
+def test_a_shorter_run_than_there_is_keeps_the_longer_and_says_so(quick: list[str]) -> None:
+    constant = [*quick, "trainer.schedule=constant", TRAIN]
+    run(constant)
+    outcome, record = run([*constant, "trainer.max_steps=4"])
+    assert outcome["did"] == []
+    assert outcome["kept"] == "nothing: it has been trained for 6 steps already"
+    assert record["steps"] == 6
+
+
+def test_a_continuation_that_fails_keeps_what_there_was(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    constant = [*quick, "trainer.schedule=constant", TRAIN]
+    _, good = run(constant)
+
+    def broken(*arguments: object, **named: object) -> None:
+        raise module.DivergedError("the loss has exploded")
+
+    monkeypatch.setattr(variant, "fit", broken)
+    _, failed = run([*constant, "trainer.max_steps=12"])
+    assert failed["status"] == "failed"
+    for name in ("scores", "quality", "steps", "train_wall_s"):
+        assert failed[name] == good[name]
+    assert run([*constant, "trainer.max_steps=24"])[0]["did"] == []
 
 
 def test_seeds_give_networks_of_their_own_and_repeat(quick: list[str], tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def test_every_choice_composes_and_fits_its_class(group: str) -> None:
         (["trainer.precision=fp8"], "trainer.precision: expected one of auto, fp32, bf16, got 'fp8'"),
         (["trainer.schedule=cosine"], "trainer.schedule: expected one of constant, one_cycle"),
         (["trainer.evaluate_at=[0]"], "trainer.evaluate_at: expected steps of at least 1"),
+        (["seed=-1"], "seed: expected 0 to 4294967295, got -1"),
         (["stages=[trian]"], "stages: expected one of train, evaluate, time, got 'trian'"),
         (["timing.samples=1"], "timing.samples: expected at least 3, got 1"),
     ],

@@ -394,6 +394,12 @@ def test_a_file_that_is_no_record_is_named_with_the_remedy(
     assert "delete it" in str(raised.value)
 
 
+def test_a_damaged_number_is_named(tmp_path: Path) -> None:
+    write(tmp_path, trained(BASELINE, scores={"psnr_db": "x", "ms_ssim": 0.9}))
+    with pytest.raises(RecordError, match=r"record\.json: scores\.psnr_db: expected a number, found 'x': delete it"):
+        load_records(tmp_path)
+
+
 def test_reading_records_needs_no_torch(tmp_path: Path) -> None:
     write(tmp_path, trained(BASELINE), timed(BASELINE))
     code = (
