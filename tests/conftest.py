@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Tests compute little, and often beside other processes: a second thread would mostly wait. Set before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
