@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-# Tests compute little, and often beside other processes: a second thread would mostly wait. Set before torch is imported.
+# Tests compute little, and often beside other processes: a second thread would mostly wait. Set before torch starts.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
