@@ -1,5 +1,6 @@
 """Scores on the test pairs, under the challenge's protocol."""
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,8 @@ def score(
         generator.eval()
     with torch.inference_mode():
         starts = range(0, len(split), _BATCH)
-        for start in tqdm(starts, desc=progress, unit="batch", leave=False, disable=progress is None):
+        hidden = progress is None or not sys.stderr.isatty()  # a log file has no use for a bar that goes away
+        for start in tqdm(starts, desc=progress, unit="batch", leave=False, disable=hidden):
             input, target = (_images(pixels[start : start + _BATCH], device) for pixels in (split.input, split.target))
             enhanced = input if generator is None else generator(input).float()
             psnrs.append(psnr(enhanced.clamp(0, 1), target))
