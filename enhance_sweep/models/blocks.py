@@ -131,6 +131,12 @@ def activation(prelu: bool) -> Activation:
     return (lambda channels: nn.PReLU(channels, init=0.0)) if prelu else (lambda _: nn.ReLU(inplace=True))
 
 
+def tail(channels: int, kernel_size: int, act: Activation) -> nn.Sequential:
+    """k x k conv, act, k x k conv, act: what every generator does before its last convolution."""
+    convolutions = (Conv2d(channels, channels, kernel_size) for _ in range(2))
+    return nn.Sequential(*(layer for convolution in convolutions for layer in (convolution, act(channels))))
+
+
 def to_unit_range(features: Tensor) -> Tensor:
     """`tanh(x) * 0.58 + 0.5`: a little beyond [0, 1], so that black and white can be reached (DPED code)."""
     return torch.tanh(features) * 0.58 + 0.5

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from enhance_sweep.models.blocks import Conv2d, ResidualBlock, activation, check_at_least, to_unit_range
+from enhance_sweep.models.blocks import Conv2d, ResidualBlock, activation, check_at_least, tail, to_unit_range
 
 
 class PlainGenerator(nn.Module):
@@ -32,12 +32,7 @@ class PlainGenerator(nn.Module):
         act = activation(prelu)
         self.head = nn.Sequential(Conv2d(3, channels, 9), act(channels))
         self.blocks = nn.Sequential(*(ResidualBlock(channels, kernel_size, act) for _ in range(blocks)))
-        self.tail = nn.Sequential(
-            Conv2d(channels, channels, kernel_size),
-            act(channels),
-            Conv2d(channels, channels, kernel_size),
-            act(channels),
-        )
+        self.tail = tail(channels, kernel_size, act)
         self.output = Conv2d(channels, 3, 9)
 
     def forward(self, input: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from enhance_sweep.models.blocks import (
     ResidualBlock,
     activation,
     check_at_least,
+    tail,
     to_unit_range,
 )
 
@@ -63,12 +64,7 @@ class StridedGenerator(nn.Module):
         self.blocks = nn.Sequential(*(ResidualBlock(4 * channels, kernel_size, act) for _ in range(blocks)))
         self.up1 = _Up(4 * channels, 2 * channels, strided_kernel_size, act)
         self.up2 = _Up(2 * channels, channels, strided_kernel_size, act)
-        self.tail = nn.Sequential(
-            Conv2d(channels, channels, kernel_size),
-            act(channels),
-            Conv2d(channels, channels, kernel_size),
-            act(channels),
-        )
+        self.tail = tail(channels, kernel_size, act)
         self.output = Conv2d(channels, 3, 9)
 
     def forward(self, input: Tensor) -> Tensor:
