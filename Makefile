@@ -27,7 +27,7 @@ $(USER): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=...")'
 	@echo 'Setting up $(VENV), once: torch ($(TORCH_BUILD)), about a minute ...'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --quiet --retries 1 --timeout 15 --extra-index-url $(TORCH_INDEX) $(TORCH)
+	@$(BIN)/python -m pip install --quiet --no-deps --retries 1 --timeout 15 --extra-index-url $(TORCH_INDEX) $(TORCH)
 	@echo '... and everything else, about another minute ...'
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	@touch $@
