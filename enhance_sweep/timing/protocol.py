@@ -25,6 +25,8 @@ __all__ = ["BASELINE", "Run", "architecture_of", "measurement_of", "time_variant
 
 #: Warm-up ends when this many calls in a row, the first included, agree within this share.
 WARM_CALLS, WARM_TOLERANCE = 3, 0.05
+#: The baseline against itself may take this share of a run's whole budget: every record of the run rests on it.
+CHECK_SHARE = 0.1
 #: At most so many networks are held in memory at once, and no further one while less than this share of it is free.
 GROUP_SIZE, FREE_SHARE = 4, 0.5
 #: What a runtime's result may differ from eager fp32's by: all values in fp32, the PSNR of the clipped image in bf16.
@@ -103,19 +105,33 @@ class Run:
             self.arithmetic_limit = self._ask_once("limit", threads=self._timing.used_threads)
             baseline = architecture_of(BASELINE)
             itself = next((one for one in subjects if one.architecture == baseline), Subject(BASELINE))
-            self._until_settled([itself], lambda subject: None)
+            budget_s = self._timing.budget_s * max(1.0, CHECK_SHARE * len(subjects))
+            self._until_settled([itself], lambda subject: None, budget_s)
             self.baseline_check = itself.speed_up()
             for subject in subjects if itself.failure else []:
                 subject.failure = f"the baseline could not be timed: {itself.failure}"
             finish(itself)
             subjects = [one for one in subjects if one is not itself]
-        self._until_settled(subjects, finish)
+        finished: list[int] = []
 
-    def _until_settled(self, subjects: Sequence[Subject], finish: Callable[[Subject], None]) -> None:
-        """Hold sessions until every subject is settled, has failed, or the budget is spent."""
+        def finish_once(subject: Subject) -> None:
+            finished.append(id(subject))
+            finish(subject)
+
+        try:
+            self._until_settled(subjects, finish_once, self._timing.budget_s * len(subjects))
+        except KeyboardInterrupt:
+            # What was measured so far is worth keeping: its interval says how much it is worth.
+            for subject in [one for one in subjects if one.rounds() and id(one) not in finished]:
+                subject.stopped = "interrupted"
+                finish(subject)
+            raise
+
+    def _until_settled(self, subjects: Sequence[Subject], finish: Callable[[Subject], None], budget_s: float) -> None:
+        """Hold sessions until every subject is settled, has failed, or `budget_s` is spent."""
         for subject in subjects:
             self._check_result(subject)
-        end_s = self._machine.clock_s() + self._timing.budget_s * len(subjects)
+        end_s = self._machine.clock_s() + budget_s
         unfinished = list(subjects)
         while unfinished:
             waiting = [subject for subject in unfinished if subject.waits]

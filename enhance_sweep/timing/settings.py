@@ -42,7 +42,7 @@ class TimingSettings:
     seed: int = 0
     paired: bool = True
     processes: int = 3
-    samples: int = 5
+    samples: int = 3
     warm_up_calls: int = 8
     repeats: int = 2
     budget_s: float = 300.0

@@ -50,6 +50,32 @@ def test_paired_ratios_survive_a_host_that_slows_down() -> None:
     assert 1000.0 / record["latency_ms_median"] < 1.8
 
 
+def test_what_an_interrupted_run_measured_is_kept() -> None:
+    host = SimulatedHost({64: 1000.0, 16: 100.0, 32: 300.0})
+    kept: list[Any] = []
+
+    def interrupt(line: str) -> None:
+        if line.startswith("plain-k3-c32"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        protocol.time_variants(
+            [network(16), network(32)], settings(), EAGER, machine=host.machine(), tell=interrupt, done=kept.append
+        )
+    assert sorted(record["architecture"]["channels"] for record in kept) == [16, 32]
+    assert {record["stopped"] for record in kept} == {"interrupted"}
+    assert all(record["latency_ms_median"] > 0 for record in kept)
+
+
+def test_the_check_gets_a_share_of_a_long_runs_budget() -> None:
+    host = SimulatedHost(dict.fromkeys(range(1, 41), 10.0) | {64: 1000.0})
+    host.process_luck = 0.2
+    time(host, list(range(1, 41)), budget_s=50.0, samples=3)
+    itself = next(index for index, (_, channels) in enumerate(host.asked) if channels not in (0, 64))
+    # A session of the check takes 12 s: four of them in the budget of one network, and the share is of forty.
+    assert sum(command == "load" for command, _ in host.asked[:itself]) > 2 * 10
+
+
 def test_a_quiet_variant_stops_when_its_interval_is_narrow() -> None:
     host = SimulatedHost({64: 1000.0, 16: 100.0})
     host.noise = 0.003
