@@ -226,8 +226,9 @@ def load_records(runs_dir: str | Path, measurement: Mapping[str, Any] | None = D
     Args:
         runs_dir: the folder that `python -m enhance_sweep` wrote (`runs_dir=...`, `runs` unless set).
         measurement: which timings to join, by any of their fields (`runtime`, `precision`, `layout`, `size`,
-            `threads`, `allocator`, `host`); the newest that fits is taken. None: a row per pair of a trained variant
-            and a timing of its architecture.
+            `threads`, `allocator`, `host`). Of those that fit, one that was completed comes before one that failed, one
+            with the baseline beside it before one without, and then the newest. None: a row per pair of a trained
+            variant and a timing of its architecture.
 
     Returns:
         A row per trained variant, joined with its timing where there is one, and a row without scores per
@@ -252,7 +253,8 @@ def join_records(
 ) -> "pd.DataFrame":
     """The table of `load_records`, from records that are already read.
 
-    A failed timing is joined only where no timing of that architecture was completed.
+    A failed timing is joined only where no timing of that architecture was completed, and a first look without the
+    baseline beside it (`timing=quick`) only where there is no careful one.
     """
     timings = [_timed_row(record) for record in timed if _fits(record, measurement)]
     timed_rows = pd.DataFrame(timings, dtype=object)
@@ -260,7 +262,7 @@ def join_records(
     columns = _columns(trained_rows, timed_rows)
     if timings and measurement is not None:
         order = timed_rows.assign(completed=timed_rows["timing_status"] == "completed")
-        newest = order.sort_values(["completed", "timed_at"], kind="stable")
+        newest = order.sort_values(["completed", "paired", "timed_at"], kind="stable")
         timed_rows = newest.drop_duplicates("architecture_key", keep="last").drop(columns="completed")
     if timed_rows.empty:
         frame = trained_rows
@@ -314,6 +316,7 @@ def _timed_row(record: Mapping[str, Any]) -> dict[str, Any]:
         **_architecture_row(record),
         **{name: record.get(name) for name in TIMED_COLUMNS},
         "timing_status": record["status"],
+        "paired": bool(record.get("baseline")),
         "runtime": measurement["runtime"],
         "precision": measurement["precision"],
         "layout": measurement.get("layout"),

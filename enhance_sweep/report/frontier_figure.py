@@ -242,9 +242,9 @@ def _mark_ratios(axis: Any, low: float, high: float, unit: str) -> None:
 # --- points and lines -------------------------------------------------------------------------------------------------
 
 
-def _looks(points: pd.DataFrame) -> dict[str, tuple[str, str]]:
+def looks_of(topologies: "pd.Series[str]") -> dict[str, tuple[str, str]]:
     """Marker and color of each topology."""
-    others = sorted(set(points["topology"]) - _LOOKS.keys())
+    others = sorted(set(topologies) - _LOOKS.keys())
     return _LOOKS | {name: _OTHER_LOOKS[number % len(_OTHER_LOOKS)] for number, name in enumerate(others)}
 
 
@@ -265,7 +265,7 @@ def _draw_points(panel: Axes, points: pd.DataFrame) -> None:
 
 
 def _draw_markers(panel: Axes, points: pd.DataFrame, size: float, alpha: float, rasterized: bool) -> None:
-    looks = _looks(points)
+    looks = looks_of(points["topology"])
     for topology in dict.fromkeys(points["topology"]):
         marker, color = looks[topology]
         for below in (False, True):
@@ -287,7 +287,7 @@ def _draw_markers(panel: Axes, points: pd.DataFrame, size: float, alpha: float, 
 
 def _entries(points: pd.DataFrame) -> list[tuple[Line2D, str]]:
     """What the legend says of the points."""
-    looks = _looks(points)
+    looks = looks_of(points["topology"])
     entries = []
     for topology in dict.fromkeys(points["topology"]):
         marker, color = looks[topology]
@@ -334,7 +334,7 @@ def _draw_labels(figure: Figure, panels: Sequence[Axes], points: pd.DataFrame, u
     lines = [_line_points(figure, line) for panel in panels for line in panel.lines]
     if untouched is not None:
         lines.append(_name_untouched(figure, panels, untouched, markers))
-    looks = _looks(points)
+    looks = looks_of(points["topology"])
     texts = [
         figure.text(0, 0, label, fontsize=_LABEL_SIZE, color=looks[topology][1], ha="center", va="center", zorder=5)
         for label, topology in zip(named["label"], named["topology"], strict=True)

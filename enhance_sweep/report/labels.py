@@ -68,6 +68,12 @@ def speed_up_text(value: float) -> str:
     return f"{decimals(value, 2 if value < 9.995 else 1)}{TIMES}"
 
 
+def interval_text(low: float, high: float) -> str:
+    """`6.21 to 6.43`, `12.4 to 12.9`: the ends of a speed-up's interval."""
+    digits = 2 if high < 9.995 else 1
+    return f"{decimals(low, digits)} to {decimals(high, digits)}"
+
+
 def duration(seconds: float) -> str:
     """`42 s`, `4 min 10 s`, `3 h 05 min`."""
     whole = round(seconds)

@@ -9,17 +9,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from enhance_sweep.report import figures, gallery, statement, tables
+from enhance_sweep.report import figures, gallery, speed, statement, tables
 from enhance_sweep.report.frontier_figure import MOST_LABELS, frontier_figure, published_figure
 from enhance_sweep.report.quality_figure import MOST_CURVES, MOST_PANELS, quality_figure
 from enhance_sweep.report.results import Results
+from enhance_sweep.report.runtimes_table import NOTE, runtimes_csv, runtimes_shown
+from enhance_sweep.report.speed_figure import speed_figure
 
 PAGE = "index.html"
 #: All that a report may consist of; whatever else lies in its folder is someone else's.
 FILES = (
     *("figure2.png", "figure2.svg", "figure2_paper.png", "figure2_paper.svg"),
-    *("quality.png", "quality.svg", "quality_psnr.png", "quality_psnr.svg"),
-    *("table1.csv", "table2.csv", "variants.csv", "report.md", PAGE),
+    *("quality.png", "quality.svg", "quality_psnr.png", "quality_psnr.svg", "speed.png", "speed.svg"),
+    *("table1.csv", "table2.csv", "variants.csv", "runtimes.csv", "report.md", PAGE),
 )
 _MOST_PROBLEMS = 200
 _LABEL_COLUMN = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multiply-adds"}
@@ -46,7 +48,7 @@ def render(results: Results) -> dict[str, bytes]:
     }
     context = {
         "results": results,
-        "title": f"{_LABEL_COLUMN[results.cost_kind]} against MS-SSIM",
+        "title": f"{_LABEL_COLUMN[results.cost_kind]} against MS-SSIM" if len(results.scored) else "Speed",
         "subtitle": " · ".join(part for part in (results.dataset, results.loss and f"{results.loss} loss") if part),
         "headline": statement.headline(results),
         "tiles": statement.tiles(results),
@@ -57,6 +59,9 @@ def render(results: Results) -> dict[str, bytes]:
         "published": [tables.published_shown(results, 1), tables.published_shown(results, 2)],
         "others": tables.others_shown(results),
         "notes": [statement.paper_note(results), statement.speed_note(results), statement.psnr_note(results)],
+        "speed_notes": speed.sentences(results),
+        "runtimes": runtimes_shown(results),
+        "runtimes_note": NOTE,
         "exhibits": gallery.exhibits(results),
         "problems": results.problems[:_MOST_PROBLEMS],
         "more_problems": max(0, len(results.problems) - _MOST_PROBLEMS),
@@ -67,6 +72,8 @@ def render(results: Results) -> dict[str, bytes]:
     files["table1.csv"] = tables.published_csv(results, 1).encode()
     files["table2.csv"] = tables.published_csv(results, 2).encode()
     files["variants.csv"] = tables.variants_csv(results).encode()
+    if context["runtimes"]:
+        files["runtimes.csv"] = runtimes_csv(results).encode()
     downloads = [name for name in FILES if name in files] + ["report.md"]
     files["report.md"] = _markdown().get_template("report.md.j2").render(context).encode()
     files[PAGE] = _html().get_template("index.html.j2").render(context, downloads=downloads).encode()
@@ -96,6 +103,8 @@ def _draw(results: Results, name: str, shape: figures.Shape) -> Figure | None:
         return frontier_figure(results, shape)
     if name == "figure2_paper":
         return published_figure(shape)
+    if name == "speed":
+        return speed_figure(results, shape)
     return quality_figure(results, "psnr_db" if name == "quality_psnr" else "ms_ssim", shape)
 
 
@@ -119,6 +128,7 @@ def _captions(results: Results) -> list[tuple[str, str, str]]:
     return [
         ("figure2", f"Figure 2: {what} against MS-SSIM", lines),
         ("figure2_paper", "The paper's own Figure 2", statement.paper_time_note()),
+        ("speed", "Time", speed.caption(results)),
         ("quality", "MS-SSIM against steps", curves),
         ("quality_psnr", "PSNR against steps", curves),
     ]

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pandas as pd
@@ -15,6 +14,7 @@ from enhance_sweep.frontier import pareto_front
 from enhance_sweep.records import (
     ARCHITECTURE_COLUMNS,
     DEFAULT_MEASUREMENT,
+    TIMED_COLUMNS,
     RecordError,
     architecture_slug,
     join_records,
@@ -23,6 +23,7 @@ from enhance_sweep.records import (
 )
 from enhance_sweep.report.labels import network_label, spreadsheet_letters
 from enhance_sweep.report.published import BASELINE_SLUG, published_table
+from enhance_sweep.speed_up import speed_up
 
 Record = Mapping[str, Any]
 
@@ -63,8 +64,10 @@ class Results:
 
     - `slug`, `label`; `published`: 1 or 2, the paper's table, or missing;
     - `trained`: completed, unfinished, failed or missing; `seeds`; `condition`: the mark of how it was trained;
-    - `timing`: the mark of how it was timed; `timing_failed`; `timing_flags`: why not to believe it, in its own words;
-    - `speed_up`, and `paired_speed_up` where the baseline was called in the same rounds;
+    - `timing`: the mark of how it was timed; `timed_elsewhere`: on another host than most, whose latencies are left
+      out; `timing_failed`; `timing_flags`: why not to believe it, in its own words;
+    - `speed_up`; where the baseline was called in the same rounds, `paired_speed_up` and its 95% interval
+      `speed_up_low`, `speed_up_high`;
     - `gain_psnr_db`, `gain_ms_ssim`: above the untouched input; `below_untouched`;
     - `cost`: small is fast, in the unit that `cost_kind` names; `on_frontier`;
     - `record`: the index in `trained` of its first seed.
@@ -79,6 +82,7 @@ class Results:
     cost_kind: str
     trained: list[Record] = field(repr=False)
     timed: list[Record] = field(repr=False)
+    every_timing: list[Record] = field(repr=False)
     training_conditions: list[Condition]
     timing_conditions: list[Condition]
     problems: list[Problem]
@@ -148,6 +152,7 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None) -
         cost_kind=cost_kind,
         trained=chosen,
         timed=timings.chosen,
+        every_timing=timed,
         training_conditions=conditions,
         timing_conditions=timings.conditions,
         problems=_problems(chosen, timings),
@@ -205,7 +210,7 @@ class _Timings:
 
     @classmethod
     def choose(cls, timed: Sequence[Record], of_interest: set[str]) -> "_Timings":
-        done = [r for r in timed if r["status"] == "completed" and _positive(r.get("latency_ms_median"))]
+        done = [record for record in timed if is_timed(record)]
         kinds = Counter(_kind(record) for record in done)
         default = tuple(DEFAULT_MEASUREMENT.values())
         kind = default if default in kinds or not kinds else kinds.most_common(1)[0][0]
@@ -216,7 +221,7 @@ class _Timings:
         baseline_ms = {
             group: float(record["latency_ms_median"])
             for group, members in by_group.items()
-            for record in members  # oldest first, so that the newest stays
+            for record in sorted(members, key=_paired)  # and oldest first, so that the newest stays
             if architecture_slug(record["architecture"]) == BASELINE_SLUG
         }
 
@@ -225,10 +230,10 @@ class _Timings:
             return len(keys & of_interest) or len(keys), group in baseline_ms, _when(by_group[group][-1])
 
         order = sorted(by_group, key=reach, reverse=True)
-        newest: dict[str, tuple[tuple[bool, bool, str], str, Record]] = {}
+        newest: dict[str, tuple[tuple[bool, bool, bool, str], str, Record]] = {}
         for group in order:
             for record in by_group[group]:
-                rank = (group == order[0], group in baseline_ms, _when(record))
+                rank = (group == order[0], group in baseline_ms, _paired(record), _when(record))
                 key = record["architecture_key"]
                 if key not in newest or rank >= newest[key][0]:
                     newest[key] = (rank, group, record)
@@ -258,6 +263,16 @@ def _kind(record: Record) -> tuple[Any, ...]:
 
 def _when(record: Record) -> str:
     return str(record.get("finished_at") or "")
+
+
+def is_timed(record: Record) -> bool:
+    """Whether it has a latency."""
+    return record["status"] == "completed" and _positive(record.get("latency_ms_median"))
+
+
+def _paired(record: Record) -> bool:
+    """Whether the baseline was timed beside it."""
+    return bool(record.get("baseline"))
 
 
 def _positive(value: Any) -> bool:
@@ -310,10 +325,16 @@ def _variants(trained: Sequence[Record], timings: _Timings) -> tuple[pd.DataFram
     timing_group = variants["architecture_key"].map(group_of)
     variants["timing"] = timing_group.map(timings.marks)
     baseline_ms = timing_group.map(timings.baseline_ms).astype("float64")
-    paired = {record["architecture_key"]: paired_speed_up(record) for record in timings.chosen}
-    variants["paired_speed_up"] = variants["architecture_key"].map(paired).astype("float64")
+    paired = _speed_ups(timings.chosen)
+    for name in paired:
+        variants[name] = variants["architecture_key"].map(paired[name]).astype("float64")
     unpaired = baseline_ms / variants["latency_ms_median"].astype("float64")
     variants["speed_up"] = variants["paired_speed_up"].fillna(unpaired)
+    # A column never mixes hosts: of networks timed elsewhere only the ratio to the baseline there is shown.
+    host = variants.get("host", pd.Series(None, index=variants.index, dtype=object))
+    usual_host = next(iter(host[variants["timing"] == "T1"]), None)
+    variants["timed_elsewhere"] = variants["timing"].notna() & (host != usual_host)
+    variants.loc[variants["timed_elsewhere"], TIMED_COLUMNS] = float("nan")
     flags = {record["architecture_key"]: "; ".join(map(str, record.get("flags") or [])) for record in timings.chosen}
     variants["timing_flags"] = [flags.get(key, "") for key in variants["architecture_key"]]
     slug_of = {key: architecture_slug(architecture) for key, architecture in architectures.items()}
@@ -333,21 +354,19 @@ def _variants(trained: Sequence[Record], timings: _Timings) -> tuple[pd.DataFram
     return variants.drop(columns=["condition_key"]), conditions
 
 
-def paired_speed_up(record: Record) -> float | None:
-    """The median over rounds of how much faster a network was than the baseline called in the same round.
+def _speed_ups(records: Iterable[Record]) -> pd.DataFrame:
+    """The speed-up of each timing that had the baseline beside it, with its interval, by `architecture_key`.
 
-    1 for the baseline itself, whatever its noise; None where no round had the baseline beside it.
+    1 for the baseline itself, whatever its noise; its interval says how large that was.
     """
-    processes = (record.get("samples") or {}).get("processes") or []
-    rounds = [one for process in processes for one in process.get("rounds") or []]
-    ratios = [
-        one["baseline_latency_ms"] / one["latency_ms"]
-        for one in rounds
-        if _positive(one.get("baseline_latency_ms")) and _positive(one.get("latency_ms"))
-    ]
-    if not ratios:
-        return None
-    return 1.0 if architecture_slug(record["architecture"]) == BASELINE_SLUG else float(median(ratios))
+    rows = {}
+    for record in records:
+        ratio = speed_up(record.get("samples") or {})
+        if ratio is not None:
+            itself = architecture_slug(record["architecture"]) == BASELINE_SLUG
+            rows[record["architecture_key"]] = (1.0 if itself else ratio.median, ratio.low, ratio.high)
+    columns = ["paired_speed_up", "speed_up_low", "speed_up_high"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype="float64")
 
 
 def _condition_of(record: Record) -> str:

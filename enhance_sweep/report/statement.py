@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from enhance_sweep.report.labels import duration, is_number, plural, signed, significant, speed_up_text
+from enhance_sweep.report import speed
+from enhance_sweep.report.labels import decimals, duration, is_number, plural, signed, significant, speed_up_text
 from enhance_sweep.report.published import (
     BASELINE_SLUG,
     baseline_time_s,
@@ -34,6 +35,8 @@ class Tile:
 def headline(results: Results) -> str:
     """Whether the networks beat the untouched input, which is the first thing to know of a budget."""
     scored, level = results.scored, results.untouched["ms_ssim"]
+    if not results.trained:
+        return speed.headline(results)
     if scored.empty:
         return "No network has a score yet."
     count, below = len(scored), int(scored["below_untouched"].sum())
@@ -125,7 +128,7 @@ def _coverage(results: Results) -> list[str]:
     published = results.variants[results.variants["published"].notna()]
     total = sum(len(published_table(table)) for table in (1, 2))
     trained = published.loc[published["ms_ssim"].notna(), "slug"].nunique()
-    timed = published.loc[published["latency_ms_median"].notna(), "slug"].nunique()
+    timed = published.loc[published["timing"].notna(), "slug"].nunique()
     others = results.scored["published"].isna().sum()
     said = [
         f"Of the paper's {total} networks {trained} have a score and {timed} a speed here"
@@ -153,7 +156,7 @@ def _speed(results: Results) -> list[str]:
         without = scored[scored["speed_up"].isna()]
         if without.empty:
             return []
-        untimed = int(without["latency_ms_median"].isna().sum())
+        untimed = int(without["timing"].isna().sum())
         strangers = len(without) - untimed
         reasons = []
         if untimed:
@@ -163,14 +166,14 @@ def _speed(results: Results) -> list[str]:
         verb = "has" if len(without) == 1 else "have"
         return [f"{plural(len(without), 'scored network')} {verb} no speed-up: {', '.join(reasons)}."]
     variants = results.variants
-    if scored["latency_ms_median"].notna().any() or (variants["latency_ms_median"].notna() & scored.empty).any():
+    if scored["timing"].notna().any() or (variants["timing"].notna() & scored.empty).any():
         if scored.empty and variants["speed_up"].notna().any():
             return []
         return [
             "There are no speed-ups: the baseline {3, 64, 4} is not timed on the same host with the same measurement. "
             f"Time it with: {BASELINE_COMMAND}"
         ]
-    nothing = "Nothing is timed" if variants["latency_ms_median"].isna().all() else "No scored network is timed"
+    nothing = "Nothing is timed" if variants["timing"].isna().all() else "No scored network is timed"
     return [f"{nothing}, so there are no speed-ups: multiply-adds stand in their place, which are not speed."]
 
 
@@ -207,7 +210,9 @@ def _not_comparable(results: Results) -> list[str]:
             f"variants.csv); {first['label']}, for one: {first['timing_flags']}."
         )
     if results.other_measurements:
-        said.append(f"Other timings in these runs are not shown: {'; '.join(results.other_measurements)}.")
+        said.append(
+            f"Other timings in these runs are not in the tables of networks: {'; '.join(results.other_measurements)}."
+        )
     return said
 
 
@@ -331,6 +336,11 @@ def provenance(results: Results) -> list[tuple[str, str]]:
         shown = ("x".join(map(str, value)) if name == "size" else value for value in values)
         add(f"Timing: {name.replace('_', ' ')}", shown)
     add("Timed on", (_machine(record) for record in results.timed))
+    fingerprints = [(record.get("environment") or {}).get("fingerprint") or {} for record in results.timed]
+    for name in ("flags", "memory_gib", "libc", "huge_pages"):
+        add(f"Timed on: {name.replace('_', ' ')}", (fingerprint.get(name) for fingerprint in fingerprints))
+    add("Timing stopped because", (record.get("stopped") for record in results.timed))
+    add("The baseline against itself", (_check_text(record) for record in results.timed))
     add("Timed with", (_software(record) for record in results.timed))
     everything = [*results.trained, *results.timed]
     add("Code (git commit)", ((record.get("environment") or {}).get("git_commit") for record in everything))
@@ -347,6 +357,13 @@ def _machine(record: Mapping[str, Any]) -> str | None:
     parts += [plural(cores, "core")] if isinstance(cores, int) else []
     parts += [environment.get("system")]
     return ", ".join(str(part) for part in parts if part) or None
+
+
+def _check_text(record: Mapping[str, Any]) -> str | None:
+    check = record.get("baseline_check") or {}
+    if not all(is_number(check.get(name)) for name in ("median", "low", "high")):
+        return None
+    return f"{decimals(check['median'], 3)} (95% interval {decimals(check['low'], 3)} to {decimals(check['high'], 3)})"
 
 
 def _software(record: Mapping[str, Any]) -> str | None:

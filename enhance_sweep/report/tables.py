@@ -6,12 +6,20 @@ from typing import Any
 
 import pandas as pd
 
-from enhance_sweep.report.labels import decimals, is_number, network_label, signed, significant, speed_up_text
+from enhance_sweep.report.labels import (
+    decimals,
+    interval_text,
+    is_number,
+    network_label,
+    signed,
+    significant,
+    speed_up_text,
+)
 from enhance_sweep.report.published import BASELINE_SLUG, PROPOSED_SLUG, published_table
 from enhance_sweep.report.results import Results, in_order
 
 NO_RECORD = "no record"
-PAPER, TO_INPUT = "paper", "vs. input"
+PAPER, TO_INPUT, INTERVAL = "paper", "vs. input", "95%"
 #: A page with more rows than this is slow to open; the CSV has them all.
 MOST_ROWS = 200
 
@@ -79,38 +87,19 @@ class Table:
 
 def published_shown(results: Results, table: int) -> Table:
     """Table 1 or 2 of the paper, every row of it, with ours beside."""
-    groups = (
-        Group("Parameters", ("",)),
-        Group("MACs, G", ("",)),
-        Group("Latency, ms", (PAPER, "ours", "IQR")),
-        Group("Speed-up", (PAPER, "ours")),
-        Group("PSNR, dB", (PAPER, "ours", TO_INPUT)),
-        Group("MS-SSIM", (PAPER, "ours", TO_INPUT)),
-        Group("Memory, MiB", ("",)),
-        *_condition_groups(results),
-    )
+    columns = _columns(results, beside_paper=True)
     rows = []
     for slug, paper, variant in _published_rows(results, table):
-        own = _own_cells(variant)
-        cells = (
-            own["parameters"],
-            own["macs"],
-            Cell(decimals(1000 * paper["time_s"], 0)),
-            own["latency"],
-            own["iqr"],
-            Cell(speed_up_text(paper["speed_up"])),
-            own["speed_up"],
-            Cell(decimals(paper["psnr_db"], 2)),
-            own["psnr"],
-            own["psnr_gain"],
-            Cell(decimals(paper["ms_ssim"], 4)),
-            own["ms_ssim"],
-            own["ms_ssim_gain"],
-            own["memory"],
-            *_condition_cells(results, variant),
-        )
-        rows.append(Row(network_label(paper["architecture"]), _tag(slug, variant), cells, _is_below(variant)))
+        cells = _own_cells(variant) | {
+            "paper_latency": Cell(decimals(1000 * paper["time_s"], 0)),
+            "paper_speed_up": Cell(speed_up_text(paper["speed_up"])),
+            "paper_psnr": Cell(decimals(paper["psnr_db"], 2)),
+            "paper_ms_ssim": Cell(decimals(paper["ms_ssim"], 4)),
+        }
+        shown = (*_chosen(cells, columns), *_condition_cells(results, variant))
+        rows.append(Row(network_label(paper["architecture"]), _tag(slug, variant), shown, _is_below(variant)))
     kind = "plain networks {kernel, channels, blocks}" if table == 1 else "strided networks {kernel-strided, channels}"
+    groups = (*(group for group, _ in columns), *_condition_groups(results))
     return Table(f"Table {table}: {kind}", groups, tuple(rows))
 
 
@@ -131,23 +120,41 @@ def frontier_shown(results: Results) -> Table:
 
 
 def _own_table(title: str, results: Results, variants: pd.DataFrame, left_out: int) -> Table:
-    groups = (
-        Group("Parameters", ("",)),
-        Group("MACs, G", ("",)),
-        Group("Latency, ms", ("median", "IQR")),
-        Group("Speed-up", ("",)),
-        Group("PSNR, dB", ("mean", TO_INPUT)),
-        Group("MS-SSIM", ("mean", TO_INPUT)),
-        Group("Memory, MiB", ("",)),
-        *_condition_groups(results),
-    )
+    columns = _columns(results, beside_paper=False)
     rows = []
     for variant in _dicts(variants):
-        own = _own_cells(variant)
-        names = ("parameters", "macs", "latency", "iqr", "speed_up", "psnr", "psnr_gain", "ms_ssim", "ms_ssim_gain")
-        cells = (*(own[name] for name in names), own["memory"], *_condition_cells(results, variant))
+        cells = (*_chosen(_own_cells(variant), columns), *_condition_cells(results, variant))
         rows.append(Row(str(variant["label"]), _tag(variant["slug"], variant), cells, _is_below(variant)))
+    groups = (*(group for group, _ in columns), *_condition_groups(results))
     return Table(title, groups, tuple(rows), left_out)
+
+
+def _columns(results: Results, beside_paper: bool) -> list[tuple[Group, tuple[str, ...]]]:
+    """The columns of a table, and which cells they show. Intervals and scores only where any network has some."""
+    paper, ours, mean = ((PAPER,), "ours", "ours") if beside_paper else ((), "median", "mean")
+    has_intervals = bool(results.variants["speed_up_low"].notna().any())
+    interval = (INTERVAL,) if has_intervals else ()
+    speed_up = (*paper, ours, *interval) if paper or interval else ("",)
+
+    def of_paper(name: str) -> tuple[str, ...]:
+        return (f"paper_{name}",) if beside_paper else ()
+
+    columns: list[tuple[Group, tuple[str, ...]]] = [
+        (Group("Parameters", ("",)), ("parameters",)),
+        (Group("MACs, G", ("",)), ("macs",)),
+        (Group("Latency, ms", (*paper, ours, "IQR")), (*of_paper("latency"), "latency", "iqr")),
+        (Group("Speed-up", speed_up), (*of_paper("speed_up"), "speed_up", *(["interval"] if interval else []))),
+    ]
+    if len(results.scored):
+        columns += [
+            (Group("PSNR, dB", (*paper, mean, TO_INPUT)), (*of_paper("psnr"), "psnr", "psnr_gain")),
+            (Group("MS-SSIM", (*paper, mean, TO_INPUT)), (*of_paper("ms_ssim"), "ms_ssim", "ms_ssim_gain")),
+        ]
+    return [*columns, (Group("Memory, MiB", ("",)), ("memory",))]
+
+
+def _chosen(cells: dict[str, Cell], columns: Sequence[tuple[Group, tuple[str, ...]]]) -> tuple[Cell, ...]:
+    return tuple(cells[name] for _, names in columns for name in names)
 
 
 def _tag(slug: str, variant: dict[str, Any] | None) -> str:
@@ -161,7 +168,7 @@ def _own_cells(variant: dict[str, Any] | None) -> dict[str, Cell]:
     """What the records say of a network, cell by cell, or why they do not."""
     variant = variant or {}
     trained, timed = _why_not_trained(variant), _why_not_timed(variant)
-    no_ratio = timed if not is_number(variant.get("latency_ms_median")) else "baseline not timed"
+    no_ratio = "baseline not timed" if variant.get("timing") else timed
     memory = _cell(variant, "peak_rss_mib", lambda value: decimals(value, 0), timed)
     added = _cell(variant, "peak_rss_delta_mib", lambda value: signed(value, 0), timed)
     if not memory.missing and not added.missing:
@@ -172,12 +179,20 @@ def _own_cells(variant: dict[str, Any] | None) -> dict[str, Cell]:
         "latency": _cell(variant, "latency_ms_median", significant_ms, timed),
         "iqr": _cell(variant, "latency_ms_iqr", significant_ms, timed),
         "speed_up": _cell(variant, "speed_up", speed_up_text, no_ratio),
+        "interval": _interval(variant, no_ratio),
         "psnr": _cell(variant, "psnr_db", lambda value: decimals(value, 2), trained),
         "psnr_gain": _cell(variant, "gain_psnr_db", lambda value: signed(value, 2), trained),
         "ms_ssim": _cell(variant, "ms_ssim", lambda value: decimals(value, 4), trained),
         "ms_ssim_gain": _cell(variant, "gain_ms_ssim", lambda value: signed(value, 4), trained),
         "memory": memory,
     }
+
+
+def _interval(variant: dict[str, Any], otherwise: str) -> Cell:
+    low, high = variant.get("speed_up_low"), variant.get("speed_up_high")
+    if low is not None and high is not None:
+        return Cell(interval_text(low, high))
+    return Cell("not paired" if is_number(variant.get("speed_up")) else otherwise, missing=True)
 
 
 def significant_ms(value: float) -> str:
@@ -198,6 +213,8 @@ def _why_not_trained(variant: dict[str, Any]) -> str:
 
 
 def _why_not_timed(variant: dict[str, Any]) -> str:
+    if variant.get("timed_elsewhere"):
+        return "timed on another host"
     return "timing failed" if variant.get("timing_failed") else NO_RECORD
 
 
@@ -207,7 +224,7 @@ def _is_below(variant: dict[str, Any] | None) -> bool:
 
 def _condition_groups(results: Results) -> list[Group]:
     """Columns for marks, where there are several conditions to tell apart, and for steps and seeds."""
-    groups = [Group("Steps", ("",)), Group("Seed", ("",))]
+    groups = [Group("Steps", ("",)), Group("Seed", ("",))] if results.trained else []
     groups += [Group("Trained as", ("",))] if len(results.training_conditions) > 1 else []
     groups += [Group("Timed as", ("",))] if len(results.timing_conditions) > 1 else []
     return groups
@@ -222,6 +239,7 @@ def _condition_cells(results: Results, variant: dict[str, Any] | None) -> list[C
         _cell(completed, "steps", lambda value: f"{int(value):,}", _why_not_trained(variant)),
         Cell(", ".join(seeds.split())) if isinstance(seeds, str) else nothing,
     ]
+    cells = cells if results.trained else []
     for name, conditions in (("condition", results.training_conditions), ("timing", results.timing_conditions)):
         if len(conditions) > 1:
             mark = variant.get(name)
@@ -250,7 +268,8 @@ def _dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
 # --- CSV --------------------------------------------------------------------------------------------------------------
 
 _SHAPE = ("topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu", "parameters", "macs")
-_TIMED = ("latency_ms_median", "latency_ms_iqr", "speed_up", "cpu_s_median", "peak_rss_mib", "peak_rss_delta_mib")
+_TIMED = ("latency_ms_median", "latency_ms_iqr", "speed_up", "speed_up_low", "speed_up_high")
+_TIMED += ("cpu_s_median", "peak_rss_mib", "peak_rss_delta_mib")
 _SCORED = ("psnr_db", "gain_psnr_db", "ms_ssim", "gain_ms_ssim", "below_untouched", "on_frontier")
 _CONDITIONS = (
     "timing_flags",
@@ -275,7 +294,7 @@ def published_csv(results: Results, table: int) -> str:
         row = {name: ours.get(name, architecture.get(name)) for name in _SHAPE}
         row |= {f"paper_{name}": paper[name] for name in ("time_s", "speed_up", "psnr_db", "ms_ssim")}
         row |= {"trained": ours.get("trained") or NO_RECORD}
-        row |= {"timed": "completed" if is_number(ours.get("latency_ms_median")) else _why_not_timed(ours)}
+        row |= {"timed": "completed" if ours.get("timing") else _why_not_timed(ours)}
         scored = is_number(ours.get("ms_ssim"))
         row |= {name: ours.get(name) for name in (*_TIMED, *_SCORED, *_CONDITIONS)}
         row |= {} if scored else {"below_untouched": None, "on_frontier": None}
@@ -289,7 +308,7 @@ def variants_csv(results: Results) -> str:
     for variant in _dicts(in_order(results.variants)):
         row = {"network": variant["label"], **{name: variant.get(name) for name in _SHAPE}}
         row |= {"published_table": variant["published"], "trained": variant["trained"] or NO_RECORD}
-        row |= {"timed": "completed" if is_number(variant["latency_ms_median"]) else _why_not_timed(variant)}
+        row |= {"timed": "completed" if variant["timing"] else _why_not_timed(variant)}
         row |= {name: variant.get(name) for name in (*_TIMED, *_SCORED, *_CONDITIONS, "key")}
         row |= {} if is_number(variant["ms_ssim"]) else {"below_untouched": None, "on_frontier": None}
         rows.append(row)

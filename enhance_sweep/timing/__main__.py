@@ -15,16 +15,21 @@ from omegaconf import OmegaConf
 from enhance_sweep import records
 from enhance_sweep.config import ConfigError, compose_config
 from enhance_sweep.environment import ALLOCATORS
+from enhance_sweep.speed_up import speed_up
 from enhance_sweep.timing import variants
 from enhance_sweep.timing.challenge import challenge
 from enhance_sweep.timing.process import TimingError
 from enhance_sweep.timing.protocol import BASELINE, time_variants
 from enhance_sweep.timing.settings import LAYOUTS, PRECISIONS, TimingSettings
-from enhance_sweep.timing.subject import JsonObject, speed_up
+from enhance_sweep.timing.subject import JsonObject
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Time what is asked for and write the records; 1 if a network could not be timed, 2 for a wrong argument."""
+    """Time what is asked for and write the records.
+
+    Returns:
+        1 if a network could not be timed, 2 for a wrong argument, 130 where Ctrl-C ended it.
+    """
     options = parser().parse_args(arguments)
     try:
         models = _models(options)
@@ -33,16 +38,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     failed = 0
-    for timing, runtime in measurements:
-        print(
-            f"--- {runtime['name']}, {timing.precision}, {timing.layout}, {timing.allocator} allocator, "
-            f"{timing.width}x{timing.height}, {timing.used_threads} threads: {len(models)} networks",
-            flush=True,
-        )
-        if options.challenge:
-            failed += _challenge(models, timing, runtime, options)
-        else:
-            failed += _time(models, timing, runtime, options.runs)
+    try:
+        for timing, runtime in measurements:
+            print(
+                f"--- {runtime['name']}, {timing.precision}, {timing.layout}, {timing.allocator} allocator, "
+                f"{timing.width}x{timing.height}, {timing.used_threads} threads: {len(models)} networks",
+                flush=True,
+            )
+            if options.challenge:
+                failed += _challenge(models, timing, runtime, options)
+            else:
+                failed += _time(models, timing, runtime, options.runs)
+    except KeyboardInterrupt:
+        print(f"interrupted: what was measured so far is in {options.runs}", file=sys.stderr)
+        return 130
     return 1 if failed else 0
 
 

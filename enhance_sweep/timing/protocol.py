@@ -12,13 +12,14 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from enhance_sweep.speed_up import Ratio
 from enhance_sweep.timing import conditions
 from enhance_sweep.timing.lock import host_lock
 from enhance_sweep.timing.machine import Machine, TimedProcess
 from enhance_sweep.timing.process import TimingError
 from enhance_sweep.timing.recording import SETTLED, measurement_of, record
 from enhance_sweep.timing.settings import TimingSettings
-from enhance_sweep.timing.statistics import Ratio, agree, median
+from enhance_sweep.timing.statistics import agree, median
 from enhance_sweep.timing.subject import BASELINE, JsonObject, Subject, architecture_of
 
 __all__ = ["BASELINE", "Run", "architecture_of", "measurement_of", "time_variant", "time_variants"]
@@ -28,7 +29,7 @@ WARM_CALLS, WARM_TOLERANCE = 3, 0.05
 #: The baseline against itself may take this share of a run's whole budget: every record of the run rests on it.
 CHECK_SHARE = 0.1
 #: At most so many networks are held in memory at once, and no further one while less than this share of it is free.
-GROUP_SIZE, FREE_SHARE = 4, 0.5
+GROUP_SIZE, FREE_SHARE = 5, 0.5
 #: What a runtime's result may differ from eager fp32's by: all values in fp32, the PSNR of the clipped image in bf16.
 MAX_ABS_ERROR, MIN_PSNR_DB = 1e-3, 40.0
 
@@ -138,6 +139,7 @@ class Run:
             # Who has been seen least comes first: a session may have no room for all.
             self._random.shuffle(waiting)
             waiting.sort(key=lambda subject: len(subject.processes))
+            before = {id(subject): len(subject.processes) for subject in waiting}
             try:
                 self._session(waiting)
             except TimingError as error:
@@ -145,10 +147,17 @@ class Run:
                     subject.failure = f"the baseline could not be timed beside it: {error}"
             for subject in waiting:
                 self._judge(subject, end_s)
+                if len(subject.processes) > before[id(subject)] or not subject.waits:
+                    self._tell(_standing(subject))
             for subject in unfinished:
                 if not subject.waits:
                     finish(subject)
             unfinished = [subject for subject in unfinished if subject.waits]
+            if unfinished:
+                left_s = max(0.0, end_s - self._machine.clock_s())
+                self._tell(
+                    f"{len(subjects) - len(unfinished)} of {len(subjects)} done, at most {left_s / 60:.0f} min left"
+                )
 
     def _check_result(self, subject: Subject) -> None:
         """Compare the runtime's result with eager fp32's on the photograph, in a process of its own."""
@@ -251,9 +260,8 @@ class Run:
         return calls, beside
 
     def _judge(self, subject: Subject, end_s: float) -> None:
-        """Stop a subject that is settled or out of budget, with the reason, and tell how it stands."""
+        """Stop a subject that is settled or out of budget, with the reason."""
         if subject.failure:
-            self._tell(f"{subject.name}: failed: {subject.failure}")
             return
         ratio = subject.speed_up()
         if len(subject.processes) >= self._timing.processes and ratio is None:
@@ -262,11 +270,6 @@ class Run:
             subject.stopped = f"interval within {SETTLED:.0%}"
         elif subject.processes and self._machine.clock_s() >= end_s:
             subject.stopped = "budget spent"
-        if subject.processes:
-            state = f"{subject.name}: {median([one['latency_ms'] for one in subject.rounds()]):.0f} ms"
-            if ratio is not None:
-                state += f", {ratio.median:.3f} times the baseline's speed ({ratio.low:.3f} to {ratio.high:.3f})"
-            self._tell(f"{state}, {subject.stopped or 'to be continued'}")
 
     def _ask_once(self, command: str, **arguments: Any) -> JsonObject:
         """Ask a fresh worker one thing, and end it."""
@@ -280,6 +283,17 @@ class Run:
         names = ("precision", "layout", "seed", "width", "height", "photograph")
         settings = {name: getattr(timing, name) for name in names}
         return settings | {"model": dict(model), "runtime": dict(self._runtime), "threads": timing.used_threads}
+
+
+def _standing(subject: Subject) -> str:
+    """How a subject stands, in a line."""
+    if subject.failure:
+        return f"{subject.name}: failed: {subject.failure}"
+    text = f"{subject.name}: {median([one['latency_ms'] for one in subject.rounds()]):.0f} ms"
+    ratio = subject.speed_up()
+    if ratio is not None:
+        text += f", {ratio.median:.3f} times the baseline's speed ({ratio.low:.3f} to {ratio.high:.3f})"
+    return f"{text}, {subject.stopped or 'to be continued'}"
 
 
 def _warm(calls: Sequence[float]) -> bool:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from enhance_sweep.records import architecture_slug
-from enhance_sweep.timing.statistics import Ratio, paired_ratio
+from enhance_sweep.speed_up import Ratio, speed_up
 
 JsonObject = dict[str, Any]
 
@@ -63,15 +63,6 @@ class Subject:
     def speed_up(self) -> Ratio | None:
         """The speed-up over the baseline, if it ran beside it."""
         return speed_up({"processes": self.processes})
-
-
-def speed_up(samples: Mapping[str, Any]) -> Ratio | None:
-    """The speed-up over the baseline that a timed record's `samples` show, with its interval; None if not paired."""
-    pairs = [
-        [(r["latency_ms"], r["baseline_latency_ms"]) for r in process["rounds"] if "baseline_latency_ms" in r]
-        for process in samples["processes"]
-    ]
-    return paired_ratio(pairs) if any(pairs) else None
 
 
 def architecture_of(model: Mapping[str, Any]) -> JsonObject:

@@ -284,6 +284,15 @@ def test_an_architecture_timed_but_not_trained_is_a_row_without_scores(tmp_path:
     assert row["parameters"] == 401475
 
 
+def test_a_careful_timing_is_not_replaced_by_a_later_look(tmp_path: Path) -> None:
+    careful = timed(BASELINE, 50.0, finished_at="2026-02-01T00:00:00Z", baseline=records.architecture_key(BASELINE))
+    look = timed(BASELINE, 99.0, finished_at="2026-03-01T00:00:00Z")
+    write(tmp_path, trained(BASELINE), careful, look)
+    assert list(load_records(tmp_path)["latency_ms_median"]) == [50.0]
+    write(tmp_path, careful | {"status": "failed", "latency_ms_median": None, "finished_at": "2026-04-01T00:00:00Z"})
+    assert list(load_records(tmp_path)["latency_ms_median"]) == [50.0]
+
+
 def test_only_timed_and_only_trained(tmp_path: Path) -> None:
     write(tmp_path / "timed-only", timed(STRIDED, 30.0))
     write(tmp_path / "trained-only", trained(STRIDED))

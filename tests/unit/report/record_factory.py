@@ -154,6 +154,28 @@ def timed(
     } | changes
 
 
+def paired(architecture: dict[str, Any], latency_ms: float, baseline_ms: float, **changes: Any) -> dict[str, Any]:
+    """Timed carefully: three processes with three rounds each, all ratios within 1% of the same."""
+    rounds = [
+        [{"latency_ms": latency_ms, "baseline_latency_ms": baseline_ms * (1 + 0.005 * (i - 1))} for i in range(3)]
+        for _ in range(3)
+    ]
+    processes = [{"rounds": some, "repeated_rounds": [], "loaded": {"preparing_ms": {}}} for some in rounds]
+    return timed(
+        architecture,
+        latency_ms,
+        **{
+            "samples": {"processes": processes},
+            "baseline": records.architecture_key(BASELINE),
+            "baseline_check": {"median": 1.001, "low": 0.99, "high": 1.01, "processes": 3, "rounds": 9},
+            "arithmetic_limit": {"fp32_gflops": 200.0, "bf16_gflops": 400.0},
+            "flags": [],
+            "stopped": "interval within 2%",
+        }
+        | changes,
+    )
+
+
 def paper_records(**changes: Any) -> list[dict[str, Any]]:
     """Every published variant, trained to the paper's scores and timed in a fifth of its times."""
     made = []

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from enhance_sweep.speed_up import speed_up
 from enhance_sweep.timing import protocol
 from enhance_sweep.timing.recording import believable
 from enhance_sweep.timing.statistics import median
-from enhance_sweep.timing.subject import speed_up
 from tests.unit.timing.simulated import EAGER, SimulatedHost, network, settings
 
 

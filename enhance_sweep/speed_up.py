@@ -1,0 +1,91 @@
+"""How much faster a network is than the baseline that ran beside it, and how sure that is.
+
+Computed from a timed record's raw rounds wherever it is shown, never stored.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from scipy.special import stdtrit
+
+RESAMPLES = 2000
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A median ratio with its bootstrap interval, and how many processes and rounds it rests on."""
+
+    median: float
+    low: float
+    high: float
+    processes: int
+    rounds: int
+
+    def within(self, tolerance: float) -> bool:
+        """Whether both ends of the interval are within `tolerance` (0.02: 2%) of the median."""
+        return self.low >= self.median * (1 - tolerance) and self.high <= self.median * (1 + tolerance)
+
+    def holds(self, value: float) -> bool:
+        """Whether the interval holds `value`."""
+        return self.low <= value <= self.high
+
+
+def speed_up(samples: Mapping[str, Any]) -> Ratio | None:
+    """The speed-up over the baseline that a timed record's `samples` show, with its interval; None if not paired."""
+    pairs = [
+        [(one["latency_ms"], one["baseline_latency_ms"]) for one in process.get("rounds") or [] if _is_pair(one)]
+        for process in samples.get("processes") or []
+    ]
+    return paired_ratio(pairs) if any(pairs) else None
+
+
+def _is_pair(one_round: Mapping[str, Any]) -> bool:
+    values = [one_round.get(name) for name in ("latency_ms", "baseline_latency_ms")]
+    return all(isinstance(value, int | float) and 0 < value < math.inf for value in values)
+
+
+def paired_ratio(processes: Sequence[Sequence[tuple[float, float]]], seed: int = 0) -> Ratio:
+    """How much faster a variant is than the baseline that ran beside it.
+
+    Each round of each process gives a pair (variant_ms, baseline_ms) and so a ratio baseline / variant; the speed-up
+    is the median of all ratios. Its interval is a two-stage bootstrap's (Davison & Hinkley 1997, 3.8): processes are
+    drawn with replacement, then rounds within each, because the rounds of one process share its luck with memory. Its
+    percentiles are expanded for the small number of processes (Hesterberg 2015, 3.3.2); without that, three processes
+    gave intervals that held the truth 80 times in 100 instead of 95.
+
+    Args:
+        processes: for each process its rounds' pairs of latencies, in the same unit.
+        seed: of the resampling; the same data give the same interval.
+
+    Raises:
+        ValueError: no process has a round.
+    """
+    ratios = [np.array([baseline / variant for variant, baseline in pairs]) for pairs in processes if pairs]
+    if not ratios:
+        raise ValueError("a paired ratio needs at least one round of one process, got none")
+    lengths = np.array([len(of_process) for of_process in ratios])
+    table = np.stack([np.resize(of_process, lengths.max()) for of_process in ratios])
+    random = np.random.default_rng(seed)
+    drawn = random.integers(len(ratios), size=(RESAMPLES, len(ratios)))[:, :, None]
+    rounds = (random.random((RESAMPLES, len(ratios), lengths.max())) * lengths[drawn]).astype(int)
+    medians = np.median(table[drawn, rounds].reshape(RESAMPLES, -1), axis=1)
+    everything = np.concatenate(ratios)
+    tail = _expanded_tail(len(ratios) if len(ratios) > 1 else len(everything))
+    low, high = np.quantile(medians, [tail, 1 - tail])
+    return Ratio(float(np.median(everything)), float(low), float(high), len(ratios), len(everything))
+
+
+def _expanded_tail(count: int) -> float:
+    """The percentile that stands for the lower 2.5% where `count` independent things were resampled.
+
+    A bootstrap knows too little of the spread by sqrt((n - 1) / n), and nothing of Student's t. No correction for one.
+    """
+    if count < 2:
+        return 0.0
+    student = float(stdtrit(count - 1, (1 - CONFIDENCE) / 2))
+    return NormalDist().cdf(math.sqrt(count / (count - 1)) * student)

@@ -1,0 +1,190 @@
+"""What timings say by themselves, with nothing trained, or beside what is."""
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import record_factory as make
+
+from enhance_sweep.report import gather, write_report
+from enhance_sweep.report.labels import TIMES
+from enhance_sweep.report.published import published_table
+from enhance_sweep.report.results import Results
+from enhance_sweep.report.runtimes_table import runtimes_shown
+from enhance_sweep.report.speed import agreement, by_place, fitted, paper_baseline, paper_times, sentences
+from enhance_sweep.report.tables import published_csv, published_shown
+
+OTHER_HOST = {"host": "phone-8c-abcdef"}
+
+
+def results(runs: Path, *made: dict[str, Any]) -> Results:
+    return gather(make.write(runs, list(made)))
+
+
+def published_timings(factor: float = 0.2, **changes: Any) -> list[dict[str, Any]]:
+    rows = [row for table in (1, 2) for row in published_table(table).to_dict("records")]
+    return [make.paired(dict(r["architecture"]), r["time_s"] * 1e3 * factor, 5000.0, **changes) for r in rows]
+
+
+def test_a_paired_timing_brings_its_interval_into_the_tables(tmp_path: Path) -> None:
+    found = results(tmp_path, make.paired(make.BASELINE, 5000.0, 5000.0), make.paired(make.PROPOSED, 1000.0, 5000.0))
+    row = found.variants.set_index("slug").loc["strided-k3-s4-c16-b2"]
+    assert row["speed_up"] == pytest.approx(5.0)
+    assert 4.974 < row["speed_up_low"] < 5.0 < row["speed_up_high"] < 5.026
+    table = published_shown(found, 2)
+    assert [group.title for group in table.groups] == [
+        "Parameters",
+        "MACs, G",
+        "Latency, ms",
+        "Speed-up",
+        "Memory, MiB",
+    ]
+    shown = next(row for row in table.rows if "pick" in row.tag)
+    assert [cell.text for cell in shown.cells][5:8] == [f"3.15{TIMES}", f"5.00{TIMES}", "4.97 to 5.02"]
+    csv = pd.read_csv(io.StringIO(published_csv(found, 2)))
+    assert csv.dropna(subset="speed_up_low").iloc[0]["speed_up_high"] == pytest.approx(row["speed_up_high"])
+
+
+def test_the_baseline_is_1_and_its_interval_says_how_steady_it_was(tmp_path: Path) -> None:
+    found = results(tmp_path, make.paired(make.BASELINE, 5000.0, 5050.0))
+    row = found.variants.iloc[0]
+    assert row["speed_up"] == 1.0
+    assert row["speed_up_low"] > 1.0
+
+
+def test_a_careful_timing_is_shown_before_a_later_look(tmp_path: Path) -> None:
+    look = make.timed(make.PROPOSED, 900.0, finished_at="2027-01-01T00:00:00Z")
+    found = results(tmp_path, make.paired(make.PROPOSED, 1000.0, 5000.0), look)
+    assert found.variants["latency_ms_median"].tolist() == [1000.0]
+
+
+def test_latencies_of_two_hosts_are_never_in_one_column(tmp_path: Path) -> None:
+    here = [make.paired(make.BASELINE, 5000.0, 5000.0), make.paired(make.plain(3, 16, 1), 500.0, 5000.0)]
+    there = make.paired(make.PROPOSED, 77.0, 777.0, measurement=OTHER_HOST)
+    found = results(tmp_path, *here, there)
+    row = found.variants.set_index("slug").loc["strided-k3-s4-c16-b2"]
+    assert row["speed_up"] == pytest.approx(777 / 77, rel=0.01)
+    assert math.isnan(row["latency_ms_median"])
+    assert math.isnan(row["peak_rss_mib"])
+    shown = next(row for row in published_shown(found, 2).rows if "pick" in row.tag)
+    assert [cell.text for cell in shown.cells][3] == "timed on another host"
+    assert "77" not in [cell.text for cell in shown.cells]
+
+
+def test_a_folder_of_timings_alone_makes_a_report(tmp_path: Path) -> None:
+    page = write_report(results(tmp_path / "runs", *published_timings()), tmp_path / "report")
+    text = page.read_text()
+    assert f"24 networks timed, none scored. The paper&#39;s pick {{3-4, 16}} runs at 3.13{TIMES} (95% interval" in text
+    assert "Steps" not in text
+    assert (tmp_path / "report" / "speed.png").stat().st_size > 10_000
+    assert not (tmp_path / "report" / "runtimes.csv").exists()
+
+
+def test_agreement_with_the_paper_is_of_ranks_and_of_logarithms(tmp_path: Path) -> None:
+    found = results(tmp_path, *published_timings())
+    whole = agreement(paper_times(found))
+    assert whole is not None
+    assert (whole.networks, whole.kendall_tau) == (24, pytest.approx(1.0))
+    assert whole.pearson == pytest.approx(1.0)
+
+
+def test_agreement_counts_pairs_that_are_the_other_way_round() -> None:
+    # Of the 15 pairs of 6 networks one is the other way round: (14 - 1) / 15.
+    times = [(str(n), float(n), float(m)) for n, m in zip(range(1, 7), (1, 2, 3, 4, 6, 5), strict=True)]
+    found = agreement(times)
+    assert found is not None
+    assert found.kendall_tau == pytest.approx(13 / 15)
+    assert agreement(times[:5]) is None
+
+
+def test_what_the_baselines_row_does_to_the_agreement_is_said(tmp_path: Path) -> None:
+    timings = [
+        record | {"latency_ms_median": 10_000.0} if record["architecture"] == make.BASELINE else record
+        for record in published_timings()
+    ]
+    first, *_ = sentences(results(tmp_path, *timings))
+    assert "of 24 networks: Kendall's tau" in first
+    assert "Without the row {3, 64, 4}: Kendall's tau of their order is 1.000, " in first
+
+
+def layers(channels: int, depth: int) -> dict[str, Any]:
+    one = {"kind": "Conv2d", "stride": 1, "in_channels": channels, "out_channels": channels, "height": 720}
+    one |= {"width": 1280, "macs": 9 * channels**2 * 1280 * 720, "kernel_size": 3, "name": "x", "parameters": 1}
+    return {"parameters": 1, "macs": depth * one["macs"], "height": 720, "width": 1280, "layers": [one] * depth}
+
+
+def test_the_cost_model_is_of_the_timings_shown(tmp_path: Path) -> None:
+    made = []
+    for channels in (8, 16, 32, 64):
+        for blocks in (1, 2, 3):
+            described = layers(channels, 2 * blocks + 4)
+            gib = sum(2 * one["in_channels"] * 1280 * 720 * 4 for one in described["layers"]) / 2**30
+            ms = described["macs"] / 1e9 * 8.0 + gib * 90.0 + len(described["layers"]) * 0.5
+            made.append(make.timed(make.plain(3, channels, blocks), ms, description=described))
+    found = fitted(results(tmp_path, *made))
+    assert found is not None
+    assert (found.model.ms_per_gmac, found.model.ms_per_gib) == pytest.approx((8.0, 90.0))
+    assert max(map(abs, found.errors.values())) < 1e-6
+    assert set(found.family_errors) == set(found.errors)
+
+
+def test_the_papers_own_times_say_what_its_baseline_should_have_taken(tmp_path: Path) -> None:
+    # All others take a second for 10^9 multiply-adds; the baseline is described with twice what its time would buy.
+    made = []
+    for architecture in (row for table in (1, 2) for row in published_table(table)["architecture"]):
+        seconds = published_table(1 if architecture["topology"] == "plain" else 2).set_index("slug")["time_s"]
+        described = layers(8, 1) | {"macs": int(1e9 * seconds[make.records.architecture_slug(architecture)])}
+        described["layers"] = [described["layers"][0] | {"height": 0, "width": 0}]
+        if architecture == make.BASELINE:
+            described["macs"] *= 2
+        made.append(make.timed(dict(architecture), 100.0, description=described))
+    found = paper_baseline(results(tmp_path, *made))
+    assert found is not None
+    assert found.others == 23
+    assert found.predicted_s == pytest.approx(2 * 25.155, rel=1e-3)
+    assert found.median_error < 1e-3
+
+
+def ways(architecture: dict[str, Any], eager_ms: float, **changes: Any) -> list[dict[str, Any]]:
+    faster = {"runtime": "openvino", "precision": "bf16", "layout": "channels_last", "allocator": "tuned"}
+    loaded = {"preparing_ms": {"export_ms": 1500.0, "compile_ms": 500.0}}
+    fast = make.paired(architecture, eager_ms / 4, 1250.0, measurement=faster | changes)
+    fast["samples"]["processes"] = [one | {"loaded": loaded} for one in fast["samples"]["processes"]]
+    return [make.paired(architecture, eager_ms, 5000.0, measurement=changes), fast]
+
+
+def test_runtimes_stand_beside_each_other(tmp_path: Path) -> None:
+    (table,) = runtimes_shown(results(tmp_path, *ways(make.BASELINE, 5000.0), *ways(make.PROPOSED, 1000.0)))
+    assert [row.name for row in table.rows] == ["{3, 64, 4}"] * 2 + ["{3-4, 16}"] * 2
+    cells = [cell.text for cell in table.rows[2].cells]
+    assert cells[:4] == ["openvino", "bf16", "channels last", "tuned"]
+    limit_ms = 2 * make.macs_of(make.PROPOSED) / 400.0 / 1e6
+    assert cells[4] == "250"
+    assert cells[6] == f"5.00{TIMES}"
+    assert cells[8] == f"4.00{TIMES}"
+    assert cells[9] == f"{250 / limit_ms:.2f}{TIMES}"
+    assert cells[11] == "2.00"
+
+
+def test_a_network_timed_in_one_way_has_no_place_among_the_runtimes(tmp_path: Path) -> None:
+    found = results(tmp_path, *ways(make.PROPOSED, 1000.0), make.paired(make.BASELINE, 5000.0, 5000.0))
+    ((_, rows),) = by_place(found).items()
+    assert {row.label for row in rows} == {"{3-4, 16}"}
+
+
+def test_each_host_has_a_table_of_its_own(tmp_path: Path) -> None:
+    found = results(tmp_path, *ways(make.PROPOSED, 1000.0), *ways(make.PROPOSED, 300.0, **OTHER_HOST))
+    tables = runtimes_shown(found)
+    assert [len(table.rows) for table in tables] == [2, 2]
+    assert {cell.text for cell in (row.cells[4] for row in tables[0].rows)} == {"1,000", "250"}
+
+
+def test_what_cannot_be_timed_says_why(tmp_path: Path) -> None:
+    how = {"runtime": "onnxruntime", "precision": "bf16"}
+    no = make.timed(make.PROPOSED, None, measurement=how, status="failed", reason="fp32 alone on a CPU")
+    (table,) = runtimes_shown(results(tmp_path, *ways(make.PROPOSED, 1000.0), no))
+    assert table.rows[-1].tag == "fp32 alone on a CPU"
+    assert table.rows[-1].cells[-1].missing
