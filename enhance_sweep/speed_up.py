@@ -14,6 +14,8 @@ from scipy.special import stdtrit
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
+#: With fewer undisturbed rounds than this, the disturbed ones count too.
+FEWEST_UNDISTURBED = 3
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,26 @@ class Ratio:
 def speed_up(samples: Mapping[str, Any]) -> Ratio | None:
     """The speed-up over the baseline that a timed record's `samples` show, with its interval; None if not paired."""
     pairs = [
-        [(one["latency_ms"], one["baseline_latency_ms"]) for one in process.get("rounds") or [] if _is_pair(one)]
-        for process in samples.get("processes") or []
+        [(one["latency_ms"], one["baseline_latency_ms"]) for one in rounds if _is_pair(one)]
+        for rounds in rounds_that_count(samples)
     ]
     return paired_ratio(pairs) if any(pairs) else None
+
+
+def rounds_that_count(samples: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
+    """Each process's rounds: the undisturbed ones, or all of them where fewer than a few were undisturbed.
+
+    What disturbed a round was read before and after its calls; their own times have no say in it.
+    """
+    every = [list(process.get("rounds") or []) for process in samples.get("processes") or []]
+    clean = [[one for one in rounds if not disturbances(one)] for rounds in every]
+    return clean if sum(map(len, clean)) >= FEWEST_UNDISTURBED else every
+
+
+def disturbances(one_round: Mapping[str, Any]) -> list[str]:
+    """What disturbed a round: the network's call in it, or the baseline's."""
+    around = [one_round.get(name) or {} for name in ("conditions", "baseline_conditions")]
+    return [reason for conditions in around for reason in conditions.get("disturbed_by") or []]
 
 
 def _is_pair(one_round: Mapping[str, Any]) -> bool:

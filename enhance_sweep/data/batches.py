@@ -1,6 +1,7 @@
 """Batches as a pure function of seed and step: an interrupted training goes on with the batches it would have had."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ class Batches(IterableDataset[dict[str, Batch]]):
         seed: of everything random here.
         first_step: the step that the first item is for, counted from 0.
         discriminator: whether an item has a second batch.
+        around: put around the drawing of each item.
 
     Raises:
         DataError: the crop is larger than the patches.
@@ -44,6 +46,7 @@ class Batches(IterableDataset[dict[str, Batch]]):
         seed: int,
         first_step: int = 0,
         discriminator: bool = False,
+        around: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         super().__init__()
         height, width = split.input.shape[1:3]
@@ -56,12 +59,15 @@ class Batches(IterableDataset[dict[str, Batch]]):
         self.seed = seed
         self.first_step = first_step
         self.discriminator = discriminator
+        self.around = around
 
     def __iter__(self) -> Iterator[dict[str, Batch]]:
         """From `first_step` on, without end."""
         step = self.first_step
         while True:
-            yield self.at(step)
+            with self.around():
+                item = self.at(step)
+            yield item
             step += 1
 
     def at(self, step: int) -> dict[str, Batch]:

@@ -1,5 +1,8 @@
 """The pairs as Lightning wants them."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
@@ -17,18 +20,29 @@ class PairsDataModule(LightningDataModule):
         augment: flip and turn at random.
         seed: of the batches.
         discriminator: whether each step needs a second batch.
+        around: put around the drawing of each step's batches.
     """
 
     def __init__(
-        self, split: Split, batch_size: int, crop_size: int, augment: bool, seed: int, discriminator: bool
+        self,
+        split: Split,
+        batch_size: int,
+        crop_size: int,
+        augment: bool,
+        seed: int,
+        discriminator: bool,
+        around: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         super().__init__()
         self.split = split
         self.arguments = (batch_size, crop_size, augment, seed)
         self.discriminator = discriminator
+        self.around = around
 
     def train_dataloader(self) -> "DataLoader[dict[str, Batch]]":
         """Whole batches; drawing one takes about a millisecond, which no worker process would be worth."""
         first_step = getattr(self.trainer.lightning_module, "steps_done", 0) if self.trainer else 0
-        batches = Batches(self.split, *self.arguments, first_step=first_step, discriminator=self.discriminator)
+        batches = Batches(
+            self.split, *self.arguments, first_step=first_step, discriminator=self.discriminator, around=self.around
+        )
         return DataLoader(batches, batch_size=None)

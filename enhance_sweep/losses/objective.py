@@ -1,7 +1,9 @@
 """The weighted sum that a generator minimises."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
+import torch
 from torch import Tensor, nn
 
 from enhance_sweep.losses.texture import TextureLoss
@@ -39,3 +41,22 @@ class Objective(nn.Module):
         enhanced, target = enhanced.float(), target.float()
         values = {name: term(enhanced, target) for name, term in self.terms.items()}
         return sum((self.weights[name] * value for name, value in values.items()), enhanced.new_zeros(())), values
+
+    def gradient(
+        self, enhanced: Tensor, target: Tensor, watch: Callable[[str], AbstractContextManager[object]]
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """The weighted sum, each unweighted term, and the sum's gradient, (N, 3, H, W), with respect to `enhanced`.
+
+        As `forward` and autograd would give it, term by term: what one term holds for its backward pass is free before
+        the next begins, and each can be watched by its name.
+        """
+        leaf, target = enhanced.detach().float().requires_grad_(), target.float()
+        total, values = leaf.new_zeros(()), {}
+        for name, term in self.terms.items():
+            with watch(name):
+                value = term(leaf, target)
+                if value.requires_grad:
+                    (self.weights[name] * value).backward()
+                values[name] = value.detach()
+                total += self.weights[name] * values[name]
+        return total, values, leaf.grad if leaf.grad is not None else torch.zeros_like(leaf)

@@ -1,7 +1,7 @@
 """What else went on while something was timed.
 
-Read before and after each round, on the cores that are measured on: a second process on them, time stolen by a
-hypervisor, or throttling makes a round unfit, whatever its figures look like.
+Read before and after each call, on the cores that are measured on: a second process on them, time stolen by a
+hypervisor, throttling, or neighbours that slow the machine down make a call unfit, whatever its own time was.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,11 @@ from typing import Any
 
 import psutil
 
-#: Beyond these shares of the cores' time a round counts as disturbed.
+#: Beyond these shares of the cores' time a call counts as disturbed.
 OTHERS_LIMIT = 0.05
 STEAL_LIMIT = 0.02
+#: Slower than at its best by more than this share, the machine is disturbed. Two quiet Xeon cores stay within 5%.
+SLOW_LIMIT = 0.08
 #: The kernel counts core time in ticks of 10 ms: less than this many seconds may be a rounding error.
 TICK_SLACK_S = 0.05
 
@@ -31,13 +33,15 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What changed between two snapshots."""
+    """What changed between two snapshots, and how much slower than at its best the machine was at either."""
 
     others_share: float
     steal_share: float
     throttled: int | None
     runnable_threads_before: int | None
     runnable_threads_after: int | None
+    slowdown_before: float | None
+    slowdown_after: float | None
     disturbed_by: list[str]
 
     def as_dict(self) -> dict[str, Any]:
@@ -60,8 +64,17 @@ def snapshot(cores: Sequence[int]) -> Snapshot:
     )
 
 
-def between(before: Snapshot, after: Snapshot, own_s: float) -> Conditions:
-    """Judge the time between two snapshots, `own_s` CPU seconds of which were the measured calls' own."""
+def between(
+    before: Snapshot, after: Snapshot, own_s: float, slowdowns: tuple[float, float] | None = None
+) -> Conditions:
+    """Judge the time between two snapshots.
+
+    Args:
+        before: the first.
+        after: the second.
+        own_s: CPU seconds in between that were the measured call's own, and its parent's.
+        slowdowns: how much slower than at its best the machine was before and after (0.2: 20%), where that was gauged.
+    """
     busy, steal = after.busy_s - before.busy_s, after.steal_s - before.steal_s
     total = max(busy + steal + after.idle_s - before.idle_s, 1e-9)
     others = max(busy - own_s, 0.0)
@@ -73,9 +86,11 @@ def between(before: Snapshot, after: Snapshot, own_s: float) -> Conditions:
         reasons.append(f"the hypervisor took {steal / total:.0%} of the measured cores")
     if throttled:
         reasons.append(f"throttled {throttled} times")
-    return Conditions(
-        others / total, steal / total, throttled, before.runnable_threads, after.runnable_threads, reasons
-    )
+    slowest = max(slowdowns, default=0.0) if slowdowns else 0.0
+    if slowest > SLOW_LIMIT:
+        reasons.append(f"the machine was {slowest:.0%} slower than at its best")
+    runnable = (before.runnable_threads, after.runnable_threads)
+    return Conditions(others / total, steal / total, throttled, *runnable, *(slowdowns or (None, None)), reasons)
 
 
 def _runnable_threads() -> int | None:

@@ -2,9 +2,9 @@
 
 A run times a list of architectures under one measurement. It works in sessions: each starts a fresh process for every
 architecture that it takes up (and for the baseline), warms all up, and then calls them round by round in random order.
-A round that something else disturbed is repeated. Between sessions an architecture is done once enough processes have
-seen it and its speed-up's interval is narrow, or the budget is spent. The first thing that a paired run times is the
-baseline against itself.
+A call that something else disturbed is repeated. Between sessions an architecture is done once enough processes have
+seen it and its speed-up's interval is narrow, or the budget is spent. In a paired run the baseline against itself is in
+the first sessions, until its interval is narrow, and says whether the run can be believed.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from typing import Any
 
 from enhance_sweep.speed_up import Ratio
 from enhance_sweep.timing import conditions
+from enhance_sweep.timing.gauge import Gauge
 from enhance_sweep.timing.lock import host_lock
 from enhance_sweep.timing.machine import Machine, TimedProcess
 from enhance_sweep.timing.process import TimingError
@@ -24,10 +25,8 @@ from enhance_sweep.timing.subject import BASELINE, JsonObject, Subject, architec
 
 __all__ = ["BASELINE", "Run", "architecture_of", "measurement_of", "time_variant", "time_variants"]
 
-#: Warm-up ends when this many calls in a row, the first included, agree within this share.
+#: Warm-up ends when this many undisturbed calls in a row, the first included, agree within this share.
 WARM_CALLS, WARM_TOLERANCE = 3, 0.05
-#: The baseline against itself may take this share of a run's whole budget: every record of the run rests on it.
-CHECK_SHARE = 0.1
 #: At most so many networks are held in memory at once, and no further one while less than this share of it is free.
 GROUP_SIZE, FREE_SHARE = 5, 0.5
 #: What a runtime's result may differ from eager fp32's by: all values in fp32, the PSNR of the clipped image in bf16.
@@ -99,46 +98,67 @@ class Run:
         self._random = random.Random(timing.seed)
         self.baseline_check: Ratio | None = None
         self.arithmetic_limit: JsonObject | None = None
+        self._gauge: Gauge | None = None
 
     def time(self, subjects: Sequence[Subject], finish: Callable[[Subject], None]) -> None:
-        """Time all subjects, the baseline against itself before them; `finish` takes each that is done."""
+        """Time all subjects, the baseline against itself among the first; `finish` takes each that is done.
+
+        None is finished before that check is: every record says what came of it.
+        """
+        itself: Subject | None = None
         if self._timing.paired:
             self.arithmetic_limit = self._ask_once("limit", threads=self._timing.used_threads)
             baseline = architecture_of(BASELINE)
             itself = next((one for one in subjects if one.architecture == baseline), Subject(BASELINE))
-            budget_s = self._timing.budget_s * max(1.0, CHECK_SHARE * len(subjects))
-            self._until_settled([itself], lambda subject: None, budget_s)
-            self.baseline_check = itself.speed_up()
-            for subject in subjects if itself.failure else []:
-                subject.failure = f"the baseline could not be timed: {itself.failure}"
-            finish(itself)
-            subjects = [one for one in subjects if one is not itself]
+            subjects = [itself, *(one for one in subjects if one is not itself)]
         finished: list[int] = []
 
-        def finish_once(subject: Subject) -> None:
-            finished.append(id(subject))
-            finish(subject)
+        def finish_stopped() -> None:
+            if itself is None or not itself.waits:
+                self.baseline_check = itself.speed_up() if itself else None
+                for subject in subjects:
+                    if not subject.waits and id(subject) not in finished:
+                        finished.append(id(subject))
+                        finish(subject)
 
         try:
-            self._until_settled(subjects, finish_once, self._timing.budget_s * len(subjects))
+            with contextlib.ExitStack() as stack:
+                if self._timing.paired:
+                    worker = self._machine.start_worker()
+                    stack.callback(worker.close)
+                    self._gauge = Gauge(worker, self._machine.clock_s)
+                self._until_settled(subjects, itself, finish_stopped)
         except KeyboardInterrupt:
             # What was measured so far is worth keeping: its interval says how much it is worth.
-            for subject in [one for one in subjects if one.rounds() and id(one) not in finished]:
-                subject.stopped = "interrupted"
-                finish(subject)
+            for subject in subjects:
+                if subject.waits and subject.rounds():
+                    subject.stopped = "interrupted"
+            if itself is None or itself.stopped:
+                subjects = [subject for subject in subjects if not subject.waits]
+                finish_stopped()
             raise
 
-    def _until_settled(self, subjects: Sequence[Subject], finish: Callable[[Subject], None], budget_s: float) -> None:
-        """Hold sessions until every subject is settled, has failed, or `budget_s` is spent."""
+    def _until_settled(
+        self, subjects: Sequence[Subject], itself: Subject | None, after_session: Callable[[], None]
+    ) -> None:
+        """Hold sessions until every subject is settled, has failed, or the budget is spent.
+
+        The check of the baseline against `itself` is in every session until it is settled.
+        """
         for subject in subjects:
             self._check_result(subject)
-        end_s = self._machine.clock_s() + budget_s
-        unfinished = list(subjects)
-        while unfinished:
-            waiting = [subject for subject in unfinished if subject.waits]
+        end_s = self._machine.clock_s() + self._timing.budget_s * len(subjects)
+        while True:
+            if itself and itself.failure:
+                for subject in subjects:
+                    subject.failure = subject.failure or f"the baseline could not be timed: {itself.failure}"
+            after_session()
+            waiting = [subject for subject in subjects if subject.waits]
+            if not waiting:
+                return
             # Who has been seen least comes first: a session may have no room for all.
             self._random.shuffle(waiting)
-            waiting.sort(key=lambda subject: len(subject.processes))
+            waiting.sort(key=lambda subject: (subject is not itself, len(subject.processes)))
             before = {id(subject): len(subject.processes) for subject in waiting}
             try:
                 self._session(waiting)
@@ -149,15 +169,11 @@ class Run:
                 self._judge(subject, end_s)
                 if len(subject.processes) > before[id(subject)] or not subject.waits:
                     self._tell(_standing(subject))
-            for subject in unfinished:
-                if not subject.waits:
-                    finish(subject)
-            unfinished = [subject for subject in unfinished if subject.waits]
-            if unfinished:
+            left = sum(subject.waits for subject in subjects)
+            if left:
                 left_s = max(0.0, end_s - self._machine.clock_s())
-                self._tell(
-                    f"{len(subjects) - len(unfinished)} of {len(subjects)} done, at most {left_s / 60:.0f} min left"
-                )
+                done = f"{len(subjects) - left} of {len(subjects)} done"
+                self._tell(f"{done}, at most {left_s / 60:.0f} min left")
 
     def _check_result(self, subject: Subject) -> None:
         """Compare the runtime's result with eager fp32's on the photograph, in a process of its own."""
@@ -206,67 +222,69 @@ class Run:
         worker = self._machine.start_worker()
         stack.callback(worker.close)
         loaded = worker.ask("load", **self._job(model))
-        first = worker.ask("call", memory=True)
-        calls = [first["latency_ms"]]
+        first, _ = self._call(worker, memory=True)
+        calls = [first]
         while len(calls) <= self._timing.warm_up_calls and not _warm(calls):
-            calls.append(worker.ask("call", memory=False)["latency_ms"])
-        process = {"loaded": loaded, "first_call": first, "warm_up_ms": calls[1:], "warm": _warm(calls)}
-        return worker, process | {"rounds": [], "repeated_rounds": []}
+            calls.append(self._call(worker)[0])
+        warm_up_ms = [call["latency_ms"] for call in calls[1:]]
+        process = {"loaded": loaded, "first_call": first, "warm_up_ms": warm_up_ms, "warm": _warm(calls)}
+        return worker, process | {"rounds": [], "repeated_calls": []}
 
     def _round(
         self, running: list[tuple[Subject, TimedProcess]], baseline: TimedProcess | None
     ) -> list[tuple[Subject, TimedProcess]]:
-        """Call everybody once in random order, again where something disturbed it; gives who is still there."""
-        for attempt in range(self._timing.repeats + 1):
-            if not running:
-                break
-            before, own_s = self._machine.snapshot(), self._machine.own_cpu_s()
-            calls, beside = self._call_all(running, baseline)
-            running = [(subject, worker) for subject, worker in running if not subject.failure]
-            own_s = self._machine.own_cpu_s() - own_s + sum(call["cpu_s"] for call in (*calls.values(), *beside))
-            around = conditions.between(before, self._machine.snapshot(), own_s)
-            keep = not around.disturbed_by or attempt == self._timing.repeats
-            for subject, _ in running:
-                one: JsonObject = calls[id(subject)] | {"conditions": around.as_dict()}
-                if beside:
-                    one |= {f"baseline_{name}": value for name, value in beside[0].items()}
-                subject.processes[-1]["rounds" if keep else "repeated_rounds"].append(one)
-            if keep:
-                break
-        return running
-
-    def _call_all(
-        self, running: Sequence[tuple[Subject, TimedProcess]], baseline: TimedProcess | None
-    ) -> tuple[dict[int, JsonObject], list[JsonObject]]:
-        """One call each, in random order: the subjects' by identity, and the baseline's."""
-        calls: dict[int, JsonObject] = {}
-        beside: list[JsonObject] = []
+        """Call everybody once in random order; gives who is still there."""
         order: list[tuple[Subject | None, TimedProcess]] = [*running]
         if baseline is not None:
             order.append((None, baseline))
         self._random.shuffle(order)
+        beside: JsonObject = {}
+        calls: list[tuple[Subject, JsonObject]] = []
         for position, (subject, worker) in enumerate(order):
             try:
-                call = worker.ask("call", memory=False) | {"position": position}
+                call, repeated = self._call(worker, repeats=self._timing.repeats)
             except TimingError as error:
                 if subject is None:
                     raise
                 subject.failure = str(error)
                 continue
+            call["position"] = position
             if subject is None:
-                beside.append(call)
+                beside = {f"baseline_{name}": value for name, value in call.items()}
+                beside["baseline_repeated_calls"] = len(repeated)
             else:
-                calls[id(subject)] = call
-        return calls, beside
+                subject.processes[-1]["repeated_calls"] += repeated
+                calls.append((subject, call))
+        for subject, call in calls:
+            subject.processes[-1]["rounds"].append(call | beside)
+        return [(subject, worker) for subject, worker in running if not subject.failure]
+
+    def _call(
+        self, worker: TimedProcess, *, memory: bool = False, repeats: int = 0
+    ) -> tuple[JsonObject, list[JsonObject]]:
+        """One call on a machine as quiet as can be had, with its conditions; and those that it repeats."""
+        repeated: list[JsonObject] = []
+        while True:
+            quiet = self._gauge.wait_until_quiet() if self._gauge else None
+            before, own_s = self._machine.snapshot(), self._machine.own_cpu_s()
+            call = worker.ask("call", memory=memory)
+            own_s = self._machine.own_cpu_s() - own_s + call["cpu_s"]
+            after = self._machine.snapshot()
+            slowdowns = (quiet, self._gauge.read()) if self._gauge and quiet is not None else None
+            around = conditions.between(before, after, own_s, slowdowns)
+            call["conditions"] = around.as_dict()
+            if not around.disturbed_by or len(repeated) == repeats:
+                return call, repeated
+            repeated.append(call)
 
     def _judge(self, subject: Subject, end_s: float) -> None:
         """Stop a subject that is settled or out of budget, with the reason."""
         if subject.failure:
             return
         ratio = subject.speed_up()
-        if len(subject.processes) >= self._timing.processes and ratio is None:
+        if ratio is None and len(subject.processes) >= self._timing.processes:
             subject.stopped = "all samples taken"
-        elif len(subject.processes) >= self._timing.processes and ratio is not None and ratio.within(SETTLED):
+        elif ratio is not None and ratio.processes >= self._timing.processes and ratio.within(SETTLED):
             subject.stopped = f"interval within {SETTLED:.0%}"
         elif subject.processes and self._machine.clock_s() >= end_s:
             subject.stopped = "budget spent"
@@ -296,5 +314,7 @@ def _standing(subject: Subject) -> str:
     return f"{text}, {subject.stopped or 'to be continued'}"
 
 
-def _warm(calls: Sequence[float]) -> bool:
-    return len(calls) >= WARM_CALLS and agree(calls[-WARM_CALLS:], WARM_TOLERANCE)
+def _warm(calls: Sequence[JsonObject]) -> bool:
+    """Whether the last undisturbed calls agree."""
+    quiet_ms = [call["latency_ms"] for call in calls if not call["conditions"]["disturbed_by"]]
+    return len(quiet_ms) >= WARM_CALLS and agree(quiet_ms[-WARM_CALLS:], WARM_TOLERANCE)

@@ -7,7 +7,7 @@ from typing import Any
 
 from enhance_sweep.environment import describe_environment
 from enhance_sweep.records import SCHEMA, architecture_key, measured_key
-from enhance_sweep.speed_up import Ratio
+from enhance_sweep.speed_up import Ratio, disturbances
 from enhance_sweep.timing import host
 from enhance_sweep.timing.settings import TimingSettings
 from enhance_sweep.timing.statistics import interquartile_range, median
@@ -72,7 +72,8 @@ def record(
         **_figures(subject),
         "stopped": subject.stopped,
         "flags": flags(subject, baseline_check),
-        "repeated_rounds": sum(len(process["repeated_rounds"]) for process in subject.processes),
+        "repeated_calls": sum(len(process["repeated_calls"]) for process in subject.processes),
+        "disturbed_rounds": sum(bool(disturbances(one)) for process in subject.processes for one in process["rounds"]),
         "baseline": architecture_key(architecture_of(BASELINE)) if timing.paired else None,
         "baseline_check": asdict(baseline_check) if baseline_check else None,
         "arithmetic_limit": arithmetic_limit,
@@ -98,10 +99,11 @@ def flags(subject: Subject, baseline_check: Ratio | None) -> list[str]:
             f"the baseline against itself gave {baseline_check.median:.3f} "
             f"({baseline_check.low:.3f} to {baseline_check.high:.3f}), not 1.00 within {SETTLED:.0%}"
         )
-    disturbed = [one for one in subject.rounds() if one["conditions"]["disturbed_by"]]
+    disturbed = [one for one in subject.rounds() if disturbances(one)]
     if disturbed:
-        example = disturbed[0]["conditions"]["disturbed_by"][0]
-        found.append(f"{len(disturbed)} of {len(subject.rounds())} rounds were disturbed: {example}")
+        found.append(
+            f"{len(disturbed)} of {len(subject.rounds())} rounds were disturbed: {disturbances(disturbed[0])[0]}"
+        )
     cold = sum(not process["warm"] for process in subject.processes)
     if cold:
         found.append(f"warm-up ended before calls agreed in {cold} of {len(subject.processes)} processes")

@@ -24,8 +24,8 @@ class TimingSettings:
         paired: time the baseline in every round, so that a speed-up is a median of ratios taken side by side.
         processes: fresh processes for each variant before its interval may be believed.
         samples: timed calls in each process, at least three.
-        warm_up_calls: at most this many before timing; fewer once three in a row agree within 5%.
-        repeats: how often a round that something else disturbed is repeated at most.
+        warm_up_calls: at most this many before timing; fewer once three undisturbed ones agree within 5%.
+        repeats: how often a call that something else disturbed is repeated at most.
         budget_s: wall seconds for each variant, shared among all that are timed together.
 
     Raises:

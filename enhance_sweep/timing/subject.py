@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from enhance_sweep.records import architecture_slug
-from enhance_sweep.speed_up import Ratio, speed_up
+from enhance_sweep.speed_up import Ratio, rounds_that_count, speed_up
 
 JsonObject = dict[str, Any]
 
@@ -28,7 +28,7 @@ class Subject:
     Attributes:
         model: its configuration: `_target_`, `name` and the constructor's arguments.
         processes: what each fresh process has shown: `loaded`, `first_call`, `warm_up_ms`, `warm`, `rounds` and
-            `repeated_rounds`.
+            `repeated_calls`.
         check: how its result compared with eager fp32's; None where it was not compared.
         stopped: why no more is timed; None while it goes on.
         failure: why it could not be timed.
@@ -56,9 +56,9 @@ class Subject:
         """Whether there is more to time."""
         return not self.stopped and not self.failure
 
-    def rounds(self) -> list[JsonObject]:
+    def rounds(self) -> list[Mapping[str, Any]]:
         """All rounds that count."""
-        return [one for process in self.processes for one in process["rounds"]]
+        return [one for rounds in rounds_that_count({"processes": self.processes}) for one in rounds]
 
     def speed_up(self) -> Ratio | None:
         """The speed-up over the baseline, if it ran beside it."""

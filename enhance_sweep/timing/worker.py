@@ -3,8 +3,8 @@
 It speaks JSON, a line a command, on its stdin and stdout, and does one thing at a time. `enhance_sweep.timing.process`
 is the other end. Nothing but the standard library is imported before the process is pinned and tied to its parent.
 
-Commands: `load` (a network into a runtime), `call` (time one call), `check` (compare with eager fp32), `limit` (what
-the cores can do at most).
+Commands: `load` (a network into a runtime), `call` (time one call), `probe` (time a small piece of work that is always
+the same), `check` (compare with eager fp32), `limit` (what the cores can do at most).
 """
 
 import ctypes
@@ -17,7 +17,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _LIMIT_SIDE = 4096
+#: The probe's matrix product and its stream through memory take about as long as each other: some ms together.
+_PROBE_SIDE, _PROBE_VALUES, _PROBE_TIMES = 1024, 16 * 2**20, 2
 
 
 class Session:
@@ -35,6 +36,7 @@ class Session:
     def __init__(self) -> None:
         """Nothing is held yet."""
         self._prepared: Prepared | None = None
+        self._probe: Callable[[], None] | None = None
 
     def load(self, job: dict[str, Any]) -> dict[str, Any]:
         """Build a network and give it to a runtime, ready to be called.
@@ -78,6 +80,11 @@ class Session:
             }
         }
 
+    def probe(self) -> dict[str, Any]:
+        """Time a small piece of work that is always the same: a matrix product, and a stream through memory."""
+        self._probe = self._probe or _probe()
+        return {"probe_ms": _measured(self._probe)["latency_ms"]}
+
 
 def main() -> None:
     """Answer commands until stdin ends."""
@@ -85,7 +92,13 @@ def main() -> None:
     _pin(sys.argv[1] if len(sys.argv) > 1 else "")
     requests, answers = _take_over_standard_streams()
     session = Session()
-    commands = {"load": session.load, "call": lambda job: session.call(job["memory"]), "check": check, "limit": limit}
+    commands = {
+        "load": session.load,
+        "call": lambda job: session.call(job["memory"]),
+        "probe": lambda job: session.probe(),
+        "check": check,
+        "limit": limit,
+    }
     for line in requests:
         job = json.loads(line)
         try:
@@ -121,18 +134,43 @@ def check(job: dict[str, Any]) -> dict[str, Any]:
 def limit(job: dict[str, Any]) -> dict[str, Any]:
     """The rate of a large matrix product in fp32 and bf16, the best of five: what no network can beat.
 
-    Two operations (a multiplication and an addition) for each multiply-add.
+    Two operations (a multiplication and an addition) for each multiply-add. `job` has `threads`, and `device` where it
+    is not the CPU.
     """
     import torch
 
     torch.set_num_threads(job["threads"])
+    device = torch.device(job.get("device", "cpu"))
     rates = {}
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        matrix = torch.rand(_LIMIT_SIDE, _LIMIT_SIDE).to(dtype)
-        torch.mm(matrix, matrix)
-        fastest_ms = min(_measured(partial(torch.mm, matrix, matrix))["latency_ms"] for _ in range(5))
+        matrix = torch.rand(_LIMIT_SIDE, _LIMIT_SIDE, device=device).to(dtype)
+
+        def product(matrix: "Tensor" = matrix) -> None:
+            torch.mm(matrix, matrix)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+
+        product()
+        fastest_ms = min(_measured(product)["latency_ms"] for _ in range(5))
         rates[f"{name}_gflops"] = 2 * _LIMIT_SIDE**3 / fastest_ms / 1e6
     return rates
+
+
+def _probe() -> Callable[[], None]:
+    import torch
+
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    matrix, product = torch.rand(_PROBE_SIDE, _PROBE_SIDE), torch.empty(_PROBE_SIDE, _PROBE_SIDE)
+    values = torch.rand(_PROBE_VALUES)
+    sums = torch.empty_like(values)
+
+    def work() -> None:
+        for _ in range(_PROBE_TIMES):
+            torch.mm(matrix, matrix, out=product)
+            torch.add(values, 1.0, out=sums)
+
+    work()
+    return work
 
 
 def _prepare(job: dict[str, Any], runtime: dict[str, Any], precision: str, layout: str) -> "Prepared":

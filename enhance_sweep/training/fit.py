@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from enhance_sweep.data.pairs import Pairs
 from enhance_sweep.environment import cpu_flags
 from enhance_sweep.training.callbacks import LastCheckpoint, LossCurve, Progress, QualityCurve
 from enhance_sweep.training.module import EnhancementModule
+from enhance_sweep.training.parts import DATA, Watch, unwatched
 
 CHECKPOINT_FILE = "last.ckpt"
 LOSSES_FILE = "losses.csv"
@@ -86,10 +88,13 @@ def fit(
     augment: bool,
     evaluate_at: Sequence[int],
     seed: int,
+    watch: Watch = unwatched,
+    beside: Sequence[Callback] = (),
 ) -> Fitted:
     """Train a generator, going on from the checkpoint in `folder` if there is one.
 
-    Leaves there `last.ckpt`, `losses.csv` and TensorBoard's files.
+    Leaves there `last.ckpt`, `losses.csv` and TensorBoard's files. `watch` is put around each part of a step, and the
+    callbacks `beside` come last.
 
     Raises:
         DivergedError: the loss is not a number any more, or has exploded.
@@ -102,15 +107,17 @@ def fit(
         schedule=schedule,
         max_steps=max_steps,
         bf16=precision == "bf16",
+        watch=watch,
     )
-    data = PairsDataModule(pairs.train, batch_size, crop_size, augment, seed, discriminator=module.players == 2)
+    data = PairsDataModule(pairs.train, batch_size, crop_size, augment, seed, module.players == 2, partial(watch, DATA))
     quality = QualityCurve(pairs.test, list(evaluate_at))
     checkpoint = folder / CHECKPOINT_FILE
     callbacks: list[Callback] = [
         Progress(description),
         LossCurve(folder / LOSSES_FILE),
         quality,
-        LastCheckpoint(checkpoint, _CHECKPOINT_EVERY),  # last: it keeps the state of the others
+        LastCheckpoint(checkpoint, _CHECKPOINT_EVERY),  # after those whose state it keeps
+        *beside,
     ]
     with _quiet_lightning():
         trainer = Trainer(

@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from enhance_sweep.data.batches import Batch, to_unit
 from enhance_sweep.losses import ContentLoss, Objective
+from enhance_sweep.training import parts
 
 #: A loss this many times its level at the start will not come back.
 _EXPLOSION = 1e3
@@ -37,6 +38,7 @@ class EnhancementModule(LightningModule):
         schedule: constant or one_cycle.
         max_steps: for one_cycle, the length of the cycle.
         bf16: compute the generator in bfloat16 where that is safe; its norms and all losses stay in fp32.
+        watch: put around each part of a step.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class EnhancementModule(LightningModule):
         schedule: str,
         max_steps: int,
         bf16: bool,
+        watch: parts.Watch = parts.unwatched,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -57,6 +60,7 @@ class EnhancementModule(LightningModule):
         self.schedule = schedule
         self.max_steps = max_steps
         self.bf16 = bf16
+        self.watch = watch
         self.steps_done = 0
         self.losses: Mapping[str, Tensor] = {}
         self._start_levels: list[float] = []
@@ -98,33 +102,45 @@ class EnhancementModule(LightningModule):
         """One step of each player, the generator first."""
         optimizers = self.optimizers()
         players = optimizers if isinstance(optimizers, list) else [optimizers]
-        self._generator_step(batch["generator"], players[0])
+        self.generator_step(batch["generator"], players[0])
         if self.objective.texture is not None:
-            self._discriminator_step(batch["discriminator"], players[1])
+            self.discriminator_step(batch["discriminator"], players[1])
         schedulers = self.lr_schedulers() or []
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
             scheduler.step()  # type: ignore[call-arg]
         self.steps_done += 1
         self._check_for_divergence()
 
-    def _generator_step(self, batch: Batch, optimizer: Any) -> None:
+    def generator_step(self, batch: Batch, optimizer: Any) -> None:
+        """One step of the generator on a batch, with its optimizer; leaves the losses in `losses`."""
         if self.objective.texture is not None:
             self.objective.texture.discriminator.requires_grad_(False)
-        total, terms = self.objective(self(to_unit(batch["input"])), to_unit(batch["target"]))
-        optimizer.zero_grad(set_to_none=True)
-        self.manual_backward(total)
-        optimizer.step()
-        self.losses = {"total": total.detach()} | {name: value.detach() for name, value in terms.items()}
+        with self.watch(parts.DATA):
+            input, target = to_unit(batch["input"]), to_unit(batch["target"])
+        with self.watch(parts.FORWARD):
+            enhanced = self(input)
+        total, terms, gradient = self.objective.gradient(enhanced, target, self.watch)
+        with self.watch(parts.BACKWARD):
+            optimizer.zero_grad(set_to_none=True)
+            enhanced.backward(gradient)
+        with self.watch(parts.OPTIMIZER):
+            optimizer.step()
+        self.losses = {"total": total} | terms
 
-    def _discriminator_step(self, batch: Batch, optimizer: Any) -> None:
+    def discriminator_step(self, batch: Batch, optimizer: Any) -> None:
+        """One step of the discriminator on a batch, with its optimizer; adds its loss to `losses`."""
         assert self.objective.texture is not None
         self.objective.texture.discriminator.requires_grad_(True)
-        with torch.no_grad():
-            enhanced = self(to_unit(batch["input"]))
-        loss = self.objective.texture.discriminator_loss(enhanced, to_unit(batch["target"]), batch["shown_target"])
-        optimizer.zero_grad(set_to_none=True)
-        self.manual_backward(loss)
-        optimizer.step()
+        with self.watch(parts.DATA):
+            input, target = to_unit(batch["input"]), to_unit(batch["target"])
+        with self.watch(parts.DISCRIMINATOR):
+            with torch.no_grad():
+                enhanced = self(input)
+            loss = self.objective.texture.discriminator_loss(enhanced, target, batch["shown_target"])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+        with self.watch(parts.OPTIMIZER):
+            optimizer.step()
         self.losses = {**self.losses, "discriminator": loss.detach()}
 
     def _check_for_divergence(self) -> None:

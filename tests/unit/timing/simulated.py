@@ -12,6 +12,7 @@ from enhance_sweep.timing.subject import BASELINE
 
 EAGER = {"_target_": "enhance_sweep.timing.runtimes.eager.Eager", "name": "eager"}
 CORES = 2
+PROBE_MS = 25.0
 
 
 def network(channels: int) -> dict[str, Any]:
@@ -31,6 +32,7 @@ class SimulatedHost:
         process_luck: the same, of a whole process.
         slowdown: the factor on all latencies at a time in seconds.
         others: the share of the cores that something else takes at a time in seconds.
+        contention: the factor on all latencies and on the probe, at a time in seconds.
         cold: the factor on the first calls of each process, in order.
         asked: every command in order, with the channels it concerned.
     """
@@ -42,6 +44,7 @@ class SimulatedHost:
         self.noise = self.process_luck = 0.0
         self.slowdown: Callable[[float], float] = lambda time_s: 1.0
         self.others: Callable[[float], float] = lambda time_s: 0.0
+        self.contention: Callable[[float], float] = lambda time_s: 1.0
         self.cold: list[float] = []
         self.dies: set[int] = set()
         self.check = {"max_abs_error": 0.0, "psnr_db": None, "reference_std": 0.2}
@@ -77,6 +80,10 @@ class SimulatedWorker:
         if "model" in arguments:
             self.channels = arguments["model"]["channels"]
         host.asked.append((command, self.channels))
+        if command == "probe":
+            probe_ms = PROBE_MS * host.contention(host.time_s)
+            host.pass_time(probe_ms / 1e3)
+            return {"probe_ms": probe_ms}
         if command == "limit":
             return {"fp32_gflops": 100.0, "bf16_gflops": 200.0}
         if command == "check":
@@ -90,6 +97,7 @@ class SimulatedWorker:
         self.calls += 1
         others = host.others(host.time_s)
         latency_ms = host.latency_ms[self.channels] * self.luck * cold * host.slowdown(host.time_s)
+        latency_ms *= host.contention(host.time_s)
         latency_ms *= max(0.1, host.random.gauss(1.0, host.noise)) / (1 - others)
         host.pass_time(latency_ms / 1e3)
         # Of a time in which all cores were busy, this process had its share.

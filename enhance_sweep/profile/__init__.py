@@ -1,0 +1,1 @@
+"""Where a training step's time goes: `python -m enhance_sweep.profile`."""

@@ -1,0 +1,73 @@
+"""`python -m enhance_sweep.profile`: where the time of a training step goes."""
+
+import argparse
+import itertools
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from enhance_sweep.environment import restart_with_allocator
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Profile what is asked for, print a table of each and write them with a picture; 2 for a wrong argument."""
+    options = parser().parse_args(arguments)
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    from enhance_sweep.config import ConfigError
+    from enhance_sweep.data.pairs import DataError
+    from enhance_sweep.losses import WeightsError
+    from enhance_sweep.profile.measure import profile_variant
+    from enhance_sweep.profile.show import text, write
+    from enhance_sweep.timing.lock import host_lock
+
+    profiles = []
+    try:
+        parsed = OverridesParser.create().parse_overrides(options.overrides)
+        jobs = list(itertools.chain(*BasicSweeper.split_arguments(parsed, None)))
+        with host_lock():
+            for job in jobs:
+                # A fresh process each: memory, caches and threads of one variant are not the next one's.
+                with ProcessPoolExecutor(1, get_context("spawn")) as process:
+                    profiles.append(process.submit(profile_variant, job, options.steps, options.warm_up).result())
+                print(f"{text(profiles[-1])}\n", flush=True)
+    except (ConfigError, DataError, WeightsError, HydraException) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if profiles:
+        write(profiles, options.out)
+        print(options.out / "profile.png")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m enhance_sweep.profile",
+        description="Train a variant for a few steps, as a sweep would, and show where the time goes: data, generator, "
+        "each term of the loss, discriminator, optimizer, logging; with operations and the share of what the "
+        "arithmetic could reach.",
+        epilog="Overrides are those of python -m enhance_sweep; several values are profiled one after the other: "
+        "model=strided loss=paper,fidelity trainer.batch_size=50 trainer.crop_size=100",
+    )
+    parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="such as model=strided loss=paper")
+    parser.add_argument("--steps", type=_positive, default=10, metavar="N", help="measured steps (default: 10)")
+    parser.add_argument("--warm-up", type=_positive, default=3, metavar="N", help="steps before them (default: 3)")
+    parser.add_argument("--out", type=Path, default=Path("profile"), metavar="DIR", help="default: profile")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {value}")
+    return value
+
+
+if __name__ == "__main__":
+    restart_with_allocator("tuned")  # before torch is imported
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""Profile the training of one variant: the real step, in a process of its own, part by part."""
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import Callback
+from torch.utils.flop_counter import FlopCounterMode
+
+from enhance_sweep import config as configuration
+from enhance_sweep.environment import describe_environment, usable_cores
+from enhance_sweep.records import architecture_slug
+from enhance_sweep.timing.memory import PeakMemory
+from enhance_sweep.timing.subject import architecture_of
+from enhance_sweep.timing.worker import limit
+from enhance_sweep.training.fit import fit, resolve_precision, start_from_seed
+from enhance_sweep.variant import plan_variant
+
+#: What remains of a step beside its parts: Lightning's loop, curves, checkpoints, the progress bar.
+REST = "loop and logging"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a training step.
+
+    Attributes:
+        name: what it is.
+        ms: a value for each measured step.
+        flops: floating-point operations of one step, two for a multiply-add; 0 where it has next to none.
+    """
+
+    name: str
+    ms: list[float]
+    flops: int
+
+    @property
+    def ms_median(self) -> float:
+        """The median over steps."""
+        return float(np.median(self.ms))
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where the time of one variant's training step goes.
+
+    Attributes:
+        name: of the network.
+        loss: the preset, and the content network where it has one.
+        batch_size: patches a step.
+        crop_size: their side in pixels.
+        precision: fp32 or bf16.
+        device: cpu or the accelerator's name.
+        parts: in the order of a step, the rest last.
+        step_ms: of whole steps, one for each measured.
+        peak_mib: the most that was resident during the measured steps; on a GPU, allocated there.
+        limit_gflops: the rate of a large matrix product in this precision in the same process.
+        environment: what a reader needs to believe it.
+    """
+
+    name: str
+    loss: str
+    batch_size: int
+    crop_size: int
+    precision: str
+    device: str
+    parts: list[Part]
+    step_ms: list[float]
+    peak_mib: float
+    limit_gflops: float
+    environment: dict[str, Any] = field(repr=False)
+
+    @property
+    def images_per_s(self) -> float:
+        """Patches a second, from the median step."""
+        return self.batch_size / float(np.median(self.step_ms)) * 1e3
+
+    @property
+    def flops(self) -> int:
+        """Of one step."""
+        return sum(part.flops for part in self.parts)
+
+    @property
+    def share_of_limit(self) -> float:
+        """How much of the rate of a large matrix product a step reaches, 0 to 1."""
+        return self.flops / float(np.median(self.step_ms)) / 1e6 / self.limit_gflops
+
+
+class _Stopwatch:
+    """Adds up the seconds of each part, step by step; counts operations in one step instead, where asked to."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.steps: list[dict[str, float]] = [{}]
+        self.counter: FlopCounterMode | None = None
+        self.flops: dict[str, int] = {}
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        start = self.now()
+        before = self.counter.get_total_flops() if self.counter else 0
+        try:
+            yield
+        finally:
+            self.steps[-1][part] = self.steps[-1].get(part, 0.0) + self.now() - start
+            if self.counter:
+                counted = self.counter.get_total_flops() - before
+                self.flops[part] = self.flops.get(part, 0) + counted
+
+    def now(self) -> float:
+        """Seconds, after whatever the device was still doing."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+
+class _Steps(Callback):
+    """Marks where steps begin and end, and counts operations in the last."""
+
+    def __init__(self, watch: _Stopwatch, warm_up: int, steps: int) -> None:
+        self.watch, self.warm_up, self.last = watch, warm_up, warm_up + steps
+        self.ends: list[float] = []
+        self.peak: PeakMemory | None = None
+        self.peak_mib = 0.0
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
+        """The next step begins here: what is between two ends is one step, drawing its batch included."""
+        self.ends.append(self.watch.now())
+        done = len(self.ends)
+        if done == self.warm_up:
+            self.peak = PeakMemory.watch()
+            if self.watch.device.type == "cuda":
+                torch.cuda.reset_peak_memory_stats(self.watch.device)
+        if done == self.last:
+            assert self.peak is not None
+            self.peak_mib = self.peak.peak_mib()
+            if self.watch.device.type == "cuda":
+                self.peak_mib = torch.cuda.max_memory_allocated(self.watch.device) / 2**20
+            # Counting slows a step down, so it has one of its own, after those that are measured.
+            self.watch.counter = FlopCounterMode(display=False)
+            self.watch.counter.__enter__()
+        if done == self.last + 1 and self.watch.counter:
+            self.watch.counter.__exit__(None, None, None)
+            self.watch.counter = None
+        self.watch.steps.append({})
+
+
+def profile_variant(overrides: Sequence[str], steps: int, warm_up: int) -> Profile:
+    """Train one variant for a few steps, as a sweep would, and see where the time goes.
+
+    Call it in a process that does nothing else, under the allocator that training uses.
+
+    Args:
+        overrides: as on the command line of `python -m enhance_sweep`.
+        steps: measured ones.
+        warm_up: steps before them.
+
+    Raises:
+        ConfigError: a setting is wrong, by name.
+        DataError: the photographs cannot be used, by file.
+    """
+    wanted = [*overrides, "stages=[train]", f"trainer.max_steps={warm_up + steps + 1}", "trainer.evaluate_at=[]"]
+    config = configuration.compose_config(wanted)
+    plan = plan_variant(config)
+    assert plan.pairs is not None
+    trainer = config.trainer
+    torch.set_num_threads(usable_cores())
+    on_gpu = trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    device = torch.device("cuda" if on_gpu else "cpu")
+    watch = _Stopwatch(device)
+    marks = _Steps(watch, warm_up, steps)
+    precision = resolve_precision(trainer.precision, trainer.accelerator)
+    start_from_seed(config.seed)
+    generator = configuration.build(configuration.resolved(config, "model"), "model")
+    objective = configuration.build(configuration.resolved(config, "loss"), "loss")
+    with tempfile.TemporaryDirectory() as folder:
+        fit(
+            generator,
+            objective,
+            plan.pairs,
+            Path(folder),
+            description=plan.name,
+            max_steps=trainer.max_steps,
+            batch_size=trainer.batch_size,
+            crop_size=trainer.crop_size,
+            learning_rate=trainer.learning_rate,
+            schedule=trainer.schedule,
+            precision=precision,
+            accelerator=trainer.accelerator,
+            augment=trainer.augment,
+            evaluate_at=[],
+            seed=config.seed,
+            watch=watch,
+            beside=[marks],
+        )
+    measured = watch.steps[warm_up : warm_up + steps]
+    step_ms = [1e3 * s for s in np.diff(marks.ends)[warm_up - 1 : warm_up - 1 + steps]]
+    names = list(dict.fromkeys(name for step in measured for name in step))
+    parts = [Part(name, [1e3 * step.get(name, 0.0) for step in measured], watch.flops.get(name, 0)) for name in names]
+    rest = [whole - sum(part.ms[index] for part in parts) for index, whole in enumerate(step_ms)]
+    loss = configuration.resolved(config, "loss")
+    content = configuration.resolved(config, "content") if "content" in loss["terms"] else None
+    rates = limit({"threads": usable_cores(), "device": str(device)})
+    return Profile(
+        name=architecture_slug(architecture_of(configuration.resolved(config, "model"))),
+        loss=str(loss["name"]) + (f" ({content['name']})" if content else ""),
+        batch_size=trainer.batch_size,
+        crop_size=trainer.crop_size,
+        precision=precision,
+        device=torch.cuda.get_device_name(device) if on_gpu else "cpu",
+        parts=[*parts, Part(REST, rest, 0)],
+        step_ms=step_ms,
+        peak_mib=marks.peak_mib,
+        limit_gflops=rates[f"{precision}_gflops"],
+        environment=describe_environment() | {"threads": torch.get_num_threads()},
+    )
