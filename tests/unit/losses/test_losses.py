@@ -1,5 +1,6 @@
 """Each loss against the public code's figures or a plain computation."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,24 @@ def test_objective_weighs_its_terms() -> None:
     terms = {"color": ColorLoss(3.0), "total_variation": TotalVariationLoss()}
     total, values = Objective(terms, {"color": 0.1, "total_variation": 400.0})(enhanced, target)
     torch.testing.assert_close(total, 0.1 * terms["color"](enhanced, target) + 400 * values["total_variation"])
+
+
+def test_the_gradient_term_by_term_is_that_of_the_sum() -> None:
+    enhanced, target = torch.rand(2, 3, 32, 32, requires_grad=True), torch.rand(2, 3, 32, 32)
+    terms = {"color": ColorLoss(3.0), "ms_ssim": MSSSIMLoss(), "total_variation": TotalVariationLoss()}
+    objective = Objective(terms, {"color": 0.1, "ms_ssim": 0.5, "total_variation": 0.0})
+    watched: list[str] = []
+
+    def watch(part: str) -> AbstractContextManager[object]:
+        watched.append(part)
+        return nullcontext()
+
+    total, values, gradient = objective.gradient(enhanced, target, watch)
+    wanted, wanted_values = objective(enhanced, target)
+    torch.testing.assert_close(total, wanted.detach())
+    torch.testing.assert_close(values, {name: value.detach() for name, value in wanted_values.items()})
+    torch.testing.assert_close(gradient, torch.autograd.grad(wanted, enhanced)[0])
+    assert watched == list(terms)
 
 
 @pytest.mark.parametrize(

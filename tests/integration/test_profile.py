@@ -1,0 +1,71 @@
+"""Where a training step's time goes: the parts are the whole, and their operations are those of the layers."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from enhance_sweep.profile.__main__ import main
+from enhance_sweep.profile.measure import REST, Profile, profile_variant
+from enhance_sweep.profile.show import frame, picture, text
+
+PARTS = ["data", "generator forward", "color", "content", "texture", "total_variation", "generator backward"]
+PARTS += ["optimizer", "discriminator step", REST]
+
+
+@pytest.fixture(scope="module")
+def profile(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Profile:
+    """Two steps of a tiny network with every term of the paper's loss."""
+    overrides = ["model.channels=4", "model.blocks=1", "trainer.batch_size=2", "trainer.crop_size=32", "loss=paper"]
+    overrides += ["trainer.precision=fp32", "data.patch_size=48", "data.shots=1", f"data.root={photographs}"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ENHANCE_SWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return profile_variant(overrides, steps=2, warm_up=1)
+
+
+def test_every_part_is_there_and_together_they_are_the_step(profile: Profile) -> None:
+    assert sorted(part.name for part in profile.parts) == sorted(PARTS)
+    assert all(len(part.ms) == 2 for part in profile.parts)
+    sums = np.sum([part.ms for part in profile.parts], axis=0)
+    assert sums == pytest.approx(profile.step_ms)
+    assert all(part.ms_median >= 0 for part in profile.parts if part.name != REST)
+    assert profile.peak_mib > 100
+
+
+def test_operations_are_counted_as_the_layers_say(profile: Profile) -> None:
+    flops = {part.name: part.flops for part in profile.parts}
+    k, c = 3, 4
+    per_pixel = 3 * c * 81 * 2 + 4 * k * k * c * c  # 9x9 at both ends; a block's and the tail's two convolutions
+    assert flops["generator forward"] == 2 * per_pixel * 2 * 32 * 32
+    # Backward costs as much again for the weights and for the input; the first layer's input needs no gradient.
+    assert flops["generator backward"] == 2 * flops["generator forward"] - 2 * 3 * c * 81 * 2 * 32 * 32
+    assert flops["content"] > flops["total_variation"] == 0
+    assert flops["data"] == flops["optimizer"] == flops[REST] == 0
+    assert 0 < profile.share_of_limit < 1
+
+
+def test_a_profile_is_shown_as_a_table_and_a_picture(profile: Profile) -> None:
+    rows = frame([profile, profile])
+    assert rows["part"].tolist() == [*[part.name for part in profile.parts], "whole step"] * 2
+    whole = rows[rows["part"] == "whole step"].iloc[0]
+    assert whole["images_per_s"] == pytest.approx(2e3 / whole["ms"])
+    assert whole["gflop"] == pytest.approx(profile.flops / 1e9)
+    assert "plain-k3-c4-b1, loss paper (efficientnet_lite0), batch 2 of 32x32, fp32, cpu" in text(profile)
+    assert picture([profile]).startswith(b"\x89PNG")
+
+
+def test_the_command_writes_what_it_prints(
+    quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    overrides = [one for one in quick if not one.startswith(("runs_dir", "trainer.max_steps", "trainer.evaluate_at"))]
+    assert main([*overrides, "model.blocks=0,1", "--steps", "1", "--warm-up", "1", "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out.count("images/s") == 2
+    assert (tmp_path / "out" / "profile.png").stat().st_size > 5000
+    assert pd.read_csv(tmp_path / "out" / "profile.csv")["network"].nunique() == 2
+
+
+def test_a_wrong_setting_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["model=strided", "model.strided_kernel_size=1"]) == 2
+    assert "strided_kernel_size: expected at least 2" in capsys.readouterr().err
