@@ -144,9 +144,9 @@ class _Steps(Callback):
                 self.peak_mib = torch.cuda.max_memory_allocated(self.watch.device) / 2**20
             # Counting slows a step down, so it has one of its own, after those that are measured.
             self.watch.counter = FlopCounterMode(display=False)
-            self.watch.counter.__enter__()
+            self.watch.counter.__enter__()  # type: ignore[no-untyped-call]
         if done == self.last + 1 and self.watch.counter:
-            self.watch.counter.__exit__(None, None, None)
+            self.watch.counter.__exit__(None, None, None)  # type: ignore[no-untyped-call]
             self.watch.counter = None
         self.watch.steps.append({})
 

@@ -326,8 +326,8 @@ def _variants(trained: Sequence[Record], timings: _Timings) -> tuple[pd.DataFram
     variants["timing"] = timing_group.map(timings.marks)
     baseline_ms = timing_group.map(timings.baseline_ms).astype("float64")
     paired = _speed_ups(timings.chosen)
-    for name in paired:
-        variants[name] = variants["architecture_key"].map(paired[name]).astype("float64")
+    for column in paired:
+        variants[column] = variants["architecture_key"].map(paired[column]).astype("float64")
     unpaired = baseline_ms / variants["latency_ms_median"].astype("float64")
     variants["speed_up"] = variants["paired_speed_up"].fillna(unpaired)
     # A column never mixes hosts: of networks timed elsewhere only the ratio to the baseline there is shown.

@@ -73,9 +73,11 @@ def _draw_against_paper(panel: Axes, times: list[tuple[str, float, float]]) -> N
     look: dict[str, Any] = {"color": MUTED, "linewidth": 1.0, "linestyle": (0, (2, 2)), "zorder": 1.5}
     panel.plot(ends, ends * ratio, label="one ratio for all", **look)
     named = {slug: (paper, ours) for slug, paper, ours in times if slug in (BASELINE_SLUG, PROPOSED_SLUG)}
-    labels = {row.slug: network_label(row.architecture) for t in (1, 2) for row in published_table(t).itertuples()}
+    published = pd.concat([published_table(1), published_table(2)]).set_index("slug")["architecture"]
     for slug, place in named.items():
-        panel.annotate(labels[slug], place, (7, -9), textcoords="offset points", fontsize=7.5, color=INK)
+        panel.annotate(
+            network_label(published[slug]), place, (7, -9), textcoords="offset points", fontsize=7.5, color=INK
+        )
     _finish(panel, "ours against the paper's", "the paper's time, s", "ours, s")
 
 

@@ -268,8 +268,8 @@ def _dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
 # --- CSV --------------------------------------------------------------------------------------------------------------
 
 _SHAPE = ("topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu", "parameters", "macs")
-_TIMED = ("latency_ms_median", "latency_ms_iqr", "speed_up", "speed_up_low", "speed_up_high")
-_TIMED += ("cpu_s_median", "peak_rss_mib", "peak_rss_delta_mib")
+_SPEED_UP = ("speed_up", "speed_up_low", "speed_up_high")
+_TIMED = ("latency_ms_median", "latency_ms_iqr", *_SPEED_UP, "cpu_s_median", "peak_rss_mib", "peak_rss_delta_mib")
 _SCORED = ("psnr_db", "gain_psnr_db", "ms_ssim", "gain_ms_ssim", "below_untouched", "on_frontier")
 _CONDITIONS = (
     "timing_flags",

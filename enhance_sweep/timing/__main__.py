@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import itertools
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -181,4 +182,7 @@ def _challenge(
 
 
 if __name__ == "__main__":
+    # Who ends a run, a person or a batch system, gets the records of what was measured until then.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     sys.exit(main())

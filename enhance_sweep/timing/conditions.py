@@ -33,7 +33,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What changed between two snapshots, and how much slower than at its best the machine was at either."""
+    """What changed between two snapshots, and how much slower than at its best the machine was."""
 
     others_share: float
     steal_share: float
@@ -41,7 +41,7 @@ class Conditions:
     runnable_threads_before: int | None
     runnable_threads_after: int | None
     slowdown_before: float | None
-    slowdown_after: float | None
+    slowdown_during: float | None
     disturbed_by: list[str]
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def snapshot(cores: Sequence[int]) -> Snapshot:
 
 
 def between(
-    before: Snapshot, after: Snapshot, own_s: float, slowdowns: tuple[float, float] | None = None
+    before: Snapshot, after: Snapshot, own_s: float, slowdowns: tuple[float | None, float | None] = (None, None)
 ) -> Conditions:
     """Judge the time between two snapshots.
 
@@ -73,7 +73,8 @@ def between(
         before: the first.
         after: the second.
         own_s: CPU seconds in between that were the measured call's own, and its parent's.
-        slowdowns: how much slower than at its best the machine was before and after (0.2: 20%), where that was gauged.
+        slowdowns: how much slower than at its best the machine was before and in between (0.2: 20%), where that was
+            gauged.
     """
     busy, steal = after.busy_s - before.busy_s, after.steal_s - before.steal_s
     total = max(busy + steal + after.idle_s - before.idle_s, 1e-9)
@@ -86,11 +87,19 @@ def between(
         reasons.append(f"the hypervisor took {steal / total:.0%} of the measured cores")
     if throttled:
         reasons.append(f"throttled {throttled} times")
-    slowest = max(slowdowns, default=0.0) if slowdowns else 0.0
+    slowest = max((slowdown for slowdown in slowdowns if slowdown is not None), default=0.0)
     if slowest > SLOW_LIMIT:
         reasons.append(f"the machine was {slowest:.0%} slower than at its best")
-    runnable = (before.runnable_threads, after.runnable_threads)
-    return Conditions(others / total, steal / total, throttled, *runnable, *(slowdowns or (None, None)), reasons)
+    return Conditions(
+        others_share=others / total,
+        steal_share=steal / total,
+        throttled=throttled,
+        runnable_threads_before=before.runnable_threads,
+        runnable_threads_after=after.runnable_threads,
+        slowdown_before=slowdowns[0],
+        slowdown_during=slowdowns[1],
+        disturbed_by=reasons,
+    )
 
 
 def _runnable_threads() -> int | None:

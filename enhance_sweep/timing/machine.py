@@ -30,6 +30,7 @@ class Machine:
 
     Attributes:
         start_worker: a fresh process, pinned, with its environment set.
+        start_sentinels: a process that samples the speed of the measured cores from then on.
         snapshot: the counters of the measured cores.
         free_memory_share: how much of the memory is free, 0 to 1.
         clock_s: wall seconds.
@@ -37,6 +38,7 @@ class Machine:
     """
 
     start_worker: Callable[[], TimedProcess]
+    start_sentinels: Callable[[], TimedProcess]
     snapshot: Callable[[], conditions.Snapshot]
     free_memory_share: Callable[[], float]
     clock_s: Callable[[], float]
@@ -48,8 +50,16 @@ class Machine:
         cores = host.cores_to_pin(settings.used_threads)
         return cls(
             start_worker=lambda: Worker(settings.used_threads, cores, settings.allocator),
+            start_sentinels=lambda: _sentinels(cores),
             snapshot=lambda: conditions.snapshot(cores),
             free_memory_share=lambda: psutil.virtual_memory().available / psutil.virtual_memory().total,
             clock_s=time.monotonic,
             own_cpu_s=time.process_time,
         )
+
+
+def _sentinels(cores: list[int]) -> Worker:
+    """Its threads compute alone, each on the core that it pins itself to."""
+    worker = Worker(1, [], "stock")
+    worker.ask("watch", cores=cores)
+    return worker

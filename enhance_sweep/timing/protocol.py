@@ -124,9 +124,10 @@ class Run:
         try:
             with contextlib.ExitStack() as stack:
                 if self._timing.paired:
-                    worker = self._machine.start_worker()
-                    stack.callback(worker.close)
-                    self._gauge = Gauge(worker, self._machine.clock_s)
+                    probe, sentinels = self._machine.start_worker(), self._machine.start_sentinels()
+                    stack.callback(probe.close)
+                    stack.callback(sentinels.close)
+                    self._gauge = Gauge(probe, sentinels, self._machine.clock_s)
                 self._until_settled(subjects, itself, finish_stopped)
         except KeyboardInterrupt:
             # What was measured so far is worth keeping: its interval says how much it is worth.
@@ -270,8 +271,8 @@ class Run:
             call = worker.ask("call", memory=memory)
             own_s = self._machine.own_cpu_s() - own_s + call["cpu_s"]
             after = self._machine.snapshot()
-            slowdowns = (quiet, self._gauge.read()) if self._gauge and quiet is not None else None
-            around = conditions.between(before, after, own_s, slowdowns)
+            during = self._gauge.since() if self._gauge else None
+            around = conditions.between(before, after, own_s, (quiet, during))
             call["conditions"] = around.as_dict()
             if not around.disturbed_by or len(repeated) == repeats:
                 return call, repeated

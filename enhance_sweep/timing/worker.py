@@ -4,7 +4,8 @@ It speaks JSON, a line a command, on its stdin and stdout, and does one thing at
 is the other end. Nothing but the standard library is imported before the process is pinned and tied to its parent.
 
 Commands: `load` (a network into a runtime), `call` (time one call), `probe` (time a small piece of work that is always
-the same), `check` (compare with eager fp32), `limit` (what the cores can do at most).
+the same), `watch` and `samples` (of the cores' speed meanwhile), `check` (compare with eager fp32), `limit` (what the
+cores can do at most).
 """
 
 import ctypes
@@ -18,6 +19,8 @@ import sys
 import time
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
+
+from enhance_sweep.timing.sentinels import Sentinels
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,6 +40,7 @@ class Session:
         """Nothing is held yet."""
         self._prepared: Prepared | None = None
         self._probe: Callable[[], None] | None = None
+        self._sentinels: Sentinels | None = None
 
     def load(self, job: dict[str, Any]) -> dict[str, Any]:
         """Build a network and give it to a runtime, ready to be called.
@@ -90,6 +94,16 @@ class Session:
         self._probe()
         return {"probe_ms": _measured(self._probe)["latency_ms"]}
 
+    def watch(self, cores: list[int]) -> dict[str, Any]:
+        """Sample the speed of cores from now on."""
+        self._sentinels = Sentinels(cores)
+        return {}
+
+    def samples(self) -> dict[str, Any]:
+        """What was sampled since the last time, CPU milliseconds by core."""
+        assert self._sentinels is not None
+        return {"samples_ms": self._sentinels.take()}
+
 
 def main() -> None:
     """Answer commands until stdin ends."""
@@ -101,6 +115,8 @@ def main() -> None:
         "load": session.load,
         "call": lambda job: session.call(job["memory"]),
         "probe": lambda job: session.probe(),
+        "watch": lambda job: session.watch(job["cores"]),
+        "samples": lambda job: session.samples(),
         "check": check,
         "limit": limit,
     }

@@ -138,7 +138,7 @@ class EnhancementModule(LightningModule):
                 enhanced = self(input)
             loss = self.objective.texture.discriminator_loss(enhanced, target, batch["shown_target"])
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
         with self.watch(parts.OPTIMIZER):
             optimizer.step()
         self.losses = {**self.losses, "discriminator": loss.detach()}

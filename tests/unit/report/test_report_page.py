@@ -80,10 +80,11 @@ def page_of(results: Results) -> Page:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, dict[str, bytes]]:
-    """The report of every published variant and two others."""
+    """The report of every published variant and two others, one of them timed in two ways."""
     made = make.paper_records()
     made += [make.trained(make.plain(3, 24, 2), 0.9171), make.timed(make.plain(3, 24, 2), 2300.0)]
     made += [make.trained(make.plain(3, 8, 1), 0.85, 17.0), make.timed(make.plain(3, 8, 1), 800.0)]
+    made += [make.timed(make.PROPOSED, 400.0, measurement={"runtime": "openvino", "precision": "bf16"})]
     results = gather(make.write(tmp_path_factory.mktemp("runs"), made))
     return results, render(results)
 
@@ -116,8 +117,8 @@ def test_the_page_says_what_it_rests_on(whole: tuple[Results, dict[str, bytes]])
 
 
 def test_the_tables_on_the_page_have_every_row_and_both_sides(whole: tuple[Results, dict[str, bytes]]) -> None:
-    frontier, table1, table2, others = Page(whole[1][PAGE].decode()).tables
-    assert (len(table1), len(table2), len(others)) == (17 + 2, 7 + 2, 2 + 2)
+    frontier, table1, table2, runtimes, others = Page(whole[1][PAGE].decode()).tables
+    assert (len(table1), len(table2), len(runtimes), len(others)) == (17 + 2, 7 + 2, 2 + 2, 2 + 2)
     assert {len(row) for row in table1[2:]} == {17}
     first = table1[2]
     assert first[0] == "{3, 64, 4}"
@@ -138,7 +139,7 @@ def test_the_tables_on_the_page_have_every_row_and_both_sides(whole: tuple[Resul
 def test_the_figures_are_on_the_page_for_wide_and_narrow_windows(whole: tuple[Results, dict[str, bytes]]) -> None:
     parsed = Page(whole[1][PAGE].decode())
     described = [a for tag, a in parsed.tags if tag == "svg"]
-    assert len(described) == 2 * 4
+    assert len(described) == 2 * 5
     assert all(a["role"] == "img" and len(str(a["aria-label"])) > 40 for a in described)
 
 
@@ -210,7 +211,7 @@ SCENARIOS: dict[str, tuple[Callable[[], list[dict[str, Any]]], list[str]]] = {
     ),
     "timed but not trained": (
         lambda: [make.timed(make.PROPOSED, 300.0), make.timed(make.BASELINE, 1500.0)],
-        ["No network has a score yet", "Of the paper's 24 networks 0 have a score and 2 a speed here"],
+        ["2 networks timed, none scored", "Of the paper's 24 networks 0 have a score and 2 a speed here"],
     ),
     "the baseline on another host": (
         lambda: [
@@ -311,9 +312,9 @@ def test_markdown_shows_what_was_meant(text: str) -> None:
 
 def test_the_markdown_has_the_pages_tables(whole: tuple[Results, dict[str, bytes]]) -> None:
     shown = Page(MarkdownIt("commonmark").enable("table").render(whole[1]["report.md"].decode()))
-    assert [len(table) for table in shown.tables] == [len(whole[0].frontier) + 1, 17 + 1, 7 + 1, 2 + 1]
+    assert [len(table) for table in shown.tables] == [len(whole[0].frontier) + 1, 17 + 1, 7 + 1, 2 + 1, 2 + 1]
     assert {str(a["src"]) for tag, a in shown.tags if tag == "img"} == {
-        *("figure2.png", "figure2_paper.png", "quality.png", "quality_psnr.png")
+        *("figure2.png", "figure2_paper.png", "quality.png", "quality_psnr.png", "speed.png")
     }
 
 

@@ -12,7 +12,7 @@ from enhance_sweep.timing.subject import BASELINE
 
 EAGER = {"_target_": "enhance_sweep.timing.runtimes.eager.Eager", "name": "eager"}
 CORES = 2
-PROBE_MS = 25.0
+PROBE_MS, SAMPLE_MS = 25.0, 0.2
 
 
 def network(channels: int) -> dict[str, Any]:
@@ -32,7 +32,7 @@ class SimulatedHost:
         process_luck: the same, of a whole process.
         slowdown: the factor on all latencies at a time in seconds.
         others: the share of the cores that something else takes at a time in seconds.
-        contention: the factor on all latencies and on the probe, at a time in seconds.
+        contention: the factor on all latencies and on the gauge, at a time in seconds.
         cold: the factor on the first calls of each process, in order.
         asked: every command in order, with the channels it concerned.
     """
@@ -45,6 +45,7 @@ class SimulatedHost:
         self.slowdown: Callable[[float], float] = lambda time_s: 1.0
         self.others: Callable[[float], float] = lambda time_s: 0.0
         self.contention: Callable[[float], float] = lambda time_s: 1.0
+        self.contended = 1.0
         self.cold: list[float] = []
         self.dies: set[int] = set()
         self.check = {"max_abs_error": 0.0, "psnr_db": None, "reference_std": 0.2}
@@ -55,6 +56,7 @@ class SimulatedHost:
     def machine(self) -> Machine:
         return Machine(
             start_worker=lambda: SimulatedWorker(self),
+            start_sentinels=lambda: SimulatedWorker(self),
             snapshot=lambda: Snapshot(self.busy_s, 0.0, CORES * self.time_s - self.busy_s, None, None),
             free_memory_share=lambda: self.free_memory_share,
             clock_s=lambda: self.time_s,
@@ -84,6 +86,8 @@ class SimulatedWorker:
             probe_ms = PROBE_MS * host.contention(host.time_s)
             host.pass_time(probe_ms / 1e3)
             return {"probe_ms": probe_ms}
+        if command == "samples":
+            return {"samples_ms": {str(core): [SAMPLE_MS * host.contended] * 9 for core in range(CORES)}}
         if command == "limit":
             return {"fp32_gflops": 100.0, "bf16_gflops": 200.0}
         if command == "check":
@@ -97,7 +101,8 @@ class SimulatedWorker:
         self.calls += 1
         others = host.others(host.time_s)
         latency_ms = host.latency_ms[self.channels] * self.luck * cold * host.slowdown(host.time_s)
-        latency_ms *= host.contention(host.time_s)
+        host.contended = host.contention(host.time_s)
+        latency_ms *= host.contended
         latency_ms *= max(0.1, host.random.gauss(1.0, host.noise)) / (1 - others)
         host.pass_time(latency_ms / 1e3)
         # Of a time in which all cores were busy, this process had its share.

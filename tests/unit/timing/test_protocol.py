@@ -180,7 +180,7 @@ def test_a_machine_that_turns_slow_for_good_is_flagged() -> None:
     host.contention = lambda time_s: 1.2 if time_s > 8 else 1.0
     (record,) = time(host, [16], budget_s=50.0)
     assert any("the machine was 20% slower than at its best" in flag for flag in record["flags"])
-    assert record["samples"]["processes"][-1]["rounds"][0]["conditions"]["slowdown_before"] == pytest.approx(0.2)
+    assert record["samples"]["processes"][-1]["rounds"][0]["conditions"]["slowdown_during"] == pytest.approx(0.2)
 
 
 def test_disturbed_rounds_are_left_out_where_enough_others_are_left() -> None:
@@ -232,11 +232,11 @@ def test_few_networks_are_held_at_once_and_fewer_where_memory_is_short() -> None
     latencies = {64: 100.0} | dict.fromkeys(range(1, 8), 10.0)
     host = SimulatedHost(latencies)
     time(host, list(range(1, 8)))
-    assert host.most_alive == protocol.GROUP_SIZE + 2  # the baseline and the gauge
+    assert host.most_alive == protocol.GROUP_SIZE + 3  # the baseline and the gauge's two
     host = SimulatedHost(latencies)
     host.free_memory_share = 0.3
     records = time(host, list(range(1, 8)))
-    assert host.most_alive == 3
+    assert host.most_alive == 4
     assert all(record["status"] == "completed" for record in records)
 
 

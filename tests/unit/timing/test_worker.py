@@ -126,3 +126,14 @@ def test_a_comparison_with_eager_shows_the_error(load: Load) -> None:
         worker.close()
     assert found["max_abs_error"] == pytest.approx(0.25, abs=1e-6)
     assert found["reference_std"] > 0.05
+
+
+def test_the_gauges_two_kinds_of_work_are_timed() -> None:
+    with Worker(1, [], "stock") as worker:
+        assert worker.ask("probe")["probe_ms"] > 0.1
+        worker.ask("watch", cores=[min(os.sched_getaffinity(0))] if hasattr(os, "sched_getaffinity") else [])
+        samples: list[float] = []
+        while len(samples) < 3:
+            (taken,) = worker.ask("samples")["samples_ms"].values()
+            samples += taken
+        assert all(0.001 < sample < 1000 for sample in samples)
