@@ -1,15 +1,15 @@
 """How fast each measured core is while something else runs on it, by short samples of work that is always the same.
 
-A thread on each core wakes twenty times a second, multiplies two small matrices that fit its cache, and notes the CPU
+A thread on each core wakes ten times a second, multiplies two small matrices that fit its cache, and notes the CPU
 time that took. CPU time does not count the waiting for the core, only how fast it is: a neighbour on the other half of
-the physical core shows. The samples take about one hundredth of the core, of every network alike.
+the physical core shows. The samples take less than one hundredth of the core, of every network alike.
 """
 
 import os
 import threading
 import time
 
-_PERIOD_S = 0.05
+_PERIOD_S = 0.1
 _SIDE = 192
 
 

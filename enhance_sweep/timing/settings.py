@@ -43,8 +43,8 @@ class TimingSettings:
     paired: bool = True
     processes: int = 3
     samples: int = 3
-    warm_up_calls: int = 8
-    repeats: int = 2
+    warm_up_calls: int = 6
+    repeats: int = 1
     budget_s: float = 300.0
 
     def __post_init__(self) -> None:
