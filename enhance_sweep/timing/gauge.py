@@ -18,6 +18,7 @@ _NEAR_THE_BEST = 1.15
 _CALIBRATION_S, _PATIENCE_S = 5.0, 10.0
 #: A call too short for this many samples of a core is judged by the probe alone.
 _FEWEST_SAMPLES = 3
+_KEPT_SHARE = 0.9
 
 
 class Best:
@@ -50,6 +51,9 @@ class Gauge:
         start_s = clock_s()
         while clock_s() - start_s < _CALIBRATION_S:
             self.read()
+        for of_core in self._samples():
+            for first in range(0, len(of_core) - _FEWEST_SAMPLES + 1, _FEWEST_SAMPLES):
+                self._sampled.slowdown([_typical(of_core[first : first + _FEWEST_SAMPLES])])
 
     def read(self) -> float:
         """Probe once; gives how much slower than at its best the machine is."""
@@ -60,7 +64,7 @@ class Gauge:
         start_s = self._clock_s()
         while (slowdown := self.read()) > SLOW_LIMIT and self._clock_s() - start_s < _PATIENCE_S:
             pass
-        self._sentinels.ask("samples")  # what was sampled until now is not of the call that follows
+        self._samples()  # what was sampled until now is not of the call that follows
         return slowdown
 
     def since(self) -> float | None:
@@ -68,7 +72,16 @@ class Gauge:
 
         None where there was no time for samples.
         """
-        samples = self._sentinels.ask("samples")["samples_ms"].values()
+        samples = self._samples()
         if any(len(of_core) < _FEWEST_SAMPLES for of_core in samples):
             return None
-        return self._sampled.slowdown(float(np.mean(of_core)) for of_core in samples)
+        return self._sampled.slowdown(_typical(of_core) for of_core in samples)
+
+    def _samples(self) -> list[list[float]]:
+        """What was sampled of each core since the last time, CPU milliseconds."""
+        return list(self._sentinels.ask("samples")["samples_ms"].values())
+
+
+def _typical(samples_ms: list[float]) -> float:
+    """The mean without the slowest tenth, one sample at least: a sample that was interrupted says nothing."""
+    return float(np.mean(sorted(samples_ms)[: int(len(samples_ms) * _KEPT_SHARE)]))
