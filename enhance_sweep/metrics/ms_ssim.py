@@ -1,5 +1,7 @@
 """Multi-scale structural similarity, as the DPED code and the 2018 challenge compute it."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -57,36 +59,29 @@ def _ssim(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """The mean SSIM and the mean contrast term of each image, both (N,)."""
     height, width = first.shape[-2:]
     size = min(_WINDOW_SIZE, height, width)
-    window = _gaussian(size, _WINDOW_SIGMA * size / _WINDOW_SIZE)
-    down, across = _band(window, height).to(first), _band(window, width).to(first).T
-
-    def blur(images: Tensor) -> Tensor:
-        """Only where the whole window lies on the image. Matrix products: float64 convolutions are far slower."""
-        return down @ (images @ across)
-
-    mean1, mean2 = blur(first), blur(second)
-    variance1 = blur(first * first) - mean1 * mean1
-    variance2 = blur(second * second) - mean2 * mean2
-    covariance = blur(first * second) - mean1 * mean2
-    contrast = (2 * covariance + _C2) / (variance1 + variance2 + _C2)
-    luminance = (2 * mean1 * mean2 + _C1) / (mean1 * mean1 + mean2 * mean2 + _C1)
+    down, across = _band(size, height, first.dtype, first.device), _band(size, width, first.dtype, first.device).T
+    # Only where the whole window lies on the image. Matrix products: float64 convolutions are far slower.
+    moments = down @ (torch.stack([first, second, first * first, second * second, first * second]) @ across)
+    mean1, mean2, square1, square2, product = moments.unbind()
+    means, squared_means = mean1 * mean2, mean1 * mean1 + mean2 * mean2
+    contrast = (2 * (product - means) + _C2) / (square1 + square2 - squared_means + _C2)
+    luminance = (2 * means + _C1) / (squared_means + _C1)
     return (luminance * contrast).mean(dim=(1, 2, 3)), contrast.mean(dim=(1, 2, 3))
 
 
-def _gaussian(size: int, sigma: float) -> Tensor:
-    """(size,), summing to 1; the centre of an even window lies between its middle pixels."""
+@lru_cache(maxsize=64)
+def _band(size: int, length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(length - size + 1, length): each row the Gaussian window, one place further along.
+
+    The window sums to 1; the centre of an even one lies between its middle pixels.
+    """
     offsets = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
-    weights = torch.exp(-(offsets**2) / (2 * sigma**2))
-    return weights / weights.sum()
-
-
-def _band(window: Tensor, length: int) -> Tensor:
-    """(length - len(window) + 1, length): each row the window, one place further along."""
-    places = length - len(window) + 1
-    band = torch.zeros(places, length, dtype=window.dtype)
-    for offset, weight in enumerate(window):
-        band.diagonal(offset).copy_(weight)
-    return band
+    weights = torch.exp(-(offsets**2) / (2 * (_WINDOW_SIGMA * size / _WINDOW_SIZE) ** 2))
+    with torch.inference_mode(False):  # kept for a training that may come later
+        band = torch.zeros(length - size + 1, length, dtype=dtype)
+        for offset, weight in enumerate(weights / weights.sum()):
+            band.diagonal(offset).fill_(float(weight))
+        return band.to(device)
 
 
 def _halve(images: Tensor) -> Tensor:
