@@ -32,6 +32,7 @@ class ColorLoss(nn.Module):
         kernel = torch.exp(-(offsets**2) / (2 * sigma**2))
         kernel = kernel / kernel.sum() if amplitude is None else kernel * amplitude**0.5
         self.register_buffer("kernel", kernel.float(), persistent=False)
+        self._bands: dict[int, Tensor] = {}
 
     def forward(self, enhanced: Tensor, target: Tensor) -> Tensor:
         """(N, C, H, W) twice, in [0, 1], to a scalar."""
@@ -45,8 +46,10 @@ class ColorLoss(nn.Module):
 
     def _band(self, length: int) -> Tensor:
         """(length, length): row i holds the kernel, centred on i and cut at the edges. Symmetric, as the kernel is."""
-        band = self.kernel.new_zeros(length, length)
-        for offset, weight in zip(range(-_RADIUS, _RADIUS + 1), self.kernel, strict=True):
-            if abs(offset) < length:
-                band.diagonal(offset).copy_(weight)
-        return band
+        if length not in self._bands or self._bands[length].device != self.kernel.device:
+            band = torch.zeros(length, length)
+            for offset, weight in zip(range(-_RADIUS, _RADIUS + 1), self.kernel.tolist(), strict=True):
+                if abs(offset) < length:
+                    band.diagonal(offset).fill_(weight)
+            self._bands[length] = band.to(self.kernel.device)
+        return self._bands[length]
