@@ -5,7 +5,7 @@ This is where the configuration ends: everything below takes arguments with name
 
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import torch
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning import Callback
 from torch import nn
 
 from enhance_sweep import config as configuration
@@ -26,8 +27,9 @@ from enhance_sweep.models.description import describe
 from enhance_sweep.timing.lock import host_lock
 from enhance_sweep.timing.protocol import architecture_of, measurement_of, time_variant
 from enhance_sweep.training.evaluation import Scores, score
-from enhance_sweep.training.fit import check_accelerator, fit, resolve_precision, start_from_seed
+from enhance_sweep.training.fit import Fitted, check_accelerator, fit, resolve_precision, start_from_seed
 from enhance_sweep.training.module import DivergedError
+from enhance_sweep.training.parts import Watch, unwatched
 from enhance_sweep.training.pictures import write_pictures
 
 GENERATOR_FILE = "generator.pt"
@@ -223,9 +225,7 @@ def _is_trained(record: Mapping[str, Any] | None) -> bool:
 
 def _train(plan: Plan) -> dict[str, Any]:
     """Train, and leave a record that is running, then completed or failed."""
-    assert plan.learned_from is not None
     assert plan.pairs is not None
-    trainer = plan.config.trainer
     earlier = plan.trained_record() or {}
     # A continuation keeps what there is until it has something better.
     record: dict[str, Any] = {
@@ -249,25 +249,7 @@ def _train(plan: Plan) -> dict[str, Any]:
     }
     records.write_trained(plan.runs_dir, record)
     try:
-        start_from_seed(plan.config.seed)
-        generator = configuration.build(configuration.resolved(plan.config, "model"), "model")
-        fitted = fit(
-            generator,
-            configuration.build(configuration.resolved(plan.config, "loss"), "loss"),
-            plan.pairs,
-            plan.folder,
-            description=plan.name,
-            max_steps=trainer.max_steps,
-            batch_size=trainer.batch_size,
-            crop_size=trainer.crop_size,
-            learning_rate=trainer.learning_rate,
-            schedule=trainer.schedule,
-            precision=plan.learned_from["precision"],
-            accelerator=trainer.accelerator,
-            augment=trainer.augment,
-            evaluate_at=trainer.evaluate_at,
-            seed=plan.config.seed,
-        )
+        fitted = fit_plan(plan, plan.folder)
         save_generator(plan.folder / GENERATOR_FILE, fitted.generator, configuration.resolved(plan.config, "model"))
         quality = _joined_curves(earlier.get("quality", []), fitted.quality)
         for outdated in ("scores", "untouched", "pictures"):
@@ -280,6 +262,33 @@ def _train(plan: Plan) -> dict[str, Any]:
     record["finished_at"] = _now()
     records.write_trained(plan.runs_dir, record)
     return record
+
+
+def fit_plan(plan: Plan, folder: Path, watch: Watch = unwatched, beside: Sequence[Callback] = ()) -> Fitted:
+    """Train what is planned, from its seed or from the checkpoint in `folder`; see `enhance_sweep.training.fit`."""
+    assert plan.learned_from is not None
+    assert plan.pairs is not None
+    trainer = plan.config.trainer
+    start_from_seed(plan.config.seed)
+    return fit(
+        configuration.build(configuration.resolved(plan.config, "model"), "model"),
+        configuration.build(configuration.resolved(plan.config, "loss"), "loss"),
+        plan.pairs,
+        folder,
+        description=plan.name,
+        max_steps=trainer.max_steps,
+        batch_size=trainer.batch_size,
+        crop_size=trainer.crop_size,
+        learning_rate=trainer.learning_rate,
+        schedule=trainer.schedule,
+        precision=plan.learned_from["precision"],
+        accelerator=trainer.accelerator,
+        augment=trainer.augment,
+        evaluate_at=trainer.evaluate_at,
+        seed=plan.config.seed,
+        watch=watch,
+        beside=beside,
+    )
 
 
 def _evaluate(plan: Plan, record: dict[str, Any]) -> dict[str, Any]:

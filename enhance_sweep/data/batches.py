@@ -1,5 +1,6 @@
 """Batches as a pure function of seed and step: an interrupted training goes on with the batches it would have had."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
@@ -8,10 +9,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from enhance_sweep.data.pairs import DataError, Pixels, Split
+from enhance_sweep.data import crops
+from enhance_sweep.data.ahead import ahead
+from enhance_sweep.data.pairs import DataError, Split
 
 #: Generator and discriminator are shown separate random batches (DPED code); each has a stream of its own.
 GENERATOR, DISCRIMINATOR = 0, 1
+
+#: Steps whose batches are made while an earlier one is taken. One hides the making; two ride over a slow disk.
+_AHEAD = 2
 
 Batch = dict[str, Tensor]
 
@@ -21,7 +27,8 @@ class Batches(IterableDataset[dict[str, Batch]]):
 
     An item is `{"generator": batch}`, or `{"generator": batch, "discriminator": batch}`. A batch has `input` and
     `target`, both uint8 (batch_size, 3, crop_size, crop_size), cut and turned alike; the discriminator's also has
-    `shown_target`, bool (batch_size,): a coin per patch.
+    `shown_target`, bool (batch_size,): a coin per patch. With `simultaneous` the generator's batch is the
+    discriminator's too, and has the coins.
 
     Args:
         split: pairs to cut from.
@@ -30,8 +37,10 @@ class Batches(IterableDataset[dict[str, Batch]]):
         augment: flip and turn by right angles at random.
         seed: of everything random here.
         first_step: the step that the first item is for, counted from 0.
-        discriminator: whether an item has a second batch.
-        around: put around the drawing of each item.
+        discriminator: whether there is one to train.
+        simultaneous: whether it shares the generator's batch.
+        device: where to cut. If all pairs fit into the memory of a GPU, they are copied there.
+        around: put around the drawing of each item, or around waiting for it where it is drawn beforehand.
 
     Raises:
         DataError: the crop is larger than the patches.
@@ -46,6 +55,8 @@ class Batches(IterableDataset[dict[str, Batch]]):
         seed: int,
         first_step: int = 0,
         discriminator: bool = False,
+        simultaneous: bool = False,
+        device: torch.device | None = None,
         around: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         super().__init__()
@@ -59,46 +70,34 @@ class Batches(IterableDataset[dict[str, Batch]]):
         self.seed = seed
         self.first_step = first_step
         self.discriminator = discriminator
+        self.simultaneous = simultaneous
         self.around = around
+        is_resident = device is not None and crops.Resident.fits(split, device)
+        self.resident = crops.Resident(split, device) if device is not None and is_resident else None
 
     def __iter__(self) -> Iterator[dict[str, Batch]]:
         """From `first_step` on, without end."""
-        step = self.first_step
+        items: Iterator[dict[str, Batch]] = map(self.at, itertools.count(self.first_step))
+        if self.resident is None:
+            items = ahead(items, _AHEAD)
         while True:
             with self.around():
-                item = self.at(step)
+                item = next(items)
             yield item
-            step += 1
 
     def at(self, step: int) -> dict[str, Batch]:
         """The item for one step."""
         item = {"generator": self._draw(np.random.default_rng([self.seed, GENERATOR, step]))}
         if self.discriminator:
             rng = np.random.default_rng([self.seed, DISCRIMINATOR, step])
-            item["discriminator"] = self._draw(rng)
-            item["discriminator"]["shown_target"] = torch.from_numpy(rng.random(self.batch_size) < 0.5)
+            player = item["generator"] if self.simultaneous else item.setdefault("discriminator", self._draw(rng))
+            player["shown_target"] = torch.from_numpy(rng.random(self.batch_size) < 0.5)
         return item
 
     def _draw(self, rng: np.random.Generator) -> Batch:
-        height, width = self.split.input.shape[1:3]
-        rows = rng.integers(len(self.split), size=self.batch_size)
-        tops = rng.integers(height - self.crop_size + 1, size=self.batch_size)
-        lefts = rng.integers(width - self.crop_size + 1, size=self.batch_size)
-        turns = rng.integers(8, size=self.batch_size) if self.augment else np.zeros(self.batch_size, dtype=int)
-        crops = [
-            np.stack([_turn(pixels[row, top : top + self.crop_size, left : left + self.crop_size], turn)
-                      for row, top, left, turn in zip(rows, tops, lefts, turns, strict=True)])
-            for pixels in (self.split.input, self.split.target)
-        ]  # fmt: skip
-        # (N, H, W, 3) in memory is what channels-last means, so no value moves here.
-        input, target = (torch.from_numpy(crop).permute(0, 3, 1, 2) for crop in crops)
+        places = crops.draw(rng, self.split, self.batch_size, self.crop_size, self.augment)
+        input, target = self.resident.cut(places) if self.resident else crops.cut(self.split, places)
         return {"input": input, "target": target}
-
-
-def _turn(pixels: Pixels, turn: int) -> Pixels:
-    """One of the eight symmetries of the square: `turn // 4` flips, `turn % 4` right angles."""
-    turned = np.rot90(pixels, turn % 4)
-    return turned[:, ::-1] if turn >= 4 else turned
 
 
 def to_unit(pixels: Tensor) -> Tensor:

@@ -19,7 +19,8 @@ class PairsDataModule(LightningDataModule):
         crop_size: their side in pixels.
         augment: flip and turn at random.
         seed: of the batches.
-        discriminator: whether each step needs a second batch.
+        discriminator: whether there is one to train.
+        simultaneous: whether it shares the generator's batch.
         around: put around the drawing of each step's batches.
     """
 
@@ -31,18 +32,29 @@ class PairsDataModule(LightningDataModule):
         augment: bool,
         seed: int,
         discriminator: bool,
+        simultaneous: bool,
         around: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         super().__init__()
         self.split = split
         self.arguments = (batch_size, crop_size, augment, seed)
         self.discriminator = discriminator
+        self.simultaneous = simultaneous
         self.around = around
 
     def train_dataloader(self) -> "DataLoader[dict[str, Batch]]":
-        """Whole batches; drawing one takes about a millisecond, which no worker process would be worth."""
+        """Whole batches. A thread makes them ahead: they take about a millisecond, not worth a worker process."""
         first_step = getattr(self.trainer.lightning_module, "steps_done", 0) if self.trainer else 0
+        device = self.trainer.strategy.root_device if self.trainer else None
         batches = Batches(
-            self.split, *self.arguments, first_step=first_step, discriminator=self.discriminator, around=self.around
+            self.split,
+            *self.arguments,
+            first_step=first_step,
+            discriminator=self.discriminator,
+            simultaneous=self.simultaneous,
+            device=device,
+            around=self.around,
         )
-        return DataLoader(batches, batch_size=None)
+        return DataLoader(
+            batches, batch_size=None, pin_memory=device is not None and device.type == "cuda" and not batches.resident
+        )

@@ -15,12 +15,17 @@ class Objective(nn.Module):
     Args:
         terms: name to loss, each `(enhanced, target) -> scalar`, unweighted.
         weights: name to weight, of the same names.
+        simultaneous: let the discriminator learn from the generator's own step: one batch, one enhancement of it and
+            one look of the discriminator serve both players. The DPED code (Ignatov et al. 2017) gives each player a
+            batch and a turn of its own.
 
     Raises:
         ValueError: the names differ, there is no term, a weight is negative, or there are two texture terms.
     """
 
-    def __init__(self, terms: Mapping[str, nn.Module], weights: Mapping[str, float]) -> None:
+    def __init__(
+        self, terms: Mapping[str, nn.Module], weights: Mapping[str, float], simultaneous: bool = False
+    ) -> None:
         super().__init__()
         if not terms or set(terms) != set(weights):
             raise ValueError(f"expected a weight for each loss term, got {sorted(weights)} for {sorted(terms)}")
@@ -30,33 +35,41 @@ class Objective(nn.Module):
             raise ValueError("expected at most one texture term: there is one discriminator to train")
         self.terms = nn.ModuleDict(terms)
         self.weights = dict(weights)
+        self.simultaneous = simultaneous
 
     @property
     def texture(self) -> TextureLoss | None:
         """The term with a discriminator to train, if this objective has one."""
         return next((term for term in self.terms.values() if isinstance(term, TextureLoss)), None)
 
-    def forward(self, enhanced: Tensor, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """(N, 3, H, W) twice, in [0, 1], to the weighted sum and each unweighted term. Computed in fp32."""
-        enhanced, target = enhanced.float(), target.float()
-        values = {name: term(enhanced, target) for name, term in self.terms.items()}
-        return sum((self.weights[name] * value for name, value in values.items()), enhanced.new_zeros(())), values
-
     def gradient(
-        self, enhanced: Tensor, target: Tensor, watch: Callable[[str], AbstractContextManager[object]]
+        self,
+        enhanced: Tensor,
+        target: Tensor,
+        watch: Callable[[str], AbstractContextManager[object]],
+        shown_target: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """The weighted sum, each unweighted term, and the sum's gradient, (N, 3, H, W), with respect to `enhanced`.
 
-        As `forward` and autograd would give it, term by term: what one term holds for its backward pass is free before
-        the next begins, and each can be watched by its name.
+        `enhanced` and `target` are (N, 3, H, W) in [0, 1].
+        Computed in fp32, term by term: what one term holds for its backward pass is free before the next begins, and
+        each can be watched by its name.
+
+        With `shown_target`, (N,) bool, the discriminator learns as well: its parameters get their gradients, and its
+        loss is among the terms as `discriminator`, not in the sum.
         """
         leaf, target = enhanced.detach().float().requires_grad_(), target.float()
         total, values = leaf.new_zeros(()), {}
         for name, term in self.terms.items():
             with watch(name):
-                value = term(leaf, target)
-                if value.requires_grad:
-                    (self.weights[name] * value).backward()
+                if isinstance(term, TextureLoss) and shown_target is not None:
+                    loss, value = term.of_both_players(leaf, target, shown_target, self.weights[name])
+                    loss.backward()  # type: ignore[no-untyped-call]
+                    values["discriminator"] = loss.detach()
+                else:
+                    value = term(leaf, target)
+                    if value.requires_grad:
+                        (self.weights[name] * value).backward()
                 values[name] = value.detach()
                 total += self.weights[name] * values[name]
         return total, values, leaf.grad if leaf.grad is not None else torch.zeros_like(leaf)

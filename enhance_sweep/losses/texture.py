@@ -53,10 +53,41 @@ class TextureLoss(nn.Module):
         shown = torch.where(shown_target.view(-1, 1, 1, 1), target, enhanced.detach())
         return self._cross_entropy(shown, shown_target.long())
 
+    def of_both_players(
+        self, enhanced: Tensor, target: Tensor, shown_target: Tensor, weight: float
+    ) -> tuple[Tensor, Tensor]:
+        """The discriminator's loss and the generator's, from one look of the discriminator.
+
+        The generator's is taken of the enhanced patches among those that the discriminator is shown, which stand for
+        all. One backward pass of the first gives both players their gradients: where it reaches `enhanced` it is
+        reversed (as in Ganin and Lempitsky 2015) and is that of `weight` times the second.
+
+        Args:
+            enhanced: (N, 3, H, W).
+            target: (N, 3, H, W).
+            shown_target: (N,), bool: which of the two the discriminator is shown, per patch at random.
+            weight: of the generator's loss.
+
+        Returns:
+            The discriminator's loss, to be differentiated, and the generator's value, detached.
+        """
+        # As many as stand for one; where none is shown the generator learns nothing of texture in this step.
+        share = shown_target.numel() / (~shown_target).sum().clamp(min=1)
+        reversed_ = enhanced.detach() + -weight * share * (enhanced - enhanced.detach())
+        shown = torch.where(shown_target.view(-1, 1, 1, 1), target, reversed_)
+        entropies = self._cross_entropies(shown, shown_target.long())
+        of_enhanced = torch.where(shown_target, 0.0, entropies.detach())
+        return self._reduced(entropies), -share * self._reduced(of_enhanced)
+
     def _cross_entropy(self, patches: Tensor, is_target: Tensor) -> Tensor:
+        return self._reduced(self._cross_entropies(patches, is_target))
+
+    def _cross_entropies(self, patches: Tensor, is_target: Tensor) -> Tensor:
         logits = self.discriminator(to_gray(patches)).float()
-        probabilities = F.softmax(logits, dim=1).gather(1, is_target.view(-1, 1))
-        entropies = -torch.log(probabilities.clamp(_SMALLEST_PROBABILITY, 1.0))
+        probabilities = F.softmax(logits, dim=1).gather(1, is_target.view(-1, 1)).squeeze(1)
+        return -torch.log(probabilities.clamp(_SMALLEST_PROBABILITY, 1.0))
+
+    def _reduced(self, entropies: Tensor) -> Tensor:
         return entropies.sum() if self.reduction == "sum" else entropies.mean()
 
 

@@ -15,12 +15,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from enhance_sweep import config as configuration
 from enhance_sweep.environment import describe_environment, usable_cores
-from enhance_sweep.records import architecture_slug
 from enhance_sweep.timing.memory import PeakMemory
-from enhance_sweep.timing.subject import architecture_of
 from enhance_sweep.timing.worker import limit
-from enhance_sweep.training.fit import fit, resolve_precision, start_from_seed
-from enhance_sweep.variant import plan_variant
+from enhance_sweep.variant import fit_plan, plan_variant
 
 #: What remains of a step beside its parts: Lightning's loop, curves, checkpoints, the progress bar.
 REST = "loop and logging"
@@ -168,37 +165,15 @@ def profile_variant(overrides: Sequence[str], steps: int, warm_up: int) -> Profi
     wanted = [*overrides, "stages=[train]", f"trainer.max_steps={warm_up + steps + 1}", "trainer.evaluate_at=[]"]
     config = configuration.compose_config(wanted)
     plan = plan_variant(config)
-    assert plan.pairs is not None
-    trainer = config.trainer
+    assert plan.learned_from is not None
+    trainer, precision = config.trainer, plan.learned_from["precision"]
     torch.set_num_threads(usable_cores())
     on_gpu = trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     device = torch.device("cuda" if on_gpu else "cpu")
     watch = _Stopwatch(device)
     marks = _Steps(watch, warm_up, steps)
-    precision = resolve_precision(trainer.precision, trainer.accelerator)
-    start_from_seed(config.seed)
-    generator = configuration.build(configuration.resolved(config, "model"), "model")
-    objective = configuration.build(configuration.resolved(config, "loss"), "loss")
     with tempfile.TemporaryDirectory() as folder:
-        fit(
-            generator,
-            objective,
-            plan.pairs,
-            Path(folder),
-            description=plan.name,
-            max_steps=trainer.max_steps,
-            batch_size=trainer.batch_size,
-            crop_size=trainer.crop_size,
-            learning_rate=trainer.learning_rate,
-            schedule=trainer.schedule,
-            precision=precision,
-            accelerator=trainer.accelerator,
-            augment=trainer.augment,
-            evaluate_at=[],
-            seed=config.seed,
-            watch=watch,
-            beside=[marks],
-        )
+        fit_plan(plan, Path(folder), watch=watch, beside=[marks])
     measured = watch.steps[warm_up : warm_up + steps]
     step_ms = [1e3 * s for s in np.diff(marks.ends)[warm_up - 1 : warm_up - 1 + steps]]
     names = list(dict.fromkeys(name for step in measured for name in step))
@@ -208,7 +183,7 @@ def profile_variant(overrides: Sequence[str], steps: int, warm_up: int) -> Profi
     content = configuration.resolved(config, "content") if "content" in loss["terms"] else None
     rates = limit({"threads": usable_cores(), "device": str(device)})
     return Profile(
-        name=architecture_slug(architecture_of(configuration.resolved(config, "model"))),
+        name=plan.name,
         loss=str(loss["name"]) + (f" ({content['name']})" if content else ""),
         batch_size=trainer.batch_size,
         crop_size=trainer.crop_size,

@@ -109,7 +109,16 @@ def fit(
         bf16=precision == "bf16",
         watch=watch,
     )
-    data = PairsDataModule(pairs.train, batch_size, crop_size, augment, seed, module.players == 2, partial(watch, DATA))
+    data = PairsDataModule(
+        pairs.train,
+        batch_size,
+        crop_size,
+        augment,
+        seed,
+        discriminator=module.players == 2,
+        simultaneous=objective.simultaneous,
+        around=partial(watch, DATA),
+    )
     quality = QualityCurve(pairs.test, list(evaluate_at))
     checkpoint = folder / CHECKPOINT_FILE
     callbacks: list[Callback] = [

@@ -29,7 +29,8 @@ class EnhancementModule(LightningModule):
     """A generator, its objective, and the discriminator in it, if any; each player has an Adam of its own.
 
     A step is one of the generator on its batch and, where the objective has a texture term, one of the discriminator
-    on another (Ignatov et al. 2017). `steps_done` counts such steps; Lightning's own `global_step` counts both.
+    on another (Ignatov et al. 2017), or on the same if the objective says `simultaneous`. `steps_done` counts such
+    steps; Lightning's own `global_step` counts both players'.
 
     Args:
         generator: (N, 3, H, W) in [0, 1] to the same.
@@ -83,7 +84,7 @@ class EnhancementModule(LightningModule):
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[LRScheduler]]:
         """Adam for each player, and a schedule for each."""
         players = [self.generator] if self.objective.texture is None else [self.generator, self.objective.texture]
-        optimizers = [torch.optim.Adam(player.parameters(), lr=self.learning_rate) for player in players]
+        optimizers = [torch.optim.Adam(player.parameters(), lr=self.learning_rate, fused=True) for player in players]
         schedulers: list[LRScheduler] = []
         if self.schedule == "one_cycle":
             schedulers = [
@@ -99,11 +100,11 @@ class EnhancementModule(LightningModule):
         return enhanced.float()
 
     def training_step(self, batch: dict[str, Batch], batch_idx: int) -> None:
-        """One step of each player, the generator first."""
+        """One step of each player, the generator first, or of both at once."""
         optimizers = self.optimizers()
         players = optimizers if isinstance(optimizers, list) else [optimizers]
-        self.generator_step(batch["generator"], players[0])
-        if self.objective.texture is not None:
+        self.generator_step(batch["generator"], *players)
+        if "discriminator" in batch:
             self.discriminator_step(batch["discriminator"], players[1])
         schedulers = self.lr_schedulers() or []
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
@@ -111,24 +112,31 @@ class EnhancementModule(LightningModule):
         self.steps_done += 1
         self._check_for_divergence()
 
-    def generator_step(self, batch: Batch, optimizer: Any) -> None:
-        """One step of the generator on a batch, with its optimizer; leaves the losses in `losses`."""
+    def generator_step(self, batch: Batch, *optimizers: Any) -> None:
+        """One step of the generator on a batch, with its optimizer; leaves the losses in `losses`.
+
+        Where the batch has `shown_target`, the discriminator takes its step from the same pass, with the second one.
+        """
+        shown_target = batch.get("shown_target")
+        players = optimizers if shown_target is not None else optimizers[:1]
         if self.objective.texture is not None:
-            self.objective.texture.discriminator.requires_grad_(False)
+            self.objective.texture.discriminator.requires_grad_(shown_target is not None)
         with self.watch(parts.DATA):
             input, target = to_unit(batch["input"]), to_unit(batch["target"])
         with self.watch(parts.FORWARD):
             enhanced = self(input)
-        total, terms, gradient = self.objective.gradient(enhanced, target, self.watch)
-        with self.watch(parts.BACKWARD):
+        for optimizer in players:
             optimizer.zero_grad(set_to_none=True)
+        total, terms, gradient = self.objective.gradient(enhanced, target, self.watch, shown_target)
+        with self.watch(parts.BACKWARD):
             enhanced.backward(gradient)
         with self.watch(parts.OPTIMIZER):
-            optimizer.step()
+            for optimizer in players:
+                optimizer.step()
         self.losses = {"total": total} | terms
 
     def discriminator_step(self, batch: Batch, optimizer: Any) -> None:
-        """One step of the discriminator on a batch, with its optimizer; adds its loss to `losses`."""
+        """One step of the discriminator on a batch of its own, with its optimizer; adds its loss to `losses`."""
         assert self.objective.texture is not None
         self.objective.texture.discriminator.requires_grad_(True)
         with self.watch(parts.DATA):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from enhance_sweep.data import crops
 from enhance_sweep.data.batches import Batches, to_unit
 from enhance_sweep.data.pairs import DataError, Split
 
@@ -68,6 +69,31 @@ def test_the_coin_is_fair_and_only_the_discriminators(split: Split) -> None:
     assert 900 < int(item["discriminator"]["shown_target"].sum()) < 1100
     assert "shown_target" not in item["generator"]
     assert set(Batches(split, 2, 2, False, seed=0).at(0)) == {"generator"}
+
+
+def test_a_simultaneous_discriminator_shares_the_generators_batch(split: Split) -> None:
+    alone = Batches(split, 8, 8, True, seed=3).at(5)["generator"]
+    item = Batches(split, 8, 8, True, seed=3, discriminator=True, simultaneous=True).at(5)
+    assert set(item) == {"generator"}
+    assert torch.equal(item["generator"]["input"], alone["input"])
+    assert item["generator"]["shown_target"].shape == (8,)
+
+
+@pytest.mark.parametrize("augment", [True, False])
+def test_a_devices_copy_gives_the_same_crops_as_the_memory_map(split: Split, augment: bool) -> None:
+    resident = crops.Resident(split, torch.device("cpu"))
+    for seed, side in itertools.product(range(3), (2, 7, 20)):
+        places = crops.draw(np.random.default_rng(seed), split, 50, side, augment)
+        for ours, wanted in zip(resident.cut(places), crops.cut(split, places), strict=True):
+            assert torch.equal(ours, wanted)
+            assert ours.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_copy_larger_than_what_is_moved_at_once_is_whole(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crops, "_CHUNK", 4)
+    places = crops.draw(np.random.default_rng(0), split, 30, 8, True)
+    wanted = crops.cut(split, places)
+    assert all(map(torch.equal, crops.Resident(split, torch.device("cpu")).cut(places), wanted))
 
 
 def test_a_crop_larger_than_the_patches_is_refused(split: Split) -> None:

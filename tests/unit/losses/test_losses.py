@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -122,29 +123,58 @@ def test_ms_ssim_loss_is_zero_for_identical_images_and_falls_with_likeness() -> 
     assert float(MSSSIMLoss()(near, target)) == pytest.approx(float(1 - ms_ssim(near, target).mean()), abs=1e-6)
 
 
-def test_objective_weighs_its_terms() -> None:
-    enhanced, target = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
-    terms = {"color": ColorLoss(3.0), "total_variation": TotalVariationLoss()}
-    total, values = Objective(terms, {"color": 0.1, "total_variation": 400.0})(enhanced, target)
-    torch.testing.assert_close(total, 0.1 * terms["color"](enhanced, target) + 400 * values["total_variation"])
-
-
-def test_the_gradient_term_by_term_is_that_of_the_sum() -> None:
+def test_the_objective_and_its_gradient_are_the_weighted_sum_of_the_terms() -> None:
     enhanced, target = torch.rand(2, 3, 32, 32, requires_grad=True), torch.rand(2, 3, 32, 32)
     terms = {"color": ColorLoss(3.0), "ms_ssim": MSSSIMLoss(), "total_variation": TotalVariationLoss()}
-    objective = Objective(terms, {"color": 0.1, "ms_ssim": 0.5, "total_variation": 0.0})
+    weights = {"color": 0.1, "ms_ssim": 0.5, "total_variation": 0.0}
     watched: list[str] = []
 
     def watch(part: str) -> AbstractContextManager[object]:
         watched.append(part)
         return nullcontext()
 
-    total, values, gradient = objective.gradient(enhanced, target, watch)
-    wanted, wanted_values = objective(enhanced, target)
+    total, values, gradient = Objective(terms, weights).gradient(enhanced, target, watch)
+    wanted_values = {name: term(enhanced, target) for name, term in terms.items()}
+    wanted = sum(weights[name] * value for name, value in wanted_values.items())
     torch.testing.assert_close(total, wanted.detach())
     torch.testing.assert_close(values, {name: value.detach() for name, value in wanted_values.items()})
     torch.testing.assert_close(gradient, torch.autograd.grad(wanted, enhanced)[0])
     assert watched == list(terms)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_one_look_of_the_discriminator_gives_both_players_their_gradients(reduction: Literal["mean", "sum"]) -> None:
+    torch.manual_seed(0)
+    enhanced, target = torch.rand(4, 3, 24, 24), torch.rand(4, 3, 24, 24)
+    coins = torch.tensor([True, False, False, True])
+    texture = TextureLoss(24, reduction)
+    total, values, gradient = Objective({"texture": texture}, {"texture": 0.4}).gradient(
+        enhanced, target, lambda part: nullcontext(), coins
+    )
+    ours = [parameter.grad.clone() for parameter in texture.discriminator.parameters() if parameter.grad is not None]
+
+    texture.zero_grad()
+    loss = texture.discriminator_loss(enhanced, target, coins)
+    loss.backward()
+    torch.testing.assert_close(ours, [parameter.grad for parameter in texture.discriminator.parameters()])
+    torch.testing.assert_close(values["discriminator"], loss.detach())
+
+    shown = enhanced[~coins].requires_grad_()
+    wanted = texture(shown, target[~coins]) * (2 if reduction == "sum" else 1)  # two patches stand for four
+    torch.testing.assert_close(values["texture"], wanted.detach())
+    torch.testing.assert_close(total, 0.4 * wanted.detach())
+    torch.testing.assert_close(gradient[~coins], torch.autograd.grad(0.4 * wanted, shown)[0])
+    assert not gradient[coins].any()
+
+
+def test_where_only_targets_are_shown_the_generator_learns_nothing_of_texture() -> None:
+    coins = torch.ones(2, dtype=torch.bool)
+    _, values, gradient = Objective({"texture": TextureLoss(24)}, {"texture": 1.0}).gradient(
+        torch.rand(2, 3, 24, 24), torch.rand(2, 3, 24, 24), lambda part: nullcontext(), coins
+    )
+    assert float(values["texture"]) == 0
+    assert float(values["discriminator"]) > 0
+    assert not gradient.any()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,171 @@
+"""Our training step does what the same step does when it is written plainly (`benchmarks/plain_step.py`)."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from enhance_sweep import config as configuration
+from enhance_sweep.data.batches import Batches
+from enhance_sweep.data.pairs import Pairs, Split
+from enhance_sweep.losses import EfficientNetLite0Features, Objective
+from enhance_sweep.training.evaluation import score
+from enhance_sweep.training.fit import fit
+from enhance_sweep.training.module import EnhancementModule
+
+BATCH, STEPS, LEARNING_RATE = 2, 3, 5e-4  # the learning rate is the plain step's
+
+
+@pytest.fixture(scope="module")
+def plain_step() -> ModuleType:
+    path = Path(__file__).parents[2] / "benchmarks" / "plain_step.py"
+    if not path.exists():
+        pytest.skip("benchmarks/ is not here: it comes with a checkout only")
+    spec = importlib.util.spec_from_file_location("plain_step", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def our_module(network: list[str], content: bool, **objective: Any) -> EnhancementModule:
+    overrides = [*network, "loss=paper"] + ([] if content else ["~loss.terms.content", "~loss.weights.content"])
+    config = configuration.compose_config([*overrides, "trainer.crop_size=100"])
+    generator = configuration.build(configuration.resolved(config, "model"), "model")
+    loss = configuration.build(configuration.resolved(config, "loss"), "loss")
+    assert isinstance(loss, Objective)
+    for name, value in objective.items():
+        setattr(loss, name, value)
+    return EnhancementModule(
+        generator.to(memory_format=torch.channels_last), loss, LEARNING_RATE, "constant", STEPS, bf16=False
+    )
+
+
+def copy_weights(source: nn.Module, to: nn.Module) -> None:
+    """Both have the same layers in the same order."""
+    with torch.no_grad():
+        for ours, theirs in zip(to.parameters(), source.parameters(), strict=True):
+            ours.copy_(theirs)
+
+
+@pytest.mark.parametrize("content", [False, True])
+@pytest.mark.parametrize("topology", ["plain", "strided"])
+def test_losses_and_weights_are_those_of_the_plain_step(plain_step: ModuleType, topology: str, content: bool) -> None:
+    torch.manual_seed(0)
+    if topology == "plain":
+        generator = plain_step.Plain(3, 8, 1)
+        network = ["model=plain", "model.kernel_size=3", "model.channels=8", "model.blocks=1"]
+    else:
+        generator = plain_step.Strided(3, 4, 4)
+        network = ["model=strided", "model.strided_kernel_size=4", "model.channels=4"]
+    scale = configuration.compose_config([]).content.scale
+    theirs = plain_step.Step(
+        generator, EfficientNetLite0Features(scale=scale).eval().requires_grad_(False) if content else None
+    )
+    ours = our_module(network, content)
+    assert ours.objective.texture is not None
+    copy_weights(generator, ours.generator)
+    copy_weights(theirs.discriminator, ours.objective.texture.discriminator)
+    optimizers, _ = ours.configure_optimizers()
+    for step in range(STEPS):
+        pixels = torch.randint(0, 256, (4, BATCH, 3, 100, 100), dtype=torch.uint8)
+        shown = torch.rand(BATCH) < 0.5
+        wanted = theirs(tuple(pixels[:2] / 255), tuple(pixels[2:] / 255), shown)
+        ours.generator_step({"input": pixels[0], "target": pixels[1]}, *optimizers)
+        ours.discriminator_step({"input": pixels[2], "target": pixels[3], "shown_target": shown}, optimizers[1])
+        # The formulas are the same; afterwards rounding, which Adam enlarges, tells the two apart.
+        assert float(ours.losses["total"]) == pytest.approx(wanted, rel=3e-3 if step else 5e-5), f"step {step}"
+    for one, other in zip(ours.generator.parameters(), generator.parameters(), strict=True):
+        # Adam moves a weight by about the learning rate each step, whatever the size of its gradient. A bias before
+        # a norm has none, so its moves are rounding.
+        if one.dim() > 1:
+            assert float((one - other).abs().mean()) < 0.05 * STEPS * LEARNING_RATE
+
+
+def test_a_simultaneous_step_trains_both_players_from_one_batch() -> None:
+    torch.manual_seed(0)
+    network = ["model=strided", "model.strided_kernel_size=4", "model.channels=4"]
+    module = our_module(network, content=False, simultaneous=True)
+    assert module.objective.texture is not None
+    players = {"generator": module.generator, "discriminator": module.objective.texture.discriminator}
+    before = {name: [one.detach().clone() for one in player.parameters()] for name, player in players.items()}
+    optimizers, _ = module.configure_optimizers()
+    pixels = torch.randint(0, 256, (2, 4, 3, 100, 100), dtype=torch.uint8)
+    shown = torch.tensor([True, False, False, True])
+    module.generator_step({"input": pixels[0], "target": pixels[1], "shown_target": shown}, *optimizers)
+    assert set(module.losses) == {"total", "color", "texture", "total_variation", "discriminator"}
+    for name, player in players.items():
+        changed = [not torch.equal(old, new) for old, new in zip(before[name], player.parameters(), strict=True)]
+        assert all(changed), name
+
+
+def made_up_pairs(side: int) -> Pairs:
+    """Smooth pictures, and the same with a tone curve and a color cast: something that is learned in a few steps."""
+    rng = np.random.default_rng(0)
+    splits = []
+    for count in (24, 12):
+        coarse = torch.from_numpy(rng.random((count, 3, 9, 9), dtype=np.float32))
+        fine = nn.functional.interpolate(coarse, size=(side, side), mode="bicubic").clamp(0.02, 0.98)
+        cast = torch.tensor([0.95, 0.85, 0.75])[:, None, None]
+        input, target = (
+            (images.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).numpy() for images in (fine, cast * fine**0.6)
+        )
+        splits.append(Split(input, target, [str(index) for index in range(count)]))
+    return Pairs("made-up", "made-up", *splits)
+
+
+def test_a_training_before_and_after_ends_within_the_noise_of_seeds(plain_step: ModuleType, tmp_path: Path) -> None:
+    """`fit` with all that makes it fast, and the plain step in a plain loop, from the same weights and batches."""
+    steps, side = 60, 100
+    pairs = made_up_pairs(side)
+    network = ["model=strided", "model.strided_kernel_size=4", "model.channels=4"]
+
+    def ours(seed: int) -> float:
+        torch.manual_seed(seed)
+        module = our_module(network, content=False)
+        fitted = fit(
+            module.generator,
+            module.objective,
+            pairs,
+            tmp_path / f"{seed}",
+            description="ours",
+            max_steps=steps,
+            batch_size=BATCH,
+            crop_size=side,
+            learning_rate=LEARNING_RATE,
+            schedule="constant",
+            precision="fp32",
+            accelerator="cpu",
+            augment=True,
+            evaluate_at=[],
+            seed=seed,
+        )
+        return float(score(fitted.generator, pairs.test).means()["ms_ssim"])
+
+    def plain(seed: int) -> float:
+        torch.manual_seed(seed)
+        start = our_module(network, content=False)
+        assert start.objective.texture is not None
+        step = plain_step.Step(plain_step.Strided(3, 4, 4), None)
+        copy_weights(start.generator, step.generator)
+        copy_weights(start.objective.texture.discriminator, step.discriminator)
+        items = Batches(pairs.train, BATCH, side, True, seed, discriminator=True)
+        for index in range(steps):
+            first, second = (items.at(index)[player] for player in ("generator", "discriminator"))
+            step(
+                (first["input"] / 255, first["target"] / 255),
+                (second["input"] / 255, second["target"] / 255),
+                second["shown_target"],
+            )
+        return float(score(step.generator, pairs.test).means()["ms_ssim"])
+
+    by_seed = [ours(seed) for seed in range(5)]
+    untouched = float(score(None, pairs.test).means()["ms_ssim"])
+    assert np.std(by_seed, ddof=1) > 0
+    assert abs(by_seed[0] - plain(0)) < np.std(by_seed, ddof=1), (by_seed, untouched)
