@@ -35,6 +35,8 @@ ARCHITECTURE_COLUMNS = ["topology", "kernel_size", "strided_kernel_size", "chann
 TRAINED_COLUMNS = ["psnr_db", "ms_ssim"]
 TIMED_COLUMNS = ["latency_ms_median", "latency_ms_iqr", "cpu_s_median", "peak_rss_mib", "peak_rss_delta_mib"]
 
+STATUSES = ("running", "completed", "failed")
+
 _ABBREVIATIONS = {"kernel_size": "k", "strided_kernel_size": "s", "channels": "c", "blocks": "b"}
 
 _LONGEST_SLUG = 120
@@ -152,6 +154,20 @@ def _without_nan(value: Any) -> Any:
     return value
 
 
+def check_writable(runs_dir: Path) -> None:
+    """Find out before the work whether records can be written.
+
+    Raises:
+        OSError: they cannot, with the folder and what to do.
+    """
+    try:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=runs_dir):
+            pass
+    except OSError as error:
+        raise OSError(f"{runs_dir} is no folder to write records into ({error}): name another, or mend it") from error
+
+
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
@@ -169,18 +185,49 @@ def read_record(path: Path) -> dict[str, Any]:
     lacking = _lacking(record)
     if lacking:
         raise RecordError(f"{path} lacks {', '.join(lacking)}: delete it and run its variant again")
-    for place, value in _measures(record):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise RecordError(
-                f"{path}: {place}: expected a number, found {value!r}: delete it and run its variant again"
-            )
+    for place, value, expected in _misshapen(record):
+        raise RecordError(f"{path}: {place}: expected {expected}, found {value!r:.80}: delete it and run again")
     return record
+
+
+def _misshapen(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    """What is not of the type that a reader counts on: its place, its value, what was expected."""
+    for place, value in _measures(record):
+        if value is not None and not _is_number(value):
+            yield place, value, "a number"
+    if record["status"] not in STATUSES:
+        yield "status", record["status"], f"one of {', '.join(STATUSES)}"
+    if record["kind"] != "timed":
+        return
+    size, flags, check = record["measurement"]["size"], record.get("flags", []), record.get("baseline_check")
+    if not (isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) for side in size)):
+        yield "measurement.size", size, "width and height"
+    if not (isinstance(flags, list) and all(isinstance(flag, str) for flag in flags)):
+        yield "flags", flags, "a list of sentences"
+    if check is not None and not isinstance(check, Mapping):
+        yield "baseline_check", check, "an interval"
+    samples = record.get("samples") or {}
+    processes = samples.get("processes", []) if isinstance(samples, Mapping) else None
+    whole = isinstance(processes, list) and all(
+        isinstance(process, Mapping)
+        and isinstance(process.get("rounds"), list)
+        and all(isinstance(one, Mapping) and _is_number(one.get("latency_ms")) for one in process["rounds"])
+        for process in processes
+    )
+    if not whole:
+        yield "samples", samples, "processes with rounds, each with a latency_ms"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _measures(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The numbers of a record that a table shows, with where they stand."""
     for name in TIMED_COLUMNS:
         yield name, record.get(name)
+    for name in ("parameters", "macs"):
+        yield f"description.{name}", record["description"][name]
     for group in ("scores", "untouched"):
         values = record.get(group) or {}
         for name in TRAINED_COLUMNS:

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import itertools
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,11 +19,16 @@ from enhance_sweep.config import ConfigError, compose_config
 from enhance_sweep.environment import ALLOCATORS
 from enhance_sweep.speed_up import speed_up
 from enhance_sweep.timing import variants
+from enhance_sweep.timing.challenge import PHOTOGRAPHS as CHALLENGE_PHOTOGRAPHS
 from enhance_sweep.timing.challenge import challenge
+from enhance_sweep.timing.photograph import photograph
 from enhance_sweep.timing.process import TimingError
 from enhance_sweep.timing.protocol import BASELINE, time_variants
 from enhance_sweep.timing.settings import LAYOUTS, PRECISIONS, TimingSettings
 from enhance_sweep.timing.subject import JsonObject
+
+#: A photograph this large takes the baseline 64 channels of it, several times over: no machine's memory holds more.
+_MOST_PIXELS = 100_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,8 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         models = _models(options)
         measurements = list(_measurements(options))
-    except (ConfigError, HydraException, ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        records.check_writable(options.runs)
+    except (ConfigError, HydraException, ValueError, OSError) as error:
+        # What Hydra says of its search path after the choices helps nobody here.
+        print(f"error: {str(error).partition('Config search path')[0].strip()}", file=sys.stderr)
         return 2
     failed = 0
     try:
@@ -51,8 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else:
                 failed += _time(models, timing, runtime, options.runs)
     except KeyboardInterrupt:
-        print(f"interrupted: what was measured so far is in {options.runs}", file=sys.stderr)
+        print(f"interrupted: what was measured by then, if anything, is in {options.runs}", file=sys.stderr)
         return 130
+    except OSError as error:
+        print(f"error: {error}: what was measured before is in {options.runs}", file=sys.stderr)
+        return 1
     return 1 if failed else 0
 
 
@@ -108,14 +119,22 @@ def _measurements(options: argparse.Namespace) -> Iterator[tuple[TimingSettings,
     assert isinstance(settings, TimingSettings)
     if options.size:
         width, _, height = options.size.partition("x")
-        if not (width.isdigit() and height.isdigit()):
+        if not (options.size.isascii() and width.isdigit() and height.isdigit()):
             raise ConfigError(f"--size: expected WIDTHxHEIGHT such as 1280x720, got {options.size!r}")
         settings = dataclasses.replace(settings, width=int(width), height=int(height))
+    if settings.width * settings.height > _MOST_PIXELS:
+        raise ConfigError(f"--size: expected at most {_MOST_PIXELS} pixels, got {options.size}")
+    wanted = CHALLENGE_PHOTOGRAPHS if options.challenge else 1
+    if options.photograph and len(options.photograph) != wanted:
+        raise ConfigError(f"--photograph: expected {wanted}, got {len(options.photograph)}")
+    for file in options.photograph or ():
+        photograph(1, 1, file)  # or say now why it cannot be read
     if options.photograph and not options.challenge:
-        if len(options.photograph) > 1:
-            raise ConfigError(f"--photograph: expected one file, got {len(options.photograph)}")
         settings = dataclasses.replace(settings, photograph=options.photograph[0])
     if options.threads is not None:
+        cores = os.cpu_count() or 1
+        if options.threads > cores:
+            raise ConfigError(f"--threads: expected at most {cores}, what this machine has, got {options.threads}")
         settings = dataclasses.replace(settings, threads=options.threads)
     if options.budget is not None:
         settings = dataclasses.replace(settings, budget_s=options.budget)

@@ -21,12 +21,16 @@ def photograph(width: int, height: int, file: str | None = None) -> "np.ndarray[
 
     Raises:
         FileNotFoundError: there is no such file.
+        ValueError: it is not an image that can be read, with its path.
     """
     path = Path(file) if file else installed(INSTALLED[0])
     if not path.is_file():
-        raise FileNotFoundError(f"no photograph at {path}: give an image file, or leave timing.photograph empty")
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image).convert("RGB")
+        raise FileNotFoundError(f"no photograph at {path}: give an image file, or none to take an installed one")
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} is not a photograph that can be read ({error}): give another") from error
     return np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.BICUBIC))
 
 

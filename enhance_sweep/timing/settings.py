@@ -54,7 +54,7 @@ class TimingSettings:
                 raise ValueError(f"timing.{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}")
         minima = {"width": 1, "height": 1, "threads": 0, "processes": 1, "samples": 3, "warm_up_calls": 0, "repeats": 0}
         for name, minimum in (minima | {"budget_s": 0}).items():
-            if getattr(self, name) < minimum:
+            if not minimum <= getattr(self, name) < float("inf"):  # false for nan too
                 raise ValueError(f"timing.{name}: expected at least {minimum}, got {getattr(self, name)}")
 
     @property

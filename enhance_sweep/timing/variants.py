@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from enhance_sweep import records
-from enhance_sweep.config import CONF_DIR, HOME, ConfigError, compose_config, resolved
+from enhance_sweep.config import CONF_DIR, HOME, ConfigError, build, compose_config, resolved
 from enhance_sweep.timing.subject import architecture_of
 
 
@@ -22,14 +22,24 @@ def of_sweep(name: str) -> list[dict[str, Any]]:
     """
     path = HOME / "sweeps" / f"{name}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
+        known = ", ".join(sorted(file.stem for file in (HOME / "sweeps").glob("*.yaml")))
         raise ConfigError(f"--sweep: expected one of {known}, got {name!r}")
     rows = OmegaConf.select(OmegaConf.load(path), "hydra.sweeper.params")
     return _networks([f"{key}={value}" for key, value in rows.items()], [f"sweeps={name}"])
 
 
 def of_overrides(overrides: Sequence[str]) -> list[dict[str, Any]]:
-    """The networks of `model=strided model.channels=16,32`, every combination."""
+    """The networks of `model=strided model.channels=16,32`, every combination.
+
+    Raises:
+        ConfigError: an override is of anything but the network, or there is no such network.
+    """
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if override.key_or_group.partition(".")[0] != "model" or override.is_delete():
+            raise ConfigError(
+                f"{override.input_line}: expected what makes a network, such as model.channels=16; how it is timed is "
+                "said with options such as --runtime (see --help)"
+            )
     return _networks(overrides, [])
 
 
@@ -58,9 +68,15 @@ def without_repeats(models: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _networks(swept: Sequence[str], fixed: Sequence[str]) -> list[dict[str, Any]]:
+    import torch
+
     parsed = OverridesParser.create().parse_overrides(list(swept))
     jobs = itertools.chain(*BasicSweeper.split_arguments(parsed, None))
-    return [resolved(compose_config([*fixed, *job]), "model") for job in jobs]
+    models = [resolved(compose_config([*fixed, *job]), "model") for job in jobs]
+    for model in models:
+        with torch.device("meta"):  # sizes that a network refuses are found before another has been timed
+            build(model, "model")
+    return models
 
 
 def _value(value: Any) -> str:

@@ -388,6 +388,19 @@ def test_an_empty_folder_is_an_empty_table_and_a_missing_one_is_named(tmp_path: 
         (json.dumps(trained(BASELINE, learned_from={"dataset": "x"})), "lacks learned_from.data_fingerprint"),
         (json.dumps(trained(BASELINE, description=None)), "lacks description.parameters, description.macs"),
         (json.dumps(timed(BASELINE) | {"measurement": {"runtime": "eager"}}), "lacks measurement.precision"),
+        (json.dumps(timed(BASELINE) | {"samples": "x"}), "samples: expected processes with rounds"),
+        (json.dumps(timed(BASELINE) | {"samples": {"processes": [{"rounds": ["a"]}]}}), "samples: expected processes"),
+        (json.dumps(timed(BASELINE) | {"flags": 3}), "flags: expected a list of sentences"),
+        (json.dumps(timed(BASELINE) | {"baseline_check": "x"}), "baseline_check: expected an interval"),
+        (json.dumps(timed(BASELINE) | {"status": "great"}), "status: expected one of running, completed, failed"),
+        (
+            json.dumps(timed(BASELINE, measurement=timed(BASELINE)["measurement"] | {"size": "96x64"})),
+            "measurement.size: expected width and height",
+        ),
+        (
+            json.dumps(trained(BASELINE, description={"parameters": 1, "macs": "x"})),
+            "description.macs: expected a number",
+        ),
     ],
 )
 def test_a_file_that_is_no_record_is_named_with_the_remedy(

@@ -105,7 +105,21 @@ def test_a_failed_network_fails_the_command(
         (["model.channels=16", "--size", "720p"], "--size: expected WIDTHxHEIGHT such as 1280x720, got '720p'"),
         (["model.chanels=16"], "chanels"),
         (["model.channels=16", "--threads", "-1"], "timing.threads: expected at least 0"),
-        (["model.channels=16", "--photograph", "a.jpg", "b.jpg"], "--photograph: expected one file, got 2"),
+        (["model.channels=16", "--threads", "100000"], "--threads: expected at most"),
+        (["model.channels=16", "--photograph", "a.jpg", "b.jpg"], "--photograph: expected 1, got 2"),
+        (["model.channels=16", "--photograph", "missing.jpg"], "no photograph at missing.jpg"),
+        (["model.channels=16", "--photograph", __file__], "is not a photograph that can be read"),
+        (["model.channels=16", "--challenge", "--photograph", "a.jpg"], "--photograph: expected 4, got 1"),
+        (["model.channels=16", "--budget", "nan"], "timing.budget_s: expected at least 0"),
+        (["model.channels=16", "--size", "100000x100000"], "--size: expected at most"),
+        (["model.channels=16", "--size", "²x²"], "--size: expected WIDTHxHEIGHT"),
+        (["model.channels=4,0,8"], "channels: expected at least 1, got 0"),
+        (["model.channels=many"], "channels"),
+        (["+model.foo=3"], "foo"),
+        (["~model"], "~model: expected what makes a network"),
+        (["model=stride"], "strided"),
+        (["model.channels=2", "runtime=openvino"], "runtime=openvino: expected what makes a network"),
+        (["model.channels=2", "timing.precision=bf16"], "said with options such as --runtime"),
         ([], "nothing to time"),
     ],
 )
@@ -114,6 +128,26 @@ def test_a_wrong_argument_is_named(
 ) -> None:
     assert command.main([*arguments, "--runs", str(tmp_path)]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_place_that_takes_no_records_is_found_before_the_work(
+    host: SimulatedHost, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    assert command.main(["model.channels=16", "--runs", str(tmp_path / "file" / "runs")]) == 2
+    assert "is no folder to write records into" in capsys.readouterr().err
+    assert not host.measurements  # type: ignore[attr-defined]
+
+
+def test_a_disk_that_fills_up_ends_in_one_line(
+    host: SimulatedHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(records, "write_timed", full)
+    assert command.main(["model.channels=16", "--runs", str(tmp_path)]) == 1
+    assert "No space left on device: what was measured before is in" in capsys.readouterr().err
 
 
 def test_the_challenge_discards_two_calls_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
