@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from enhance_sweep.environment import restart_with_allocator, usable_cores
-from enhance_sweep.models.blocks import NORM_EPS, InstanceNorm2d
+from enhance_sweep.models.instance_norm import NORM_EPS, InstanceNorm2d
 
 CALLS = 9
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from enhance_sweep.models import rearranged
+from enhance_sweep.models.instance_norm import InstanceNorm2d
+
 #: Initial weights: a normal of this deviation, cut at two deviations, and this bias (DPED code, `models.py`).
 INITIAL_WEIGHT_STD = 0.01
 INITIAL_BIAS = 0.01
-
-#: Added to the variance by instance norm (DPED code).
-NORM_EPS = 1e-3
 
 Activation = Callable[[int], nn.Module]
 
@@ -44,6 +44,8 @@ class Conv2d(nn.Conv2d):
         (kernel_size, _), (stride, _) = self.kernel_size, self.stride
         top, bottom = same_padding(input.shape[-2], kernel_size, stride)
         left, right = same_padding(input.shape[-1], kernel_size, stride)
+        if torch.is_grad_enabled() and rearranged.pays(input, self.weight, stride):
+            return rearranged.conv2d(input, self.weight, self.bias, stride)
         if top == bottom and left == right:
             return F.conv2d(input, self.weight, self.bias, self.stride, (top, left))
         return F.conv2d(F.pad(input, (left, right, top, bottom)), self.weight, self.bias, self.stride)
@@ -73,36 +75,6 @@ class ConvTranspose2d(nn.ConvTranspose2d):
             return F.conv_transpose2d(input, self.weight, self.bias, 2, (top, left))
         whole = F.conv_transpose2d(input, self.weight, self.bias, 2)
         return whole[:, :, top : top + height, left : left + width]
-
-
-class InstanceNorm2d(nn.Module):
-    """Affine instance norm: each channel of each image to mean 0 and variance 1, then scaled and shifted.
-
-    Biased variance, eps 1e-3, no running statistics (DPED code). Unlike torch's own it accepts a single pixel
-    (variance 0). Statistics are computed in fp32 even where the input is less precise.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(N, C, H, W) to the same."""
-        precision = torch.promote_types(input.dtype, torch.float32)
-        features, weight, bias = (tensor.to(precision) for tensor in (input, self.weight, self.bias))
-        if torch.is_grad_enabled() or features.is_contiguous():
-            # A group norm of one channel a group is an instance norm, and torch's fastest.
-            normed = torch.group_norm(features.contiguous(), features.shape[1], weight, bias, NORM_EPS)
-        else:
-            # On channels-last memory torch's group norm takes E[x^2] - E[x]^2, which cancels: 1e-2 off on a flat
-            # image of 1280x720. Reordering the memory costs more than these few passes
-            # (docs/decisions/instance-norm.md).
-            centred = features - features.mean(dim=(2, 3), keepdim=True)
-            variance = centred.square().mean(dim=(2, 3), keepdim=True)
-            scale = torch.rsqrt(variance + NORM_EPS) * weight[:, None, None]
-            normed = torch.addcmul(bias[:, None, None], centred, scale)
-        return normed.to(input.dtype)
 
 
 class ResidualBlock(nn.Module):

@@ -3,7 +3,8 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from enhance_sweep.models.blocks import Conv2d, InstanceNorm2d, check_at_least, initialise
+from enhance_sweep.models.blocks import Conv2d, check_at_least, initialise
+from enhance_sweep.models.instance_norm import InstanceNorm2d
 
 #: Filters, kernel size and stride of each convolution (Ignatov et al. 2017).
 _CONVOLUTIONS = [(48, 11, 4), (128, 5, 2), (192, 3, 1), (192, 3, 1), (128, 3, 2)]

@@ -6,13 +6,13 @@ from enhance_sweep.models.blocks import (
     Activation,
     Conv2d,
     ConvTranspose2d,
-    InstanceNorm2d,
     ResidualBlock,
     activation,
     check_at_least,
     tail,
     to_unit_range,
 )
+from enhance_sweep.models.instance_norm import InstanceNorm2d
 
 
 class StridedGenerator(nn.Module):

@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from enhance_sweep import config as configuration
 from enhance_sweep.environment import describe_environment, usable_cores
+from enhance_sweep.models import rearranged
 from enhance_sweep.timing.memory import PeakMemory
 from enhance_sweep.timing.worker import limit
 from enhance_sweep.variant import fit_plan, plan_variant
@@ -125,6 +126,7 @@ class _Steps(Callback):
         self.ends: list[float] = []
         self.peak: PeakMemory | None = None
         self.peak_mib = 0.0
+        self.counting = ExitStack()
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
         """The next step begins here: what is between two ends is one step, drawing its batch included."""
@@ -140,10 +142,10 @@ class _Steps(Callback):
             if self.watch.device.type == "cuda":
                 self.peak_mib = torch.cuda.max_memory_allocated(self.watch.device) / 2**20
             # Counting slows a step down, so it has one of its own, after those that are measured.
-            self.watch.counter = FlopCounterMode(display=False)
-            self.watch.counter.__enter__()  # type: ignore[no-untyped-call]
+            self.counting.enter_context(rearranged.as_written())
+            self.watch.counter = self.counting.enter_context(FlopCounterMode(display=False))
         if done == self.last + 1 and self.watch.counter:
-            self.watch.counter.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            self.counting.close()
             self.watch.counter = None
         self.watch.steps.append({})
 

@@ -11,9 +11,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from enhance_sweep.metrics import ms_ssim, psnr
-from enhance_sweep.models import PlainGenerator, StridedGenerator
-from enhance_sweep.models.blocks import ConvTranspose2d, InstanceNorm2d, same_padding
+from enhance_sweep.models import PlainGenerator, StridedGenerator, rearranged
+from enhance_sweep.models.blocks import Conv2d, ConvTranspose2d, same_padding
 from enhance_sweep.models.description import describe
+from enhance_sweep.models.instance_norm import InstanceNorm2d
 from tests.golden import dped_test_patches, published_plain_generator
 
 SIZES = [(1, 1), (1, 2), (2, 1), (3, 5), (7, 10), (13, 4), (16, 16)]
@@ -129,6 +130,45 @@ def test_instance_norm_is_exact_on_bright_flat_images(memory_format: torch.memor
     wanted = (wide - mean) / (variance + 1e-3).sqrt() * norm.weight.view(-1, 1, 1) + norm.bias.view(-1, 1, 1)
     with torch.set_grad_enabled(gradients):
         torch.testing.assert_close(norm(images).double(), wanted, atol=5e-6, rtol=0)
+
+
+def test_instance_norms_gradients_are_those_of_torchs_own() -> None:
+    shape = (2, 3, 5, 7)
+    images = torch.randn(shape, dtype=torch.float64).contiguous(memory_format=torch.channels_last).requires_grad_()
+    norm = InstanceNorm2d(3).double()
+    nn.init.normal_(norm.weight)
+    gradient, inputs = torch.randn(shape, dtype=torch.float64), (images, norm.weight, norm.bias)
+    wanted = torch.autograd.grad(F.instance_norm(images, None, None, *inputs[1:], eps=1e-3), inputs, gradient)
+    for ours, theirs in zip(torch.autograd.grad(norm(images), inputs, gradient), wanted, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "kernel_size", "stride"),
+    [(8, 3, 9, 1), (5, 3, 1, 1), (4, 4, 3, 1), (2, 1, 11, 1), (1, 6, 11, 4), (1, 6, 4, 4), (4, 6, 3, 2), (3, 2, 5, 2)],
+)
+def test_a_rearranged_convolution_is_the_same(inputs: int, outputs: int, kernel_size: int, stride: int) -> None:
+    layer = Conv2d(inputs, outputs, kernel_size, stride).double().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    images = torch.randn(2, inputs, 12, 16, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
+    images.requires_grad_()
+    assert rearranged.pays(images, layer.weight, stride)
+    found = layer(images)
+    with rearranged.as_written():
+        wanted = layer(images)
+    torch.testing.assert_close(found, wanted)
+    gradient, asked = torch.randn_like(wanted), (images, layer.weight, layer.bias)
+    for ours, theirs in zip(
+        torch.autograd.grad(found, asked, gradient), torch.autograd.grad(wanted, asked, gradient), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize(("size", "kernel_size", "stride"), [((8, 6), 3, 1), ((8, 8), 2, 1), ((6, 7), 3, 2)])
+def test_what_cannot_be_rearranged_is_left_alone(size: tuple[int, int], kernel_size: int, stride: int) -> None:
+    images = torch.rand(1, 3, *size).contiguous(memory_format=torch.channels_last)
+    layer = Conv2d(3, 3, kernel_size, stride)
+    assert not rearranged.pays(images, layer.weight, stride)
+    assert layer(images).shape == (1, 3, -(-size[0] // stride), -(-size[1] // stride))
 
 
 def test_prelu_starts_as_relu() -> None:
