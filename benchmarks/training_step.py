@@ -25,7 +25,8 @@ from enhance_sweep.timing.lock import host_lock
 
 BATCH, PATCH, WARM_UP, ROUNDS = 50, 100, 2, 7
 NETWORKS = {"plain 3/64/4": ("plain", [3, 64, 4]), "strided 3-4/16": ("strided", [3, 4, 16])}
-ALLOCATORS = {"ours": "tuned", "plain": "stock", "tensorflow": "stock"}
+#: `simultaneous` is ours with `loss.simultaneous=true`: one pass serves both players, not as in the paper.
+ALLOCATORS = {"ours": "tuned", "simultaneous": "tuned", "plain": "stock", "tensorflow": "stock"}
 
 
 def main() -> None:
@@ -36,7 +37,7 @@ def main() -> None:
     if options.worker:
         serve(options.worker[0], json.loads(options.worker[1]))
         return
-    who = {"ours": sys.executable, "plain": sys.executable}
+    who = {one: sys.executable for one in ("ours", "simultaneous", "plain")}
     who |= {"tensorflow": options.tensorflow} if options.tensorflow else {}
     print(f"{cpu_model()}, {usable_cores()} cores; batch {BATCH} of {PATCH}x{PATCH}, {ROUNDS} rounds")
     with host_lock():
@@ -61,10 +62,10 @@ def compare(name: str, network: tuple[str, list[int]], content: bool, who: dict[
             worker.close()
     for one in workers:
         rate = BATCH / statistics.median(taken[one] for taken in rounds)
-        line = f"{name:15} {'content' if content else 'no content':10} {one:10} {rate:7.1f} images/s"
-        if one != "ours":
-            ratios = [taken[one] / taken["ours"] for taken in rounds]
-            line += f"; ours is {statistics.median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})"
+        line = f"{name:15} {'content' if content else 'no content':10} {one:12} {rate:7.1f} images/s"
+        if one != "plain":
+            ratios = [taken["plain"] / taken[one] for taken in rounds]
+            line += f"; {statistics.median(ratios):.2f} times the plain step ({min(ratios):.2f} to {max(ratios):.2f})"
         print(line, flush=True)
 
 
@@ -112,14 +113,14 @@ def serve(who: str, job: dict[str, Any]) -> None:
     shape = (4, job["batch"], 3, job["patch"], job["patch"])
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
     shown = torch.rand(job["batch"]) < 0.5
-    step = our_step(job, pixels, shown) if who == "ours" else plain_step(job, pixels, shown)
+    step = plain_step(job, pixels, shown) if who == "plain" else our_step(job, pixels, shown, who == "simultaneous")
     for _ in sys.stdin:
         start = time.perf_counter()
         step()
         print(time.perf_counter() - start, flush=True)
 
 
-def our_step(job: dict[str, Any], pixels: Any, shown: Any) -> Any:
+def our_step(job: dict[str, Any], pixels: Any, shown: Any, simultaneous: bool) -> Any:
     """The step that a sweep takes."""
     import torch
 
@@ -150,9 +151,13 @@ def our_step(job: dict[str, Any], pixels: Any, shown: Any) -> Any:
         for one in (first, second)
     ]
 
+    if not simultaneous:
+        batches[0].pop("shown_target")
+
     def step() -> None:
-        module.generator_step(batches[0], optimizers[0])
-        module.discriminator_step(batches[1], optimizers[1])
+        module.generator_step(batches[0], *optimizers)
+        if not simultaneous:
+            module.discriminator_step(batches[1], optimizers[1])
         float(module.losses["total"])
 
     return step

