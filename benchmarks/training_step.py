@@ -37,12 +37,17 @@ def main() -> None:
     if options.worker:
         serve(options.worker[0], json.loads(options.worker[1]))
         return
-    who = {one: sys.executable for one in ("ours", "simultaneous", "plain")}
+    who = dict.fromkeys(("ours", "simultaneous", "plain"), sys.executable)
     who |= {"tensorflow": options.tensorflow} if options.tensorflow else {}
     print(f"{cpu_model()}, {usable_cores()} cores; batch {BATCH} of {PATCH}x{PATCH}, {ROUNDS} rounds")
     with host_lock():
         for (name, network), content in itertools.product(NETWORKS.items(), (False, True)):
-            compare(name, network, content, who)
+            compare(name, network, content, {one: python for one, python in who.items() if can(one, content)})
+
+
+def can(one: str, content: bool) -> bool:
+    """TensorFlow's step has no content term: VGG-19 is not to be had from a package."""
+    return not (content and one == "tensorflow")
 
 
 def compare(name: str, network: tuple[str, list[int]], content: bool, who: dict[str, str]) -> None:

@@ -98,14 +98,16 @@ def test_a_copy_larger_than_what_is_moved_at_once_is_whole(split: Split, monkeyp
 
 def test_whole_patches_are_numbered_so_that_the_same_number_is_the_same_target(split: Split) -> None:
     side = split.input.shape[1]
-    batch = Batches(split, 200, side, augment=True, seed=0).at(0)["generator"]
+    square = Split(split.input[:, :, :side], split.target[:, :, :side], split.names)
+    batch = Batches(square, 200, side, augment=True, seed=0).at(0)["generator"]
     numbers = batch["patches"].tolist()
     assert len(set(numbers)) < 200
-    by_number = {number: target for number, target in zip(numbers, batch["target"], strict=True)}
+    by_number = dict(zip(numbers, batch["target"], strict=True))
     for number, target in zip(numbers, batch["target"], strict=True):
         assert torch.equal(by_number[number], target)
     assert len({target.numpy().tobytes() for target in by_number.values()}) == len(by_number)
-    assert "patches" not in Batches(split, 4, side - 1, augment=True, seed=0).at(0)["generator"]
+    for larger, crop_size in ((square, side - 1), (split, side)):
+        assert "patches" not in Batches(larger, 4, crop_size, augment=True, seed=0).at(0)["generator"]
 
 
 def test_a_crop_larger_than_the_patches_is_refused(split: Split) -> None:

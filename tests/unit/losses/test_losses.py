@@ -16,7 +16,6 @@ from enhance_sweep.losses import (
     ColorLoss,
     ContentLoss,
     EfficientNetLite0Features,
-    EfficientNetLite0Features,
     MSSSIMLoss,
     Objective,
     TextureLoss,
