@@ -12,7 +12,7 @@ import time
 import numpy as np
 import tensorflow as tf
 
-GRAY = tf.constant([0.2989, 0.5870, 0.1140])
+GRAY = np.array([0.2989, 0.5870, 0.1140], np.float32)
 
 
 def variable(shape):

@@ -23,7 +23,7 @@ from typing import Any
 from enhance_sweep.environment import allocator_environment, cpu_model, usable_cores
 from enhance_sweep.timing.lock import host_lock
 
-BATCH, PATCH, WARM_UP, ROUNDS = 50, 100, 2, 7
+BATCH, PATCH, WARM_UP, ROUNDS = 50, 100, 1, 5
 NETWORKS = {"plain 3/64/4": ("plain", [3, 64, 4]), "strided 3-4/16": ("strided", [3, 4, 16])}
 #: `simultaneous` is ours with `loss.simultaneous=true`: one pass serves both players, not as in the paper.
 ALLOCATORS = {"ours": "tuned", "simultaneous": "tuned", "plain": "stock", "tensorflow": "stock"}
