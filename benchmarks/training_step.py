@@ -1,12 +1,13 @@
 """A training step of ours against the same step written plainly, in turn, in one run.
 
-    python benchmarks/training_step.py [--tensorflow PYTHON]
+    python benchmarks/training_step.py [--tensorflow PYTHON] [--who ours compiled ...] [--networks "strided 3-4/16"]
 
 Batch 50 of 100x100, both players, the terms of the preset `paper`, with and without content. Ours is the step of
 `enhance_sweep.training` as a sweep runs it here; the plain one is `plain_step.py`: fp32, channels-first, stock
-allocator. Each lives in a process of its own. With --tensorflow, a Python that has TensorFlow runs
-`tensorflow_step.py` as well. Prints images a second (medians of rounds) and the median of per-round ratios with the
-least and the largest.
+allocator. `simultaneous` is ours with `loss.simultaneous=true`; `compiled` is ours with its networks compiled, whose
+first step is told apart, with the number of steps after which it has paid. Each lives in a process of its own. With
+--tensorflow, a Python that has TensorFlow runs `tensorflow_step.py` as well. Prints images a second (medians of
+rounds) and the median of per-round ratios with the least and the largest.
 """
 
 import argparse
@@ -23,26 +24,27 @@ from typing import Any
 from enhance_sweep.environment import allocator_environment, cpu_model, usable_cores
 from enhance_sweep.timing.lock import host_lock
 
-BATCH, PATCH, WARM_UP, ROUNDS = 50, 100, 1, 5
+BATCH, PATCH, ROUNDS = 50, 100, 5
 NETWORKS = {"plain 3/64/4": ("plain", [3, 64, 4]), "strided 3-4/16": ("strided", [3, 4, 16])}
-#: `simultaneous` is ours with `loss.simultaneous=true`: one pass serves both players, not as in the paper.
-ALLOCATORS = {"ours": "tuned", "simultaneous": "tuned", "plain": "stock", "tensorflow": "stock"}
+ALLOCATORS = {"ours": "tuned", "simultaneous": "tuned", "compiled": "tuned", "plain": "stock", "tensorflow": "stock"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tensorflow", metavar="PYTHON", help="an interpreter that has TensorFlow")
+    parser.add_argument("--who", nargs="+", choices=[*ALLOCATORS], default=["ours", "simultaneous", "plain"])
+    parser.add_argument("--networks", nargs="+", choices=[*NETWORKS], default=[*NETWORKS])
     parser.add_argument("--worker", nargs=2, metavar=("WHO", "JOB"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         serve(options.worker[0], json.loads(options.worker[1]))
         return
-    who = dict.fromkeys(("ours", "simultaneous", "plain"), sys.executable)
+    who = dict.fromkeys(options.who, sys.executable)
     who |= {"tensorflow": options.tensorflow} if options.tensorflow else {}
     print(f"{cpu_model()}, {usable_cores()} cores; batch {BATCH} of {PATCH}x{PATCH}, {ROUNDS} rounds")
     with host_lock():
-        for (name, network), content in itertools.product(NETWORKS.items(), (False, True)):
-            compare(name, network, content, {one: python for one, python in who.items() if can(one, content)})
+        for name, content in itertools.product(options.networks, (False, True)):
+            compare(name, NETWORKS[name], content, {one: python for one, python in who.items() if can(one, content)})
 
 
 def can(one: str, content: bool) -> bool:
@@ -54,9 +56,7 @@ def compare(name: str, network: tuple[str, list[int]], content: bool, who: dict[
     """One network with or without content: everyone's step in turn."""
     workers = {one: Worker(one, python, network, content) for one, python in who.items()}
     try:
-        for worker in workers.values():
-            for _ in range(WARM_UP):
-                worker.step_s()
+        first = {one: worker.step_s() for one, worker in workers.items()}
         rounds: list[dict[str, float]] = []
         for _ in range(ROUNDS):
             order = list(workers)
@@ -68,9 +68,13 @@ def compare(name: str, network: tuple[str, list[int]], content: bool, who: dict[
     for one in workers:
         rate = BATCH / statistics.median(taken[one] for taken in rounds)
         line = f"{name:15} {'content' if content else 'no content':10} {one:12} {rate:7.1f} images/s"
-        if one != "plain":
+        if one != "plain" and "plain" in workers:
             ratios = [taken["plain"] / taken[one] for taken in rounds]
             line += f"; {statistics.median(ratios):.2f} times the plain step ({min(ratios):.2f} to {max(ratios):.2f})"
+        if one == "compiled" and "ours" in workers:
+            won_s = statistics.median(taken["ours"] - taken[one] for taken in rounds)
+            steps = f"{first[one] / won_s:.0f} steps pay for" if won_s > 0 else "no number of steps pays for"
+            line += f"; {steps} its first, {first[one]:.1f} s"
         print(line, flush=True)
 
 
@@ -118,18 +122,19 @@ def serve(who: str, job: dict[str, Any]) -> None:
     shape = (4, job["batch"], 3, job["patch"], job["patch"])
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
     shown = torch.rand(job["batch"]) < 0.5
-    step = plain_step(job, pixels, shown) if who == "plain" else our_step(job, pixels, shown, who == "simultaneous")
+    step = plain_step(job, pixels, shown) if who == "plain" else our_step(job, pixels, shown, who)
     for _ in sys.stdin:
         start = time.perf_counter()
         step()
         print(time.perf_counter() - start, flush=True)
 
 
-def our_step(job: dict[str, Any], pixels: Any, shown: Any, simultaneous: bool) -> Any:
+def our_step(job: dict[str, Any], pixels: Any, shown: Any, who: str) -> Any:
     """The step that a sweep takes."""
     import torch
 
     from enhance_sweep import config as configuration
+    from enhance_sweep.losses import ContentLoss
     from enhance_sweep.training.fit import resolve_precision
     from enhance_sweep.training.module import EnhancementModule
 
@@ -147,6 +152,13 @@ def our_step(job: dict[str, Any], pixels: Any, shown: Any, simultaneous: bool) -
     generator.to(memory_format=torch.channels_last)
     module = EnhancementModule(generator, objective, 5e-4, "constant", 1, bf16)
     optimizers, _ = module.configure_optimizers()
+    if who == "compiled":
+        for network in (
+            generator,
+            objective.texture.discriminator,
+            *(term.features for term in objective.terms.values() if isinstance(term, ContentLoss)),
+        ):
+            network.compile()
     first, second = ({"input": pixels[i], "target": pixels[i + 1], "shown_target": shown} for i in (0, 2))
     batches = [
         {
@@ -156,6 +168,7 @@ def our_step(job: dict[str, Any], pixels: Any, shown: Any, simultaneous: bool) -
         for one in (first, second)
     ]
 
+    simultaneous = who == "simultaneous"
     if not simultaneous:
         batches[0].pop("shown_target")
 

@@ -1,5 +1,6 @@
 """DPED: patches of photographs that a phone and a Canon 70D took of the same scenes (Ignatov et al. 2017)."""
 
+import os
 import re
 import statistics
 from contextlib import suppress
@@ -50,8 +51,9 @@ class Dped:
         """
         root = self._phone_root()
         names = {split: _partnered_names(root / patches, self.phone) for split, patches in _PATCHES.items()}
+        # Strings: as paths, 320k files would take seconds of every start.
         files = {
-            f"{split}/{side}/{name}": root / patches / side / name
+            f"{split}/{side}/{name}": f"{root}/{patches.as_posix()}/{side}/{name}"
             for split, patches in _PATCHES.items()
             for side in (self.phone, _CANON)
             for name in names[split]
@@ -132,16 +134,17 @@ def _partnered_names(folder: Path, phone: str) -> list[str]:
 
 def _jpeg_names(folder: Path) -> set[str]:
     try:
-        files = [file for file in folder.iterdir() if not is_hidden(file)]
+        names = [name for name in os.listdir(folder) if not is_hidden(name)]  # noqa: PTH208 - as above
     except OSError as error:
         raise DataError(
             f"{folder} cannot be listed ({error.strerror}): DPED's layout has JPEG patches there"
         ) from error
-    strangers = [f"{file} is not a .jpg file" for file in sorted(files) if file.suffix.lower() not in {".jpg", ".jpeg"}]
-    refuse(strangers, "Move it elsewhere: only patches may be there")
-    if not files:
+    strangers = sorted(name for name in names if not name.lower().endswith((".jpg", ".jpeg")))
+    problems = [f"{folder / name} is not a .jpg file" for name in strangers]
+    refuse(problems, "Move it elsewhere: only patches may be there")
+    if not names:
         raise DataError(f"{folder} is empty: copy DPED's JPEG patches there")
-    return {file.name for file in files}
+    return set(names)
 
 
 def _numeric_order(name: str) -> tuple[list[int], str]:

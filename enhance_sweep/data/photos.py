@@ -224,11 +224,7 @@ def _own_photos(root: Path) -> list[_Photo]:
     photos = []
     for path in sorted(root.rglob("*")):
         inside = path.relative_to(root)
-        if (
-            path.suffix.lower() not in SUFFIXES
-            or not path.is_file()
-            or any(is_hidden(Path(part)) for part in inside.parts)
-        ):
+        if path.suffix.lower() not in SUFFIXES or not path.is_file() or any(is_hidden(part) for part in inside.parts):
             continue
         # A picture saved in two formats, holiday.jpg and holiday.png, is one scene: hence the stem.
         scene = inside.stem if len(inside.parts) == 1 else inside.parts[0]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from enhance_sweep.data.decoding import decode_patch, decode_rgb
 from enhance_sweep.data.dped import Dped
 from enhance_sweep.data.pairs import DataError
 
@@ -174,6 +175,18 @@ def test_other_color_modes_become_rgb(
     expected = np.stack([gray] * 3, axis=-1) if mode == "L" else rgb
     # Color is stored at full resolution in CMYK and at half in RGB, so the two differ a little; inverted ink by > 100.
     assert np.abs(got - expected).mean() < (1 if mode == "L" else 8)
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_patches_have_the_pixels_that_pillow_reads(subsampling: int, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(128, 40, (25, 25, 3)).clip(0, 255).astype(np.uint8)
+    patch = tmp_path / "patch.jpg"
+    Image.fromarray(noise).resize((100, 90), Image.Resampling.BICUBIC).save(patch, quality=85, subsampling=subsampling)
+    np.testing.assert_array_equal(decode_patch(patch), decode_rgb(patch))
+    content = patch.read_bytes()
+    patch.write_bytes(content[: len(content) // 2] + b"\xff\xd9")
+    with pytest.raises(DataError, match="cannot be read as an image"):
+        decode_patch(patch)
 
 
 def test_the_real_sample(shared: Path, tmp_path: Path) -> None:
