@@ -69,12 +69,19 @@ def decode_patch(path: Path) -> Pixels:
         raise DataError(f"{path} is {'empty' if not content else 'not a JPEG file'}")
     if not content.rstrip(b"\0").endswith(_JPEG_END):
         raise DataError(f"{path} is cut short: it has no JPEG end marker")
-    pixels = _decode_plain(content)
+    try:
+        pixels = _decode_plain(content)
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read as an image ({error})") from error
     return decode_rgb(path) if pixels is None else pixels
 
 
 def _decode_plain(content: bytes) -> Pixels | None:
-    """An ordinary, whole color JPEG; None for whatever needs a second look, such as EXIF, gray, CMYK or damage."""
+    """An ordinary color JPEG; None for whatever needs a second look, such as EXIF, gray or CMYK.
+
+    Raises:
+        ValueError: It is damaged. Pillow would fill what is missing with gray and say nothing.
+    """
     if b"Exif\0\0" in content:
         return None
     try:
@@ -83,7 +90,9 @@ def _decode_plain(content: bytes) -> Pixels | None:
             return None
         pixels: Pixels = simplejpeg.decode_jpeg(content, strict=True)
         return pixels
-    except ValueError:
+    except ValueError as error:
+        if "Corrupt" in str(error):
+            raise
         return None
 
 
