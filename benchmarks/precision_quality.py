@@ -8,6 +8,7 @@ and prints the final MS-SSIM of each and the one-sided test that bf16 is not wor
 
 import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 from scipy import stats
@@ -30,12 +31,11 @@ def main() -> None:
                 of_run = [f"seed={seed}", f"trainer.precision={precision}", f"runs_dir={runs}"]
                 config = compose_config([*NETWORK, *overrides, *of_run, "stages=[train,evaluate]"])
                 run_variant(config)
-        for record in trained_records(runs):
-            scores[record["learned_from"]["precision"]].append(
-                (record["learned_from"]["seed"], record["scores"]["ms_ssim"])
-            )
+        for record in trained_records(Path(runs)):
+            learned = record["learned_from"]
+            scores[learned["precision"]].append((learned["seed"], record["scores"]["ms_ssim"]))
     by_seed = {precision: dict(pairs) for precision, pairs in scores.items()}
-    print(f"{cpu_model()}; {config.data.name}, loss {config.loss.name}, {config.trainer.max_steps} steps")
+    print(f"{cpu_model()}; {learned['dataset']}, loss {learned['loss']}, {config.trainer.max_steps} steps")
     for seed in SEEDS:
         print(f"seed {seed}: " + ", ".join(f"{precision} {found[seed]:.5f}" for precision, found in by_seed.items()))
     difference = np.array([by_seed["bf16"][seed] - by_seed["fp32"][seed] for seed in SEEDS])
