@@ -17,6 +17,8 @@ from enhance_sweep.models.instance_norm import InstanceNorm2d
 INITIAL_WEIGHT_STD = 0.01
 INITIAL_BIAS = 0.01
 
+_PICTURE_CHANNELS = 3
+
 Activation = Callable[[int], nn.Module]
 
 
@@ -40,7 +42,17 @@ class Conv2d(nn.Conv2d):
         initialise(self)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Pad, then convolve; symmetric padding is left to the convolution itself, which copies nothing."""
+        """Pad, then convolve; symmetric padding is left to the convolution itself, which copies nothing.
+
+        Training in bf16, what gives a picture is computed in fp32: from 0.5 to 1, bf16 goes by whole gray levels.
+        """
+        device = input.device.type
+        if self.out_channels <= _PICTURE_CHANNELS and torch.is_grad_enabled() and torch.is_autocast_enabled(device):
+            with torch.autocast(device, enabled=False):
+                return self._convolved(input.float())
+        return self._convolved(input)
+
+    def _convolved(self, input: Tensor) -> Tensor:
         (kernel_size, _), (stride, _) = self.kernel_size, self.stride
         top, bottom = same_padding(input.shape[-2], kernel_size, stride)
         left, right = same_padding(input.shape[-1], kernel_size, stride)

@@ -98,7 +98,7 @@ def picture(profiles: Sequence[Profile]) -> bytes:
             note = f" {profile.images_per_s:.1f} images/s, {profile.share_of_limit:.0%} of the limit"
             axes.text(left, row, note, va="center", fontsize=7.5, color=INK)
         labels = [
-            f"{profile.name}\n{profile.loss}, {profile.batch_size} of {profile.crop_size}²" for profile in profiles
+            f"{profile.name}\n{profile.loss}\n{profile.batch_size} of {profile.crop_size}²" for profile in profiles
         ]
         axes.set_yticks(range(len(profiles)), labels, fontsize=7.5)
         axes.invert_yaxis()

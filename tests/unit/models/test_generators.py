@@ -171,6 +171,15 @@ def test_what_cannot_be_rearranged_is_left_alone(size: tuple[int, int], kernel_s
     assert layer(images).shape == (1, 3, -(-size[0] // stride), -(-size[1] // stride))
 
 
+def test_trained_in_bf16_the_picture_itself_is_fp32() -> None:
+    generator, images = PlainGenerator(3, 8, 1), torch.rand(1, 3, 20, 20)
+    with torch.autocast("cpu", torch.bfloat16):
+        enhanced = generator(images)
+    assert enhanced.dtype == torch.float32
+    assert not torch.equal(enhanced, enhanced.bfloat16().float())
+    torch.testing.assert_close(enhanced, generator(images), atol=2e-2, rtol=0)
+
+
 def test_prelu_starts_as_relu() -> None:
     torch.manual_seed(3)
     relu = PlainGenerator(3, 4, 1)
