@@ -6,18 +6,23 @@ from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from enhance_sweep.data import crops
 from enhance_sweep.data.ahead import ahead
 from enhance_sweep.data.pairs import DataError, Split
+from enhance_sweep.data.prefetch import Prefetch
 
 #: Generator and discriminator are shown separate random batches (DPED code); each has a stream of its own.
 GENERATOR, DISCRIMINATOR = 0, 1
 
 #: Steps whose batches are made while an earlier one is taken. One hides the making; two ride over a slow disk.
 _AHEAD = 2
+
+#: Steps whose crops the disk is asked for beforehand.
+_ASKED = 8
 
 Batch = dict[str, Tensor]
 
@@ -80,9 +85,7 @@ class Batches(IterableDataset[dict[str, Batch]]):
 
     def __iter__(self) -> Iterator[dict[str, Batch]]:
         """From `first_step` on, without end."""
-        items: Iterator[dict[str, Batch]] = map(self.at, itertools.count(self.first_step))
-        if self.resident is None:
-            items = ahead(items, _AHEAD)
+        items = map(self.at, itertools.count(self.first_step)) if self.resident else ahead(self._read(), _AHEAD)
         while True:
             with self.around():
                 item = next(items)
@@ -90,15 +93,36 @@ class Batches(IterableDataset[dict[str, Batch]]):
 
     def at(self, step: int) -> dict[str, Batch]:
         """The item for one step."""
-        item = {"generator": self._draw(np.random.default_rng([self.seed, GENERATOR, step]))}
+        places, shown_target = self._places(step)
+        item = {player: self._cut(there) for player, there in places.items()}
         if self.discriminator:
-            rng = np.random.default_rng([self.seed, DISCRIMINATOR, step])
-            player = item["generator"] if self.simultaneous else item.setdefault("discriminator", self._draw(rng))
-            player["shown_target"] = torch.from_numpy(rng.random(self.batch_size) < 0.5)
+            item["generator" if self.simultaneous else "discriminator"]["shown_target"] = torch.from_numpy(shown_target)
         return item
 
-    def _draw(self, rng: np.random.Generator) -> Batch:
-        places = crops.draw(rng, self.split, self.batch_size, self.crop_size, self.augment)
+    def _read(self) -> Iterator[dict[str, Batch]]:
+        """Items, asked for from the disk some steps before."""
+        prefetch = Prefetch(self.split)
+        try:
+            for step in itertools.count(self.first_step):
+                for later in range(step, step + _ASKED + 1) if step == self.first_step else (step + _ASKED,):
+                    for places in self._places(later)[0].values():
+                        prefetch(places)
+                yield self.at(step)
+        finally:
+            prefetch.close()
+
+    def _places(self, step: int) -> tuple[dict[str, crops.Crops], NDArray[np.bool_]]:
+        """Where each player's crops of a step are, and which targets the discriminator is shown."""
+        rng = np.random.default_rng([self.seed, DISCRIMINATOR, step])
+        places = {"generator": self._draw(np.random.default_rng([self.seed, GENERATOR, step]))}
+        if self.discriminator and not self.simultaneous:
+            places["discriminator"] = self._draw(rng)
+        return places, rng.random(self.batch_size) < 0.5
+
+    def _draw(self, rng: np.random.Generator) -> crops.Crops:
+        return crops.draw(rng, self.split, self.batch_size, self.crop_size, self.augment)
+
+    def _cut(self, places: crops.Crops) -> Batch:
         input, target = self.resident.cut(places) if self.resident else crops.cut(self.split, places)
         batch = {"input": input, "target": target}
         if self.numbered:

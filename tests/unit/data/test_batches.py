@@ -1,6 +1,8 @@
 """Random crops: aligned, repeatable, and the same after an interruption."""
 
 import itertools
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import torch
 from enhance_sweep.data import crops
 from enhance_sweep.data.batches import Batches, to_unit
 from enhance_sweep.data.pairs import DataError, Split
+from enhance_sweep.data.prefetch import Prefetch
 
 
 @pytest.fixture
@@ -108,6 +111,51 @@ def test_whole_patches_are_numbered_so_that_the_same_number_is_the_same_target(s
     assert len({target.numpy().tobytes() for target in by_number.values()}) == len(by_number)
     for larger, crop_size in ((square, side - 1), (split, side)):
         assert "patches" not in Batches(larger, 4, crop_size, augment=True, seed=0).at(0)["generator"]
+
+
+@pytest.fixture
+def mapped(tmp_path: Path, split: Split) -> Split:
+    """The same, memory-mapped."""
+    arrays = []
+    for name, pixels in (("input", split.input), ("target", split.target)):
+        np.save(tmp_path / f"{name}.npy", pixels)
+        arrays.append(np.load(tmp_path / f"{name}.npy", mmap_mode="r"))
+    return Split(*arrays, split.names)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """What the system is asked to have ready: start and length, in bytes."""
+    if not hasattr(os, "posix_fadvise"):
+        pytest.skip("this system takes no advice on files")
+    found: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _, start, length, __: found.append((start, length)))
+    return found
+
+
+def test_the_disk_is_asked_for_the_rows_of_pixels_of_each_crop(mapped: Split, asked: list[tuple[int, int]]) -> None:
+    places = crops.draw(np.random.default_rng(0), mapped, 4, 8, augment=True)
+    Prefetch(mapped)(places)
+    positions = np.arange(mapped.input.size).reshape(mapped.input.shape)
+    offset = mapped.input.offset  # type: ignore[attr-defined]
+    wanted = [positions[row, top : top + 8].ravel() for row, top in zip(places.rows, places.tops, strict=True)]
+    assert [(offset + one[0], len(one)) for one in wanted] * 2 == asked  # of the input, and of the target
+
+
+def test_it_is_asked_for_some_steps_before_they_are_cut(mapped: Split, asked: list[tuple[int, int]]) -> None:
+    stream = Batches(mapped, 3, 8, augment=True, seed=0, discriminator=True)._read()
+    next(stream)
+    assert len(asked) == 9 * 2 * 2 * 3  # steps, players, input and target, crops
+    next(stream)
+    assert len(asked) == 10 * 2 * 2 * 3
+
+
+def test_what_is_no_whole_memory_map_is_not_asked_for(
+    split: Split, mapped: Split, asked: list[tuple[int, int]]
+) -> None:
+    for other in (split, Split(mapped.input[:, :9], mapped.target[:, :9], mapped.names)):
+        Prefetch(other)(crops.draw(np.random.default_rng(0), other, 4, 8, augment=True))
+    assert not asked
 
 
 def test_a_crop_larger_than_the_patches_is_refused(split: Split) -> None:
