@@ -42,8 +42,8 @@ def ways(norm: InstanceNorm2d) -> dict[str, Callable[[Tensor], Tensor]]:
 def main() -> None:
     torch.set_num_threads(usable_cores())
     torch.manual_seed(0)
-    norm = InstanceNorm2d(64)
     for shape, backward in (((1, 64, 720, 1280), False), ((16, 64, 64, 64), True), ((50, 16, 100, 100), True)):
+        norm = InstanceNorm2d(shape[1])
         for name, layout in (("channels last", torch.channels_last), ("channels first", torch.contiguous_format)):
             images = (1 + 0.05 * torch.randn(*shape)).contiguous(memory_format=layout).requires_grad_(backward)
             wide = images.detach().double()
