@@ -15,7 +15,7 @@ from scipy import stats
 
 from enhance_sweep.config import compose_config
 from enhance_sweep.environment import cpu_model, restart_with_allocator
-from enhance_sweep.records import trained_records
+from enhance_sweep.records import architecture_slug, trained_records
 from enhance_sweep.variant import run_variant
 
 SEEDS, MARGIN = range(5), 0.002
@@ -24,18 +24,20 @@ NETWORK = ["model=strided", "model.strided_kernel_size=4", "model.channels=16"]
 
 def main() -> None:
     overrides = sys.argv[1:]
+    network = [] if any(given.startswith("model=") for given in overrides) else NETWORK
     scores: dict[str, list[tuple[int, float]]] = {"fp32": [], "bf16": []}
     with tempfile.TemporaryDirectory() as runs:
         for seed in SEEDS:
             for precision in scores:
                 of_run = [f"seed={seed}", f"trainer.precision={precision}", f"runs_dir={runs}"]
-                config = compose_config([*NETWORK, *overrides, *of_run, "stages=[train,evaluate]"])
+                config = compose_config([*network, *overrides, *of_run, "stages=[train,evaluate]"])
                 run_variant(config)
         for record in trained_records(Path(runs)):
             learned = record["learned_from"]
             scores[learned["precision"]].append((learned["seed"], record["scores"]["ms_ssim"]))
     by_seed = {precision: dict(pairs) for precision, pairs in scores.items()}
-    print(f"{cpu_model()}; {learned['dataset']}, loss {learned['loss']}, {config.trainer.max_steps} steps")
+    slug = architecture_slug(record["architecture"])
+    print(f"{cpu_model()}; {slug}, {learned['dataset']}, loss {learned['loss']}, {config.trainer.max_steps} steps")
     for seed in SEEDS:
         print(f"seed {seed}: " + ", ".join(f"{precision} {found[seed]:.5f}" for precision, found in by_seed.items()))
     difference = np.array([by_seed["bf16"][seed] - by_seed["fp32"][seed] for seed in SEEDS])
