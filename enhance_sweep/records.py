@@ -10,6 +10,7 @@ Every file is written whole or not at all.
 """
 
 import hashlib
+import io
 import json
 import math
 import os
@@ -21,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 SCHEMA = 1
@@ -265,6 +267,50 @@ def timed_records(runs_dir: Path, key: str | None = None) -> Iterator[dict[str, 
     """All timings (of one measured key), the oldest of each key first."""
     for path in sorted((Path(runs_dir) / "timed").glob(f"{key or '*'}/*.json")):
         yield read_record(path)
+
+
+def image_scores(runs_dir: Path, keys: Iterable[str]) -> dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]:
+    """What evaluation left beside records, by key: (images, 4), the PSNR in dB and the MS-SSIM of each test image, then
+    those of the untouched input.
+
+    A key whose table is missing or damaged is left out: the record's means stand without it.
+    """
+    texts: dict[str, bytes] = {}
+    for key in keys:
+        with suppress(OSError):
+            texts[key] = (trained_dir(runs_dir, key) / SCORES_FILE).read_bytes()
+    found = {}
+    for key, table in zip(texts, _score_tables(list(texts.values())), strict=True):
+        if table is not None:
+            found[key] = table
+    return found
+
+
+_SCORE_COLUMNS = ("psnr_db", "ms_ssim", "untouched_psnr_db", "untouched_ms_ssim")
+
+
+def _score_tables(texts: list[bytes]) -> list["np.ndarray[Any, np.dtype[np.float64]] | None"]:
+    """Score tables as numbers: all at once, since thousands one by one take a reader's patience; else one by one."""
+    header = ",".join(("name", *_SCORE_COLUMNS)).encode()
+    bodies = [text.partition(b"\n") for text in texts]
+    if not all(first.strip() == header and rest.endswith(b"\n") for first, _, rest in bodies):
+        return [_score_table(text) for text in texts]
+    lengths = [rest.count(b"\n") for _, _, rest in bodies]
+    try:
+        joined = io.BytesIO(header + b"\n" + b"".join(rest for _, _, rest in bodies))
+        numbers = pd.read_csv(joined, usecols=list(_SCORE_COLUMNS), dtype=float).to_numpy()
+    except (ValueError, pd.errors.ParserError):
+        numbers = np.zeros((0, len(_SCORE_COLUMNS)))
+    if len(numbers) != sum(lengths):
+        return [_score_table(text) for text in texts] if len(texts) > 1 else [None]
+    return list(np.split(numbers, np.cumsum(lengths)[:-1])) if texts else []
+
+
+def _score_table(text: bytes) -> "np.ndarray[Any, np.dtype[np.float64]] | None":
+    try:
+        return pd.read_csv(io.BytesIO(text), usecols=list(_SCORE_COLUMNS), dtype=float)[list(_SCORE_COLUMNS)].to_numpy()
+    except (ValueError, pd.errors.ParserError):
+        return None
 
 
 def load_records(runs_dir: str | Path, measurement: Mapping[str, Any] | None = DEFAULT_MEASUREMENT) -> "pd.DataFrame":

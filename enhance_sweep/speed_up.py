@@ -5,7 +5,8 @@ Computed from a timed record's raw rounds wherever it is shown, never stored.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Any
 
@@ -20,13 +21,21 @@ FEWEST_UNDISTURBED = 3
 
 @dataclass(frozen=True)
 class Ratio:
-    """A median ratio with its bootstrap interval, and how many processes and rounds it rests on."""
+    """A median ratio with its bootstrap interval, how many processes and rounds it rests on, and the bootstrap itself.
+
+    `resampled` holds the medians of all resamples, in the order in which they were drawn.
+    """
 
     median: float
     low: float
     high: float
     processes: int
     rounds: int
+    resampled: np.ndarray[Any, np.dtype[np.float64]] = field(repr=False, compare=False)
+
+    def as_json(self) -> dict[str, float | int]:
+        """What a record keeps of it: all but the resamples."""
+        return {name: getattr(self, name) for name in ("median", "low", "high", "processes", "rounds")}
 
     def within(self, tolerance: float) -> bool:
         """Whether both ends of the interval are within `tolerance` (0.02: 2%) of the median."""
@@ -37,13 +46,13 @@ class Ratio:
         return self.low <= value <= self.high
 
 
-def speed_up(samples: Mapping[str, Any]) -> Ratio | None:
+def speed_up(samples: Mapping[str, Any], resamples: int = RESAMPLES) -> Ratio | None:
     """The speed-up over the baseline that a timed record's `samples` show, with its interval; None if not paired."""
     pairs = [
         [(one["latency_ms"], one["baseline_latency_ms"]) for one in rounds if _is_pair(one)]
         for rounds in rounds_that_count(samples)
     ]
-    return paired_ratio(pairs) if any(pairs) else None
+    return paired_ratio(pairs, resamples=resamples) if any(pairs) else None
 
 
 def rounds_that_count(samples: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
@@ -67,7 +76,9 @@ def _is_pair(one_round: Mapping[str, Any]) -> bool:
     return all(isinstance(value, int | float) and 0 < value < math.inf for value in values)
 
 
-def paired_ratio(processes: Sequence[Sequence[tuple[float, float]]], seed: int = 0) -> Ratio:
+def paired_ratio(
+    processes: Sequence[Sequence[tuple[float, float]]], seed: int = 0, resamples: int = RESAMPLES
+) -> Ratio:
     """How much faster a variant is than the baseline that ran beside it.
 
     Each round of each process gives a pair (variant_ms, baseline_ms) and so a ratio baseline / variant; the speed-up
@@ -79,6 +90,7 @@ def paired_ratio(processes: Sequence[Sequence[tuple[float, float]]], seed: int =
     Args:
         processes: for each process its rounds' pairs of latencies, in the same unit.
         seed: of the resampling; the same data give the same interval.
+        resamples: how many times the bootstrap draws.
 
     Raises:
         ValueError: no process has a round.
@@ -86,16 +98,26 @@ def paired_ratio(processes: Sequence[Sequence[tuple[float, float]]], seed: int =
     ratios = [np.array([baseline / variant for variant, baseline in pairs]) for pairs in processes if pairs]
     if not ratios:
         raise ValueError("a paired ratio needs at least one round of one process, got none")
-    lengths = np.array([len(of_process) for of_process in ratios])
-    table = np.stack([np.resize(of_process, lengths.max()) for of_process in ratios])
-    random = np.random.default_rng(seed)
-    drawn = random.integers(len(ratios), size=(RESAMPLES, len(ratios)))[:, :, None]
-    rounds = (random.random((RESAMPLES, len(ratios), lengths.max())) * lengths[drawn]).astype(int)
-    medians = np.median(table[drawn, rounds].reshape(RESAMPLES, -1), axis=1)
+    lengths = tuple(len(of_process) for of_process in ratios)
+    table = np.stack([np.resize(of_process, max(lengths)) for of_process in ratios])
+    medians = np.median(table.ravel()[_draws(lengths, resamples, seed)], axis=1)
     everything = np.concatenate(ratios)
     tail = _expanded_tail(len(ratios) if len(ratios) > 1 else len(everything))
     low, high = np.quantile(medians, [tail, 1 - tail])
-    return Ratio(float(np.median(everything)), float(low), float(high), len(ratios), len(everything))
+    return Ratio(float(np.median(everything)), float(low), float(high), len(ratios), len(everything), medians)
+
+
+@lru_cache(maxsize=64)
+def _draws(lengths: tuple[int, ...], resamples: int, seed: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """Which rounds each resample takes, as places in the flattened table of (processes, rounds).
+
+    Timings of one shape share them: thousands of records would spend their time on random numbers.
+    """
+    random, longest = np.random.default_rng(seed), max(lengths)
+    drawn = random.integers(len(lengths), size=(resamples, len(lengths)))[:, :, None]
+    rounds = (random.random((resamples, len(lengths), longest)) * np.array(lengths)[drawn]).astype(np.intp)
+    places: np.ndarray[Any, np.dtype[np.intp]] = (drawn * longest + rounds).reshape(resamples, -1)
+    return places
 
 
 def _expanded_tail(count: int) -> float:

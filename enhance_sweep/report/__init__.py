@@ -20,12 +20,13 @@ def default_out(results: Results) -> Path:
     return Path("reports") / (re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip(".") or "report")
 
 
-def write_report(results: Results, out: Path | None = None) -> Path:
+def write_report(results: Results, out: Path | None = None, pictures: bool = True) -> Path:
     """Write the report of `results` into a folder, whole or not at all.
 
     Args:
         results: what `gather` found.
         out: the folder, made where it is missing; `default_out` unless given.
+        pictures: with figure files and photographs.
 
     Returns:
         The path of the page.
@@ -36,4 +37,4 @@ def write_report(results: Results, out: Path | None = None) -> Path:
     from enhance_sweep.report.output import write_files
     from enhance_sweep.report.page import render
 
-    return write_files(default_out(results) if out is None else out, render(results))
+    return write_files(default_out(results) if out is None else out, render(results, pictures))

@@ -19,10 +19,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the report (default: reports/<data set>)")
     parser.add_argument("--data", metavar="NAME", help="the data set to report, where the runs hold several")
     parser.add_argument("--loss", metavar="NAME", help="the loss preset to report, where the runs hold several")
+    parser.add_argument(
+        "--no-pictures", action="store_true", help="no figure files and no photographs: faster, smaller"
+    )
     options = parser.parse_args(arguments)
     try:
         results = gather(options.runs, data=options.data, loss=options.loss)
-        page = write_report(results, options.out)
+        page = write_report(results, options.out, pictures=not options.no_pictures)
     except ReportError as error:
         print(error, file=sys.stderr)
         return 1

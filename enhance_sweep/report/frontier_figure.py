@@ -49,6 +49,8 @@ _NAMES = {"plain": "plain {k, c, b}", "strided": "strided {k-s, c}"}
 MOST_LABELS = 40
 #: Thousands of shapes would make an SVG larger than the rest of the page: from here on the points are a picture in it.
 _RASTERIZED_FROM = 800
+#: More intervals than this hide the points.
+_MOST_BARS = 80
 _INCH = 72.0
 _LABEL_SIZE = 7.5
 
@@ -69,10 +71,15 @@ _AXES = {
 }
 
 
-def frontier_figure(results: Results, shape: Shape = WIDE) -> Figure | None:
+def frontier_figure(results: Results, shape: Shape = WIDE, intervals: bool = False) -> Figure | None:
     """Figure 2 from the records: speed-up against MS-SSIM. None where no network has a place in it.
 
     Without a timed baseline latency takes the place of speed-up, without any timing multiply-adds do.
+
+    Args:
+        results: what `gather` found.
+        shape: the figure's size.
+        intervals: draw the 95% intervals of both axes where they are known.
     """
     shown = results.scored[results.scored["cost"].notna()]
     if shown.empty:
@@ -91,6 +98,11 @@ def frontier_figure(results: Results, shape: Shape = WIDE) -> Figure | None:
             "first": shown["on_frontier"].astype(int) * 2 + shown["published"].notna().astype(int),
         }
     )
+    if intervals:
+        known = shown if results.cost_kind == "speed_up" else shown.assign(speed_up_low=np.nan, speed_up_high=np.nan)
+        points["left"] = (points["x"] - known["speed_up_low"]).clip(lower=0).fillna(0)
+        points["right"] = (known["speed_up_high"] - points["x"]).clip(lower=0).fillna(0)
+        points["error"] = known["ms_ssim_error"].astype("float64").fillna(0)
     steps = results.steps
     steps_text = f"{steps[0]:,} steps" if len(steps) == 1 else "different numbers of steps" if steps else ""
     title = " · ".join(part for part in (results.dataset, f"{results.loss} loss", steps_text) if part)
@@ -261,6 +273,20 @@ def _draw_points(panel: Axes, points: pd.DataFrame) -> None:
     if _is_cloud(points):
         _draw_markers(panel, points[points["first"] == 0], size=2.5, alpha=0.4, rasterized=True)
         points = points[points["first"] > 0]
+    if "error" in points and len(points) <= _MOST_BARS:
+        looks = looks_of(points["topology"])
+        for topology, some in points.groupby("topology", sort=False):
+            panel.errorbar(
+                some["x"],
+                some["y"],
+                xerr=[some["left"], some["right"]],
+                yerr=some["error"],
+                fmt="none",
+                ecolor=looks[str(topology)][1],
+                elinewidth=0.8,
+                alpha=0.65,
+                zorder=2.8,
+            )
     _draw_markers(panel, points, size=_marker_size(points), alpha=1.0, rasterized=False)
 
 

@@ -1,27 +1,34 @@
 """The report as files: one page that works offline, the same in Markdown, tables as CSV, figures as PNG and SVG."""
 
+import base64
+import gzip
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from enhance_sweep.report import figures, gallery, speed, statement, tables
-from enhance_sweep.report.frontier_figure import MOST_LABELS, frontier_figure, published_figure
-from enhance_sweep.report.quality_figure import MOST_CURVES, MOST_PANELS, quality_figure
+from enhance_sweep.report import charts, claims, details, figures, speed, statement, tables
+from enhance_sweep.report.frontier_figure import frontier_figure, published_figure
+from enhance_sweep.report.quality_figure import MOST_CURVES, quality_figure
+from enhance_sweep.report.references import references
 from enhance_sweep.report.results import Results
 from enhance_sweep.report.runtimes_table import NOTE, runtimes_csv, runtimes_shown
 from enhance_sweep.report.speed_figure import speed_figure
 
 PAGE = "index.html"
+_DRAWN = ("figure2", "figure2_intervals", "figure2_paper", "speed", "quality", "quality_psnr", "losses")
 #: All that a report may consist of; whatever else lies in its folder is someone else's.
 FILES = (
-    *("figure2.png", "figure2.svg", "figure2_paper.png", "figure2_paper.svg"),
-    *("quality.png", "quality.svg", "quality_psnr.png", "quality_psnr.svg", "speed.png", "speed.svg"),
-    *("table1.csv", "table2.csv", "variants.csv", "runtimes.csv", "report.md", PAGE),
+    *(f"{name}.{kind}" for name in _DRAWN for kind in ("png", "svg")),
+    *("table1.csv", "table2.csv", "variants.csv", "claims.csv", "runtimes.csv", "report.md", PAGE),
 )
 _MOST_PROBLEMS = 200
 _LABEL_COLUMN = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multiply-adds"}
@@ -29,40 +36,47 @@ _LABEL_COLUMN = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multi
 
 @dataclass(frozen=True)
 class _Shown:
-    """A figure on the page: for a wide window, for a narrow one, and what is said under it."""
+    """A chart on the page: its name, its title, and what is said under it."""
 
     name: str
     title: str
     caption: str
-    wide: Markup
-    narrow: Markup
+    tall: bool = False
 
 
-def render(results: Results) -> dict[str, bytes]:
-    """All files of the report by name, the page last."""
-    files: dict[str, bytes] = {}
-    shown = {
-        name: figure
-        for name, title, caption in _captions(results)
-        if (figure := _figure(results, name, title, caption, files)) is not None
-    }
-    context = {
+def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
+    """All files of the report by name, the page last.
+
+    Args:
+        results: what `gather` found.
+        pictures: draw the figures' files and show photographs; without, the page and the tables alone.
+    """
+    files: dict[str, bytes] = _drawn(results) if pictures else {}
+    specifications = _charts(results)
+    networks = details.details(results)
+    judged = claims.claims(results)
+    context: dict[str, Any] = {
         "results": results,
         "title": f"{_LABEL_COLUMN[results.cost_kind]} against MS-SSIM" if len(results.scored) else "Speed",
         "subtitle": " · ".join(part for part in (results.dataset, results.loss and f"{results.loss} loss") if part),
         "headline": statement.headline(results),
         "tiles": statement.tiles(results),
         "findings": statement.findings(results),
-        "figures": shown,
+        "figures": {shown.name: shown for shown in _captions(results) if shown.name in specifications},
         "frontier": tables.frontier_shown(results),
         "frontier_note": statement.frontier_note(results),
+        "claims": judged,
+        "claims_note": claims.NOTE,
+        "comparisons": [],
+        "architectures": [],
+        "challenge": None,
         "published": [tables.published_shown(results, 1), tables.published_shown(results, 2)],
         "others": tables.others_shown(results),
         "notes": [statement.paper_note(results), statement.speed_note(results), statement.psnr_note(results)],
-        "speed_notes": speed.sentences(results),
+        "references": references(results),
+        "speed_notes": [statement.paper_time_note(), *speed.sentences(results)],
         "runtimes": runtimes_shown(results),
         "runtimes_note": NOTE,
-        "exhibits": gallery.exhibits(results),
         "problems": results.problems[:_MOST_PROBLEMS],
         "more_problems": max(0, len(results.problems) - _MOST_PROBLEMS),
         "unfinished": results.unfinished[:_MOST_PROBLEMS],
@@ -72,66 +86,116 @@ def render(results: Results) -> dict[str, bytes]:
     files["table1.csv"] = tables.published_csv(results, 1).encode()
     files["table2.csv"] = tables.published_csv(results, 2).encode()
     files["variants.csv"] = tables.variants_csv(results).encode()
+    if judged:
+        files["claims.csv"] = claims.claims_csv(judged).encode()
     if context["runtimes"]:
         files["runtimes.csv"] = runtimes_csv(results).encode()
     downloads = [name for name in FILES if name in files] + ["report.md"]
-    files["report.md"] = _markdown().get_template("report.md.j2").render(context).encode()
-    files[PAGE] = _html().get_template("index.html.j2").render(context, downloads=downloads).encode()
+    drawings = {name.removesuffix(".png") for name in files if name.endswith(".png")}
+    files["report.md"] = _markdown().get_template("report.md.j2").render(context, drawings=drawings).encode()
+    data = {
+        "charts": specifications,
+        "networks": networks,
+        "measures": charts.MEASURES,
+        "pictures": {},
+        "untouched": {},
+    }
+    page = _html().get_template("index.html.j2")
+    whole = page.render(context, downloads=downloads, networks=networks, data=_json(data), plotly=_plotly())
+    files[PAGE] = whole.encode()
     return files
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
-def _figure(results: Results, name: str, title: str, caption: str, files: dict[str, bytes]) -> _Shown | None:
-    """Draw a figure for wide and narrow windows, and add its files. None where there is nothing to draw."""
-    wide, narrow = (_draw(results, name, shape) for shape in (figures.WIDE, figures.NARROW))
-    if wide is None or narrow is None:
-        return None
-    files[f"{name}.png"] = figures.png(wide)
-    text = figures.svg(wide)
-    files[f"{name}.svg"] = text.encode()
-    embedded = [
-        Markup(figures.embedded_svg(drawing, f"{name}-{size}", f"{title}. {caption}"))
-        for size, drawing in (("wide", text), ("narrow", figures.svg(narrow)))
-    ]
-    return _Shown(name, title, caption, *embedded)
+def _charts(results: Results) -> dict[str, charts.Chart]:
+    """The page's charts by name; those that have nothing to show are not there."""
+    found = {
+        "figure2": charts.frontier_chart(results),
+        "figure2_paper": charts.published_chart(),
+        "speed": charts.time_chart(results),
+        "paper_times": charts.paper_times_chart(results),
+        "quality": charts.curves_chart(results, "ms_ssim"),
+        "quality_psnr": charts.curves_chart(results, "psnr_db"),
+        "losses": charts.curves_chart(results, "loss"),
+    }
+    return {name: chart for name, chart in found.items() if chart is not None}
 
 
-def _draw(results: Results, name: str, shape: figures.Shape) -> Figure | None:
-    if name == "figure2":
-        return frontier_figure(results, shape)
-    if name == "figure2_paper":
-        return published_figure(shape)
-    if name == "speed":
-        return speed_figure(results, shape)
-    return quality_figure(results, "psnr_db" if name == "quality_psnr" else "ms_ssim", shape)
+def _drawn(results: Results) -> dict[str, bytes]:
+    """The figures as files, PNG and SVG each."""
+    figure_of: dict[str, Figure | None] = {
+        "figure2": frontier_figure(results),
+        "figure2_intervals": frontier_figure(results, intervals=True) if results.evidence.images else None,
+        "figure2_paper": published_figure(),
+        "speed": speed_figure(results),
+        "quality": quality_figure(results, "ms_ssim"),
+        "quality_psnr": quality_figure(results, "psnr_db"),
+        "losses": quality_figure(results, "loss"),
+    }
+    files = {}
+    for name, figure in figure_of.items():
+        if figure is not None:
+            files[f"{name}.png"] = figures.png(figure)
+            files[f"{name}.svg"] = figures.svg(figure).encode()
+    return files
 
 
-def _captions(results: Results) -> list[tuple[str, str, str]]:
-    """Name, title and caption of each figure."""
+def _captions(results: Results) -> list[_Shown]:
+    """Name, title and caption of each chart."""
     scored = results.scored
     lines = "Up and to the right is better. The line runs along the frontier: no network does better on both."
     if len(scored.loc[scored["cost"].notna(), "topology"].unique()) > 1:
         lines += " The dotted one is the frontier of plain networks alone."
-    if len(scored) > MOST_LABELS:
-        lines += f" Of the points {MOST_LABELS} at most are named, the frontier's and then the paper's."
+    if results.evidence.images:
+        lines += (
+            " Bars are 95% intervals; the upright ones leave out what all networks share, how hard the test images are"
+            " (Morey 2008)"
+        )
+        lines += ", and hold what another seed may change." if results.evidence.seed_deviation is not None else "."
+    if scored["below_untouched"].any():
+        lines += " Hollow: below the untouched input."
+    if results.untouched["ms_ssim"] is not None:
+        lines += (
+            f" The untouched input has {results.untouched['ms_ssim']:.4f}; zoom out to see lines that lie further off."
+        )
     placeless = int(scored["cost"].isna().sum())
     if placeless:
         lines += f" {placeless:,} scored but not comparably timed {'is' if placeless == 1 else 'are'} not in it."
-    if len(results.training_conditions) > 1:
-        lines += " A letter in brackets marks a network that was trained otherwise than most, which are A."
     what = _LABEL_COLUMN[results.cost_kind].lower()
-    curves = "Noted on the test pairs during training; in gray all other networks."
+    curves = "Noted on the test pairs during training. Thick: the frontier's networks and the baseline."
     if len(results.variants) > MOST_CURVES:
-        curves += f" Of the frontier and the paper's networks alone, {MOST_PANELS} families at most."
+        curves += " Of the frontier's and the paper's networks alone."
     return [
-        ("figure2", f"Figure 2: {what} against MS-SSIM", lines),
-        ("figure2_paper", "The paper's own Figure 2", statement.paper_time_note()),
-        ("speed", "Time", speed.caption(results)),
-        ("quality", "MS-SSIM against steps", curves),
-        ("quality_psnr", "PSNR against steps", curves),
+        _Shown(
+            "figure2", f"Figure 2: {what} against MS-SSIM", f"{lines} Choose a point to open its network.", tall=True
+        ),
+        _Shown("figure2_paper", "The paper's own Figure 2", "The paper's Tables 1 and 2, with its own baseline time."),
+        _Shown("speed", "Time against multiply-adds", speed.caption(results)),
+        _Shown("paper_times", "Ours against the paper's", "Both on logarithmic scales. Dotted: one ratio for all."),
+        _Shown("quality", "MS-SSIM against steps", curves),
+        _Shown("quality_psnr", "PSNR against steps", curves),
+        _Shown("losses", "Training loss against steps", "The generator's whole loss, neighbouring steps averaged."),
     ]
+
+
+def _json(data: Mapping[str, Any]) -> Markup:
+    """Data for the page's script: nothing in it can end the element that it stands in."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+@cache
+def _plotly() -> Markup:
+    """plotly.js, packed: the page unpacks it, so that one file works offline and is not five megabytes."""
+    spec = find_spec("plotly")
+    assert spec is not None, "plotly is a dependency"
+    assert spec.origin is not None, "plotly is a package"
+    script = (Path(spec.origin).parent / "package_data" / "plotly.min.js").read_bytes()
+    return Markup(base64.b64encode(gzip.compress(script, 9, mtime=0)).decode())
 
 
 # --- templates --------------------------------------------------------------------------------------------------------
@@ -147,6 +211,7 @@ def _html() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["css"] = Markup(_source(environment, "page.css"))
+    environment.globals["js"] = Markup(_source(environment, "page.js"))
     return environment
 
 

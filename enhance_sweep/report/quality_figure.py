@@ -24,6 +24,7 @@ from enhance_sweep.report.figures import (
     style,
 )
 from enhance_sweep.report.labels import decimals, is_number
+from enhance_sweep.report.losses import loss_curve
 from enhance_sweep.report.results import Results, in_order
 
 #: Of more variants than this only the frontier's and the published ones have their curves shown.
@@ -34,7 +35,7 @@ _LOOKS = ((BLUE, "o"), (VERMILLION, "D"), (GREEN, "^"), (PURPLE, "s"), (OCHRE, "
 _LINES = ("-", "--", ":", "-.")
 #: Letters of the legend's size that fit beside each other over a panel; a sample of line and marker takes four of them.
 _LETTERS, _SAMPLE = 34, 4
-_NAMES = {"ms_ssim": "MS-SSIM", "psnr_db": "PSNR in dB"}
+_NAMES = {"ms_ssim": "MS-SSIM", "psnr_db": "PSNR in dB", "loss": "training loss"}
 _DIGITS = {"ms_ssim": 4, "psnr_db": 2}
 
 
@@ -52,7 +53,7 @@ def quality_figure(results: Results, measure: str = "ms_ssim", shape: Shape = WI
 
     Args:
         results: what `gather` found.
-        measure: `ms_ssim` or `psnr_db`.
+        measure: `ms_ssim`, `psnr_db` or `loss`.
         shape: the width is kept, the height follows the number of panels.
     """
     families: dict[str, list[_Curve]] = {}
@@ -64,7 +65,7 @@ def quality_figure(results: Results, measure: str = "ms_ssim", shape: Shape = WI
     columns = min(len(families), 4 if shape.is_wide else 2)
     rows = math.ceil(len(families) / columns)
     width = shape.width if columns > 1 or not shape.is_wide else 5.0
-    untouched = results.untouched[measure]
+    untouched = results.untouched.get(measure)
     context = [curve for curves in families.values() for curve in curves]
     # Above each panel its title and its legend, with as many rows as the fullest of them needs.
     legend_rows = max(map(_legend_rows, families.values()))
@@ -117,7 +118,7 @@ def _draw_family(panel: Axes, curves: list[_Curve], context: list[_Curve], untou
             "color": color,
             "marker": marker,
             "linestyle": line,
-            "markersize": 3.2,
+            "markersize": 3.2 if len(curve.steps) <= 20 else 0.0,
             "linewidth": 1.2,
         }
         panel.plot(curve.steps, curve.values, label=name, zorder=3, **look)
@@ -154,16 +155,21 @@ def _curves(results: Results, measure: str) -> list[_Curve]:
     shown = in_order(rows)[["record", "label", "trained", "condition"]]
     for index, label, trained, condition in shown.itertuples(index=False, name=None):
         record = results.trained[int(index)]
-        noted = [point for point in record.get("quality") or [] if is_number(point.get(measure))]
-        if not noted:
+        steps, values = _noted(results, record, measure)
+        if not steps:
             continue
         family, parameter, name = _family_and_name(record["architecture"], str(label))
         name += f" [{condition}]" if isinstance(condition, str) and condition not in usual else ""
         name += "" if trained == "completed" else f", {trained}"
-        curves.append(
-            _Curve(family, parameter, name, [int(p["step"]) for p in noted], [float(p[measure]) for p in noted])
-        )
+        curves.append(_Curve(family, parameter, name, steps, values))
     return curves
+
+
+def _noted(results: Results, record: Mapping[str, Any], measure: str) -> tuple[list[int], list[float]]:
+    if measure == "loss":
+        return loss_curve(results.runs, record)
+    noted = [point for point in record.get("quality") or [] if is_number(point.get(measure))]
+    return [int(point["step"]) for point in noted], [float(point[measure]) for point in noted]
 
 
 def _family_and_name(architecture: Mapping[str, Any], label: str) -> tuple[str, str, str]:

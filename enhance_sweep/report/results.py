@@ -21,9 +21,10 @@ from enhance_sweep.records import (
     timed_records,
     trained_records,
 )
+from enhance_sweep.report.evidence import MEASURES, Evidence, read_scores, weigh
 from enhance_sweep.report.labels import network_label, spreadsheet_letters
 from enhance_sweep.report.published import BASELINE_SLUG, published_table
-from enhance_sweep.speed_up import speed_up
+from enhance_sweep.speed_up import RESAMPLES, Ratio, speed_up
 
 Record = Mapping[str, Any]
 
@@ -31,6 +32,8 @@ Record = Mapping[str, Any]
 _NOT_A_CONDITION = ("dataset", "data_fingerprint", "loss", "seed")
 #: The fields of a measurement by which `load_records` chooses unless it is told otherwise.
 _CHOSEN_BY = tuple(DEFAULT_MEASUREMENT)
+#: Intervals of more timings than this rest on fewer resamples, so that a report of thousands takes seconds.
+_MANY_TIMINGS, _RESAMPLES_OF_MANY = 1000, 200
 
 
 class ReportError(Exception):
@@ -68,6 +71,8 @@ class Results:
       out; `timing_failed`; `timing_flags`: why not to believe it, in its own words;
     - `speed_up`; where the baseline was called in the same rounds, `paired_speed_up` and its 95% interval
       `speed_up_low`, `speed_up_high`;
+    - how sure the figures are: `ms_ssim_error`, `psnr_db_error`, `vs_baseline`, `vs_baseline_low`, `vs_baseline_high`,
+      `frontier_probability`, `beats`, `beaten_by`, `beats_baseline` (see `enhance_sweep.report.evidence`);
     - `gain_psnr_db`, `gain_ms_ssim`: above the untouched input; `below_untouched`;
     - `cost`: small is fast, in the unit that `cost_kind` names; `on_frontier`;
     - `record`: the index in `trained` of its first seed.
@@ -80,6 +85,7 @@ class Results:
     one_of_several_losses: bool
     variants: pd.DataFrame
     cost_kind: str
+    evidence: Evidence
     trained: list[Record] = field(repr=False)
     timed: list[Record] = field(repr=False)
     every_timing: list[Record] = field(repr=False)
@@ -102,9 +108,7 @@ class Results:
     @property
     def untouched(self) -> dict[str, float | None]:
         """The scores of the untouched input, as most rows have them."""
-        names = ("psnr_db", "ms_ssim")
-        columns = {name: self.variants[f"untouched_{name}"].dropna() for name in names}
-        return {name: float(column.mode().iloc[0]) if len(column) else None for name, column in columns.items()}
+        return {name: _usual(self.variants[f"untouched_{name}"]) for name in MEASURES}
 
     @property
     def steps(self) -> list[int]:
@@ -140,8 +144,12 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None) -
     chosen = _choose(trained, "loss", "--loss", loss, [(name, [name]) for name in losses])
     learned_from = chosen[0]["learned_from"] if chosen else {}
     timings = _Timings.choose(timed, {record["architecture_key"] for record in chosen})
-    variants, conditions = _variants(chosen, timings)
+    ratios = _speed_ups(timings.chosen)
+    variants, conditions, row_of = _variants(chosen, timings, ratios)
     variants, cost_kind = _with_frontier(variants)
+    scores = read_scores(runs, chosen, row_of, len(variants))
+    untouched = _usual(variants["untouched_ms_ssim"])
+    variants, evidence = weigh(variants, scores, ratios, cost_kind == "speed_up", untouched)
     return Results(
         runs=runs,
         dataset=learned_from.get("dataset"),
@@ -150,6 +158,7 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None) -
         one_of_several_losses=len(set(losses)) > 1,
         variants=variants,
         cost_kind=cost_kind,
+        evidence=evidence,
         trained=chosen,
         timed=timings.chosen,
         every_timing=timed,
@@ -282,8 +291,18 @@ def _positive(value: Any) -> bool:
 # --- variants ---------------------------------------------------------------------------------------------------------
 
 
-def _variants(trained: Sequence[Record], timings: _Timings) -> tuple[pd.DataFrame, list[Condition]]:
-    """A row per network and training condition, with its timing; the conditions, the most frequent first."""
+def _usual(column: "pd.Series[Any]") -> float | None:
+    """The most frequent value."""
+    known = column.dropna()
+    return float(known.mode().iloc[0]) if len(known) else None
+
+
+def _variants(
+    trained: Sequence[Record], timings: _Timings, ratios: Mapping[str, Ratio]
+) -> tuple[pd.DataFrame, list[Condition], list[int | None]]:
+    """A row per network and training condition, with its timing; the conditions, the most frequent first; for each
+    record the row in which its scores are pooled.
+    """
     rows = join_records(trained, [*timings.chosen, *timings.failed], measurement=None)
     # There is at most one timing of an architecture here, so the first rows are the records in their order.
     rows["record"] = pd.array([*range(len(trained)), *[None] * (len(rows) - len(trained))], dtype="Int64")
@@ -325,9 +344,13 @@ def _variants(trained: Sequence[Record], timings: _Timings) -> tuple[pd.DataFram
     timing_group = variants["architecture_key"].map(group_of)
     variants["timing"] = timing_group.map(timings.marks)
     baseline_ms = timing_group.map(timings.baseline_ms).astype("float64")
-    paired = _speed_ups(timings.chosen)
-    for column in paired:
-        variants[column] = variants["architecture_key"].map(paired[column]).astype("float64")
+    # 1 for the baseline itself, whatever its noise; its interval says how large that was.
+    baselines = {key for key, architecture in architectures.items() if architecture_slug(architecture) == BASELINE_SLUG}
+    medians = {key: 1.0 if key in baselines else ratio.median for key, ratio in ratios.items()}
+    variants["paired_speed_up"] = variants["architecture_key"].map(medians).astype("float64")
+    for end in ("low", "high"):
+        ends = {key: getattr(ratio, end) for key, ratio in ratios.items()}
+        variants[f"speed_up_{end}"] = variants["architecture_key"].map(ends).astype("float64")
     unpaired = baseline_ms / variants["latency_ms_median"].astype("float64")
     variants["speed_up"] = variants["paired_speed_up"].fillna(unpaired)
     # A column never mixes hosts: of networks timed elsewhere only the ratio to the baseline there is shown.
@@ -351,22 +374,25 @@ def _variants(trained: Sequence[Record], timings: _Timings) -> tuple[pd.DataFram
         variants[f"untouched_{name}"] = variants[f"untouched_{name}"].astype("float64")
         variants[f"gain_{name}"] = variants[name] - variants[f"untouched_{name}"]
     variants["below_untouched"] = variants["gain_ms_ssim"] < 0
-    return variants.drop(columns=["condition_key"]), conditions
+    place = {
+        (architecture, condition): row
+        for row, (architecture, condition, state) in enumerate(
+            zip(variants["architecture_key"], variants["condition_key"], variants["trained"], strict=True)
+        )
+        if state == "completed"
+    }
+    row_of = [
+        place.get((record["architecture_key"], key)) if record["status"] == "completed" else None
+        for record, key in zip(trained, keys, strict=True)
+    ]
+    return variants.drop(columns=["condition_key"]), conditions, row_of
 
 
-def _speed_ups(records: Iterable[Record]) -> pd.DataFrame:
-    """The speed-up of each timing that had the baseline beside it, with its interval, by `architecture_key`.
-
-    1 for the baseline itself, whatever its noise; its interval says how large that was.
-    """
-    rows = {}
-    for record in records:
-        ratio = speed_up(record.get("samples") or {})
-        if ratio is not None:
-            itself = architecture_slug(record["architecture"]) == BASELINE_SLUG
-            rows[record["architecture_key"]] = (1.0 if itself else ratio.median, ratio.low, ratio.high)
-    columns = ["paired_speed_up", "speed_up_low", "speed_up_high"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype="float64")
+def _speed_ups(records: Sequence[Record]) -> dict[str, Ratio]:
+    """The speed-up of each timing that had the baseline beside it, by `architecture_key`."""
+    resamples = RESAMPLES if len(records) <= _MANY_TIMINGS else _RESAMPLES_OF_MANY
+    found = {record["architecture_key"]: speed_up(record.get("samples") or {}, resamples) for record in records}
+    return {key: ratio for key, ratio in found.items() if ratio is not None}
 
 
 def _condition_of(record: Record) -> str:
@@ -396,6 +422,11 @@ def in_order(variants: pd.DataFrame) -> pd.DataFrame:
     keys = pd.DataFrame({"topology": variants["topology"], **sizes, "prelu": variants["prelu"]}, index=variants.index)
     keys = keys.assign(slug=variants["slug"], condition=variants["condition"])
     return variants.loc[keys.sort_values([str(name) for name in keys], kind="stable").index]
+
+
+def rows_of(variants: pd.DataFrame) -> list[Any]:
+    """The rows as named tuples, `Index` the row's number."""
+    return list(variants.itertuples())
 
 
 def plain_text(value: Any) -> str:

@@ -7,8 +7,18 @@ from typing import Any
 
 import pandas as pd
 
+from enhance_sweep.paired_scores import MARGIN
 from enhance_sweep.report import speed
-from enhance_sweep.report.labels import decimals, duration, is_number, plural, signed, significant, speed_up_text
+from enhance_sweep.report.labels import (
+    decimals,
+    duration,
+    interval_text,
+    is_number,
+    plural,
+    signed,
+    significant,
+    speed_up_text,
+)
 from enhance_sweep.report.published import (
     BASELINE_SLUG,
     baseline_time_s,
@@ -92,7 +102,8 @@ def _fastest_good_enough(results: Results) -> list[Tile]:
 
 def findings(results: Results) -> list[str]:
     """The sentences under the headline: what is known, what is missing, what must not be compared."""
-    said = [*_coverage(results), *_speed(results), *_psnr_below(results), *_not_comparable(results)]
+    said = [*_comparisons(results), *_coverage(results), *_speed(results), *_psnr_below(results)]
+    said += _not_comparable(results)
     seeds = [len(str(seeds).split()) for seeds in results.scored["seeds"]]
     if seeds and max(seeds) == 1:
         said.append("Each network was trained once: how much another seed would change its score is not known here.")
@@ -101,6 +112,45 @@ def findings(results: Results) -> list[str]:
         said.append(
             f"{plural(several, 'network')} {'was' if several == 1 else 'were'} trained with several seeds; "
             "the mean of their scores is shown."
+        )
+    return said
+
+
+def _comparisons(results: Results) -> list[str]:
+    """Who surely beats the baseline, how large the frontier is, and what another seed would change."""
+    evidence, variants, baseline = results.evidence, results.variants, _baseline(results)
+    said = []
+    if baseline is not None and variants["vs_baseline"].notna().any():
+        rule = f"surely faster, and surely not worse by {MARGIN} MS-SSIM on the same {evidence.images:,} test images"
+        beating = variants[variants["beats_baseline"].astype(bool)]
+        if len(beating):
+            best = _highest(beating, "speed_up")
+            ratio = f"{speed_up_text(best['speed_up'])} ({interval_text(best['speed_up_low'], best['speed_up_high'])})"
+            text = (
+                f"{plural(len(beating), 'network')} {'beats' if len(beating) == 1 else 'beat'} the baseline ({rule}). "
+                f"The fastest is {best['label']}: {ratio} its speed, MS-SSIM {signed(best['vs_baseline'], 4)} "
+                f"({signed(best['vs_baseline_low'], 4)} to {signed(best['vs_baseline_high'], 4)})."
+            )
+        else:
+            text = f"No network beats the baseline ({rule})."
+        open_ones = variants[variants["vs_baseline"].notna() & ~variants["beats_baseline"].astype(bool)]
+        open_ones = open_ones[(open_ones["vs_baseline_high"] > -MARGIN) & (open_ones["speed_up_low"] > 1)]
+        if len(open_ones):
+            text += f" Of {plural(len(open_ones), 'faster one')} it is not decided."
+        said.append(text)
+    volume = evidence.hypervolume
+    if volume is not None:
+        said.append(
+            f"The frontier's hypervolume is {volume.value:.4f} (95% interval {volume.low:.4f} to {volume.high:.4f}): "
+            "MS-SSIM over the untouched input, summed over latency as a share of the baseline's."
+        )
+    if evidence.seed_deviation is not None:
+        scores = evidence.scores["ms_ssim"]
+        several = int((scores.trainings > 1).sum())
+        said.append(
+            f"Another seed changes a network's MS-SSIM by {evidence.seed_deviation:.4f} (standard deviation, "
+            f"{plural(scores.seed_freedom, 'degree')} of freedom, pooled over {plural(several, 'network')} trained "
+            "several times); every interval of MS-SSIM counts it."
         )
     return said
 

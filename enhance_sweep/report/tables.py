@@ -1,6 +1,6 @@
 """The tables: the paper's two with ours beside, the frontier, all other variants; as cells for a page and as CSV."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,9 @@ from enhance_sweep.report.labels import (
 from enhance_sweep.report.published import BASELINE_SLUG, PROPOSED_SLUG, published_table
 from enhance_sweep.report.results import Results, in_order
 
-NO_RECORD = "no record"
-PAPER, TO_INPUT, INTERVAL = "paper", "vs. input", "95%"
+NO_RECORD, NOT_COMPARED = "no record", "—"
+PAPER, TO_INPUT, INTERVAL, ERROR, DIFFERENCE = "paper", "vs. input", "95%", "±", "difference"
+AGREEMENT = "Rank agreement (Kendall's tau)"
 #: A page with more rows than this is slow to open; the CSV has them all.
 MOST_ROWS = 200
 
@@ -42,12 +43,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Row:
-    """A network's row: its name, what is special about it, and its cells."""
+    """A network's row: its name, what is special about it, its cells; the row of the variants that it opens."""
 
     name: str
     tag: str
     cells: tuple[Cell, ...]
     below: bool = False
+    opens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,13 @@ class Table:
     groups: tuple[Group, ...]
     rows: tuple[Row, ...]
     left_out: int = 0
+    footer: Row | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> int:
+        """How many columns there are beside the names."""
+        return sum(len(group.columns) for group in self.groups)
 
     def spans(self, row: Row) -> list[tuple[Cell, int, str]]:
         """A row's cells with the columns that each takes and its style classes.
@@ -88,19 +97,98 @@ class Table:
 def published_shown(results: Results, table: int) -> Table:
     """Table 1 or 2 of the paper, every row of it, with ours beside."""
     columns = _columns(results, beside_paper=True)
-    rows = []
+    rows, pairs = [], []
     for slug, paper, variant in _published_rows(results, table):
         cells = _own_cells(variant) | {
             "paper_latency": Cell(decimals(1000 * paper["time_s"], 0)),
             "paper_speed_up": Cell(speed_up_text(paper["speed_up"])),
             "paper_psnr": Cell(decimals(paper["psnr_db"], 2)),
             "paper_ms_ssim": Cell(decimals(paper["ms_ssim"], 4)),
+            "psnr_difference": _difference(variant, "psnr_db", paper["psnr_db"], 2),
+            "ms_ssim_difference": _difference(variant, "ms_ssim", paper["ms_ssim"], 4),
         }
         shown = (*_chosen(cells, columns), *_condition_cells(results, variant))
-        rows.append(Row(network_label(paper["architecture"]), _tag(slug, variant), shown, _is_below(variant)))
+        name, opens = network_label(paper["architecture"]), variant["row"] if variant else None
+        rows.append(Row(name, _tag(slug, variant), shown, _is_below(variant), opens))
+        pairs.append((paper, variant or {}))
     kind = "plain networks {kernel, channels, blocks}" if table == 1 else "strided networks {kernel-strided, channels}"
     groups = (*(group for group, _ in columns), *_condition_groups(results))
-    return Table(f"Table {table}: {kind}", groups, tuple(rows))
+    footer = _agreement(pairs, columns, len(_condition_groups(results)))
+    return Table(f"Table {table}: {kind}", groups, tuple(rows), footer=footer, notes=tuple(conditions(results)))
+
+
+#: The columns of ours whose order can be compared with the paper's, and how both are called.
+_COMPARED = {
+    "latency": ("latency_ms_median", "time_s"),
+    "speed_up": ("speed_up", "speed_up"),
+    "psnr": ("psnr_db", "psnr_db"),
+    "ms_ssim": ("ms_ssim", "ms_ssim"),
+}
+
+
+def _agreement(
+    pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]],
+    columns: Sequence[tuple[Group, tuple[str, ...]]],
+    more: int,
+) -> Row | None:
+    """A last row: whether our column has the networks in the order of the paper's; None where nothing can be said."""
+    cells = []
+    for name in (name for _, names in columns for name in names):
+        ours, theirs = _COMPARED.get(name, ("", ""))
+        both = [(paper[theirs], variant[ours]) for paper, variant in pairs if is_number(variant.get(ours))]
+        cells.append(Cell(_kendall(both) if len(both) >= FEWEST_RANKED else ""))
+    if not any(cell.text for cell in cells):
+        return None
+    return Row(AGREEMENT, "", (*cells, *[Cell("")] * more))
+
+
+#: A rank agreement of fewer networks than this says nothing.
+FEWEST_RANKED = 4
+
+
+def _kendall(pairs: Sequence[tuple[float, float]]) -> str:
+    from scipy.stats import kendalltau  # slow to import
+
+    tau = float(kendalltau(*zip(*pairs, strict=True)).statistic)
+    return decimals(tau, 2) if is_number(tau) else ""
+
+
+def _difference(variant: dict[str, Any] | None, name: str, paper: float, digits: int) -> Cell:
+    value = (variant or {}).get(name)
+    return Cell(signed(value - paper, digits)) if is_number(value) else Cell(_why_not_trained(variant or {}), True)
+
+
+def conditions(results: Results) -> list[str]:
+    """In what the runs differ from the paper's, for a line under its tables; from the records."""
+    said = []
+    learned = [record["learned_from"] for record in results.trained]
+    if results.dataset:
+        pairs = {len_ for record in results.trained if (len_ := (record.get("data") or {}).get("train_pairs"))}
+        of = f" ({pairs.pop():,} training pairs)" if len(pairs) == 1 else ""
+        said.append(f"data: {results.dataset}{of}, the paper: DPED iphone (160,000)")
+    steps = results.steps
+    if steps:
+        budget = f"{steps[0]:,}" if len(steps) == 1 else f"{min(steps):,} to {max(steps):,}"
+        batches = _all_alike(learned, "batch_size"), _all_alike(learned, "crop_size")
+        if None not in batches:
+            budget += f" of {batches[0]} crops of {batches[1]}x{batches[1]}"
+        said.append(f"steps: {budget}, the paper: 25,000 of 50 patches of 100x100 (Table 2's pick: 40,000)")
+    if results.loss:
+        content = {str(one.get("content") or "none") for one in learned}
+        said.append(f"loss: {results.loss}, content network: {', '.join(sorted(content))}; the paper: its own, VGG-19")
+    machines = {
+        f"{environment.get('cpu') or 'unknown'}, {record['measurement']['threads']} threads"
+        for record in results.timed
+        if (environment := record.get("environment") or {})
+    }
+    if machines:
+        said.append(f"machine: {'; '.join(sorted(machines))}; the paper's is not named")
+    return [f"Different from the paper: {'; '.join(said)}."] if said else []
+
+
+def _all_alike(mappings: Sequence[Mapping[str, Any]], name: str) -> Any:
+    values = {str(one.get(name)): one.get(name) for one in mappings}
+    return next(iter(values.values())) if len(values) == 1 else None
 
 
 def others_shown(results: Results) -> Table:
@@ -124,7 +212,8 @@ def _own_table(title: str, results: Results, variants: pd.DataFrame, left_out: i
     rows = []
     for variant in _dicts(variants):
         cells = (*_chosen(_own_cells(variant), columns), *_condition_cells(results, variant))
-        rows.append(Row(str(variant["label"]), _tag(variant["slug"], variant), cells, _is_below(variant)))
+        tag = _tag(variant["slug"], variant)
+        rows.append(Row(str(variant["label"]), tag, cells, _is_below(variant), variant["row"]))
     groups = (*(group for group, _ in columns), *_condition_groups(results))
     return Table(title, groups, tuple(rows), left_out)
 
@@ -146,10 +235,23 @@ def _columns(results: Results, beside_paper: bool) -> list[tuple[Group, tuple[st
         (Group("Speed-up", speed_up), (*of_paper("speed_up"), "speed_up", *(["interval"] if interval else []))),
     ]
     if len(results.scored):
+        sure = results.evidence.images > 0
+        last, of_last = (DIFFERENCE, "difference") if beside_paper else (TO_INPUT, "gain")
+        error, of_error = ((ERROR,), ("ms_ssim_error",)) if sure else ((), ())
         columns += [
-            (Group("PSNR, dB", (*paper, mean, TO_INPUT)), (*of_paper("psnr"), "psnr", "psnr_gain")),
-            (Group("MS-SSIM", (*paper, mean, TO_INPUT)), (*of_paper("ms_ssim"), "ms_ssim", "ms_ssim_gain")),
+            (Group("PSNR, dB", (*paper, mean, last)), (*of_paper("psnr"), "psnr", f"psnr_{of_last}")),
+            (
+                Group("MS-SSIM", (*paper, mean, *error, last)),
+                (*of_paper("ms_ssim"), "ms_ssim", *of_error, f"ms_ssim_{of_last}"),
+            ),
         ]
+        if sure and not beside_paper:
+            if results.variants["vs_baseline"].notna().any():
+                columns.append((Group("MS-SSIM, vs. baseline", ("mean", INTERVAL)), ("vs_baseline", "vs_interval")))
+            if results.variants["frontier_probability"].notna().any():
+                columns.append((Group("On frontier", ("",)), ("probability",)))
+            if results.evidence.compared > 1:
+                columns.append((Group("Networks", ("beats", "beaten by")), ("beats", "beaten_by")))
     return [*columns, (Group("Memory, MiB", ("",)), ("memory",))]
 
 
@@ -185,7 +287,20 @@ def _own_cells(variant: dict[str, Any] | None) -> dict[str, Cell]:
         "ms_ssim": _cell(variant, "ms_ssim", lambda value: decimals(value, 4), trained),
         "ms_ssim_gain": _cell(variant, "gain_ms_ssim", lambda value: signed(value, 4), trained),
         "memory": memory,
+        "ms_ssim_error": _cell(variant, "ms_ssim_error", lambda value: decimals(value, 4), trained),
+        "vs_baseline": _cell(variant, "vs_baseline", lambda value: signed(value, 4), NOT_COMPARED),
+        "vs_interval": _versus(variant),
+        "probability": _cell(variant, "frontier_probability", lambda value: decimals(value, 2), NOT_COMPARED),
+        "beats": _cell(variant, "beats", lambda value: f"{int(value):,}", NOT_COMPARED),
+        "beaten_by": _cell(variant, "beaten_by", lambda value: f"{int(value):,}", NOT_COMPARED),
     }
+
+
+def _versus(variant: dict[str, Any]) -> Cell:
+    low, high = variant.get("vs_baseline_low"), variant.get("vs_baseline_high")
+    if low is None or high is None:
+        return Cell(NOT_COMPARED, missing=True)
+    return Cell(f"{signed(low, 4)} to {signed(high, 4)}")
 
 
 def _interval(variant: dict[str, Any], otherwise: str) -> Cell:
@@ -260,8 +375,8 @@ def _published_rows(results: Results, table: int) -> list[tuple[str, dict[str, A
 
 
 def _dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows with missing values as None and numbers as Python's."""
-    plain = frame.astype(object).where(frame.notna(), None)
+    """The rows with missing values as None and numbers as Python's; `row` is their place among the variants."""
+    plain = frame.astype(object).where(frame.notna(), None).assign(row=frame.index)
     return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
 
 
@@ -270,7 +385,8 @@ def _dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
 _SHAPE = ("topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu", "parameters", "macs")
 _SPEED_UP = ("speed_up", "speed_up_low", "speed_up_high")
 _TIMED = ("latency_ms_median", "latency_ms_iqr", *_SPEED_UP, "cpu_s_median", "peak_rss_mib", "peak_rss_delta_mib")
-_SCORED = ("psnr_db", "gain_psnr_db", "ms_ssim", "gain_ms_ssim", "below_untouched", "on_frontier")
+_SCORED = ("psnr_db", "gain_psnr_db", "ms_ssim", "ms_ssim_error", "gain_ms_ssim", "below_untouched", "on_frontier")
+_COMPARISONS = ("vs_baseline", "vs_baseline_low", "vs_baseline_high", "frontier_probability", "beats", "beaten_by")
 _CONDITIONS = (
     "timing_flags",
     "steps",
@@ -296,8 +412,10 @@ def published_csv(results: Results, table: int) -> str:
         row |= {"trained": ours.get("trained") or NO_RECORD}
         row |= {"timed": "completed" if ours.get("timing") else _why_not_timed(ours)}
         scored = is_number(ours.get("ms_ssim"))
-        row |= {name: ours.get(name) for name in (*_TIMED, *_SCORED, *_CONDITIONS)}
+        row |= {name: ours.get(name) for name in (*_TIMED, *_SCORED, *_COMPARISONS, *_CONDITIONS)}
         row |= {} if scored else {"below_untouched": None, "on_frontier": None}
+        for name in ("psnr_db", "ms_ssim"):
+            row[f"{name}_over_paper"] = ours[name] - paper[name] if is_number(ours.get(name)) else None
         rows.append({"network": network_label(architecture), **row})
     return _csv(rows, ["network", *_SHAPE, "paper_time_s", "paper_speed_up", "paper_psnr_db", "paper_ms_ssim"])
 
@@ -309,7 +427,7 @@ def variants_csv(results: Results) -> str:
         row = {"network": variant["label"], **{name: variant.get(name) for name in _SHAPE}}
         row |= {"published_table": variant["published"], "trained": variant["trained"] or NO_RECORD}
         row |= {"timed": "completed" if variant["timing"] else _why_not_timed(variant)}
-        row |= {name: variant.get(name) for name in (*_TIMED, *_SCORED, *_CONDITIONS, "key")}
+        row |= {name: variant.get(name) for name in (*_TIMED, *_SCORED, *_COMPARISONS, *_CONDITIONS, "key")}
         row |= {} if is_number(variant["ms_ssim"]) else {"below_untouched": None, "on_frontier": None}
         rows.append(row)
     return _csv(rows, ["network", *_SHAPE, "published_table"])
@@ -317,6 +435,8 @@ def variants_csv(results: Results) -> str:
 
 def _csv(rows: Sequence[dict[str, Any]], first: Sequence[str]) -> str:
     names = list(
-        dict.fromkeys([*first, "trained", "timed", *_TIMED, *_SCORED, *_CONDITIONS, *(rows[0] if rows else [])])
+        dict.fromkeys(
+            [*first, "trained", "timed", *_TIMED, *_SCORED, *_COMPARISONS, *_CONDITIONS, *(rows[0] if rows else [])]
+        )
     )
     return pd.DataFrame(rows, columns=names, dtype=object).to_csv(index=False, lineterminator="\n")

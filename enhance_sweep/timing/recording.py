@@ -75,7 +75,7 @@ def record(
         "repeated_calls": sum(len(process["repeated_calls"]) for process in subject.processes),
         "disturbed_rounds": sum(bool(disturbances(one)) for process in subject.processes for one in process["rounds"]),
         "baseline": architecture_key(architecture_of(BASELINE)) if timing.paired else None,
-        "baseline_check": asdict(baseline_check) if baseline_check else None,
+        "baseline_check": baseline_check.as_json() if baseline_check else None,
         "arithmetic_limit": arithmetic_limit,
         "check": subject.check,
         "samples": {"processes": subject.processes},

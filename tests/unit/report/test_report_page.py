@@ -1,6 +1,6 @@
 """The report as a reader gets it: the page, the Markdown, the folder, the command."""
 
-import base64
+import json
 import re
 import subprocess
 import sys
@@ -13,7 +13,7 @@ import pytest
 import record_factory as make
 from markdown_it import MarkdownIt
 
-from enhance_sweep.report import ReportError, __main__, default_out, gather, output, page, statement, write_report
+from enhance_sweep.report import ReportError, __main__, default_out, gather, output, statement, tables, write_report
 from enhance_sweep.report.page import FILES, PAGE, escape_markdown, render
 from enhance_sweep.report.results import Results
 
@@ -30,6 +30,7 @@ class Page(HTMLParser):
         self.tables: list[list[list[str]]] = []
         self.spans: list[int] = []
         self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
         self.feed(text)
         self.close()
         assert not self.open, f"not closed: {self.open}"
@@ -53,11 +54,21 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" in self.open or "title" in self.open:
+        if self.open[-1:] == ["script"]:
+            self.scripts.append(data)
+        if {"style", "title", "script"} & set(self.open):
             return
         self.words.append(data)
-        if self.open[-1:] in (["td"], ["th"]) and self.tables:
+        cell = {"td", "th"} & set(self.open)
+        if cell and self.open[-1] in ("td", "th", "button") and self.tables:
             self.tables[-1][-1][-1] += data
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the page's script works on."""
+        (text,) = (text for text in self.scripts if text.startswith('{"charts"'))
+        data: dict[str, Any] = json.loads(text)
+        return data
 
     @property
     def text(self) -> str:
@@ -67,25 +78,25 @@ class Page(HTMLParser):
         return [str(attributes[name]) for _, attributes in self.tags if name in attributes]
 
 
-@pytest.fixture
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests of words: the curves and the PNG files, tested elsewhere, take most of a report's time."""
-    monkeypatch.setattr(page.figures, "png", lambda figure: b"\x89PNG")
-    monkeypatch.setattr(page, "quality_figure", lambda *_: None)
-
-
 def page_of(results: Results) -> Page:
-    return Page(render(results)[PAGE].decode())
+    """Without pictures: for tests of words."""
+    return Page(render(results, pictures=False)[PAGE].decode())
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, dict[str, bytes]]:
     """The report of every published variant and two others, one of them timed in two ways."""
-    made = make.paper_records()
+    made = make.paper_records(careful=True)
     made += [make.trained(make.plain(3, 24, 2), 0.9171), make.timed(make.plain(3, 24, 2), 2300.0)]
     made += [make.trained(make.plain(3, 8, 1), 0.85, 17.0), make.timed(make.plain(3, 8, 1), 800.0)]
     made += [make.timed(make.PROPOSED, 400.0, measurement={"runtime": "openvino", "precision": "bf16"})]
-    results = gather(make.write(tmp_path_factory.mktemp("runs"), made))
+    runs = make.write(tmp_path_factory.mktemp("runs"), made)
+    for record in made:
+        if record["kind"] == "trained":
+            make.write_scores(runs, record)
+            losses = "step,total\n" + "".join(f"{step},{1 / step}\n" for step in range(10, 1210, 10))
+            (runs / "trained" / record["key"] / "losses.csv").write_text(losses)
+    results = gather(runs)
     return results, render(results)
 
 
@@ -95,7 +106,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, dict[str, 
 def test_the_page_nests_and_stands_alone(whole: tuple[Results, dict[str, bytes]]) -> None:
     text = whole[1][PAGE].decode()
     parsed = Page(text)
-    assert not any(tag in ("script", "iframe", "object", "embed") for tag, _ in parsed.tags)
+    assert not any(tag in ("iframe", "object", "embed") for tag, _ in parsed.tags)
     loaded = parsed.attributes("src") + [a["href"] or "" for t, a in parsed.tags if t == "link"]
     assert all(place.startswith("data:") for place in loaded)
     assert "@import" not in text
@@ -117,30 +128,50 @@ def test_the_page_says_what_it_rests_on(whole: tuple[Results, dict[str, bytes]])
 
 
 def test_the_tables_on_the_page_have_every_row_and_both_sides(whole: tuple[Results, dict[str, bytes]]) -> None:
-    frontier, table1, table2, runtimes, others = Page(whole[1][PAGE].decode()).tables
-    assert (len(table1), len(table2), len(runtimes), len(others)) == (17 + 2, 7 + 2, 2 + 2, 2 + 2)
-    assert {len(row) for row in table1[2:]} == {17}
+    frontier, claims, table1, table2, runtimes, others = Page(whole[1][PAGE].decode()).tables
+    assert len(claims) == 1 + 5
+    assert (len(table1), len(table2), len(runtimes), len(others)) == (17 + 3, 7 + 3, 2 + 2, 2 + 2)
+    assert {len(row) for row in table1[2:]} == {19}
     first = table1[2]
     assert first[0] == "{3, 64, 4}"
-    assert first[3:9] == [
+    assert first[3:8] == [
         "25,155",
         "10,080",
         "121",
         "1.00\N{MULTIPLICATION SIGN}",
         "1.00\N{MULTIPLICATION SIGN}",
-        "22.62",
     ]
+    assert first[9:12] == ["22.62", "22.62", "0.00"]
+    assert (first[12:14], first[15]) == (["0.9223", "0.9223"], "0.0000")
+    assert table1[-1][0] == tables.AGREEMENT
+    assert table1[-1][11:14] == ["", "", "1.00"], "the paper's order, being the paper's figures"
     proposed = next(row for row in table2 if row[0] == "{3-4, 16}")
     assert proposed[6:8] == ["3.15\N{MULTIPLICATION SIGN}", "6.31\N{MULTIPLICATION SIGN}"]
     assert [row[0] for row in others[2:]] == ["{3, 8, 1}", "{3, 24, 2}"]
     assert [row[0] for row in frontier[2:]] == list(whole[0].frontier["label"])
 
 
-def test_the_figures_are_on_the_page_for_wide_and_narrow_windows(whole: tuple[Results, dict[str, bytes]]) -> None:
+def test_every_chart_of_the_page_is_there_to_be_drawn(whole: tuple[Results, dict[str, bytes]]) -> None:
     parsed = Page(whole[1][PAGE].decode())
-    described = [a for tag, a in parsed.tags if tag == "svg"]
-    assert len(described) == 2 * 5
-    assert all(a["role"] == "img" and len(str(a["aria-label"])) > 40 for a in described)
+    places = [a for _, a in parsed.tags if "data-chart" in a]
+    assert {str(a["data-chart"]) for a in places} == set(parsed.data["charts"])
+    assert len(places) == 7
+    assert all(a["role"] == "figure" and len(str(a["aria-label"])) > 40 for a in places)
+
+
+def test_every_network_of_the_tables_opens(whole: tuple[Results, dict[str, bytes]]) -> None:
+    results, files = whole
+    parsed = Page(files[PAGE].decode())
+    opened = {str(a["data-row"]) for tag, a in parsed.tags if tag == "button" and "data-row" in a}
+    assert opened == set(parsed.data["networks"]) == {str(row) for row in results.variants.index}
+    row = str(results.variants.index[results.variants["slug"] == "strided-k3-s4-c16-b2"][0])
+    network = parsed.data["networks"][row]
+    facts = dict(network["facts"])
+    assert network["label"] == "{3-4, 16}"
+    assert facts["Speed-up"].startswith("6.3")
+    assert facts["Loss"] == "fidelity"
+    assert set(network["curves"]) == {"ms_ssim", "psnr_db", "loss"}
+    assert len(network["rounds"]) == 9
 
 
 def test_every_file_is_there_and_named_as_promised(whole: tuple[Results, dict[str, bytes]]) -> None:
@@ -236,7 +267,6 @@ SCENARIOS: dict[str, tuple[Callable[[], list[dict[str, Any]]], list[str]]] = {
 }
 
 
-@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_state_of_the_runs_makes_a_sensible_page(tmp_path: Path, scenario: str) -> None:
     made, sentences = SCENARIOS[scenario]
@@ -249,7 +279,6 @@ def test_every_state_of_the_runs_makes_a_sensible_page(tmp_path: Path, scenario:
     assert not re.search(r"\b(nan|None|NaT|<NA>|inf)\b", parsed.text.replace("NaN at step", ""))
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_a_timing_that_is_flagged_is_marked_where_it_is_used(tmp_path: Path) -> None:
     made = [make.trained(make.BASELINE, 0.9), make.timed(make.BASELINE, 900.0, flags=["2 of 5 rounds were disturbed"])]
     results = gather(make.write(tmp_path, made))
@@ -292,8 +321,13 @@ def test_nothing_from_records_becomes_markup(tmp_path: Path) -> None:
     results = gather(make.write(tmp_path, made))
     files = render(results)
     parsed = Page(files[PAGE].decode())
-    assert not any(tag == "script" or "onerror" in attributes or tag == "img" for tag, attributes in parsed.tags)
+    assert sum(tag == "script" for tag, _ in parsed.tags) == 3, "the page's own"
+    assert not any("onerror" in attributes or tag == "img" for tag, attributes in parsed.tags)
     assert ATTACK in parsed.text
+    assert ATTACK in json.dumps(parsed.data["networks"], ensure_ascii=False).replace('\\"', '"')
+    hover = str(parsed.data["charts"]["figure2"]["data"][-1]["hovertext"])
+    assert "&lt;script&gt;" in hover
+    assert "<script" not in hover, "plotly.js takes some tags for markup"
     assert "9876536" not in parsed.text, "no template in a template"
     assert "<script" not in files["figure2.svg"].decode()
     shown = Page(MarkdownIt("commonmark", {"html": True}).enable("table").render(files["report.md"].decode()))
@@ -312,34 +346,12 @@ def test_markdown_shows_what_was_meant(text: str) -> None:
 
 def test_the_markdown_has_the_pages_tables(whole: tuple[Results, dict[str, bytes]]) -> None:
     shown = Page(MarkdownIt("commonmark").enable("table").render(whole[1]["report.md"].decode()))
-    assert [len(table) for table in shown.tables] == [len(whole[0].frontier) + 1, 17 + 1, 7 + 1, 2 + 1, 2 + 1]
+    rows = [len(whole[0].frontier) + 1, 5 + 1, 17 + 2, 7 + 2, 2 + 1, 2 + 1]
+    assert [len(table) for table in shown.tables] == rows
     assert {str(a["src"]) for tag, a in shown.tags if tag == "img"} == {
-        *("figure2.png", "figure2_paper.png", "quality.png", "quality_psnr.png", "speed.png")
+        *("figure2.png", "figure2_intervals.png", "figure2_paper.png"),
+        *("quality.png", "quality_psnr.png", "losses.png", "speed.png"),
     }
-
-
-# --- pictures ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("no_pictures")
-def test_pictures_of_the_best_are_in_the_page_and_nothing_from_elsewhere(tmp_path: Path) -> None:
-    pictures = [
-        {"file": "pictures/street.jpg", "title": "Street <b>"},
-        {"file": "../../../secret.jpg", "title": "not of this folder"},
-        {"file": "pictures/gone.jpg", "title": "gone"},
-        {"file": "record.json", "title": "no picture"},
-    ]
-    record = make.trained(make.PROPOSED, 0.92, pictures=pictures)
-    runs = make.write(tmp_path / "runs", [record, make.timed(make.PROPOSED, 100.0)])
-    folder = runs / "trained" / record["key"] / "pictures"
-    folder.mkdir()
-    (folder / "street.jpg").write_bytes(b"\xff\xd8street")
-    (tmp_path / "secret.jpg").write_bytes(b"secret")
-    parsed = page_of(gather(runs))
-    images = [a for tag, a in parsed.tags if tag == "img"]
-    assert [a["src"] for a in images] == ["data:image/jpeg;base64," + base64.b64encode(b"\xff\xd8street").decode()]
-    assert images[0]["alt"] == "Street <b>, by {3-4, 16}"
-    assert "Street <b>" in parsed.text
 
 
 # --- the folder -------------------------------------------------------------------------------------------------------
@@ -361,7 +373,6 @@ def test_an_older_report_is_replaced_and_what_others_put_there_stays(tmp_path: P
     assert [path.name for path in out.parent.iterdir()] == ["mine"], "nothing left beside it"
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_a_report_that_cannot_be_made_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
     results = gather(small(tmp_path))
@@ -371,7 +382,7 @@ def test_a_report_that_cannot_be_made_changes_nothing(tmp_path: Path, monkeypatc
     def breaks(*_: object) -> str:
         raise RuntimeError("half-way")
 
-    monkeypatch.setattr(page.tables, "variants_csv", breaks)
+    monkeypatch.setattr(tables, "variants_csv", breaks)
     with pytest.raises(RuntimeError, match="half-way"):
         write_report(results, out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
