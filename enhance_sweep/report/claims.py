@@ -127,10 +127,10 @@ def at_least_zero(found: Difference, paper: float) -> str:
 
 
 def does_not_pay(found: Difference, paper: float) -> str:
-    """No gain: holds if a gain of the margin or more is ruled out, fails if there surely is a gain."""
-    if found.low > 0:
-        return FAILS
-    return HOLDS if found.high < MARGIN else UNDECIDED
+    """No gain worth having: holds if one of the margin or more is ruled out, else fails if there surely is a gain."""
+    if found.high < MARGIN:
+        return HOLDS
+    return FAILS if found.low > 0 else UNDECIDED
 
 
 # --- what is compared -------------------------------------------------------------------------------------------------

@@ -1,0 +1,204 @@
+"""How sure the report is of what it shows, and what it says of the paper's claims."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import record_factory as make
+
+from enhance_sweep.frontier import hypervolume, pareto_front
+from enhance_sweep.paired_scores import Difference
+from enhance_sweep.records import SCORES_FILE, image_scores, trained_dir
+from enhance_sweep.report import claims, gather
+from enhance_sweep.report.claims import FAILS, HOLDS, UNDECIDED, UNTESTED, at_least_zero, does_not_pay
+from enhance_sweep.report.evidence import _front_and_volume
+from enhance_sweep.report.results import Results
+from enhance_sweep.report.statement import findings
+
+
+def runs_of(folder: Path, made: list[dict[str, Any]], spread: float = 0.003) -> Path:
+    runs = make.write(folder, made)
+    for record in made:
+        if record["kind"] == "trained" and record["scores"]:
+            make.write_scores(runs, record, spread)
+    return runs
+
+
+def three(folder: Path, best: float = 0.9233) -> Results:
+    """The baseline, a faster network and a slower one."""
+    made = [make.trained(make.BASELINE, 0.9223), make.paired(make.BASELINE, 1000.0, 1000.0)]
+    made += [make.trained(make.PROPOSED, best), make.paired(make.PROPOSED, 150.0, 1000.0)]
+    made += [make.trained(make.plain(5, 64, 4), 0.9223), make.paired(make.plain(5, 64, 4), 2000.0, 1000.0)]
+    return gather(runs_of(folder, made))
+
+
+def row_of(results: Results, label: str) -> Any:
+    return results.variants[results.variants["label"] == label].iloc[0]
+
+
+# --- scores of single images ------------------------------------------------------------------------------------------
+
+
+def test_scores_are_read_as_they_were_written(tmp_path: Path) -> None:
+    made = [make.trained(make.PROPOSED, 0.92), make.trained(make.BASELINE, 0.91)]
+    runs = runs_of(tmp_path, made)
+    found = image_scores(runs, [record["key"] for record in made])
+    for record in made:
+        table = found[record["key"]]
+        assert table.shape == (100, 4)
+        assert table[:, 1].mean() == pytest.approx(record["scores"]["ms_ssim"], abs=1e-6)
+        assert table[0, 2:].tolist() == [17.64, 0.8613]
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "name,psnr_db\n", "a,b\n1,2\n", "\x00\xff", "name,psnr_db,ms_ssim\n1.jpg,x,y\n"]
+)
+def test_a_damaged_table_of_scores_leaves_the_others_and_the_record(tmp_path: Path, damage: str) -> None:
+    made = [make.trained(make.PROPOSED, 0.92), make.trained(make.BASELINE, 0.91)]
+    runs = runs_of(tmp_path, made)
+    (trained_dir(runs, made[0]["key"]) / SCORES_FILE).write_text(damage, encoding="latin-1")
+    assert set(image_scores(runs, [record["key"] for record in made])) == {made[1]["key"]}
+    results = gather(runs)
+    assert row_of(results, "{3-4, 16}")["ms_ssim"] == pytest.approx(0.92)
+    assert np.isnan(row_of(results, "{3-4, 16}")["ms_ssim_error"])
+
+
+def test_infinite_scores_are_numbers_and_a_table_cut_short_is_not_compared(tmp_path: Path) -> None:
+    made = [make.trained(architecture, 0.92) for architecture in (make.PROPOSED, make.BASELINE, make.plain(3, 8, 1))]
+    runs = runs_of(tmp_path, made)
+    first = trained_dir(runs, made[0]["key"]) / SCORES_FILE
+    lines = first.read_text().splitlines()
+    first.write_text("\n".join([lines[0], lines[1].replace(lines[1].split(",")[1], "inf"), *lines[2:]]) + "\n")
+    second = trained_dir(runs, made[1]["key"]) / SCORES_FILE
+    second.write_text("\n".join(second.read_text().splitlines()[:50]) + "\n")
+    scores = gather(runs).evidence.scores
+    assert (scores["psnr_db"].images, scores["ms_ssim"].images) == (99, 100)
+    assert sorted(scores["ms_ssim"].trainings.tolist()) == [0, 1, 1]
+
+
+# --- who beats whom ---------------------------------------------------------------------------------------------------
+
+
+def test_a_network_beats_another_that_is_slower_and_not_surely_better(tmp_path: Path) -> None:
+    results = three(tmp_path)
+    pick, baseline, slow = (row_of(results, label) for label in ("{3-4, 16}", "{3, 64, 4}", "{5, 64, 4}"))
+    assert (pick["beats"], pick["beaten_by"], pick["beats_baseline"]) == (2, 0, True)
+    assert (baseline["beats"], baseline["beaten_by"]) == (1, 1)
+    assert (slow["beats"], slow["beaten_by"], slow["beats_baseline"]) == (0, 2, False)
+    assert pick["vs_baseline"] == pytest.approx(0.001, abs=1e-5)
+    assert pick["vs_baseline_low"] < 0.001 < pick["vs_baseline_high"]
+    text = " ".join(findings(results))
+    assert "1 network beats the baseline (surely faster, and surely not worse by 0.002 MS-SSIM on the same 100" in text
+
+
+def test_a_network_that_is_worse_beats_nobody_however_fast(tmp_path: Path) -> None:
+    results = three(tmp_path, best=0.915)
+    assert row_of(results, "{3-4, 16}")["beats"] == 0
+    assert "No network beats the baseline" in " ".join(findings(results))
+
+
+def test_without_scores_per_image_nothing_is_compared(tmp_path: Path) -> None:
+    made = [make.trained(make.BASELINE, 0.92), make.paired(make.BASELINE, 1000.0, 1000.0)]
+    made += [make.trained(make.PROPOSED, 0.93), make.paired(make.PROPOSED, 150.0, 1000.0)]
+    results = gather(make.write(tmp_path, made))
+    assert results.evidence.images == 0
+    assert results.evidence.hypervolume is None
+    assert results.variants[["vs_baseline", "frontier_probability", "ms_ssim_error"]].isna().all(axis=None)
+    assert not any("beats" in sentence for sentence in findings(results))
+
+
+def test_seeds_widen_every_interval(tmp_path: Path) -> None:
+    alone = row_of(three(tmp_path / "alone"), "{3-4, 16}")["ms_ssim_error"]
+    made = [make.trained(make.BASELINE, 0.9223), make.paired(make.BASELINE, 1000.0, 1000.0)]
+    made += [make.trained(make.PROPOSED, 0.9233), make.paired(make.PROPOSED, 150.0, 1000.0)]
+    made += [make.trained(make.plain(5, 64, 4), 0.92 + 0.01 * seed, seed=seed) for seed in range(3)]
+    results = gather(runs_of(tmp_path / "seeds", made))
+    assert results.evidence.seed_deviation == pytest.approx(0.01, abs=1e-6)
+    assert row_of(results, "{3-4, 16}")["ms_ssim_error"] > 5 * alone
+    assert "Another seed changes a network's MS-SSIM by 0.0100" in " ".join(findings(results))
+
+
+# --- bootstrap --------------------------------------------------------------------------------------------------------
+
+
+def test_a_clear_frontier_is_certain_and_a_tie_is_not(tmp_path: Path) -> None:
+    made = [make.trained(make.BASELINE, 0.95), make.paired(make.BASELINE, 1000.0, 1000.0)]
+    made += [make.trained(make.PROPOSED, 0.93), make.paired(make.PROPOSED, 200.0, 1000.0)]
+    made += [make.trained(make.strided(3, 4, 32), 0.93), make.paired(make.strided(3, 4, 32), 200.0, 1000.0)]
+    made += [make.trained(make.plain(3, 8, 1), 0.90), make.paired(make.plain(3, 8, 1), 500.0, 1000.0)]
+    found = gather(runs_of(tmp_path, made)).variants.set_index("label")["frontier_probability"]
+    assert found["{3, 64, 4}"] == 1.0
+    assert found["{3, 8, 1}"] == 0.0
+    assert 0.2 < found["{3-4, 16}"] < 0.8
+    assert 0.2 < found["{3-4, 32}"] < 0.8
+
+
+def test_the_hypervolume_is_the_frontiers_and_its_interval_holds_it(tmp_path: Path) -> None:
+    results = three(tmp_path)
+    volume = results.evidence.hypervolume
+    assert volume is not None
+    assert volume.value == pytest.approx((1 - 0.15) * (0.9233 - 0.8613))
+    assert volume.low < volume.value < volume.high
+
+
+def test_a_draws_frontier_and_volume_are_those_of_the_frame() -> None:
+    import pandas as pd
+
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        cost, quality = random.uniform(0.1, 1.4, 12), random.uniform(0.8, 0.95, 12)
+        frame = pd.DataFrame({"cost": cost, "ms_ssim": quality})
+        front, volume = _front_and_volume(cost, quality, 0.85)
+        assert set(front) == set(pareto_front(frame, cost="cost").index)
+        assert volume == pytest.approx(hypervolume(frame, 1.0, 0.85, cost="cost"))
+
+
+# --- the paper's claims -----------------------------------------------------------------------------------------------
+
+
+def verdicts(results: Results) -> dict[str, str]:
+    return {claim.letter: claim.verdict for claim in claims.claims(results)}
+
+
+def test_the_papers_own_figures_have_the_papers_own_effects(tmp_path: Path) -> None:
+    """Networks that score what the paper's do, in the paper's times, give what the paper gives."""
+    results = gather(runs_of(tmp_path, make.paper_records(careful=True), spread=0.0005))
+    found = {claim.letter: claim for claim in claims.claims(results)}
+    for letter in "abcd":
+        assert found[letter].ours.startswith(found[letter].paper), letter
+    assert found["e"].ours == "6.31\N{MULTIPLICATION SIGN} (6.28 to 6.34)"
+    assert {letter: claim.verdict for letter, claim in found.items()} == dict.fromkeys("abcd", HOLDS) | {"e": UNDECIDED}
+
+
+def test_the_opposite_of_the_paper_fails_and_noise_decides_nothing(tmp_path: Path) -> None:
+    made = make.paper_records(careful=True)
+    for record in made:
+        if record["kind"] == "trained":
+            record["scores"] = record["scores"] | {"ms_ssim": 1.84 - record["scores"]["ms_ssim"]}
+        elif record["architecture"] == make.PROPOSED:
+            record["samples"] = make.paired(make.PROPOSED, 5000.0, 10_080.0)["samples"]
+    assert verdicts(gather(runs_of(tmp_path / "a", made, spread=0.0005))) == {
+        **{"a": FAILS, "b": FAILS, "c": HOLDS, "d": FAILS, "e": FAILS}
+    }
+    noisy = gather(runs_of(tmp_path / "b", make.paper_records(careful=True), spread=0.2))
+    assert {verdicts(noisy)[letter] for letter in "abcd"} == {UNDECIDED}
+
+
+def test_claims_about_networks_that_are_not_there_are_not_tested(tmp_path: Path) -> None:
+    assert verdicts(three(tmp_path)) == {**dict.fromkeys("abcd", UNTESTED), "e": HOLDS}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "gain", "no_gain"),
+    [
+        (0.001, 0.003, HOLDS, FAILS),
+        (-0.003, -0.001, FAILS, HOLDS),
+        (-0.001, 0.001, FAILS, HOLDS),
+        (-0.01, 0.01, UNDECIDED, UNDECIDED),
+    ],
+)
+def test_verdicts(low: float, high: float, gain: str, no_gain: str) -> None:
+    found = Difference((low + high) / 2, low, high, 0.001, 99.0)
+    assert at_least_zero(found, paper=0.002) == gain
+    assert does_not_pay(found, paper=0.002) == no_gain
