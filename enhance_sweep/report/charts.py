@@ -242,7 +242,8 @@ def _horizontal(results: Results, shown: pd.DataFrame) -> "pd.Series[float]":
 
 def _points(results: Results, some: pd.DataFrame, x: "pd.Series[float]") -> Chart:
     topology = str(some["topology"].iloc[0])
-    everything = results.scored["topology"]
+    everything = list(results.scored["topology"].unique())
+    symbol = _symbol(topology, everything)
     named = _named(results)
     trace: Chart = {
         "type": "scatter" if len(results.scored) <= _MOST_SVG else "scattergl",
@@ -257,7 +258,7 @@ def _points(results: Results, some: pd.DataFrame, x: "pd.Series[float]") -> Char
         "textfont": {"size": 11},
         "marker": _marker(topology, everything)
         | {
-            "symbol": [_symbol(topology, everything) + ("-open" if below else "") for below in some["below_untouched"]],
+            "symbol": [f"{symbol}-open" if below else symbol for below in some["below_untouched"]],
             "opacity": 1.0 if len(results.scored) <= 200 else 0.5,
         },
     }

@@ -428,7 +428,7 @@ def _software(record: Mapping[str, Any]) -> str | None:
 
 def _counted(values: Iterable[Any], most: int = 6) -> str:
     """The different values, the most frequent first, with their numbers where there are several."""
-    counts = Counter(plain_text(value) for value in values if value is not None)
+    counts = Counter(value if isinstance(value, str) else plain_text(value) for value in values if value is not None)
     if len(counts) <= 1:
         return next(iter(counts), "")
     shown = [f"{value} ({count:,})" for value, count in counts.most_common(most)]
