@@ -31,6 +31,8 @@ _MOST_SVG, _MOST_BARS = 2000, 80
 _MOST_NAMES = 14
 #: Of more networks than this the frontier's and the published ones alone have curves.
 _MOST_CURVES = 60
+#: Steps at which quality was noted are the axis's ticks, if they are no more than this.
+_MOST_TICKS = 10
 _TITLES = {
     "speed_up": "speed-up over the {3, 64, 4} baseline (log scale)",
     "latency_ms": "latency in ms, slower on the left (log scale)",
@@ -51,6 +53,7 @@ def frontier_chart(results: Results) -> Chart | None:
     traces = [
         *_frontier_lines(results, shown, x),
         *(_points(results, some, x) for _, some in shown.groupby("topology", sort=False)),
+        *_single_seeds(results, shown, x),
     ]
     layout = _layout(_TITLES[results.cost_kind], "MS-SSIM", log_x=True)
     layout["xaxis"] |= {"autorange": "reversed"} if results.cost_kind != "speed_up" else {"ticksuffix": TIMES}
@@ -123,6 +126,8 @@ def curves_chart(results: Results, measure: str) -> Chart | None:
     if not traces:
         return None
     layout = _layout("generator steps (log scale)", MEASURES[measure], log_x=True)
+    noted = sorted({step for trace in traces for step in trace["x"]})
+    layout["xaxis"] |= {"tickvals": noted} if len(noted) <= _MOST_TICKS else {"dtick": "D2"}
     layout["showlegend"] = True
     layout["legend"] = {"orientation": "v", "x": 1.01, "y": 1, "font": {"size": 11}}
     if measure == "loss":
@@ -254,7 +259,7 @@ def _points(results: Results, some: pd.DataFrame, x: "pd.Series[float]") -> Char
         "customdata": [int(index) for index in some.index],
         "hovertext": [hover_text(results, row) for row in rows_of(some)],
         "hoverinfo": "text",
-        "textposition": "top center",
+        "textposition": "top right",
         "textfont": {"size": 11},
         "marker": _marker(topology, everything)
         | {
@@ -279,6 +284,31 @@ def _points(results: Results, some: pd.DataFrame, x: "pd.Series[float]") -> Char
                 "arrayminus": [_or_none(value) for value in below],
             }
     return trace
+
+
+def _single_seeds(results: Results, shown: pd.DataFrame, x: "pd.Series[float]") -> list[Chart]:
+    """Each training of the networks that have several, small, at its network's speed."""
+    several = shown[shown["seeds"].map(lambda seeds: isinstance(seeds, str) and " " in seeds)]
+    points = [
+        (float(x[row.Index]), record["scores"]["ms_ssim"], str(row.label), str(record["learned_from"]["seed"]))
+        for row in rows_of(several.head(_MOST_BARS))
+        for record in results.trainings(row.Index)
+        if is_number(record["scores"]["ms_ssim"])
+    ]
+    if not points:
+        return []
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "single seeds",
+            "x": [place for place, _, _, _ in points],
+            "y": [float(score) for _, score, _, _ in points],
+            "hovertext": [f"{escape(label)}, seed {escape(seed)}<br>MS-SSIM {s:.4f}" for _, s, label, seed in points],
+            "hoverinfo": "text",
+            "marker": {"color": "var(--muted)", "symbol": "line-ew-open", "size": 9, "line": {"width": 1.5}},
+        }
+    ]
 
 
 def hover_text(results: Results, row: Any) -> str:
@@ -408,6 +438,7 @@ def _levels(results: Results, measure: str, axis: Chart, low: float, high: float
     room = 0.6 * max(high - low, 1e-3)
     near = [level for level, _, _ in levels if low - room <= level <= high + room]
     low, high = min([low, *near]), max([high, *near])
+    axis["tickformat"] = ".3f" if measure == "ms_ssim" else ".1f"
     axis["range"] = [low - 0.08 * (high - low), high + 0.08 * (high - low)]
     across: Chart = {"type": "line", "xref": "paper", "x0": 0, "x1": 1}
     shapes = [

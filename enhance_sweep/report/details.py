@@ -36,14 +36,14 @@ def details(results: Results) -> dict[str, dict[str, Any]]:
         found[str(row.Index)] = {
             "label": str(row.label),
             "key": str(row.key),
-            "facts": _facts(row, record, timing),
+            "facts": _facts(row, record, timing, results.trainings(row.Index)),
             "curves": {} if record is None else _curves(results, record),
             "rounds": [] if timing is None else _rounds(timing),
         }
     return found
 
 
-def _facts(row: Any, record: Record | None, timing: Record | None) -> list[tuple[str, str]]:
+def _facts(row: Any, record: Record | None, timing: Record | None, trainings: list[Record]) -> list[tuple[str, str]]:
     facts = []
 
     def add(name: str, text: str | None) -> None:
@@ -68,7 +68,7 @@ def _facts(row: Any, record: Record | None, timing: Record | None) -> list[tuple
     add("Beats", None if pd.isna(row.beats) else f"{int(row.beats)}; beaten by {int(row.beaten_by)}")
     source = record or timing or {}
     for name, value in (source.get("architecture") or {}).items():
-        add(str(name).replace("_", " ").capitalize(), plain_text(value))
+        add("PReLU" if name == "prelu" else str(name).replace("_", " ").capitalize(), plain_text(value))
     add("Parameters", f"{int(row.parameters):,}" if pd.notna(row.parameters) else None)
     add("Multiply-adds at 1280x720", f"{significant(row.macs / 1e9)} G" if pd.notna(row.macs) else None)
     if record is not None:
@@ -76,7 +76,12 @@ def _facts(row: Any, record: Record | None, timing: Record | None) -> list[tuple
         for name in _CONFIGURATION:
             add(name.replace("_", " ").capitalize(), plain_text(learned[name]) if name in learned else None)
         add("Steps", f"{int(record['steps']):,}" if is_number(record.get("steps")) else None)
-        add("Seeds", str(row.seeds).replace(" ", ", ") if isinstance(row.seeds, str) else None)
+        seeds = [
+            f"{one['learned_from']['seed']}: MS-SSIM {one['scores']['ms_ssim']:.4f}"
+            for one in trainings
+            if is_number((one.get("scores") or {}).get("ms_ssim"))
+        ]
+        add("Seed" if len(seeds) == 1 else "Seeds", "; ".join(seeds))
         wall: Any = record.get("train_wall_s")
         add("Training time", duration(wall) if is_number(wall) else None)
         add("State", record["status"] + (f": {record['reason']}" if record.get("reason") else ""))

@@ -76,6 +76,8 @@ class Results:
     - `gain_psnr_db`, `gain_ms_ssim`: above the untouched input; `below_untouched`;
     - `cost`: small is fast, in the unit that `cost_kind` names; `on_frontier`;
     - `record`: the index in `trained` of its first seed.
+
+    `row_of` has for each record of `trained` the row in which its scores are pooled, None for one without.
     """
 
     runs: Path
@@ -87,6 +89,7 @@ class Results:
     cost_kind: str
     evidence: Evidence
     trained: list[Record] = field(repr=False)
+    row_of: list[int | None] = field(repr=False)
     timed: list[Record] = field(repr=False)
     every_timing: list[Record] = field(repr=False)
     training_conditions: list[Condition]
@@ -109,6 +112,11 @@ class Results:
     def untouched(self) -> dict[str, float | None]:
         """The scores of the untouched input, as most rows have them."""
         return {name: _usual(self.variants[f"untouched_{name}"]) for name in MEASURES}
+
+    def trainings(self, row: int) -> list[Record]:
+        """The records that a row's scores are the mean of, by seed."""
+        pooled = [record for record, of in zip(self.trained, self.row_of, strict=True) if of == row]
+        return sorted(pooled, key=lambda record: str(record["learned_from"]["seed"]))
 
     @property
     def steps(self) -> list[int]:
@@ -160,6 +168,7 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None) -
         cost_kind=cost_kind,
         evidence=evidence,
         trained=chosen,
+        row_of=row_of,
         timed=timings.chosen,
         every_timing=timed,
         training_conditions=conditions,

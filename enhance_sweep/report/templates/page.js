@@ -141,7 +141,7 @@
           hovertemplate: "step %{x:,}: %{y:.4f}<extra></extra>",
         },
       ],
-      { title: "steps", type: "log" },
+      { title: "steps", type: "log", ...(curve[0].length <= 8 ? { tickvals: curve[0] } : { dtick: "D2" }) },
       { title, type: title === "training loss" ? "log" : "linear" },
     );
 
