@@ -1,10 +1,12 @@
 """What a network is made of, for its record: layers, parameters, multiply-adds. Nothing is computed for it."""
 
 import copy
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
 def describe(generator: nn.Module, height: int = 720, width: int = 1280) -> dict[str, Any]:
@@ -13,45 +15,112 @@ def describe(generator: nn.Module, height: int = 720, width: int = 1280) -> dict
     Returns:
         `parameters`: all learned numbers. `macs`: multiply-adds of all convolutions and linear layers (norms and
         activations are not counted, as is usual). `layers`: in the order in which they run, each with its `name`,
-        `kind`, `in_channels`, `out_channels`, `kernel_size`, `stride`, output `height` and `width`, `parameters` and
-        `macs`.
+        `kind`, `in_channels`, `out_channels`, `kernel_size`, `stride`, output `height` and `width`, `parameters`,
+        `macs`, and `input`, the name of the layer or join that it reads (left out where that cannot be told).
+        `joins`: where features of several origins meet outside of any layer, in order, each with its `name`, `kind`
+        (torch's name of the operation: `add` for residual sums and skip connections, `cat`, `mul`), `inputs`, the
+        names of what meets, and `after`, how many layers have run before it. The photograph's name is None.
     """
     on_meta = copy.deepcopy(generator).to("meta")
-    layers: list[dict[str, Any]] = []
+    photograph = torch.empty(1, 3, height, width, device="meta")
+    trace = _Trace(photograph)
     for name, module in on_meta.named_modules():
-        if not list(module.children()):
-            module.register_forward_hook(_note(name, layers))
-    with torch.no_grad():
-        on_meta(torch.empty(1, 3, height, width, device="meta"))
+        trace.watch(name, module)
+    with torch.no_grad(), trace:
+        on_meta(photograph)
     return {
         "height": height,
         "width": width,
         "parameters": sum(parameter.numel() for parameter in on_meta.parameters()),
-        "macs": sum(layer["macs"] for layer in layers),
-        "layers": layers,
+        "macs": sum(layer["macs"] for layer in trace.layers),
+        "layers": trace.layers,
+        "joins": trace.joins,
     }
 
 
-def _note(name: str, layers: list[dict[str, Any]]) -> Any:
-    """A forward hook that adds a line about its module to `layers`."""
+class _Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own lacks a signature
+    """Writes down the layers that run, and where features of several of them meet.
 
-    def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        layers.append(
-            {
-                "name": name,
-                "kind": type(module).__name__,
-                "in_channels": inputs[0].shape[1],
-                "out_channels": output.shape[1],
-                "kernel_size": getattr(module, "kernel_size", (1,))[0],
-                "stride": getattr(module, "stride", (1,))[0],
-                "height": output.shape[-2],
-                "width": output.shape[-1],
-                "parameters": sum(parameter.numel() for parameter in module.parameters()),
-                "macs": _macs(module, inputs[0], output),
-            }
-        )
+    Each tensor is known by the layer that it comes from. Whatever happens to it outside of a layer (a crop, tanh)
+    leaves that so; an operation on tensors of two origins is a join, and from then on an origin itself.
+    """
 
-    return hook
+    def __init__(self, photograph: Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.layers: list[dict[str, Any]] = []
+        self.joins: list[dict[str, Any]] = []
+        # The tensor is kept beside its origin: an id is its own only as long as it lives.
+        self._origins: dict[int, tuple[Tensor, str | None]] = {id(photograph): (photograph, None)}
+        self._running: list[str] = []
+        self._is_in_layer = False
+
+    def watch(self, name: str, module: nn.Module) -> None:
+        """Follow a module of the network; one without modules of its own is a layer."""
+        is_layer = not list(module.children())
+
+        def before(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            self._running.append(name)
+            self._is_in_layer = is_layer
+
+        def after(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            self._running.pop()
+            self._is_in_layer = False
+            if is_layer:
+                # Of the first argument: a transposed convolution's second only says how large its output is.
+                origins = self._origins_of(inputs[:1])
+                read = {"input": origins[0]} if origins else {}
+                self.layers.append(_line(name, module, inputs[0], output) | read)
+                self._origins[id(output)] = (output, name)
+
+        module.register_forward_pre_hook(before)
+        module.register_forward_hook(after)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Let the operation happen, and note whose features it has taken."""
+        output = func(*args, **(kwargs or {}))
+        if not self._is_in_layer:
+            origins = self._origins_of(_tensors(args))
+            if origins:
+                origin = origins[0] if len(origins) == 1 else self._join(func.overloadpacket.__name__, origins)
+                self._origins.update((id(tensor), (tensor, origin)) for tensor in _tensors([output]))
+        return output
+
+    def _join(self, operation: str, origins: list[str | None]) -> str:
+        """Write one down; it is named after the module in which it happens, as no layer can be: `blocks.0#add`."""
+        kind = operation.rstrip("_")  # in place or not
+        name = f"{self._running[-1]}#{kind}"
+        earlier = sum(join["name"].rstrip("0123456789") == name for join in self.joins)
+        name += str(earlier + 1) if earlier else ""
+        self.joins.append({"name": name, "kind": kind, "inputs": origins, "after": len(self.layers)})
+        return name
+
+    def _origins_of(self, tensors: Iterable[Tensor]) -> list[str | None]:
+        known = [self._origins[id(tensor)][1] for tensor in tensors if id(tensor) in self._origins]
+        return list(dict.fromkeys(known))
+
+
+def _tensors(values: Iterable[Any]) -> list[Tensor]:
+    """The tensors among an operation's arguments or results, one list deep (as of `torch.cat`)."""
+    flat = [item for value in values for item in (value if isinstance(value, list | tuple) else [value])]
+    return [item for item in flat if isinstance(item, Tensor)]
+
+
+def _line(name: str, module: nn.Module, input: Tensor, output: Tensor) -> dict[str, Any]:
+    """What a record says of a layer."""
+    return {
+        "name": name,
+        "kind": type(module).__name__,
+        "in_channels": input.shape[1],
+        "out_channels": output.shape[1],
+        "kernel_size": getattr(module, "kernel_size", (1,))[0],
+        "stride": getattr(module, "stride", (1,))[0],
+        "height": output.shape[-2],
+        "width": output.shape[-1],
+        "parameters": sum(parameter.numel() for parameter in module.parameters()),
+        "macs": _macs(module, input, output),
+    }
 
 
 def _macs(module: nn.Module, input: Tensor, output: Tensor) -> int:

@@ -1,0 +1,432 @@
+"""Networks as they are drawn: what is in the picture, and that nothing in it covers anything else."""
+
+import json
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+import record_factory as make
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+from torch import Tensor, nn
+
+from enhance_sweep.models import PlainGenerator, StridedGenerator
+from enhance_sweep.models.description import describe
+from enhance_sweep.report.architecture import Fold
+from enhance_sweep.report.architecture_figure import architecture_figure, architecture_in_words
+from enhance_sweep.report.architecture_folding import MOST_NODES
+from enhance_sweep.report.architecture_reading import network_of
+from enhance_sweep.report.figures import COLOR_VARIABLES, NARROW, WIDE, Shape, embedded_svg, png, style, svg
+from enhance_sweep.report.labels import TIMES
+from enhance_sweep.report.published import published_table
+
+SHAPES = pytest.mark.parametrize("shape", [WIDE, NARROW], ids=["wide", "narrow"])
+
+Record = dict[str, Any]
+
+
+class Unet(nn.Module):
+    """Nobody's: concatenations, a gate, residual convolutions, and the photograph added at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.third = _conv(3, 24, 5), _conv(24, 48, 3, 2), _conv(48, 96, 3, 2)
+        self.middle = nn.ModuleList([_conv(96, 96, 3) for _ in range(3)])
+        self.gate, self.enlarge = nn.Conv2d(96, 96, 1), nn.PixelShuffle(2)
+        self.up_half, self.up_full, self.output = _conv(72, 48, 3), _conv(36, 24, 3), nn.Conv2d(24, 3, 3, padding=1)
+
+    def forward(self, input: Tensor) -> Tensor:
+        full = self.first(input)
+        half = self.second(full)
+        features = self.third(half)
+        for layers in self.middle:
+            features = features + layers(features)
+        features = features * torch.sigmoid(self.gate(features))
+        features = self.up_half(torch.cat([self.enlarge(features), half], 1))
+        enhanced: Tensor = self.output(self.up_full(torch.cat([self.enlarge(features), full], 1))) + input
+        return enhanced
+
+
+def _conv(inputs: int, outputs: int, kernel_size: int, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, outputs, kernel_size, stride, kernel_size // 2)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.SiLU())
+
+
+def record_of(generator: nn.Module, architecture: Record) -> Record:
+    return {"architecture": architecture, "description": describe(generator)}
+
+
+def plain(*sizes: int, prelu: bool = False) -> Record:
+    return record_of(PlainGenerator(*sizes, prelu=prelu), make.plain(*sizes, prelu))
+
+
+def strided(kernel_size: int, strided_kernel_size: int, channels: int, blocks: int = 2, prelu: bool = False) -> Record:
+    generator = StridedGenerator(kernel_size, strided_kernel_size, channels, blocks, prelu)
+    return record_of(generator, make.strided(kernel_size, strided_kernel_size, channels, blocks) | {"prelu": prelu})
+
+
+def unet() -> Record:
+    return record_of(Unet(), {"topology": "unet", "depth": 3})
+
+
+def layer(index: int, **changes: Any) -> Record:
+    shape = {"in_channels": 8, "out_channels": 8, "kernel_size": 3, "stride": 1, "height": 72, "width": 128}
+    return {"name": f"l{index}", "kind": "Conv2d", **shape, "parameters": 5, "macs": 100} | changes
+
+
+def invented(layers: list[Any], architecture: Any = None, **description: Any) -> Record:
+    known = {"height": 72, "width": 128, "parameters": 5, "macs": 1000, "layers": layers}
+    return {"architecture": architecture or {"topology": "odd"}, "description": known | description}
+
+
+def without_connections(record: Record) -> Record:
+    """As records were before they said what reads what."""
+    older: Record = json.loads(json.dumps(record))
+    del older["description"]["joins"]
+    for row in older["description"]["layers"]:
+        del row["input"]
+    return older
+
+
+CASES: dict[str, Callable[[], Record]] = {
+    "plain-3-64-4": lambda: plain(3, 64, 4),
+    "plain-5-32-2": lambda: plain(5, 32, 2),
+    "plain-3-16-20": lambda: plain(3, 16, 20),
+    "plain-3-16-0": lambda: plain(3, 16, 0),
+    "strided-3-4-16": lambda: strided(3, 4, 16),
+    "strided-4-4-64-prelu": lambda: strided(4, 4, 64, prelu=True),
+    "strided-3-3-8-0": lambda: strided(3, 3, 8, 0),
+    "unet": unet,
+    "a-chain-of-300": lambda: invented(
+        [layer(i, kernel_size=i % 9 + 1, out_channels=i * i % 50 + 1) for i in range(300)]
+    ),
+    "seven-resolutions": lambda: invented([layer(i, stride=2, height=72 >> i, width=128 >> i) for i in range(7)]),
+    "markup": lambda: invented(
+        [layer(0, kind="<b>$x_{2}$</b>&--\x00\n\x1b[31m"), layer(1, kind="A" * 500)],
+        {"topology": "<script>$a$ --> \x00" + "x" * 400, "of": {"b": [1]}},
+    ),
+}
+EVERY_CASE = pytest.mark.parametrize("case", CASES)
+
+
+def drawn(record: Record, shape: Shape = WIDE) -> Figure:
+    figure = architecture_figure(record, shape)
+    assert figure is not None
+    return figure
+
+
+def counts(figure: Figure) -> Counter[str]:
+    """How many of each thing were drawn, legend apart."""
+    return Counter(str(patch.get_label()) for patch in figure.axes[0].patches)
+
+
+def texts(figure: Figure) -> list[str]:
+    """What is written, with an x for each multiplication sign."""
+    return [text.get_text().replace(TIMES, "x") for text in figure.axes[0].texts]
+
+
+def boxes_of(figure: Figure) -> list[tuple[Text, Bbox]]:
+    with style():
+        return [(text, text.get_window_extent()) for text in figure.axes[0].texts]
+
+
+# --- what is drawn ----------------------------------------------------------------------------------------------------
+
+
+def test_the_baseline_is_the_papers_first_figure() -> None:
+    figure = drawn(plain(3, 64, 4))
+    count = counts(figure)
+    # Eight convolutions in four equal blocks are two in a frame.
+    assert (count["convolution"], count["norm"], count["activation"]) == (6, 2, 5)
+    assert (count["join add"], count["skip"], count["frame"], count["photograph"]) == (1, 1, 1, 2)
+    shown = Counter(texts(figure))
+    assert (shown["9x9, 64"], shown["3x3, 64"], shown["9x9, 3"], shown["x 4"]) == (1, 4, 1, 1)
+    assert (shown["4%"], shown["74%"], shown["9%"]) == (2, 1, 2)
+    assert "plain {3, 64, 4}" in shown
+    assert "401,475 parameters · 368 GMACs at 1280x720" in shown
+    assert {"instance norm", "ReLU", "sum", "box: 0 to 37% of multiply-adds"} <= shown.keys()
+
+
+def test_the_proposed_network_is_the_papers_third_figure() -> None:
+    figure = drawn(strided(3, 4, 16), NARROW)
+    count = counts(figure)
+    assert (count["convolution"], count["norm"], count["activation"]) == (10, 6, 9)
+    assert (count["join add"], count["skip"], count["frame"]) == (3, 3, 1)
+    shown = Counter(texts(figure))
+    assert (shown["4x4 / 2, 32"], shown["4x4 / 2, 64"], shown["4x4 / ½, 32"], shown["4x4 / ½, 16"]) == (1, 1, 1, 1)
+    assert (shown["1280x720"], shown["640x360"], shown["320x180"]) == (2, 2, 1)
+    assert (shown["13%"], shown["7%"], shown["31%"], shown["8%"]) == (2, 4, 1, 2)
+
+
+@SHAPES
+def test_shares_are_of_all_multiply_adds_and_of_all_repetitions(shape: Shape) -> None:
+    for record in (plain(3, 16, 20), strided(4, 4, 32)):
+        shares = [int(text[:-1]) for text in texts(drawn(record, shape)) if text.endswith("%")]
+        assert sum(shares) == pytest.approx(100, abs=len(shares) / 2)
+
+
+def test_boxes_are_as_long_as_the_resolution_and_as_thick_as_the_channels() -> None:
+    def sizes(shape: Shape) -> list[tuple[float, float]]:
+        patches = drawn(strided(3, 4, 16), shape).axes[0].patches
+        return [(box.get_width(), box.get_height()) for box in patches if box.get_label() == "convolution"]  # type: ignore[attr-defined]
+
+    across, down = sizes(WIDE), sizes(NARROW)
+    channels = np.array([16, 32, 64, 64, 64, 32, 16, 16, 16])  # and 3, which is drawn as the least
+    resolution = np.array([4, 2, 1, 1, 1, 2, 4, 4, 4])
+    for thickness, length in (np.array(across[:-1]).T, np.array(down[:-1]).T[::-1]):
+        np.testing.assert_allclose(thickness / thickness[0], channels / channels[0])
+        np.testing.assert_allclose(length / length[0], resolution / resolution[0])
+
+
+def test_the_more_multiply_adds_the_deeper_the_color() -> None:
+    network = network_of(unet())
+    assert network is not None
+    shares = [network.share(index) for index, node in enumerate(network.nodes) if node.kind == "layer"]
+    depths = [patch.get_alpha() for patch in drawn(unet(), NARROW).axes[0].patches if patch.get_label() == "depth"]
+    assert len(depths) == len(shares)
+    assert np.argsort(depths, kind="stable").tolist() == np.argsort(shares, kind="stable").tolist()  # type: ignore[arg-type]
+
+
+def test_any_topology_is_drawn_with_its_joins() -> None:
+    figure = drawn(unet())
+    count = counts(figure)
+    assert (count["convolution"], count["join add"], count["join cat"], count["join mul"]) == (10, 2, 2, 1)
+    assert (count["skip"], count["frame"]) == (5, 1)
+    shown = texts(figure)
+    assert {"PixelShuffle, 24", "x 3", "sum", "product", "concatenation", "batch norm", "SiLU"} <= set(shown)
+
+
+def test_an_unknown_topology_without_connections_is_a_chain() -> None:
+    count = counts(drawn(without_connections(unet())))
+    assert (count["convolution"], count["skip"]) == (12, 0)
+    assert not any(label.startswith("join") for label in count)
+
+
+def test_a_layer_that_reads_another_than_the_one_before_it_gets_its_own_arrow() -> None:
+    layers = [layer(0, input=None), layer(1, input=None), layer(2, input="j")]
+    joins = [{"name": "j", "kind": "add", "inputs": ["l0", "l1"], "after": 2}]
+    figure = drawn(invented(layers, joins=joins))
+    count = counts(figure)
+    # To the first layer, from the second to the sum, to the third, to the output; the photograph to the second, and
+    # the first to the sum, go around.
+    assert (count["flow"], count["skip"], count["join add"]) == (4, 2, 1)
+
+
+# --- what the record says and what is inferred ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", [1, 2])
+def test_of_every_published_network_the_connections_are_inferred_as_they_are(table: int) -> None:
+    for architecture in published_table(table)["architecture"]:
+        sizes = {name: value for name, value in architecture.items() if name != "topology" and value is not None}
+        generator = (PlainGenerator if architecture["topology"] == "plain" else StridedGenerator)(**sizes)
+        record = record_of(generator, dict(architecture))
+        network = network_of(record)
+        assert network is not None
+        assert network == network_of(without_connections(record))
+        blocks = sizes.get("blocks", 2)
+        folds = [Fold(1 if table == 1 else 3, 4 if table == 1 else 6, blocks)] if blocks > 1 else []
+        assert list(network.folds) == folds
+        assert sum(network.share(index) or 0.0 for index in range(len(network.nodes))) == pytest.approx(1.0)
+
+
+def test_names_alone_infer_no_sum_of_different_shapes() -> None:
+    layers = [layer(0, name="head.0"), layer(1, name="blocks.0.conv1"), layer(2, name="blocks.0.conv2", out_channels=9)]
+    network = network_of(invented(layers, make.BASELINE))
+    assert network is not None
+    assert [node.kind for node in network.nodes] == ["layer"] * 3
+
+
+def test_a_repeated_block_that_others_look_into_is_not_folded() -> None:
+    layers = [layer(index) for index in range(6)]
+    sums = [
+        {"name": f"j{i}", "kind": "add", "inputs": [f"j{i - 1}" if i else "l0", f"l{2 * i + 2}"], "after": 2 * i + 3}
+        for i in range(2)
+    ]
+    folded = network_of(invented(layers, joins=sums))
+    looked_into = network_of(
+        invented(layers, joins=[*sums, {"name": "k", "kind": "cat", "inputs": ["l1", "l5"], "after": 6}])
+    )
+    assert folded is not None
+    assert looked_into is not None
+    assert folded.folds == (Fold(1, 4, 2),)
+    assert looked_into.folds == ()
+
+
+def test_of_a_long_network_the_middle_is_left_out_and_counted() -> None:
+    record = CASES["a-chain-of-300"]()
+    network = network_of(record)
+    assert network is not None
+    assert len(network.nodes) == MOST_NODES
+    (place,) = (index for index, node in enumerate(network.nodes) if node.kind == "more")
+    assert network.nodes[place].label == f"{300 - MOST_NODES + 1} more layers"
+    assert network.share(place) == pytest.approx((300 - MOST_NODES + 1) / 300)
+    assert network.nodes[place].label in texts(drawn(record))
+    equal = network_of(invented([layer(index) for index in range(300)]))
+    assert equal is not None
+    assert equal.folds == (Fold(0, 1, 300),)
+
+
+def test_in_words() -> None:
+    assert architecture_in_words(plain(3, 64, 4)).replace(TIMES, "x") == (
+        "plain {3, 64, 4}: 9x9 to 64 channels, 4 times (3x3 to 64 channels, 3x3 to 64 channels, add), "
+        "3x3 to 64 channels, 3x3 to 64 channels, 9x9 to 3 channels"
+    )
+
+
+# --- where it is ------------------------------------------------------------------------------------------------------
+
+
+@SHAPES
+@EVERY_CASE
+def test_no_text_covers_another_a_box_or_a_line_or_leaves_the_picture(case: str, shape: Shape) -> None:
+    figure = drawn(CASES[case](), shape)
+    named = boxes_of(figure)
+    for (one, a), (other, b) in combinations(named, 2):
+        assert not a.overlaps(b), (one.get_text(), other.get_text())
+    width, height = figure.get_size_inches() * figure.dpi
+    axes = figure.axes[0]
+    lines = [(patch.get_label(), along(patch)) for patch in axes.patches if isinstance(patch, FancyArrowPatch)]
+    solids = [
+        (patch.get_label(), patch.get_window_extent())
+        for patch in axes.patches
+        if patch.get_label() != "frame" and not isinstance(patch, FancyArrowPatch)
+    ]
+    for text, box in named:
+        assert box.x0 >= 0, text.get_text()
+        assert box.y0 >= 0, text.get_text()
+        assert box.x1 <= width, text.get_text()
+        assert box.y1 <= height, text.get_text()
+        for label, solid in solids:
+            assert not box.overlaps(solid), (text.get_text(), label)
+        for label, points in lines:
+            assert not _meets(box, points), (text.get_text(), label)
+
+
+@SHAPES
+@EVERY_CASE
+def test_connections_run_beside_what_they_pass_and_beside_each_other(case: str, shape: Shape) -> None:
+    patches = drawn(CASES[case](), shape).axes[0].patches
+    skips = [along(patch) for patch in patches if patch.get_label() == "skip" and isinstance(patch, FancyArrowPatch)]
+    boxes = [patch.get_window_extent() for patch in patches if patch.get_label() in ("convolution", "photograph")]
+    for skip in skips:
+        assert not any(_meets(box, skip) for box in boxes)
+    for one, other in combinations(skips, 2):
+        assert np.abs(one[:, None] - other).max(axis=2).min() > 5
+
+
+def along(line: FancyArrowPatch) -> Any:
+    """Points of a line, close to each other, in pixels."""
+    return np.asarray(line.get_transform().transform_path(line.get_path()).interpolated(100).vertices)
+
+
+def _meets(box: Bbox, points: Any) -> bool:
+    x, y = points.T
+    return bool(((box.x0 < x) & (x < box.x1) & (box.y0 < y) & (y < box.y1)).any())
+
+
+@SHAPES
+@EVERY_CASE
+def test_everything_drawn_is_within_the_picture(case: str, shape: Shape) -> None:
+    figure = drawn(CASES[case](), shape)
+    width, height = figure.get_size_inches() * figure.dpi
+    assert width / figure.dpi <= shape.width
+    for patch in figure.axes[0].patches:
+        box = patch.get_window_extent()
+        assert box.x0 >= 0, patch.get_label()
+        assert box.y0 >= 0, patch.get_label()
+        assert box.x1 <= width, patch.get_label()
+        assert box.y1 <= height, patch.get_label()
+
+
+def test_published_networks_run_across_a_wide_page_and_down_a_narrow_one() -> None:
+    for record in (plain(3, 64, 4), strided(4, 4, 64, prelu=True)):
+        across, down = drawn(record, WIDE), drawn(record, NARROW)
+        assert tuple(across.get_size_inches()) < (9.01, 5.7)
+        assert across.get_size_inches()[0] == pytest.approx(WIDE.width)
+        assert down.get_size_inches()[0] == pytest.approx(NARROW.width)
+        assert down.get_size_inches()[1] > down.get_size_inches()[0]
+
+
+# --- files and odd records --------------------------------------------------------------------------------------------
+
+
+@EVERY_CASE
+def test_the_same_record_gives_the_same_files_and_all_colors_are_the_pages(case: str) -> None:
+    first, second = (drawn(CASES[case]()) for _ in range(2))
+    assert svg(first) == svg(second)
+    assert png(first) == png(second)
+    embedded = embedded_svg(svg(first), "one", "a network")
+    ET.fromstring(embedded)
+    assert not any(color in embedded for color in COLOR_VARIABLES)
+    assert "#" not in embedded.replace('href="#', "").replace("url(#", ""), "a color without a variable"
+    assert "<script" not in embedded
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        {"description": None},
+        {"description": {}},
+        {"description": {"layers": []}},
+        {"description": {"layers": "abc"}},
+        {"description": {"layers": {"a": 1}}},
+        {"description": {"layers": [None, 3]}},
+    ],
+)
+def test_without_layers_there_is_no_figure(record: Record) -> None:
+    assert architecture_figure(record) is None
+    assert architecture_in_words(record) == ""
+
+
+def test_without_multiply_adds_there_are_no_shares() -> None:
+    shown = texts(drawn(invented([layer(index, macs=0) for index in range(3)], macs=0)))
+    assert not any("%" in text or "MAC" in text for text in shown)
+    assert shown.count("3x3, 8") == 3
+
+
+ODD_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 300),
+    st.sampled_from([10**400, -(10**400), float("nan"), float("inf"), "Conv2d", "ReLU", "l0", "$x_2$", "", [], {}]),
+)
+ODD_LAYERS = st.one_of(
+    ODD_VALUES,
+    st.dictionaries(st.sampled_from([*layer(0), "input"]), ODD_VALUES, max_size=11),
+    st.builds(
+        layer, st.integers(0, 5), kind=st.sampled_from(["Conv2d", "ConvTranspose2d", "ReLU", "LayerNorm", "Pool"])
+    ),
+)
+ODD_JOINS = st.one_of(
+    ODD_VALUES,
+    st.fixed_dictionaries(
+        {
+            "name": st.sampled_from(["j", "k", "l1"]),
+            "kind": st.sampled_from(["add", "cat", "where"]),
+            "inputs": st.lists(st.sampled_from(["l0", "l1", "l2", "j", None, 3]), max_size=4),
+            "after": st.integers(0, 9),
+        }
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(ODD_LAYERS, max_size=12), st.lists(ODD_JOINS, max_size=4), ODD_VALUES, st.sampled_from([WIDE, NARROW]))
+def test_no_record_is_too_odd(layers: list[Any], joins: list[Any], macs: Any, shape: Shape) -> None:
+    architecture = {"topology": "strided"} if macs is None else macs
+    figure = architecture_figure(invented(layers, architecture, joins=joins, macs=macs), shape)
+    rows = [row for row in layers if isinstance(row, dict)]
+    assert (figure is None) == (not rows)
+    if figure is not None:
+        ET.fromstring(svg(figure))
