@@ -16,7 +16,9 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from enhance_sweep.report import charts, claims, details, figures, speed, statement, tables
+from enhance_sweep.report.architecture import architecture_figure, architecture_in_words
 from enhance_sweep.report.frontier_figure import frontier_figure, published_figure
+from enhance_sweep.report.published import BASELINE_SLUG, PROPOSED_SLUG
 from enhance_sweep.report.quality_figure import MOST_CURVES, quality_figure
 from enhance_sweep.report.references import references
 from enhance_sweep.report.results import Results
@@ -25,9 +27,10 @@ from enhance_sweep.report.speed_figure import speed_figure
 
 PAGE = "index.html"
 _DRAWN = ("figure2", "figure2_intervals", "figure2_paper", "speed", "quality", "quality_psnr", "losses")
+_ARCHITECTURES = ("figure1", "figure3")
 #: All that a report may consist of; whatever else lies in its folder is someone else's.
 FILES = (
-    *(f"{name}.{kind}" for name in _DRAWN for kind in ("png", "svg")),
+    *(f"{name}.{kind}" for name in (*_DRAWN, *_ARCHITECTURES) for kind in ("png", "svg")),
     *("table1.csv", "table2.csv", "variants.csv", "claims.csv", "runtimes.csv", "report.md", PAGE),
 )
 _MOST_PROBLEMS = 200
@@ -44,6 +47,17 @@ class _Shown:
     tall: bool = False
 
 
+@dataclass(frozen=True)
+class _Drawing:
+    """A network's picture in the page, for a wide window and for a narrow one."""
+
+    name: str
+    title: str
+    caption: str
+    wide: Markup
+    narrow: Markup
+
+
 def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
     """All files of the report by name, the page last.
 
@@ -52,6 +66,7 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         pictures: draw the figures' files and show photographs; without, the page and the tables alone.
     """
     files: dict[str, bytes] = _drawn(results) if pictures else {}
+    drawings = _architectures(results, files) if pictures else []
     specifications = _charts(results)
     networks = details.details(results)
     judged = claims.claims(results)
@@ -68,7 +83,7 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         "claims": judged,
         "claims_note": claims.NOTE,
         "comparisons": [],
-        "architectures": [],
+        "architectures": drawings,
         "challenge": None,
         "published": [tables.published_shown(results, 1), tables.published_shown(results, 2)],
         "others": tables.others_shown(results),
@@ -91,8 +106,8 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
     if context["runtimes"]:
         files["runtimes.csv"] = runtimes_csv(results).encode()
     downloads = [name for name in FILES if name in files] + ["report.md"]
-    drawings = {name.removesuffix(".png") for name in files if name.endswith(".png")}
-    files["report.md"] = _markdown().get_template("report.md.j2").render(context, drawings=drawings).encode()
+    drawn = {name.removesuffix(".png") for name in files if name.endswith(".png")}
+    files["report.md"] = _markdown().get_template("report.md.j2").render(context, drawn=drawn).encode()
     data = {
         "charts": specifications,
         "networks": networks,
@@ -140,6 +155,36 @@ def _drawn(results: Results) -> dict[str, bytes]:
             files[f"{name}.png"] = figures.png(figure)
             files[f"{name}.svg"] = figures.svg(figure).encode()
     return files
+
+
+def _architectures(results: Results, files: dict[str, bytes]) -> list[_Drawing]:
+    """The paper's Figures 1 and 3: a plain and a strided network, drawn from their records; their files are added.
+
+    The baseline and the paper's pick where they are there, else the best of the topology.
+    """
+    records = {record["architecture_key"]: record for record in (*results.timed, *results.trained)}
+    found = []
+    for name, topology, first in (("figure1", "plain", BASELINE_SLUG), ("figure3", "strided", PROPOSED_SLUG)):
+        rows = results.variants[results.variants["topology"] == topology]
+        rows = rows.assign(first=rows["slug"] == first).sort_values(
+            ["first", "ms_ssim"], ascending=False, kind="stable"
+        )
+        shapes = (figures.WIDE, figures.NARROW)
+        drawn = [architecture_figure(records[rows["architecture_key"].iloc[0]], shape) for shape in shapes if len(rows)]
+        if not drawn or drawn[0] is None or drawn[1] is None:
+            continue
+        files[f"{name}.png"] = figures.png(drawn[0])
+        wide, narrow = figures.svg(drawn[0]), figures.svg(drawn[1])
+        files[f"{name}.svg"] = wide.encode()
+        words = architecture_in_words(records[rows["architecture_key"].iloc[0]])
+        title = f"Figure {name[-1]}: {rows['label'].iloc[0]}"
+        caption = f"{title}, drawn from the layers in its record. In percent: shares of the multiply-adds."
+        embedded = [
+            Markup(figures.embedded_svg(text, f"{name}-{size}", words))
+            for size, text in (("wide", wide), ("narrow", narrow))
+        ]
+        found.append(_Drawing(name, title, caption, *embedded))
+    return found
 
 
 def _captions(results: Results) -> list[_Shown]:

@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from enhance_sweep.models import PlainGenerator, StridedGenerator
 from enhance_sweep.models.description import describe
-from enhance_sweep.report.architecture import Fold
-from enhance_sweep.report.architecture_figure import architecture_figure, architecture_in_words
-from enhance_sweep.report.architecture_folding import MOST_NODES
-from enhance_sweep.report.architecture_reading import network_of
+from enhance_sweep.report.architecture import architecture_figure, architecture_in_words
+from enhance_sweep.report.architecture.folding import MOST_NODES
+from enhance_sweep.report.architecture.network import Fold
+from enhance_sweep.report.architecture.reading import network_of
 from enhance_sweep.report.figures import COLOR_VARIABLES, NARROW, WIDE, Shape, embedded_svg, png, style, svg
 from enhance_sweep.report.labels import TIMES
 from enhance_sweep.report.published import published_table

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from enhance_sweep.report.architecture import PHOTOGRAPH, Network, Node
-from enhance_sweep.report.architecture_folding import shortened
+from enhance_sweep.report.architecture.folding import shortened
+from enhance_sweep.report.architecture.network import PHOTOGRAPH, Network, Node
 from enhance_sweep.report.labels import TIMES, network_label
 
 #: More bands than these beside one convolution are drawn apart.

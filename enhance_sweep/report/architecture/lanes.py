@@ -5,8 +5,8 @@ The same along both directions of drawing: a place along the flow, and how far o
 
 from dataclasses import dataclass, field
 
-from enhance_sweep.report.architecture import Fold, Network
-from enhance_sweep.report.architecture_sheet import LANE
+from enhance_sweep.report.architecture.network import Fold, Network
+from enhance_sweep.report.architecture.sheet import LANE
 
 #: More connections than these make no readable picture; the shortest are drawn.
 _MOST_SKIPS = 12

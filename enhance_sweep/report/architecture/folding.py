@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from enhance_sweep.report.architecture import PHOTOGRAPH, Fold, Node
+from enhance_sweep.report.architecture.network import PHOTOGRAPH, Fold, Node
 
 #: More nodes than these are not drawn; repetitions are folded, and then the middle is left out.
 MOST_NODES = 24

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from enhance_sweep.report.architecture import PHOTOGRAPH, Fold, Network, Node
-from enhance_sweep.report.architecture_lanes import Outside, Skip, fold_of, goes_on, skips_of, starts_at
-from enhance_sweep.report.architecture_sheet import (
+from enhance_sweep.report.architecture.lanes import Outside, Skip, fold_of, goes_on, skips_of, starts_at
+from enhance_sweep.report.architecture.network import PHOTOGRAPH, Fold, Network, Node
+from enhance_sweep.report.architecture.sheet import (
     BAND,
     LABEL,
     LINE,

@@ -5,10 +5,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from enhance_sweep.report.architecture import in_words
-from enhance_sweep.report.architecture_across import draw_across
-from enhance_sweep.report.architecture_down import draw_down
-from enhance_sweep.report.architecture_reading import network_of
+from enhance_sweep.report.architecture.across import draw_across
+from enhance_sweep.report.architecture.down import draw_down
+from enhance_sweep.report.architecture.network import in_words
+from enhance_sweep.report.architecture.reading import network_of
 from enhance_sweep.report.figures import WIDE, Shape, style
 
 
