@@ -43,10 +43,29 @@ class Tile:
 
 
 def headline(results: Results) -> str:
-    """Whether the networks beat the untouched input, which is the first thing to know of a budget."""
-    scored, level = results.scored, results.untouched["ms_ssim"]
+    """Which network to take, where that is sure; else what the budget is good for."""
     if not results.trained:
         return speed.headline(results)
+    best = _fastest_that_beats_the_baseline(results)
+    if best is None:
+        return _against_untouched(results)
+    return (
+        f"{best['label']} is {speed_up_text(float(best['speed_up']))} as fast as the baseline {{3, 64, 4}} and surely "
+        f"not worse: MS-SSIM {signed(float(best['vs_baseline']), 4)} on the same test images, 95% interval "
+        f"{signed(float(best['vs_baseline_low']), 4)} to {signed(float(best['vs_baseline_high']), 4)}."
+    )
+
+
+def _fastest_that_beats_the_baseline(results: Results) -> "pd.Series[Any] | None":
+    """Surely faster, and surely not worse; none where the baseline itself does not reach the untouched input."""
+    beating = results.variants[results.variants["beats_baseline"].astype(bool)]
+    beating = beating[~beating["below_untouched"].astype(bool)]
+    return _highest(beating, "speed_up") if len(beating) else None
+
+
+def _against_untouched(results: Results) -> str:
+    """Whether the networks beat the untouched input, which is the first thing to know of a budget."""
+    scored, level = results.scored, results.untouched["ms_ssim"]
     if scored.empty:
         return "No network has a score yet."
     count, below = len(scored), int(scored["below_untouched"].sum())
@@ -102,7 +121,8 @@ def _fastest_good_enough(results: Results) -> list[Tile]:
 
 def findings(results: Results) -> list[str]:
     """The sentences under the headline: what is known, what is missing, what must not be compared."""
-    said = [*_comparisons(results), *_coverage(results), *_speed(results), *_psnr_below(results)]
+    said = [] if _fastest_that_beats_the_baseline(results) is None else [_against_untouched(results)]
+    said += [*_comparisons(results), *_coverage(results), *_speed(results), *_psnr_below(results)]
     said += _not_comparable(results)
     seeds = [len(str(seeds).split()) for seeds in results.scored["seeds"]]
     if seeds and max(seeds) == 1:
