@@ -42,10 +42,13 @@ def strided(kernel_size: int, strided_kernel_size: int, channels: int, blocks: i
 
 BASELINE = plain(3, 64, 4)
 PROPOSED = strided(3, 4, 16)
+SRCNN: dict[str, Any] = {"topology": "srcnn"}
 
 
 def macs_of(architecture: dict[str, Any]) -> int:
     """Roughly the multiply-adds at 1280x720: the right order is all that a picture needs."""
+    if architecture["topology"] == "srcnn":
+        return 69_152 * 1280 * 720
     k, c, b = architecture["kernel_size"], architecture["channels"], architecture.get("blocks", 2)
     per_pixel = 2 * 243 * c + (2 * b + 2) * k * k * c * c
     if architecture["topology"] == "strided":
@@ -130,7 +133,7 @@ def timed(
     architecture: dict[str, Any], latency_ms: float | None, *, measurement: dict[str, Any] | None = None, **changes: Any
 ) -> dict[str, Any]:
     how = MEASUREMENT | (measurement or {})
-    memory_mib = 300.0 + architecture["channels"] * 14.1
+    memory_mib = 300.0 + architecture.get("channels", 64) * 14.1
     return {
         "schema": 1,
         "kind": "timed",
