@@ -17,6 +17,7 @@ from enhance_sweep.records import (
     TIMED_COLUMNS,
     RecordError,
     architecture_slug,
+    challenge_records,
     join_records,
     timed_records,
     trained_records,
@@ -83,6 +84,7 @@ class Results:
     trained: list[Record] = field(repr=False)
     timed: list[Record] = field(repr=False)
     every_timing: list[Record] = field(repr=False)
+    challenges: list[Record] = field(repr=False)
     training_conditions: list[Condition]
     timing_conditions: list[Condition]
     problems: list[Problem]
@@ -131,6 +133,7 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None) -
     try:
         trained: list[Record] = list(trained_records(runs))
         timed: list[Record] = list(timed_records(runs))
+        challenges: list[Record] = list(challenge_records(runs))
     except RecordError as error:
         raise ReportError(str(error)) from error
     if not trained and not timed:
@@ -153,6 +156,7 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None) -
         trained=chosen,
         timed=timings.chosen,
         every_timing=timed,
+        challenges=challenges,
         training_conditions=conditions,
         timing_conditions=timings.conditions,
         problems=_problems(chosen, timings),

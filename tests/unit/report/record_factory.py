@@ -179,6 +179,28 @@ def paired(architecture: dict[str, Any], latency_ms: float, baseline_ms: float, 
     )
 
 
+def challenge(
+    architecture: dict[str, Any], seconds: float, *, measurement: dict[str, Any] | None = None, **changes: Any
+) -> dict[str, Any]:
+    """Timed by the challenge's rules: two slow calls, and two that count, 4% apart."""
+    how = MEASUREMENT | {"allocator": "stock"} | (measurement or {})
+    latencies_s = (2 * seconds, 1.5 * seconds, 0.98 * seconds, 1.02 * seconds)
+    calls = [{"latency_ms": 1e3 * s, "photograph": f"{i}.png"} for i, s in enumerate(latencies_s)]
+    return {
+        "schema": 1,
+        "kind": "challenge",
+        "architecture_key": records.architecture_key(architecture),
+        "architecture": architecture,
+        "measurement": how,
+        "latency_s_mean": seconds,
+        "memory_gib_mean": 1.5,
+        "samples": calls,
+        "started_at": "2026-01-03T10:00:00Z",
+        "finished_at": "2026-01-03T10:01:00Z",
+        "environment": ENVIRONMENT | {"allocator": how["allocator"]},
+    } | changes
+
+
 def paper_records(**changes: Any) -> list[dict[str, Any]]:
     """Every published variant, trained to the paper's scores and timed in a fifth of its times."""
     made = []
@@ -206,6 +228,11 @@ def grid_records() -> list[dict[str, Any]]:
 
 def write(runs: Path, made: list[dict[str, Any]]) -> Path:
     """A folder of runs with these records."""
+    writers = {
+        "trained": records.write_trained,
+        "timed": records.write_timed,
+        "challenge": records.write_challenge,
+    }
     for record in made:
-        (records.write_trained if record["kind"] == "trained" else records.write_timed)(runs, record)
+        writers[record["kind"]](runs, record)
     return runs
