@@ -136,7 +136,7 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None) -
         challenges: list[Record] = list(challenge_records(runs))
     except RecordError as error:
         raise ReportError(str(error)) from error
-    if not trained and not timed:
+    if not trained and not timed and not challenges:
         raise ReportError(f"{runs} holds no records yet: run `python -m enhance_sweep` first")
     trained = _choose(trained, "data set", "--data", data, _data_names(trained))
     losses = [str(record["learned_from"]["loss"]) for record in trained]

@@ -18,6 +18,7 @@ from enhance_sweep.report.challenge_table import (
     published_entries,
 )
 from enhance_sweep.report.labels import TIMES
+from enhance_sweep.report.page import render
 from enhance_sweep.report.tables import Row
 
 PUBLISHED = 12
@@ -246,3 +247,9 @@ def test_a_damaged_one_is_no_report(tmp_path: Path) -> None:
     runs = make.write(tmp_path, [make.trained(make.BASELINE), make.challenge(make.BASELINE, 5.0, samples=[])])
     with pytest.raises(ReportError, match="samples: expected calls"):
         gather(runs)
+
+
+def test_a_folder_of_nothing_else_is_a_report_too(tmp_path: Path) -> None:
+    runs = make.write(tmp_path, [make.challenge(make.SRCNN, 2.0), make.challenge(make.PROPOSED, 0.8)])
+    assert [texts(row)[3:5] for row in own_rows(runs)] == [["800", "2.50x"], ["2,000", "1.00x"]]
+    assert "report.md" in render(gather(runs))
