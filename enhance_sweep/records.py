@@ -4,8 +4,9 @@ Records are the only thing that passes from running to reporting. A folder of ru
 
     trained/<learned_key>/record.json     one network trained once: what it learned from, its scores, its curve
     timed/<measured_key>/<when>.json      one architecture timed once: how, on which host, every raw sample
+    challenge/<architecture_key>/<when>.json  one architecture timed by the PIRM 2018 challenge's rules
 
-Both carry the `architecture_key`, on which `load_records` joins them: three seeds of one network share its timing.
+All carry the `architecture_key`. On it `load_records` joins the first two: three seeds of one network share its timing.
 Every file is written whole or not at all.
 """
 
@@ -44,11 +45,18 @@ _ABBREVIATIONS = {"kernel_size": "k", "strided_kernel_size": "s", "channels": "c
 _LONGEST_SLUG = 120
 
 #: What a record must have to become a row; a dot steps into a mapping.
-_NEEDED_BY_ALL = ["key", "status", "architecture_key", "architecture.topology", "description.parameters"]
-_NEEDED_BY_ALL += ["description.macs"]
+_NEEDED_BY_ALL = ["architecture_key", "architecture.topology"]
+_OF_A_VARIANT = ["key", "status", "description.parameters", "description.macs"]
+_OF_A_TIMING = [f"measurement.{name}" for name in ("runtime", "precision", "size", "threads", "allocator", "host")]
+_CHALLENGE_COLUMNS = ["latency_s_mean", "memory_gib_mean"]
 _NEEDED_BY_KIND = {
-    "trained": [*(f"learned_from.{name}" for name in ("dataset", "data_fingerprint", "loss", "seed")), "environment"],
-    "timed": [*(f"measurement.{name}" for name in ("runtime", "precision", "size", "threads", "allocator", "host"))],
+    "trained": [
+        *_OF_A_VARIANT,
+        *(f"learned_from.{name}" for name in ("dataset", "data_fingerprint", "loss", "seed")),
+        "environment",
+    ],
+    "timed": [*_OF_A_VARIANT, *_OF_A_TIMING],
+    "challenge": [*_OF_A_TIMING, *_CHALLENGE_COLUMNS, "samples"],
 }
 
 
@@ -119,10 +127,20 @@ def write_trained(runs_dir: Path, record: Mapping[str, Any]) -> Path:
 
 def write_timed(runs_dir: Path, record: Mapping[str, Any]) -> Path:
     """Write a new timing beside any earlier ones of the same key; nothing is ever replaced."""
-    when = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
-    path = runs_dir / "timed" / str(record["key"]) / f"{when}.json"
+    path = runs_dir / "timed" / str(record["key"]) / f"{_when()}.json"
     write_json(path, record)
     return path
+
+
+def write_challenge(runs_dir: Path, record: Mapping[str, Any]) -> Path:
+    """Write a timing by the challenge's rules beside any earlier ones of that architecture."""
+    path = runs_dir / "challenge" / str(record["architecture_key"]) / f"{_when()}.json"
+    write_json(path, record)
+    return path
+
+
+def _when() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -173,8 +191,12 @@ def check_writable(runs_dir: Path) -> None:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """One record. Raises `RecordError` where the file is not one that this version wrote."""
+def read_record(path: Path, kind: str | None = None) -> dict[str, Any]:
+    """One record, of `kind` unless that is None.
+
+    Raises:
+        RecordError: the file is not one that this version wrote, or of another kind.
+    """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -189,6 +211,8 @@ def read_record(path: Path) -> dict[str, Any]:
         raise RecordError(f"{path} lacks {', '.join(lacking)}: delete it and run its variant again")
     for place, value, expected in _misshapen(record):
         raise RecordError(f"{path}: {place}: expected {expected}, found {value!r:.80}: delete it and run again")
+    if kind not in (None, record["kind"]):
+        raise RecordError(f"{path}: expected a record of kind {kind}, found {record['kind']}: move it where it belongs")
     return record
 
 
@@ -197,13 +221,18 @@ def _misshapen(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
     for place, value in _measures(record):
         if value is not None and not _is_number(value):
             yield place, value, "a number"
-    if record["status"] not in STATUSES:
+    if record["kind"] != "challenge" and record["status"] not in STATUSES:
         yield "status", record["status"], f"one of {', '.join(STATUSES)}"
-    if record["kind"] != "timed":
+    if record["kind"] == "trained":
         return
-    size, flags, check = record["measurement"]["size"], record.get("flags", []), record.get("baseline_check")
+    size = record["measurement"]["size"]
     if not (isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) for side in size)):
         yield "measurement.size", size, "width and height"
+    yield from (_misshapen_challenge if record["kind"] == "challenge" else _misshapen_timing)(record)
+
+
+def _misshapen_timing(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    flags, check = record.get("flags", []), record.get("baseline_check")
     if not (isinstance(flags, list) and all(isinstance(flag, str) for flag in flags)):
         yield "flags", flags, "a list of sentences"
     if check is not None and not isinstance(check, Mapping):
@@ -211,13 +240,26 @@ def _misshapen(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
     samples = record.get("samples") or {}
     processes = samples.get("processes", []) if isinstance(samples, Mapping) else None
     whole = isinstance(processes, list) and all(
-        isinstance(process, Mapping)
-        and isinstance(process.get("rounds"), list)
-        and all(isinstance(one, Mapping) and _is_number(one.get("latency_ms")) for one in process["rounds"])
+        isinstance(process, Mapping) and isinstance(process.get("rounds"), list) and _are_calls(process["rounds"])
         for process in processes
     )
     if not whole:
         yield "samples", samples, "processes with rounds, each with a latency_ms"
+
+
+def _misshapen_challenge(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    latency_s, memory_gib = (record[name] for name in _CHALLENGE_COLUMNS)
+    if not 0 < latency_s < math.inf:
+        yield "latency_s_mean", latency_s, "a positive number"
+    if not 0 <= memory_gib < math.inf:
+        yield "memory_gib_mean", memory_gib, "no negative number"
+    samples = record["samples"]
+    if not (isinstance(samples, list) and samples and _are_calls(samples)):
+        yield "samples", samples, "calls, each with a latency_ms"
+
+
+def _are_calls(calls: Iterable[Any]) -> bool:
+    return all(isinstance(one, Mapping) and _is_number(one.get("latency_ms")) for one in calls)
 
 
 def _is_number(value: Any) -> bool:
@@ -226,6 +268,9 @@ def _is_number(value: Any) -> bool:
 
 def _measures(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The numbers of a record that a table shows, with where they stand."""
+    if record["kind"] == "challenge":
+        yield from ((name, record[name]) for name in _CHALLENGE_COLUMNS)
+        return
     for name in TIMED_COLUMNS:
         yield name, record.get(name)
     for name in ("parameters", "macs"):
@@ -254,19 +299,25 @@ def _lacking(record: Mapping[str, Any]) -> list[str]:
 def find_trained(runs_dir: Path, key: str) -> dict[str, Any] | None:
     """The record of a trained variant, or None if there is none yet."""
     path = trained_dir(runs_dir, key) / RECORD_FILE
-    return read_record(path) if path.exists() else None
+    return read_record(path, "trained") if path.exists() else None
 
 
 def trained_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
     """All records of trained variants, in the order of their keys."""
     for path in sorted((Path(runs_dir) / "trained").glob(f"*/{RECORD_FILE}")):
-        yield read_record(path)
+        yield read_record(path, "trained")
 
 
 def timed_records(runs_dir: Path, key: str | None = None) -> Iterator[dict[str, Any]]:
     """All timings (of one measured key), the oldest of each key first."""
     for path in sorted((Path(runs_dir) / "timed").glob(f"{key or '*'}/*.json")):
-        yield read_record(path)
+        yield read_record(path, "timed")
+
+
+def challenge_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
+    """All timings by the challenge's rules (`python -m enhance_sweep.timing --challenge`), by architecture and age."""
+    for path in sorted((Path(runs_dir) / "challenge").glob("*/*.json")):
+        yield read_record(path, "challenge")
 
 
 def image_scores(runs_dir: Path, keys: Iterable[str]) -> dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]:

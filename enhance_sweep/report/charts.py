@@ -11,7 +11,16 @@ import numpy as np
 import pandas as pd
 
 from enhance_sweep.frontier import pareto_front
-from enhance_sweep.report.labels import TIMES, decimals, interval_text, is_number, network_label, signed, speed_up_text
+from enhance_sweep.report.labels import (
+    TIMES,
+    decimals,
+    interval_text,
+    is_number,
+    network_label,
+    signed,
+    speed_up_text,
+    topology_name,
+)
 from enhance_sweep.report.losses import loss_curve
 from enhance_sweep.report.published import BASELINE_SLUG, PROPOSED_SLUG, published_table
 from enhance_sweep.report.references import Reference, references
@@ -159,7 +168,7 @@ def time_chart(results: Results) -> Chart | None:
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": escape(topology),
+                "name": escape(topology_name(topology)),
                 "x": [record["description"]["macs"] / 1e9 for record in some],
                 "y": [float(record["latency_ms_median"]) for record in some],
                 "hovertext": hover,
@@ -253,7 +262,7 @@ def _points(results: Results, some: pd.DataFrame, x: "pd.Series[float]") -> Char
     trace: Chart = {
         "type": "scatter" if len(results.scored) <= _MOST_SVG else "scattergl",
         "mode": "markers+text" if len(results.scored) <= _MOST_SVG else "markers",
-        "name": escape(topology),
+        "name": escape(topology_name(topology)),
         "x": [float(value) for value in x[some.index]],
         "y": [float(value) for value in some["ms_ssim"]],
         "customdata": [int(index) for index in some.index],

@@ -31,7 +31,7 @@ from enhance_sweep.report.figures import (
     new_figure,
     style,
 )
-from enhance_sweep.report.labels import TIMES, decimals, network_label
+from enhance_sweep.report.labels import TIMES, decimals, network_label, topology_name
 from enhance_sweep.report.placement import Array, place_labels
 from enhance_sweep.report.published import (
     baseline_time_s,
@@ -317,7 +317,7 @@ def _entries(points: pd.DataFrame) -> list[tuple[Line2D, str]]:
     entries = []
     for topology in dict.fromkeys(points["topology"]):
         marker, color = looks[topology]
-        entries.append((_entry(marker, color, color), _NAMES.get(topology, topology)))
+        entries.append((_entry(marker, color, color), _NAMES.get(topology, topology_name(topology))))
     if points["below"].any():
         entries.append((_entry("o", PAPER, MUTED), "hollow: below the untouched input"))
     return entries

@@ -7,11 +7,20 @@ from typing import Any, TypeGuard
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
+#: Topologies that are written otherwise than their configurations are named.
+_TOPOLOGIES = {"srcnn": "SRCNN"}
+
+
+def topology_name(topology: str) -> str:
+    """A topology as a reader knows it: `SRCNN`, else as records name it."""
+    return _TOPOLOGIES.get(topology, topology)
+
 
 def network_label(architecture: Mapping[str, Any]) -> str:
     """The paper's short name: `{kernel, channels, blocks}`, of a strided network `{kernel-strided kernel, channels}`.
 
-    What the paper's notation cannot say is written out: `{3, 64, 4} PReLU`, `{3-4, 16, 3 blocks}`, `unet {depth 3}`.
+    What the paper's notation cannot say is written out: `{3, 64, 4} PReLU`, `{3-4, 16, 3 blocks}`, `unet {depth 3}`; a
+    network without sizes goes by its topology's name alone: `SRCNN`.
     """
     rest = {name: value for name, value in architecture.items() if value is not None and value is not False}
     topology, prelu = rest.pop("topology"), rest.pop("prelu", False)
@@ -24,8 +33,10 @@ def network_label(architecture: Mapping[str, Any]) -> str:
         sizes += [] if blocks == 2 else [f"{blocks} blocks"]
         prefix = ""
     else:
-        sizes, prefix = [], f"{topology} "
+        sizes, prefix = [], f"{topology_name(topology)} "
     sizes += [name if value is True else f"{name.replace('_', ' ')} {value}" for name, value in rest.items()]
+    if not sizes:
+        return f"{topology_name(topology)}{' PReLU' if prelu else ''}"
     return f"{prefix}{{{', '.join(sizes)}}}{' PReLU' if prelu else ''}"
 
 

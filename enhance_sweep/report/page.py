@@ -5,7 +5,7 @@ import gzip
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from enhance_sweep.report import charts, claims, details, figures, speed, statement, tables
 from enhance_sweep.report.architecture import architecture_figure, architecture_in_words
+from enhance_sweep.report.challenge_table import challenge_csv, challenge_notes, challenge_shown
 from enhance_sweep.report.frontier_figure import frontier_figure, published_figure
 from enhance_sweep.report.published import BASELINE_SLUG, PROPOSED_SLUG
 from enhance_sweep.report.quality_figure import MOST_CURVES, quality_figure
@@ -31,7 +32,7 @@ _ARCHITECTURES = ("figure1", "figure3")
 #: All that a report may consist of; whatever else lies in its folder is someone else's.
 FILES = (
     *(f"{name}.{kind}" for name in (*_DRAWN, *_ARCHITECTURES) for kind in ("png", "svg")),
-    *("table1.csv", "table2.csv", "variants.csv", "claims.csv", "runtimes.csv", "report.md", PAGE),
+    *("table1.csv", "table2.csv", "table3.csv", "variants.csv", "claims.csv", "runtimes.csv", "report.md", PAGE),
 )
 _MOST_PROBLEMS = 200
 _LABEL_COLUMN = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multiply-adds"}
@@ -84,7 +85,7 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         "claims_note": claims.NOTE,
         "comparisons": [],
         "architectures": drawings,
-        "challenge": None,
+        "challenge": replace(challenge_shown(results), notes=tuple(challenge_notes(results))),
         "published": [tables.published_shown(results, 1), tables.published_shown(results, 2)],
         "others": tables.others_shown(results),
         "notes": [statement.paper_note(results), statement.speed_note(results), statement.psnr_note(results)],
@@ -100,6 +101,7 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
     }
     files["table1.csv"] = tables.published_csv(results, 1).encode()
     files["table2.csv"] = tables.published_csv(results, 2).encode()
+    files["table3.csv"] = challenge_csv(results).encode()
     files["variants.csv"] = tables.variants_csv(results).encode()
     if judged:
         files["claims.csv"] = claims.claims_csv(judged).encode()

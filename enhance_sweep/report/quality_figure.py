@@ -23,7 +23,7 @@ from enhance_sweep.report.figures import (
     new_figure,
     style,
 )
-from enhance_sweep.report.labels import decimals, is_number
+from enhance_sweep.report.labels import decimals, is_number, topology_name
 from enhance_sweep.report.losses import loss_curve
 from enhance_sweep.report.results import Results, in_order
 
@@ -176,7 +176,7 @@ def _family_and_name(architecture: Mapping[str, Any], label: str) -> tuple[str, 
     """In which panel a network's curve is, by what parameter curves differ there, and this one's value of it."""
     prelu = " PReLU" if architecture.get("prelu") else ""
     if not label.startswith("{"):
-        return str(architecture["topology"]), "", label.partition(" ")[2] or label
+        return topology_name(str(architecture["topology"])), "", label.partition(" ")[2] or label
     if architecture["topology"] == "plain":
         family = f"plain {{{architecture['kernel_size']}, {architecture['channels']}, b}}"
         return family, "b = ", f"{architecture['blocks']}{prelu}"

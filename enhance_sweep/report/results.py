@@ -17,6 +17,7 @@ from enhance_sweep.records import (
     TIMED_COLUMNS,
     RecordError,
     architecture_slug,
+    challenge_records,
     join_records,
     timed_records,
     trained_records,
@@ -92,6 +93,7 @@ class Results:
     row_of: list[int | None] = field(repr=False)
     timed: list[Record] = field(repr=False)
     every_timing: list[Record] = field(repr=False)
+    challenges: list[Record] = field(repr=False)
     training_conditions: list[Condition]
     timing_conditions: list[Condition]
     problems: list[Problem]
@@ -143,9 +145,10 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None) -
     try:
         trained: list[Record] = list(trained_records(runs))
         timed: list[Record] = list(timed_records(runs))
+        challenges: list[Record] = list(challenge_records(runs))
     except RecordError as error:
         raise ReportError(str(error)) from error
-    if not trained and not timed:
+    if not trained and not timed and not challenges:
         raise ReportError(f"{runs} holds no records yet: run `python -m enhance_sweep` first")
     trained = _choose(trained, "data set", "--data", data, _data_names(trained))
     losses = [str(record["learned_from"]["loss"]) for record in trained]
@@ -171,6 +174,7 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None) -
         row_of=row_of,
         timed=timings.chosen,
         every_timing=timed,
+        challenges=challenges,
         training_conditions=conditions,
         timing_conditions=timings.conditions,
         problems=_problems(chosen, timings),

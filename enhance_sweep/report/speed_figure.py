@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from enhance_sweep.report.figures import GRID, INK, MUTED, PAPER, WIDE, Shape, new_figure, style
 from enhance_sweep.report.frontier_figure import looks_of
-from enhance_sweep.report.labels import network_label
+from enhance_sweep.report.labels import network_label, topology_name
 from enhance_sweep.report.published import BASELINE_SLUG, PROPOSED_SLUG, published_table
 from enhance_sweep.report.results import Results
 from enhance_sweep.report.speed import FEWEST, latency_to_limit, paper_times, shown_at_one_place
@@ -51,7 +51,7 @@ def _draw_against_macs(panel: Axes, points: pd.DataFrame) -> None:
     for topology in dict.fromkeys(points["topology"]):
         some = points[points["topology"] == topology]
         marker, color = looks[topology]
-        panel.plot(some["macs"], some["ms"], label=topology, **_dots(marker, color))
+        panel.plot(some["macs"], some["ms"], label=topology_name(topology), **_dots(marker, color))
     limits = (points["ms"] / points["limit"].astype("float64") / points["macs"]).dropna()
     if len(limits):
         ends = np.array([points["macs"].min() * 0.8, points["macs"].max() * 1.25])

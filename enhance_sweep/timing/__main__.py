@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -193,8 +192,7 @@ def _challenge(
             print(f"failed: {error}", file=sys.stderr)
             failed += 1
             continue
-        when = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
-        records.write_json(options.runs / "challenge" / found["architecture_key"] / f"{when}.json", found)
+        records.write_challenge(options.runs, found)
         name = records.architecture_slug(found["architecture"])
         print(f"{name}: {found['latency_s_mean']:.2f} s, {found['memory_gib_mean']:.2f} GiB", flush=True)
     return failed

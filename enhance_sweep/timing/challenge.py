@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from enhance_sweep.environment import describe_environment
 from enhance_sweep.records import SCHEMA, architecture_key
 from enhance_sweep.timing.lock import host_lock
 from enhance_sweep.timing.machine import Machine
@@ -71,4 +72,5 @@ def challenge(
         "samples": calls,
         "started_at": started_at,
         "finished_at": now(),
+        "environment": describe_environment() | {"allocator": timing.allocator},
     }

@@ -384,7 +384,7 @@ def test_an_empty_folder_is_an_empty_table_and_a_missing_one_is_named(tmp_path: 
         ("[1, 2]", "found list"),
         ('{"hello": "world"}', "found None"),
         ('{"schema": 2}', "found 2"),
-        ('{"schema": 1}', r"lacks a kind \(one of trained, timed\)"),
+        ('{"schema": 1}', r"lacks a kind \(one of trained, timed, challenge\)"),
         (json.dumps(trained(BASELINE, learned_from={"dataset": "x"})), "lacks learned_from.data_fingerprint"),
         (json.dumps(trained(BASELINE, description=None)), "lacks description.parameters, description.macs"),
         (json.dumps(timed(BASELINE) | {"measurement": {"runtime": "eager"}}), "lacks measurement.precision"),
@@ -419,6 +419,67 @@ def test_a_file_that_is_no_record_is_named_with_the_remedy(
 def test_a_damaged_number_is_named(tmp_path: Path) -> None:
     write(tmp_path, trained(BASELINE, scores={"psnr_db": "x", "ms_ssim": 0.9}))
     with pytest.raises(RecordError, match=r"record\.json: scores\.psnr_db: expected a number, found 'x': delete it"):
+        load_records(tmp_path)
+
+
+# --- the challenge's rules --------------------------------------------------------------------------------------------
+
+
+def challenge(architecture: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    calls = [{"latency_ms": latency_ms, "memory": {}} for latency_ms in (900.0, 700.0, 600.0, 620.0)]
+    return {
+        "schema": 1,
+        "kind": "challenge",
+        "architecture_key": records.architecture_key(architecture),
+        "architecture": architecture,
+        "measurement": MEASUREMENT | {"allocator": "stock"},
+        "latency_s_mean": 0.61,
+        "memory_gib_mean": 1.5,
+        "samples": calls,
+    } | changes
+
+
+def test_timings_by_the_challenges_rules_come_back_by_architecture_and_age_and_are_no_timings(tmp_path: Path) -> None:
+    made = [challenge(STRIDED, latency_s_mean=3.0), challenge(BASELINE), challenge(STRIDED, latency_s_mean=2.0)]
+    for record in made:
+        records.write_challenge(tmp_path, record)
+    assert list(records.challenge_records(tmp_path)) == [made[1], made[0], made[2]]
+    assert list(records.challenge_records(tmp_path / "nowhere")) == []
+    assert load_records(tmp_path, measurement=None).empty
+
+
+@pytest.mark.parametrize(
+    ("record", "complaint"),
+    [
+        (challenge(BASELINE) | {"schema": 2}, "expected a record of schema 1, found 2"),
+        (challenge(BASELINE) | {"kind": "guess"}, r"lacks a kind \(one of trained, timed, challenge\)"),
+        (challenge(BASELINE, latency_s_mean=None), "lacks latency_s_mean: delete it"),
+        (challenge(BASELINE) | {"architecture": {}}, "lacks architecture.topology: delete it"),
+        (challenge(BASELINE, measurement={"host": "here"}), "lacks measurement.runtime, measurement.precision, "),
+        (challenge(BASELINE, latency_s_mean="3 s"), "latency_s_mean: expected a number, found '3 s': delete it"),
+        (challenge(BASELINE, latency_s_mean=0), "latency_s_mean: expected a positive number, found 0: delete it"),
+        (challenge(BASELINE, memory_gib_mean=-1.0), "memory_gib_mean: expected no negative number, found -1.0: delete"),
+        (challenge(BASELINE, samples=[]), r"samples: expected calls, each with a latency_ms, found \[\]: delete it"),
+        (challenge(BASELINE, samples=[{"cpu_s": 3.0}]), "samples: expected calls, each with a latency_ms"),
+        (challenge(BASELINE, samples={"latency_ms": 3.0}), "samples: expected calls, each with a latency_ms"),
+        (
+            challenge(BASELINE, measurement=MEASUREMENT | {"size": "1280x720"}),
+            "measurement.size: expected width and height, found '1280x720'",
+        ),
+        (timed(BASELINE), "expected a record of kind challenge, found timed: move it where it belongs"),
+    ],
+)
+def test_a_damaged_one_is_named_with_the_place(tmp_path: Path, record: dict[str, Any], complaint: str) -> None:
+    path = tmp_path / "challenge" / "plain" / "20260101T000000.json"
+    records.write_json(path, record)
+    with pytest.raises(RecordError, match=complaint) as raised:
+        list(records.challenge_records(tmp_path))
+    assert str(path) in str(raised.value)
+
+
+def test_a_record_among_those_of_another_kind_is_not_taken_for_one(tmp_path: Path) -> None:
+    records.write_json(tmp_path / "timed" / "plain" / "20260101T000000.json", challenge(BASELINE))
+    with pytest.raises(RecordError, match=r"0\.json: expected a record of kind timed, found challenge"):
         load_records(tmp_path)
 
 

@@ -161,6 +161,24 @@ def test_the_challenge_discards_two_calls_of_four(monkeypatch: pytest.MonkeyPatc
         challenge(network(16), settings(), EAGER, ["one.jpg"], machine=host.machine())
 
 
+def test_what_the_challenge_finds_is_written_and_read_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("enhance_sweep.timing.challenge.host_lock", nullcontext)
+    host = SimulatedHost({16: 100.0, 32: 300.0})
+    machine = host.machine()
+    monkeypatch.setattr("enhance_sweep.timing.challenge.Machine.real", lambda timing: machine)
+    assert command.main(["model.channels=16,32", "--challenge", "--threads", "1", "--runs", str(tmp_path)]) == 0
+    found = {record["architecture"]["channels"]: record for record in records.challenge_records(tmp_path)}
+    assert {channels: record["latency_s_mean"] for channels, record in found.items()} == pytest.approx(
+        {16: 0.1, 32: 0.3}
+    )
+    assert {(r["measurement"]["allocator"], r["environment"]["allocator"]) for r in found.values()} == {
+        ("stock", "stock")
+    }
+    assert "plain-k3-c16-b4: 0.10 s, 0.10 GiB" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_a_real_network_is_timed(tmp_path: Path) -> None:
     arguments = ["model.channels=8", "model.blocks=1", "--runs", str(tmp_path), "--timing", "quick", "--size", "160x90"]

@@ -1,0 +1,30 @@
+"""The PIRM 2018 challenge's measure of speed: a super-resolution network of three layers."""
+
+from torch import Tensor, nn
+
+from enhance_sweep.models.blocks import Conv2d, to_unit_range
+
+
+class SRCNN(nn.Module):
+    """The three layers of Dong et al. 2014 as the PIRM 2018 challenge took them for enhancement; every size is fixed.
+
+    ::
+
+        input (3) -> 9x9 conv (64), ReLU -> 5x5 conv (32), ReLU -> 5x5 conv (3) -> tanh(x) * 0.58 + 0.5
+
+    (N, 3, H, W), RGB in [0, 1], to the same shape, a little beyond [0, 1]; any height and width. A speed-up in the
+    challenge's scores is over this network (de Stoutz et al. 2018, Table 3: "SRCNN (baseline)").
+
+    The challenge's public code has one bias for all three outputs; here each has its own (69,251 parameters, not
+    69,249). Weights start as in our other topologies, so that scores compare topologies alone.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Sequential(Conv2d(3, 64, 9), nn.ReLU(inplace=True))
+        self.mapping = nn.Sequential(Conv2d(64, 32, 5), nn.ReLU(inplace=True))
+        self.output = Conv2d(32, 3, 5)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Enhance a batch of photographs."""
+        return to_unit_range(self.output(self.mapping(self.patches(input))))

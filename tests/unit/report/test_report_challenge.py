@@ -1,0 +1,255 @@
+"""Table 3: its scores against arithmetic by hand, and what is said where something is missing."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+import record_factory as make
+
+from enhance_sweep.report import ReportError, gather
+from enhance_sweep.report.challenge_table import (
+    challenge_csv,
+    challenge_notes,
+    challenge_scores,
+    challenge_shown,
+    own_entries,
+    published_entries,
+)
+from enhance_sweep.report.labels import TIMES
+from enhance_sweep.report.page import render
+from enhance_sweep.report.tables import Row
+
+PUBLISHED = 12
+
+
+def own_rows(runs: Path) -> list[Row]:
+    return list(challenge_shown(gather(runs)).rows[PUBLISHED:])
+
+
+def texts(row: Row) -> list[str]:
+    return [cell.text.replace(TIMES, "x") for cell in row.cells]
+
+
+def notes(runs: Path) -> str:
+    return "\n".join(challenge_notes(gather(runs))).replace(TIMES, "x")
+
+
+# --- the challenge's entries ------------------------------------------------------------------------------------------
+
+
+def test_scores_of_published_rows_by_hand() -> None:
+    by_team = {entry.name: entry.scores for entry in published_entries()}
+    # EdS: 21.65 dB, 0.9048, 3241 ms; SRCNN took 3274 ms.
+    assert by_team["EdS (proposed)"] == pytest.approx(
+        {
+            "A": 4 * 0.65 + 100 * 0.0048 + 2 * 3274 / 3241,
+            "B": 1 * 0.65 + 400 * 0.0048 + 2 * 3274 / 3241,
+            "C": 2 * 0.65 + 200 * 0.0048 + 2.9 * 3274 / 3241,
+        }
+    )
+    # Mt.Phoenix: 21.99 dB, 0.9125, 682 ms: 4.8 times SRCNN's speed, of which 4 count.
+    assert by_team["Mt.Phoenix"] == pytest.approx({"A": 13.21, "B": 13.99, "C": 16.08})
+    # SRCNN itself: 21.31 dB, 0.8929, speed-up 1: fewer than none for its MS-SSIM.
+    assert by_team["SRCNN (baseline)"] == pytest.approx({"A": 2.53, "B": -0.53, "C": 2.10})
+
+
+def test_a_speed_up_counts_up_to_four() -> None:
+    assert challenge_scores(21.0, 0.9, 4.0) == challenge_scores(21.0, 0.9, 400.0) == {"A": 8.0, "B": 8.0, "C": 11.6}
+    assert challenge_scores(21.0, 0.9, 3.5)["A"] == 7.0
+
+
+def test_the_printed_table_stands_whole_without_any_record_of_ours(tmp_path: Path) -> None:
+    runs = make.write(tmp_path, [make.trained(make.BASELINE)])
+    table = challenge_shown(gather(runs))
+    assert len(table.rows) == PUBLISHED
+    assert table.rows[0].name == "Mt.Phoenix"
+    assert texts(table.rows[0]) == ["21.99", "0.9125", "2.6804", "682", "4.80x", "64", "1.4", "13.21", "13.99", "16.08"]
+    columns = sum(len(group.columns) for group in table.groups)
+    assert {len(row.cells) for row in table.rows} == {columns}
+    assert "--challenge model=plain,srcnn,strided --runs" in notes(runs)
+
+
+def test_the_agreement_with_what_people_liked_is_kendalls(tmp_path: Path) -> None:
+    """Counted pair by pair: no ties in MOS, and those of a score count for neither."""
+    entries = published_entries()
+    for name, printed in (("A", "0.15"), ("B", "0.24"), ("C", "0.18")):
+        signs = [
+            ((x.mos or 0) - (y.mos or 0)) * ((x.scores or {})[name] - (y.scores or {})[name])
+            for i, x in enumerate(entries)
+            for y in entries[:i]
+        ]
+        agreeing, opposed = sum(sign > 0 for sign in signs), sum(sign < 0 for sign in signs)
+        assert len(signs) == agreeing + opposed == 66
+        assert f"{(agreeing - opposed) / 66:.2f}" == printed
+    text = notes(make.write(tmp_path, [make.trained(make.BASELINE)]))
+    assert "Kendall's tau of the 12 entries is 0.15, 0.24, 0.18 for A, B, C, 0.32 for PSNR and 0.52 for MS-SSIM" in text
+
+
+# --- ours -------------------------------------------------------------------------------------------------------------
+
+
+def test_ours_are_scored_against_srcnn_on_the_same_host(tmp_path: Path) -> None:
+    runs = make.write(
+        tmp_path,
+        [
+            make.trained(make.PROPOSED, 0.92, 22.5),
+            make.challenge(make.SRCNN, 2.0),
+            make.challenge(make.PROPOSED, 0.8),
+            make.challenge(make.BASELINE, 10.0),
+        ],
+    )
+    proposed, srcnn, baseline = own_rows(runs)
+    assert (proposed.name, proposed.tag) == ("{3-4, 16}", "ours, the paper's pick")
+    # 4 * 1.5 + 100 * 0.02 + 2 * 2.5, 1.5 + 400 * 0.02 + 2 * 2.5, 2 * 1.5 + 200 * 0.02 + 2.9 * 2.5
+    scores = ["13.00", "14.50", "14.25"]
+    assert texts(proposed) == ["22.50", "0.9200", "not rated", "800", "2.50x", "not timed", "1.6", *scores]
+    assert (srcnn.name, srcnn.tag) == ("SRCNN", "ours, speed is measured against it")
+    assert texts(srcnn)[3:5] == ["2,000", "1.00x"]
+    assert set(texts(srcnn)[:2] + texts(srcnn)[-3:]) == {"no record"}
+    assert texts(baseline)[4] == "0.20x"
+    text = notes(runs)
+    assert (
+        "{3, 64, 4} ran at 0.16x SRCNN's speed in the challenge and runs at 0.20x here. {3-4, 16} ran at 1.01x" in text
+    )
+    assert "the two are up to 4% apart" in text
+    assert "eager, fp32, channels last, 2 threads, stock allocator, on Intel(R) Xeon(R) Processor @ 2.70GHz" in text
+    assert "(0.png, 1.png, 2.png, 3.png)" in text
+    assert "means over 100 test images of dped-iphone, after 1,200 steps of 16 with the fidelity loss" in text
+    assert "tuned allocator" not in text
+    assert "no score, as" not in text
+
+
+@pytest.mark.parametrize("name", ["host", "threads", "allocator", "runtime", "precision", "layout"])
+def test_without_srcnn_under_the_same_conditions_there_is_no_score(tmp_path: Path, name: str) -> None:
+    other: dict[str, Any] = {
+        "host": "bench-2",
+        "threads": 1,
+        "allocator": "tuned",
+        "runtime": "openvino",
+        "precision": "bf16",
+        "layout": "channels_first",
+    }
+    here, there = make.challenge(make.PROPOSED, 0.8), make.challenge(make.SRCNN, 2.0, measurement={name: other[name]})
+    runs = make.write(tmp_path, [make.trained(make.PROPOSED, 0.92, 22.5), here, there])
+    proposed = next(row for row in own_rows(runs) if row.name == "{3-4, 16}")
+    assert texts(proposed)[4] == "SRCNN not timed"
+    assert texts(proposed)[-3:] == ["SRCNN not timed"] * 3
+    text = notes(runs)
+    assert "{3-4, 16}: no score, as SRCNN is not timed on the same host under the same conditions" in text
+    assert (
+        "--challenge model=srcnn --runtime eager --precision fp32 --layout channels_last --threads 2 --allocator stock"
+    ) in text
+    own = {"host": "bench-1", "threads": "2 threads", "allocator": "stock allocator", "layout": "channels last"}
+    own |= {"runtime": "eager", "precision": "fp32"}
+    assert proposed.tag == f"ours, the paper's pick, {own[name]}"
+
+
+def test_a_cell_says_why_there_is_no_quality(tmp_path: Path) -> None:
+    networks = {
+        "failed": make.plain(3, 16, 1),
+        "unfinished": make.plain(3, 16, 2),
+        "not a number": make.plain(3, 16, 3),
+    }
+    networks["no record"] = make.plain(3, 16, 4)
+    runs = make.write(
+        tmp_path,
+        [
+            make.failed(networks["failed"], "diverged"),
+            make.running(networks["unfinished"]),
+            make.trained(networks["not a number"], None, None),
+            *(make.challenge(network, 1.0 + i) for i, network in enumerate([*networks.values(), make.SRCNN])),
+        ],
+    )
+    for row, reason in zip(own_rows(runs), networks, strict=False):
+        assert set(texts(row)[:2] + texts(row)[-3:]) == {reason}
+    assert "None of those networks has a score of quality here" in notes(runs)
+
+
+def test_of_several_timings_the_newest_counts_and_seeds_are_pooled(tmp_path: Path) -> None:
+    runs = make.write(
+        tmp_path,
+        [
+            make.trained(make.PROPOSED, 0.91, 22.0, seed=0),
+            make.trained(make.PROPOSED, 0.93, 23.0, seed=1),
+            make.challenge(make.PROPOSED, 0.5, finished_at="2026-02-01T00:00:00Z"),
+            make.challenge(make.PROPOSED, 0.9, finished_at="2026-01-01T00:00:00Z"),
+        ],
+    )
+    (row,) = own_rows(runs)
+    assert texts(row)[:4] == ["22.50", "0.9200", "not rated", "500"]
+    assert "(the mean over up to 2 seeds)" in notes(runs)
+
+
+def test_another_hosts_times_stand_in_no_column_of_ours(tmp_path: Path) -> None:
+    elsewhere = {"host": "bench-2"}
+    runs = make.write(
+        tmp_path,
+        [
+            make.trained(make.PROPOSED, 0.92, 22.5),
+            *(make.challenge(network, 1.0 + i) for i, network in enumerate((make.PROPOSED, make.SRCNN, make.BASELINE))),
+            make.challenge(make.PROPOSED, 4.0, measurement=elsewhere),
+            make.challenge(make.SRCNN, 8.0, measurement=elsewhere),
+        ],
+    )
+    first, *_, other, _ = own_rows(runs)
+    assert (first.tag, other.tag) == ("ours, the paper's pick, bench-1", "ours, the paper's pick, bench-2")
+    assert texts(other)[3] == texts(other)[6] == "timed on another host"
+    assert texts(other)[4] == "2.00x"
+    assert texts(other)[-3:] == texts(first)[-3:] == ["12.00", "13.50", "12.80"]
+
+
+def test_a_network_trained_in_two_ways_has_two_marked_rows(tmp_path: Path) -> None:
+    made = [make.trained(make.PROPOSED, 0.90, steps=75), make.trained(make.PROPOSED, 0.93, steps=1200)]
+    runs = make.write(tmp_path, [*made, make.challenge(make.PROPOSED, 0.8)])
+    assert [row.tag for row in own_rows(runs)] == [
+        "ours, the paper's pick, trained as A",
+        "ours, the paper's pick, trained as B",
+    ]
+    assert "after 75 to 1,200 steps of 16" in notes(runs)
+
+
+def test_the_tuned_allocators_memory_is_explained(tmp_path: Path) -> None:
+    runs = make.write(
+        tmp_path,
+        [make.trained(make.BASELINE), make.challenge(make.BASELINE, 5.0, measurement={"allocator": "tuned"})],
+    )
+    assert "The tuned allocator keeps what an earlier call took" in notes(runs)
+
+
+def test_the_csv_has_the_figures_unrounded_and_what_they_rest_on(tmp_path: Path) -> None:
+    runs = make.write(
+        tmp_path,
+        [
+            make.trained(make.PROPOSED, 0.92, 22.5),
+            make.challenge(make.SRCNN, 2.1),
+            make.challenge(make.PROPOSED, 0.8),
+            make.challenge(make.BASELINE, 10.0, measurement={"threads": 1}),
+        ],
+    )
+    results = gather(runs)
+    rows = list(csv.DictReader(io.StringIO(challenge_csv(results))))
+    assert [row["of"] for row in rows] == ["the challenge"] * 12 + ["ours"] * 3
+    assert float(rows[0]["score_c"]) == pytest.approx(16.08)
+    by_name = {row["entry"]: row for row in rows}
+    proposed = by_name["{3-4, 16}"]
+    assert float(proposed["speed_up_over_srcnn"]) == 2.1 / 0.8
+    assert float(proposed["score_a"]) == pytest.approx(6 + 2 + 2 * 2.625)
+    assert float(proposed["memory_gb"]) == pytest.approx(1.5 * 1.073741824)
+    expected = {"allocator": "stock", "threads": "2", "steps": "1200", "seeds": "0", "no_score_because": "", "mos": ""}
+    assert {name: proposed[name] for name in expected} == expected
+    assert by_name["{3, 64, 4}"]["no_score_because"] == "no record"
+    assert len(own_entries(results)) == 3
+
+
+def test_a_damaged_one_is_no_report(tmp_path: Path) -> None:
+    runs = make.write(tmp_path, [make.trained(make.BASELINE), make.challenge(make.BASELINE, 5.0, samples=[])])
+    with pytest.raises(ReportError, match="samples: expected calls"):
+        gather(runs)
+
+
+def test_a_folder_of_nothing_else_is_a_report_too(tmp_path: Path) -> None:
+    runs = make.write(tmp_path, [make.challenge(make.SRCNN, 2.0), make.challenge(make.PROPOSED, 0.8)])
+    assert [texts(row)[3:5] for row in own_rows(runs)] == [["800", "2.50x"], ["2,000", "1.00x"]]
+    assert "report.md" in render(gather(runs))
