@@ -1,0 +1,100 @@
+"""Which network to take, under a limit on what it may cost or on how good it must be."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from enhance_sweep.frontier import pareto_front
+from enhance_sweep.what_if.networks import COUNTED, RATIOS, check_columns, distinct, networks_of
+
+
+def best_within(
+    frame: pd.DataFrame,
+    max_latency_ms: float | None = None,
+    max_peak_rss_mib: float | None = None,
+    quality: str = "ms_ssim",
+    count: int = 1,
+) -> pd.DataFrame:
+    """The best networks that stay within the limits, the best first; of equals the faster, where both are timed.
+
+    Args:
+        frame: rows of `load_records`; seeds are averaged, so that one lucky seed makes no network the best.
+        max_latency_ms: the median latency of one image may reach this; None: any, and unknown will do.
+        max_peak_rss_mib: so may the peak memory of the process.
+        quality: the column to have much of.
+        count: how many networks to return at most.
+
+    Returns:
+        Rows of `networks_of`; none where no network with a known quality is within the limits.
+
+    Raises:
+        KeyError: the frame has no such column.
+        ValueError: scores of several data sets, or times of several hosts, which cannot be ranked together.
+    """
+    limits = {"latency_ms_median": max_latency_ms, "peak_rss_mib": max_peak_rss_mib}
+    asked = {name: limit for name, limit in limits.items() if limit is not None}
+    networks = _rankable(frame, [quality], list(asked))
+    for name, limit in asked.items():
+        networks = networks[networks[name] <= limit]
+    known = networks.dropna(subset=[quality])
+    tie = ["latency_ms_median"] if "latency_ms_median" in known else []
+    return known.sort_values([quality, *tie], ascending=[False, *[True] * len(tie)], kind="stable").head(count)
+
+
+def fastest_as_good_as(
+    frame: pd.DataFrame,
+    level: float,
+    cost: str = "latency_ms_median",
+    quality: str = "ms_ssim",
+    count: int = 1,
+) -> pd.DataFrame:
+    """The cheapest networks whose quality reaches a level, the cheapest first; of equals the better.
+
+    Args:
+        frame: rows of `load_records`; seeds are averaged.
+        level: the least quality, in the unit of that column. To allow for chance, subtract what
+            `spread_between_seeds` says.
+        cost: the column to have little of.
+        quality: the column to compare with `level`.
+        count: how many networks to return at most.
+
+    Returns:
+        Rows of `networks_of`; none where no network with a known cost is as good.
+
+    Raises:
+        KeyError: the frame has no such column.
+        ValueError: scores of several data sets, or costs of several hosts, which cannot be ranked together.
+    """
+    networks = _rankable(frame, [quality], [cost])
+    good = networks[networks[quality] >= level].dropna(subset=[cost])
+    return good.sort_values([cost, quality], ascending=[True, False], kind="stable").head(count)
+
+
+def frontier_of(frame: pd.DataFrame, cost: str = "latency_ms_median", quality: str = "ms_ssim") -> pd.DataFrame:
+    """The networks that no other beats on both cost and quality, cheapest first: `pareto_front` of seeds' means.
+
+    Args:
+        frame: rows of `load_records`.
+        cost: the column to keep small.
+        quality: the column to keep large.
+
+    Raises:
+        KeyError: the frame has no such column.
+        ValueError: scores of several data sets, or costs of several hosts, which cannot be ranked together.
+    """
+    return pareto_front(_rankable(frame, [quality], [cost]), cost, quality)
+
+
+def _rankable(frame: pd.DataFrame, qualities: Sequence[str], costs: Sequence[str]) -> pd.DataFrame:
+    """The networks, if all their scores are of one data set and all their costs of one host and image size."""
+    check_columns(frame, [*qualities, *costs])
+    networks = networks_of(frame)
+    timed = [name for name in costs if name not in (*COUNTED, *RATIOS)]
+    for values, places in ((list(qualities), ["dataset", "data_fingerprint"]), (timed, ["host", "size"])):
+        known = networks[networks[values].notna().any(axis=1)] if values else networks.head(0)
+        for place in places:
+            found = distinct(known[place]) if place in known else []
+            if len(found) > 1:
+                what = " and ".join(values)
+                raise ValueError(f"{what} of one {place} can be ranked, here are {', '.join(found)}: keep one's rows")
+    return networks

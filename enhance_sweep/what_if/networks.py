@@ -1,0 +1,219 @@
+"""From rows of records to networks: seeds averaged, and only what was trained or timed alike put together."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from enhance_sweep.records import ARCHITECTURE_COLUMNS, TIMED_COLUMNS, TRAINED_COLUMNS
+
+#: What a score depends on beside the network and the seed, as far as a table of records shows it. `condition` is the
+#: report's mark for all of it.
+TRAINED_ALIKE = (
+    "dataset",
+    "data_fingerprint",
+    "loss",
+    "content",
+    "steps",
+    "batch_size",
+    "crop_size",
+    "test_images",
+    "condition",
+)
+#: What a time depends on beside the network.
+TIMED_ALIKE = ("runtime", "precision", "layout", "size", "threads", "allocator", "host")
+#: Counted from the layers: these are the same however a network is timed.
+COUNTED = ("parameters", "macs")
+#: Columns of the report's, ratios to a baseline timed on the same host: they may be compared between hosts.
+RATIOS = ("speed_up", "paired_speed_up")
+#: Every other column that is asked about is taken for a score.
+COSTS = (*TIMED_COLUMNS, *COUNTED, *RATIOS)
+
+
+def networks_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per network, way of training and way of timing: scores averaged over seeds.
+
+    Args:
+        frame: rows of `load_records`.
+
+    Returns:
+        The columns of `frame`, the first seed's where they differ, scores averaged, and `seed_count`: how many seeds
+        that is an average of, 0 where the network has no score. Training that failed or has not finished counts as
+        none; such a network stays for its time only. In the order of `ARCHITECTURE_COLUMNS`.
+
+    Raises:
+        ValueError: one network has several results of one seed that the table does not tell apart.
+    """
+    check_columns(frame, ARCHITECTURE_COLUMNS)
+    scores = [name for name in TRAINED_COLUMNS if name in frame]
+    frame = completed_only(frame, scores)
+    _check_seeds(frame)
+    groups = _groups(frame, (*TRAINED_ALIKE, *TIMED_ALIKE))
+    first = frame[~groups.duplicated()]
+    names = list(groups.loc[first.index])
+    means = frame[scores].astype("float64").groupby(groups).mean().loc[names]
+    results = frame["key"] if "key" in frame else pd.Series(frame.index.astype(str), index=frame.index)
+    counts = results.where(frame[scores].notna().any(axis=1)).groupby(groups).nunique().loc[names]
+    networks = first.assign(**{name: means[name].to_numpy() for name in scores}, seed_count=counts.to_numpy(dtype=int))
+    # What failed in one way of training and was completed in another is no second network.
+    architecture = _groups(networks, ())
+    known = set(architecture[networks["seed_count"] > 0])
+    kept = networks[(networks["seed_count"] > 0) | ~architecture.isin(known)]
+    order = kept[ARCHITECTURE_COLUMNS].map(sortable).sort_values(ARCHITECTURE_COLUMNS, kind="stable").index
+    return kept.loc[order].reset_index(drop=True)
+
+
+def spread_between_seeds(frame: pd.DataFrame, of: str = "ms_ssim") -> pd.DataFrame:
+    """How far apart the seeds of one network are, pooled over all networks with several.
+
+    Args:
+        frame: rows of `load_records`.
+        of: the column with the scores.
+
+    Returns:
+        One row: `of`; `networks`: how many have several seeds; `degrees_of_freedom`: their seeds, less one each;
+        `standard_deviation` of a single seed's score, in the unit of `of`, missing where no network has several. It
+        is the root of the within-network mean square and takes all networks to spread alike.
+
+    Raises:
+        KeyError: the frame has no such column.
+        ValueError: one network has several results of one seed that the table does not tell apart.
+    """
+    groups, values = _seed_groups(frame, of)
+    counts = values.groupby(groups).count()
+    freedom = int((counts - 1).sum())
+    squares = float(((values - values.groupby(groups).transform("mean")) ** 2).sum())
+    deviation = float(np.sqrt(squares / freedom)) if freedom else np.nan
+    row = {"of": of, "networks": int((counts > 1).sum()), "degrees_of_freedom": freedom}
+    return pd.DataFrame([row | {"standard_deviation": deviation}])
+
+
+def averaged(frame: pd.DataFrame, of: str, axes: Sequence[str]) -> pd.DataFrame:
+    """A row per network and way in which `of` came about: `axes`, what must be alike, `of` averaged, `count`.
+
+    Ways of timing matter to a cost and ways of training to a score, so a score is not repeated for each timing, and
+    a time not for each training. Rows in which `of` is missing are left out.
+
+    Raises:
+        KeyError: the frame has no such column.
+        ValueError: two networks are the same on all `axes`, or a seed is there twice.
+    """
+    check_columns(frame, axes)
+    check_axes(frame, axes)
+    frame = frame.reset_index(drop=True)
+    groups, values = _seed_groups(frame, of)
+    alike = [name for name in alike_for(of) if name in frame]
+    first = frame.loc[groups[~groups.duplicated()].index, [*axes, *alike]]
+    names = groups.loc[first.index]
+    by_group = values.groupby(groups)
+    return first.assign(
+        **{of: by_group.mean().loc[names].to_numpy(), "count": by_group.count().loc[names].to_numpy(dtype=int)}
+    ).reset_index(drop=True)
+
+
+def alike_for(of: str) -> tuple[str, ...]:
+    """The columns that must agree for two values of `of` to be compared."""
+    if of in COUNTED:
+        return ()
+    if of in RATIOS:
+        return tuple(name for name in TIMED_ALIKE if name != "host")
+    return TIMED_ALIKE if of in COSTS else TRAINED_ALIKE
+
+
+def completed_only(frame: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
+    """The frame without the scores of trainings that failed or have not finished, and with an index of its own."""
+    frame = frame.reset_index(drop=True)
+    if "status" not in frame or not scores:
+        return frame
+    unfinished = frame["status"].notna() & (frame["status"] != "completed")
+    return frame.assign(**{name: frame[name].mask(unfinished) for name in scores})
+
+
+def distinct(column: "pd.Series[Any]") -> list[str]:
+    """The different values of a column as text, in order, without the missing ones."""
+    return sorted({str(value) for (value,) in cells(column.to_frame("value"), ["value"]) if value is not None})
+
+
+def check_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Raise KeyError where a column is not there, with those that are."""
+    for column in columns:
+        if column not in frame.columns:
+            raise KeyError(f"no column {column!r} to ask about; the frame has {sorted(map(str, frame.columns))}")
+
+
+def check_axes(frame: pd.DataFrame, axes: Sequence[str]) -> None:
+    """Raise ValueError where the records say that two networks differ and `axes` do not say in what."""
+    if "architecture_key" not in frame or not set(ARCHITECTURE_COLUMNS) <= set(axes):
+        return
+    keys = pd.Series(list(cells(frame, axes)), index=frame.index)
+    for _, rows in frame["architecture_key"].groupby(keys.map(repr)):
+        different = distinct(rows)
+        if len(different) > 1:
+            raise ValueError(
+                f"{' and '.join(different[:2])} are different networks with the same {', '.join(axes)}: add "
+                "the column in which they differ to `axes`, or leave one of them out"
+            )
+
+
+def cells(frame: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The rows of some columns as tuples: missing values None, numbers Python's, anything unhashable as its text."""
+    return zip(*(map(_plain, frame[name].astype(object)) for name in columns), strict=True)
+
+
+def sortable(value: Any) -> tuple[int, float, str]:
+    """What the values of an axis sort by: missing first, then numbers by size (False before True), then words."""
+    if isinstance(value, list | dict | set):
+        return 2, 0.0, repr(value)
+    if pd.isna(value):
+        return 0, 0.0, ""
+    return (1, float(value), "") if isinstance(value, int | float | np.number) else (2, 0.0, str(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | dict | set):
+        return repr(value)
+    if pd.isna(value):
+        return None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _groups(frame: pd.DataFrame, alike: Sequence[str]) -> "pd.Series[str]":
+    """A name for each row that it shares with the rows of the same network that came about alike."""
+    network = ["architecture_key"] if "architecture_key" in frame else []
+    names = [*network, *ARCHITECTURE_COLUMNS, *(name for name in alike if name in frame)]
+    return pd.Series(list(map(repr, cells(frame, names))), index=frame.index, dtype=object)
+
+
+def _seed_groups(frame: pd.DataFrame, of: str) -> tuple["pd.Series[str]", "pd.Series[float]"]:
+    """The known values of `of`, each once, and the name of the network and way that each is of."""
+    check_columns(frame, [*ARCHITECTURE_COLUMNS, of])
+    is_score = of not in COSTS
+    frame = completed_only(frame, [of] if is_score else [])
+    if is_score:
+        _check_seeds(frame)
+    try:
+        values = frame[of].astype("float64")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{of!r} is not a column of numbers: {error}") from error
+    values = values.dropna()
+    groups = _groups(frame.loc[values.index], alike_for(of))
+    if is_score and "key" in frame:
+        # With every timing of a network in the table each of its trainings has several rows.
+        values = values[~(groups + frame["key"].loc[values.index].astype(str)).duplicated()]
+    return groups.loc[values.index], values
+
+
+def _check_seeds(frame: pd.DataFrame) -> None:
+    if not {"key", "seed"} <= set(frame.columns):
+        return
+    scores = [name for name in TRAINED_COLUMNS if name in frame]
+    trained = frame[frame["seed"].notna() & frame[scores].notna().any(axis=1)]
+    seeds = _groups(trained, TRAINED_ALIKE) + trained["seed"].astype(str)
+    keys = trained["key"].groupby(seeds).unique()
+    for again in keys[keys.map(len) > 1]:
+        names = " and ".join(map(str, again[:2]))
+        raise ValueError(
+            f"one network has several results of one seed, {names} for two: they differ in what the table does not "
+            "show (the learning rate, say), so keep the rows of one of them"
+        )

@@ -1,0 +1,244 @@
+"""Which setting matters most: the variance between networks, shared out among their settings.
+
+Sums of squares of a design that is not balanced depend on the order in which the settings enter the model: type I
+takes one order, type III lets each enter last and leaves out whatever two settings explain together. Here a setting's
+share is what it adds to R², averaged over all orders (Lindeman, Merenda and Gold 1980; Grömping 2006; the Shapley value
+of R²). Those shares are never negative and add up to R²; in a balanced design they are the usual sums of squares, each
+over the total.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import factorial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from enhance_sweep.what_if.networks import COSTS, alike_for, averaged, cells, distinct, spread_between_seeds
+
+Array = npt.NDArray[np.float64]
+
+#: Every subset of the axes is a model to fit: 1024 with ten of them.
+MOST_AXES = 10
+#: A model explains a column of its design if what is left of that column's length is less than this.
+_TOLERANCE = 1e-9
+REST = "rest"
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What a set of axes explains: its share of the variance, and in how many independent directions."""
+
+    share: float
+    rank: int
+
+
+def shares_of_variance(
+    frame: pd.DataFrame,
+    axes: Sequence[str] = ("kernel_size", "channels", "blocks", "topology"),
+    of: str = "ms_ssim",
+    numeric: Sequence[str] = (),
+    scale: str = "auto",
+) -> pd.DataFrame:
+    """How much of the variance of `of` between networks goes with each axis, main effects only.
+
+    A network counts once, as the mean of its seeds. An axis is a set of categories, so that nothing is supposed about
+    the shape of its effect, which costs a degree of freedom per value but one. A setting that some networks do not
+    have (plain ones have no strided kernel) shares out the variance among those that have it.
+
+    Args:
+        frame: rows of `load_records`, trained alike (or timed alike, where `of` is a cost).
+        axes: the columns to share the variance out among, at most ten.
+        of: the column whose variance it is; rows without a value are left out.
+        numeric: those of `axes` that are straight lines in the logarithm of their value instead: one degree of
+            freedom each, for a search with very many values.
+        scale: `log` or `linear`; `auto` takes the logarithm of times, memory, parameters and multiply-adds, to
+            which settings contribute as factors, and scores as they are.
+
+    Returns:
+        A row per axis, the largest share first, and last one for the `rest`: interactions of axes, other settings and
+        chance. `values`: those of the axis; `degrees_of_freedom`; `share`: the fraction of the variance, all rows
+        together 1; `share_by_chance`: what the share would be on average if the scores were dealt out to these
+        networks at random; `share_first`, `share_last`: what the axis adds to R² before and after all others, the
+        same in a balanced design; `note`. Where there is no answer the shares are missing, never 0, and the note says
+        why: an axis does not vary, there are too few networks, all have one score. Where axes cannot be told apart
+        since they vary together, the note says with which, and that the division between them is arbitrary.
+
+    Raises:
+        KeyError: the frame has no such column.
+        ValueError: the rows were trained, or timed, in several ways; `scale` or `numeric` cannot be.
+    """
+    _check_question(axes, numeric, scale)
+    networks = averaged(frame, of, axes)
+    _check_alike(networks, of)
+    logarithm = scale == "log" or (scale == "auto" and of in COSTS)
+    values = networks[of].to_numpy(dtype=np.float64)
+    if logarithm and (values <= 0).any():
+        raise ValueError(f"{of} has values of 0 or less, whose logarithm does not exist: take scale='linear'")
+    response = np.log(values) if logarithm else values
+    designs = {axis: _design(networks, axis, axis in numeric) for axis in axes}
+    varying = [axis for axis in axes if designs[axis].shape[1]]
+    models = _models(designs, varying, response - response.mean() if len(response) else response)
+    full = models[frozenset(varying)]
+    trouble = _trouble(of, response, full.rank)
+    rows = []
+    for axis in axes:
+        column = [value for (value,) in cells(networks, [axis])]
+        freedom = designs[axis].shape[1]
+        row: dict[str, Any] = {"axis": axis, "values": _listed(_levels(column)), "degrees_of_freedom": freedom}
+        if trouble and (axis in varying or not column):
+            row["note"] = trouble
+        elif axis not in varying:
+            row["note"] = _why_not_varying(column)
+        else:
+            row |= _shares(axis, varying, models, len(response)) | {"note": _confounded(axis, varying, models)}
+        rows.append(row)
+    rest: dict[str, Any] = {"axis": REST, "values": "", "degrees_of_freedom": max(0, len(response) - 1 - full.rank)}
+    if trouble or not varying:
+        rest["note"] = trouble or "no axis varies"
+    else:
+        chance = 1 - full.rank / (len(response) - 1)
+        rest |= {"share": 1 - full.share, "share_by_chance": chance, "note": _seeds_note(frame, of, networks, response)}
+    columns = ["axis", "values", "degrees_of_freedom", "share", "share_by_chance", "share_first", "share_last", "note"]
+    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[3:7], "float64"))
+    table = table.sort_values("share", ascending=False, kind="stable")
+    return pd.concat([table, pd.DataFrame([rest])], ignore_index=True).reindex(columns=columns).fillna({"note": ""})
+
+
+# --- models -----------------------------------------------------------------------------------------------------------
+
+
+def _design(networks: pd.DataFrame, axis: str, is_numeric: bool) -> Array:
+    """An axis's columns of the design, each of mean 0 and length 1; 0 for the networks that do not have the axis."""
+    column = [value for (value,) in cells(networks, [axis])]
+    has = np.array([value is not None for value in column], dtype=bool)
+    known = [value for value in column if value is not None]
+    levels = _levels(column)
+    if len(levels) < 2:
+        return np.zeros((len(column), 0))
+    if is_numeric:
+        if not all(isinstance(value, int | float) and value > 0 for value in known):
+            raise ValueError(f"{axis} cannot be numeric: expected numbers above 0, got {_listed(levels)}")
+        columns = np.log2(np.array(known, dtype=np.float64))[:, None]
+    else:
+        columns = np.array([[value == level for level in levels[1:]] for value in known], dtype=np.float64)
+    columns = columns - columns.mean(axis=0)
+    design = np.zeros((len(column), columns.shape[1]))
+    design[has] = columns / np.linalg.norm(columns, axis=0)
+    return design
+
+
+def _models(designs: Mapping[str, Array], axes: Sequence[str], response: Array) -> dict[frozenset[str], _Model]:
+    """What every subset of the axes explains of a response of mean 0."""
+    total = float(response @ response)
+    together = np.concatenate([np.zeros((len(response), 0)), *(designs[axis] for axis in axes)], axis=1)
+    # All models live in the span of all columns: what is fitted there is as small as the number of columns.
+    basis, compressed = np.linalg.qr(together)
+    target = basis.T @ response
+    ends = np.cumsum([0, *(designs[axis].shape[1] for axis in axes)])
+    part = {axis: compressed[:, start:end] for axis, start, end in zip(axes, ends, ends[1:], strict=False)}
+    models = {frozenset[str](): _Model(0.0, 0)}
+    for size in range(1, len(axes) + 1):
+        for chosen in combinations(axes, size):
+            directions, lengths, _ = np.linalg.svd(np.concatenate([part[a] for a in chosen], axis=1))
+            rank = int((lengths > _TOLERANCE * lengths[0]).sum())
+            explained = float(np.sum((directions[:, :rank].T @ target) ** 2))
+            models[frozenset(chosen)] = _Model(explained / total if total > 0 else np.nan, rank)
+    return models
+
+
+def _shares(axis: str, axes: Sequence[str], models: Mapping[frozenset[str], _Model], count: int) -> dict[str, float]:
+    """What an axis adds, averaged over all orders in which the axes may enter, and as the first and the last."""
+    others = [other for other in axes if other != axis]
+    share = rank = 0.0
+    for size in range(len(others) + 1):
+        # So many of all orders have just these axes before this one.
+        weight = factorial(size) * factorial(len(others) - size) / factorial(len(axes))
+        for before in map(frozenset, combinations(others, size)):
+            with_axis, without = models[before | {axis}], models[before]
+            share += weight * (with_axis.share - without.share)
+            rank += weight * (with_axis.rank - without.rank)
+    last = models[frozenset(axes)].share - models[frozenset(others)].share
+    # Dealt out at random, the scores fall on each independent direction alike.
+    ends = {"share_first": models[frozenset([axis])].share, "share_last": last}
+    return {"share": share, "share_by_chance": rank / (count - 1), **ends}
+
+
+# --- notes ------------------------------------------------------------------------------------------------------------
+
+
+def _trouble(of: str, response: Array, rank: int) -> str:
+    """Why no share can be told, whatever the axis; empty where it can."""
+    if not len(response):
+        return f"not known: no network has a value of {of}"
+    if len(response) < 3 or rank >= len(response) - 1:
+        parameters = f", a model of {rank + 1} parameters" if rank else ""
+        return f"not known: too few networks ({len(response)}{parameters})"
+    if np.ptp(response) <= _TOLERANCE * np.abs(response).max():
+        return f"not known: {of} is the same in all networks"
+    return ""
+
+
+def _confounded(axis: str, axes: Sequence[str], models: Mapping[frozenset[str], _Model]) -> str:
+    own, full = models[frozenset([axis])].rank, models[frozenset(axes)].rank
+    alone = full - models[frozenset(axes) - {axis}].rank
+    if alone == own:
+        return ""
+    others = [other for other in axes if other != axis]
+    partners = [o for o in others if models[frozenset([axis, o])].rank < own + models[frozenset([o])].rank]
+    names = " and ".join(partners) if partners else "the others together"
+    how = "cannot be told apart from" if alone == 0 else "varies partly with"
+    return f"{how} {names}: the division between them is arbitrary"
+
+
+def _why_not_varying(column: Sequence[object]) -> str:
+    levels = _levels(column)
+    if not levels:
+        return "not known: no network has it"
+    everywhere = "in all networks" if None not in column else "in all networks that have it"
+    return f"not known: {levels[0]} {everywhere}"
+
+
+def _seeds_note(frame: pd.DataFrame, of: str, networks: pd.DataFrame, response: Array) -> str:
+    """How much of all variance between these means is expected of the seeds alone."""
+    if of in COSTS or not np.array_equal(response, networks[of].to_numpy(dtype=np.float64)):
+        return ""
+    variance = float(spread_between_seeds(frame, of)["standard_deviation"].iloc[0]) ** 2
+    if np.isnan(variance):
+        return "no network has several seeds: chance and interactions are not told apart"
+    count = len(response)
+    squares = variance * float((1 / networks["count"]).sum()) * (1 - 1 / count)
+    share = squares / float(np.sum((response - response.mean()) ** 2))
+    return f"of all variance about {share:.0%} is chance between seeds"
+
+
+def _levels(column: Sequence[object]) -> list[object]:
+    return sorted({value for value in column if value is not None}, key=lambda value: (str(type(value)), value))
+
+
+def _listed(levels: Sequence[object]) -> str:
+    shown = [f"{level:g}" if isinstance(level, float) else str(level) for level in levels]
+    return ", ".join(shown if len(shown) <= 8 else [*shown[:4], "...", shown[-1]])
+
+
+# --- questions that cannot be asked -----------------------------------------------------------------------------------
+
+
+def _check_question(axes: Sequence[str], numeric: Sequence[str], scale: str) -> None:
+    if not 1 <= len(axes) <= MOST_AXES or len(set(axes)) < len(axes):
+        raise ValueError(f"expected 1 to {MOST_AXES} different axes, got {', '.join(axes) or 'none'}")
+    if not set(numeric) <= set(axes):
+        raise ValueError(f"numeric: expected some of {', '.join(axes)}, got {', '.join(numeric)}")
+    if scale not in ("auto", "log", "linear"):
+        raise ValueError(f"scale: expected auto, log or linear, got {scale!r}")
+
+
+def _check_alike(networks: pd.DataFrame, of: str) -> None:
+    for name in alike_for(of):
+        found = distinct(networks[name].map(str)) if name in networks else []
+        if len(found) > 1:
+            ways = ", ".join(found)
+            raise ValueError(f"{of} came about in several ways ({name}: {ways}): keep the rows of one of them")
