@@ -39,7 +39,7 @@ _MOST_SVG, _MOST_BARS = 2000, 80
 #: More names than this lie over each other; the pointer tells the others.
 _MOST_NAMES = 14
 #: Of more networks than this the frontier's and the published ones alone have curves.
-_MOST_CURVES = 60
+MOST_CURVES = 60
 #: Steps at which quality was noted are the axis's ticks, if they are no more than this.
 _MOST_TICKS = 10
 _TITLES = {
@@ -108,8 +108,8 @@ def curves_chart(results: Results, measure: str) -> Chart | None:
     The frontier's and the baseline's lines stand out; the others are named by the pointer and the legend.
     """
     rows = results.variants[results.variants["record"].notna()]
-    if len(rows) > _MOST_CURVES:
-        rows = rows[rows["on_frontier"] | rows["published"].notna()].head(_MOST_CURVES)
+    if len(rows) > MOST_CURVES:
+        rows = rows[rows["on_frontier"] | rows["published"].notna()].head(MOST_CURVES)
     traces: list[Chart] = []
     for row in rows_of(in_order(rows)):
         steps, values = _curve(results, int(row.record), measure)

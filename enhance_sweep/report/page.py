@@ -4,7 +4,7 @@ import base64
 import gzip
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
@@ -13,18 +13,12 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
-from enhance_sweep.report import charts, claims, details, figures, speed, statement, tables
-from enhance_sweep.report.architecture import architecture_figure, architecture_in_words
+from enhance_sweep.report import charts, claims, details, speed, statement, tables
 from enhance_sweep.report.challenge_table import challenge_csv, challenge_notes, challenge_shown
-from enhance_sweep.report.frontier_figure import frontier_figure, published_figure
-from enhance_sweep.report.published import BASELINE_SLUG, PROPOSED_SLUG
-from enhance_sweep.report.quality_figure import MOST_CURVES, quality_figure
 from enhance_sweep.report.references import references
 from enhance_sweep.report.results import Results
 from enhance_sweep.report.runtimes_table import NOTE, runtimes_csv, runtimes_shown
-from enhance_sweep.report.speed_figure import speed_figure
 
 PAGE = "index.html"
 _DRAWN = ("figure2", "figure2_intervals", "figure2_paper", "speed", "quality", "quality_psnr", "losses")
@@ -48,17 +42,6 @@ class _Shown:
     tall: bool = False
 
 
-@dataclass(frozen=True)
-class _Drawing:
-    """A network's picture in the page, for a wide window and for a narrow one."""
-
-    name: str
-    title: str
-    caption: str
-    wide: Markup
-    narrow: Markup
-
-
 def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
     """All files of the report by name, the page last.
 
@@ -66,8 +49,13 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         results: what `gather` found.
         pictures: draw the figures' files and show photographs; without, the page and the tables alone.
     """
-    files: dict[str, bytes] = _drawn(results) if pictures else {}
-    drawings = _architectures(results, files) if pictures else []
+    files: dict[str, bytes] = {}
+    architectures: Sequence[Any] = ()
+    if pictures:
+        from enhance_sweep.report.drawings import draw_architectures, draw_figures  # matplotlib is slow to import
+
+        files = draw_figures(results)
+        architectures = draw_architectures(results, files)
     specifications = _charts(results)
     networks = details.details(results)
     judged = claims.claims(results)
@@ -84,7 +72,7 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         "claims": judged,
         "claims_note": claims.NOTE,
         "comparisons": [],
-        "architectures": drawings,
+        "architectures": architectures,
         "challenge": replace(challenge_shown(results), notes=tuple(challenge_notes(results))),
         "published": [tables.published_shown(results, 1), tables.published_shown(results, 2)],
         "others": tables.others_shown(results),
@@ -140,55 +128,6 @@ def _charts(results: Results) -> dict[str, charts.Chart]:
     return {name: chart for name, chart in found.items() if chart is not None}
 
 
-def _drawn(results: Results) -> dict[str, bytes]:
-    """The figures as files, PNG and SVG each."""
-    figure_of: dict[str, Figure | None] = {
-        "figure2": frontier_figure(results),
-        "figure2_intervals": frontier_figure(results, intervals=True) if results.evidence.images else None,
-        "figure2_paper": published_figure(),
-        "speed": speed_figure(results),
-        "quality": quality_figure(results, "ms_ssim"),
-        "quality_psnr": quality_figure(results, "psnr_db"),
-        "losses": quality_figure(results, "loss"),
-    }
-    files = {}
-    for name, figure in figure_of.items():
-        if figure is not None:
-            files[f"{name}.png"] = figures.png(figure)
-            files[f"{name}.svg"] = figures.svg(figure).encode()
-    return files
-
-
-def _architectures(results: Results, files: dict[str, bytes]) -> list[_Drawing]:
-    """The paper's Figures 1 and 3: a plain and a strided network, drawn from their records; their files are added.
-
-    The baseline and the paper's pick where they are there, else the best of the topology.
-    """
-    records = {record["architecture_key"]: record for record in (*results.timed, *results.trained)}
-    found = []
-    for name, topology, first in (("figure1", "plain", BASELINE_SLUG), ("figure3", "strided", PROPOSED_SLUG)):
-        rows = results.variants[results.variants["topology"] == topology]
-        rows = rows.assign(first=rows["slug"] == first).sort_values(
-            ["first", "ms_ssim"], ascending=False, kind="stable"
-        )
-        shapes = (figures.WIDE, figures.NARROW)
-        drawn = [architecture_figure(records[rows["architecture_key"].iloc[0]], shape) for shape in shapes if len(rows)]
-        if not drawn or drawn[0] is None or drawn[1] is None:
-            continue
-        files[f"{name}.png"] = figures.png(drawn[0])
-        wide, narrow = figures.svg(drawn[0]), figures.svg(drawn[1])
-        files[f"{name}.svg"] = wide.encode()
-        words = architecture_in_words(records[rows["architecture_key"].iloc[0]])
-        title = f"Figure {name[-1]}: {rows['label'].iloc[0]}"
-        caption = f"{title}, drawn from the layers in its record. In percent: shares of the multiply-adds."
-        embedded = [
-            Markup(figures.embedded_svg(text, f"{name}-{size}", words))
-            for size, text in (("wide", wide), ("narrow", narrow))
-        ]
-        found.append(_Drawing(name, title, caption, *embedded))
-    return found
-
-
 def _captions(results: Results) -> list[_Shown]:
     """Name, title and caption of each chart."""
     scored = results.scored
@@ -212,7 +151,7 @@ def _captions(results: Results) -> list[_Shown]:
         lines += f" {placeless:,} scored but not comparably timed {'is' if placeless == 1 else 'are'} not in it."
     what = _LABEL_COLUMN[results.cost_kind].lower()
     curves = "Noted on the test pairs during training. Thick: the frontier's networks and the baseline."
-    if len(results.variants) > MOST_CURVES:
+    if len(results.variants) > charts.MOST_CURVES:
         curves += " Of the frontier's and the paper's networks alone."
     return [
         _Shown(
@@ -242,7 +181,7 @@ def _plotly() -> Markup:
     assert spec is not None, "plotly is a dependency"
     assert spec.origin is not None, "plotly is a package"
     script = (Path(spec.origin).parent / "package_data" / "plotly.min.js").read_bytes()
-    return Markup(base64.b64encode(gzip.compress(script, 9, mtime=0)).decode())
+    return Markup(base64.b64encode(gzip.compress(script, 6, mtime=0)).decode())
 
 
 # --- templates --------------------------------------------------------------------------------------------------------
