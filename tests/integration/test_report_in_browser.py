@@ -82,7 +82,7 @@ def test_every_chart_is_drawn_and_nothing_is_loaded(opened: Opened) -> None:
     for name in names:
         assert opened.chart(name).locator(".main-svg").first.is_visible()
     points = opened.chart("figure2").locator(".points path")
-    assert points.count() == 25
+    assert points.count() == 25 + 3, "the networks, and the three seeds of one"
     assert opened.chart("figure2").locator(".errorbars path.yerror").count() == 25
 
 
