@@ -30,7 +30,7 @@ from enhance_sweep.training.evaluation import Scores, score
 from enhance_sweep.training.fit import Fitted, check_accelerator, fit, resolve_precision, start_from_seed
 from enhance_sweep.training.module import DivergedError
 from enhance_sweep.training.parts import Watch, unwatched
-from enhance_sweep.training.pictures import write_pictures
+from enhance_sweep.training.pictures import are_complete, write_pictures
 
 GENERATOR_FILE = "generator.pt"
 
@@ -202,10 +202,10 @@ def run_variant(config: DictConfig) -> dict[str, Any]:
         did.append("train")
         with host_lock(shared=True):  # nobody times a network beside a training
             record = _train(plan)
-    if "evaluate" in config.stages and _is_trained(record) and not record.get("scores"):  # type: ignore[union-attr]
+    if record is not None and _needs_evaluation(plan, record):
         did.append("evaluate")
         with host_lock(shared=True):
-            record = _evaluate(plan, record)  # type: ignore[arg-type]
+            record = _with_pictures(plan, record if record.get("scores") else _evaluate(plan, record))
     if record is not None and record["status"] == "failed":
         outcome |= {"status": "failed", "reason": record["reason"]}
     if plan.needs_timing():
@@ -299,17 +299,47 @@ def _evaluate(plan: Plan, record: dict[str, Any]) -> dict[str, Any]:
         scores = score(generator, plan.pairs.test, progress=f"{plan.name}, scoring")
         untouched = _untouched(plan.pairs)
         _write_scores(plan.folder / records.SCORES_FILE, plan.pairs, scores, untouched)
-        pictures = write_pictures(generator, plan.pairs.test, plan.folder / "pictures")
         means = scores.means()
         last = {"step": record["steps"], "psnr_db": means["psnr_db"], "ms_ssim": means["ms_ssim"]}
         record = record | {
             "scores": means,
             "untouched": untouched.means(),
             "quality": _joined_curves(record["quality"], [last]),
-            "pictures": pictures,
         }
     except Exception as error:
         record = record | {"status": "failed", "reason": _reason(error), "traceback": traceback.format_exc()}
+    records.write_trained(plan.runs_dir, record)
+    return record
+
+
+def _needs_evaluation(plan: Plan, record: Mapping[str, Any]) -> bool:
+    """Whether a trained network lacks scores, or pictures that can be made of what is in its folder.
+
+    A record from before there were as many pictures gets them without being scored or trained again.
+    """
+    if "evaluate" not in plan.config.stages or not _is_trained(record):
+        return False
+    if not record.get("scores"):
+        return True
+    return not are_complete(record.get("pictures"), plan.folder) and (plan.folder / GENERATOR_FILE).is_file()
+
+
+def _with_pictures(plan: Plan, record: dict[str, Any]) -> dict[str, Any]:
+    """The record of a scored generator with its pictures.
+
+    They are for people, and no result depends on them: where they cannot be made that is said, the record stays as it
+    is, and the next evaluation tries again.
+    """
+    assert plan.pairs is not None
+    if not _is_trained(record):
+        return record
+    try:
+        generator = load_generator(plan.folder / GENERATOR_FILE)
+        pictures = write_pictures(generator, plan.pairs, plan.folder, progress=f"{plan.name}, pictures")
+    except Exception as error:
+        print(f"{plan.name}: no pictures ({_reason(error)})", file=sys.stderr, flush=True)
+        return record
+    record = record | {"pictures": pictures}
     records.write_trained(plan.runs_dir, record)
     return record
 

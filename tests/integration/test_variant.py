@@ -205,6 +205,53 @@ def test_stages_can_be_taken_one_by_one(quick: list[str], tmp_path: Path) -> Non
     assert record["scores"]["images"] > 0
 
 
+def test_a_record_from_before_photographs_gets_them_without_training_or_scoring(
+    quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, made = run([*quick, TRAIN])
+    folder = tmp_path / "runs" / "trained" / made["key"]
+    old = made | {"pictures": [{"file": "pictures/patches.jpg", "title": "Untouched, enhanced, target"}]}
+    records.write_trained(tmp_path / "runs", old)
+    for entry in made["pictures"][1:]:
+        (folder / entry["file"]).unlink()
+
+    def never(*arguments: object, **named: object) -> None:
+        raise AssertionError("neither trained nor scored again")
+
+    monkeypatch.setattr(variant, "fit", never)
+    monkeypatch.setattr(variant, "score", never)
+    outcome, record = run([*quick, TRAIN])
+    assert outcome["did"] == ["evaluate"]
+    assert record == made
+    assert all((folder / entry["file"]).is_file() for entry in record["pictures"])
+    assert run([*quick, TRAIN])[0]["did"] == []
+    (folder / "pictures" / "coffee.webp").unlink()
+    assert run([*quick, "stages=[train]"])[0]["did"] == []
+    assert run([*quick, "stages=[evaluate]"])[0]["did"] == ["evaluate"]
+    (folder / "pictures" / "coffee.webp").unlink()
+    (folder / "generator.pt").unlink()
+    assert run([*quick, TRAIN])[0]["did"] == [], "nothing to make them with"
+
+
+def test_scores_stand_where_pictures_cannot_be_made_and_are_tried_again(
+    quick: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*arguments: object, **named: object) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(variant, "write_pictures", broken)
+        outcome, record = run([*quick, TRAIN])
+    assert outcome["status"] == record["status"] == "completed"
+    assert record["scores"]["images"] > 0
+    assert "pictures" not in record
+    assert "plain-k3-c2-b1: no pictures (OSError: no space left on device)" in capsys.readouterr().err
+    outcome, again = run([*quick, TRAIN])
+    assert outcome["did"] == ["evaluate"]
+    assert {name: again[name] for name in record} == record
+    assert again["pictures"]
+
+
 def test_timing_needs_no_data_and_is_done_once(quick: list[str], tmp_path: Path) -> None:
     timing_only = [*quick, "stages=[time]", "data.root=/nowhere"]
     assert run_variant(compose_config(timing_only))["did"] == ["time"]

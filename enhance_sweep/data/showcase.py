@@ -1,0 +1,105 @@
+"""Whole photographs that every trained network is shown on: always the same, free to be published, never downloaded.
+
+They come with scikit-image and scikit-learn, whose own notes say what may be done with them
+(`skimage/data/_fetchers.py`, `sklearn/datasets/images/README.txt`): all of them may be changed and published, one with
+its author's name. A simulated phone takes each, so that there is something to enhance, and something to compare the
+enhanced picture with.
+
+They are shown in their own size, 0.14 to 0.27 megapixels. Blown up to 1280x720 they would be soft before the phone has
+blurred anything, a kind of picture that no network has learned from, and would cost 3 to 7 times the time.
+"""
+
+import importlib.util
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from enhance_sweep.data.camera import Camera
+from enhance_sweep.data.decoding import decode_rgb
+from enhance_sweep.data.pairs import DataError, Pairs, Pixels
+
+#: The phone's usual shot: its character, and neither a lucky nor an unlucky exposure or white balance.
+_PHONE = Camera(exposure_spread_ev=0.0, warmth_spread_ev=0.0)
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A photograph that comes with an installed package.
+
+    Attributes:
+        name: of the scene, as `enhance_sweep.data.photos` names it; also of its files.
+        title: what is to be seen, for people.
+        credit: who took it, under which licence, and where it comes from; to be shown with every copy.
+        file: the package's name and the place inside it.
+    """
+
+    name: str
+    title: str
+    credit: str
+    file: str
+
+
+#: First the two on which `data=photos` tests, then two that it trains on.
+PHOTOGRAPHS = (
+    Photograph(
+        "coffee",
+        "A cup of coffee",
+        "Rachel Michetti, courtesy of Pikolo Espresso Bar; CC0; from scikit-image",
+        "skimage/data/coffee.png",
+    ),
+    Photograph(
+        "pagoda",
+        "A pagoda",
+        "danielbuechele, flickr.com/photos/danielbuechele/6061409035; CC BY 2.0; from scikit-learn",
+        "sklearn/datasets/images/china.jpg",
+    ),
+    Photograph("cat", "A cat", "Stefan van der Walt; CC0; from scikit-image", "skimage/data/chelsea.png"),
+    Photograph(
+        "rocket",
+        "A rocket at dusk",
+        "SpaceX, flickr.com/photos/spacexphotos/16511594820; public domain; from scikit-image",
+        "skimage/data/rocket.jpg",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A photograph and what the phone made of it, both uint8 RGB of shape (H, W, 3)."""
+
+    photograph: Photograph
+    input: Pixels
+    target: Pixels
+
+
+@cache
+def shots() -> tuple[Shot, ...]:
+    """All photographs with the phone's shots of them: the same pixels at every call, made once a process.
+
+    Raises:
+        DataError: a package or its photograph is missing or damaged.
+    """
+    return tuple(_shot(photograph) for photograph in PHOTOGRAPHS)
+
+
+def _shot(photograph: Photograph) -> Shot:
+    target = decode_rgb(_path(photograph))
+    generator = np.random.default_rng([0, zlib.crc32(photograph.name.encode())])
+    return Shot(photograph, _PHONE.take(target, generator), target)
+
+
+def _path(photograph: Photograph) -> Path:
+    package, _, inside = photograph.file.partition("/")
+    found = importlib.util.find_spec(package)
+    path = Path(found.origin).parent / inside if found is not None and found.origin else None
+    if path is None or not path.is_file():
+        raise DataError(f"{photograph.file} is missing: install or reinstall scikit-image and scikit-learn")
+    return path
+
+
+def was_trained_on(photograph: Photograph, pairs: Pairs) -> bool:
+    """Whether a data set trains on this very scene; of a person's own photographs nothing is known, and no is said."""
+    return pairs.dataset == "photos" and photograph.name in pairs.description.get("train_scenes", [])
