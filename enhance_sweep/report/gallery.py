@@ -1,60 +1,84 @@
-"""Pictures that evaluation left beside a record, and test patches before and after for the page."""
+"""Pictures that evaluation left beside a record: which may be shown, and before and after for the page."""
 
 import base64
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from PIL import Image, UnidentifiedImageError
 
 from enhance_sweep.records import trained_dir
 from enhance_sweep.report.results import Results
 
 MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
-#: How many networks the page shows pictures of, and how many of each; a page of more is slow to open.
-_NETWORKS, _PICTURES = 3, 4
 #: A larger file is no web page's picture.
 _LARGEST_BYTES = 4 * 2**20
-#: What pictures are of; records from before there were several kinds name none.
-_PATCHES = "patches"
+#: A picture of more pixels is none of evaluation's.
+_MOST_PIXELS = 4_000_000
+#: For how many networks the page has photographs, and how many of each.
+_NETWORKS, _PHOTOGRAPHS = 40, 2
+_QUALITY = 82
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture as a part of the page."""
+class Slides:
+    """Before and after, for a slider.
 
-    title: str
-    uri: str
+    Attributes:
+        untouched: each photograph as the network saw it, by title.
+        enhanced: for each row of the variants the photographs that it enhanced: `photograph` (the title) and `uri`.
+    """
 
-
-@dataclass(frozen=True)
-class Exhibit:
-    """One network's pictures."""
-
-    label: str
-    note: str
-    pictures: tuple[Picture, ...]
+    untouched: Mapping[str, str]
+    enhanced: Mapping[str, list[dict[str, str]]]
 
 
-def exhibits(results: Results) -> list[Exhibit]:
-    """The pictures of the best networks of the frontier that have any, the best quality first."""
-    shown: list[Exhibit] = []
-    best = results.frontier.sort_values("ms_ssim", ascending=False, kind="stable")
-    for label, index, ms_ssim in best[["label", "record", "ms_ssim"]].itertuples(index=False, name=None):
-        pictures = _pictures(results.runs, results.trained[int(index)])
-        if pictures:
-            shown.append(Exhibit(str(label), f"MS-SSIM {ms_ssim:.4f}", pictures))
-        if len(shown) == _NETWORKS:
-            break
-    return shown
+def slides(results: Results, rows: Iterable[int]) -> Slides:
+    """The photographs of some rows of the variants, those that networks were not trained on first.
+
+    Only pairs of one size count, and only pictures of kind `photograph` and `input`: test patches are not ours to show.
+    """
+    untouched: dict[str, str] = {}
+    enhanced: dict[str, list[dict[str, str]]] = {}
+    for row in list(rows)[:_NETWORKS]:
+        trainings = results.trainings(row)
+        if not trainings:
+            continue
+        found = _by_kind(results.runs, trainings[0])
+        names = [name for kind, name in found if kind == "photograph" and ("input", name) in found]
+        names.sort(key=lambda name: found["photograph", name][1].get("trained_on") is True)
+        for name in names[:_PHOTOGRAPHS]:
+            (after, said), (before, _) = found["photograph", name], found["input", name]
+            pair = _shown(after), _shown(before)
+            if pair[0] is None or pair[1] is None or pair[0][1] != pair[1][1]:
+                continue
+            credit = str(said.get("credit") or "")[:160]
+            title = ", ".join(part for part in (str(said.get("title") or name)[:80], credit) if part)
+            untouched.setdefault(title, pair[1][0])
+            enhanced.setdefault(str(row), []).append({"photograph": title, "uri": pair[0][0]})
+    return Slides(untouched, enhanced)
 
 
-def _pictures(runs: Path, record: Mapping[str, Any]) -> tuple[Picture, ...]:
-    """The strips of test patches among a record's pictures."""
-    found: list[Picture] = []
-    for path, named in named_pictures(runs, record):
-        if named.get("kind", _PATCHES) == _PATCHES and len(found) < _PICTURES:
-            found.append(Picture(str(named.get("title") or path.stem), data_uri(path.suffix, path.read_bytes())))
-    return tuple(found)
+def _by_kind(runs: Path, record: Mapping[str, Any]) -> dict[tuple[str, str], tuple[Path, Mapping[str, Any]]]:
+    return {
+        (str(named.get("kind")), str(named.get("photograph"))): (path, named)
+        for path, named in named_pictures(runs, record)
+    }
+
+
+def _shown(path: Path) -> tuple[str, tuple[int, int]] | None:
+    """A picture of a page's quality and its size; None where the file is no picture."""
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                return None
+            buffer = io.BytesIO()
+            image.convert("RGB").save(buffer, format="WEBP", quality=_QUALITY, method=4)
+            return data_uri(".webp", buffer.getvalue()), image.size
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError):
+        return None
 
 
 def named_pictures(runs: Path, record: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from enhance_sweep.report.page import FILES, PAGE
+from enhance_sweep.report.page import FILES, PAGE, PHOTOGRAPHS
 from enhance_sweep.report.results import ReportError
 
 
@@ -32,7 +32,7 @@ def write_files(out: Path, files: Mapping[str, bytes]) -> Path:
         out.mkdir(exist_ok=True)
         for name in sorted(files, key=lambda name: name == PAGE):
             (building / name).replace(out / name)
-        for name in set(FILES) - files.keys():
+        for name in {*FILES, *(path.name for path in out.glob(PHOTOGRAPHS))} - files.keys():
             (out / name).unlink(missing_ok=True)
     except OSError as error:
         raise ReportError(f"cannot write a report at {out} ({error}): choose another folder with --out") from error

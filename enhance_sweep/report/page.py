@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from enhance_sweep.report import charts, claims, details, speed, statement, tables
 from enhance_sweep.report.challenge_table import challenge_csv, challenge_notes, challenge_shown
+from enhance_sweep.report.gallery import Slides, slides
 from enhance_sweep.report.references import references
 from enhance_sweep.report.results import Results
 from enhance_sweep.report.runtimes_table import NOTE, runtimes_csv, runtimes_shown
@@ -28,6 +29,8 @@ FILES = (
     *(f"{name}.{kind}" for name in (*_DRAWN, *_ARCHITECTURES) for kind in ("png", "svg")),
     *("table1.csv", "table2.csv", "table3.csv", "variants.csv", "claims.csv", "runtimes.csv", "report.md", PAGE),
 )
+#: Photographs beside each other: as many as there are.
+PHOTOGRAPHS = "photograph_*.webp"
 _MOST_PROBLEMS = 200
 _LABEL_COLUMN = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multiply-adds"}
 
@@ -51,11 +54,17 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
     """
     files: dict[str, bytes] = {}
     architectures: Sequence[Any] = ()
+    compared: Sequence[Any] = ()
+    shown = Slides({}, {})
     if pictures:
+        from enhance_sweep.report.comparison_figure import comparisons
         from enhance_sweep.report.drawings import draw_architectures, draw_figures  # matplotlib is slow to import
 
         files = draw_figures(results)
         architectures = draw_architectures(results, files)
+        compared = comparisons(results)
+        files |= {comparison.file_name: comparison.image for comparison in compared}
+        shown = slides(results, [int(row) for row in details.detailed(results).index])
     specifications = _charts(results)
     networks = details.details(results)
     judged = claims.claims(results)
@@ -71,7 +80,7 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         "frontier_note": statement.frontier_note(results),
         "claims": judged,
         "claims_note": claims.NOTE,
-        "comparisons": [],
+        "comparisons": compared,
         "architectures": architectures,
         "challenge": replace(challenge_shown(results), notes=tuple(challenge_notes(results))),
         "published": [tables.published_shown(results, 1), tables.published_shown(results, 2)],
@@ -95,15 +104,15 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         files["claims.csv"] = claims.claims_csv(judged).encode()
     if context["runtimes"]:
         files["runtimes.csv"] = runtimes_csv(results).encode()
-    downloads = [name for name in FILES if name in files] + ["report.md"]
+    downloads = [*(name for name in FILES if name in files), *sorted(files.keys() - set(FILES)), "report.md"]
     drawn = {name.removesuffix(".png") for name in files if name.endswith(".png")}
     files["report.md"] = _markdown().get_template("report.md.j2").render(context, drawn=drawn).encode()
     data = {
         "charts": specifications,
         "networks": networks,
         "measures": charts.MEASURES,
-        "pictures": {},
-        "untouched": {},
+        "pictures": shown.enhanced,
+        "untouched": shown.untouched,
     }
     page = _html().get_template("index.html.j2")
     whole = page.render(context, downloads=downloads, networks=networks, data=_json(data), plotly=_plotly())

@@ -15,7 +15,7 @@ from enhance_sweep.report import comparison_sheet as drawing
 from enhance_sweep.report import gather
 from enhance_sweep.report.comparison_figure import Comparison, comparisons
 from enhance_sweep.report.comparison_sheet import CROP, SMALLEST, ZOOM, Pixels, Scale, choose_crops, colored, places
-from enhance_sweep.report.gallery import exhibits
+from enhance_sweep.report.gallery import slides
 
 SIZE = (320, 240)
 #: What a frame and its letter cover of a crop.
@@ -380,7 +380,30 @@ def test_records_may_say_anything(runs: Runs) -> None:
     assert len(comparison.title) < 200
     assert "trained on" not in comparison.caption
     assert "Photograph:" not in comparison.caption
-    assert exhibits(gather(runs.folder)) == [], "the gallery shows patches, and no photographs"
+    found = on_sliders(runs)
+    assert [len(pictures) for pictures in found.values()] == [1, 1], "whatever is nonsense is passed over"
+    assert all(len(pictures[0]["photograph"]) <= 90 for pictures in found.values())
+
+
+def on_sliders(runs: Runs) -> Any:
+    results = gather(runs.folder)
+    return slides(results, [int(row) for row in results.variants.index]).enhanced
+
+
+def test_sliders_show_photographs_with_their_inputs_and_no_patches(runs: Runs) -> None:
+    patches = {"file": "pictures/patches.jpg", "kind": "patches", "title": "not ours to show"}
+    for architecture, ms_ssim, latency_ms in ((make.BASELINE, 0.92, 5000.0), (make.PROPOSED, 0.91, 500.0)):
+        folder = runs.network(architecture, ms_ssim, latency_ms, pictures=[patches, *entries("street")])
+        runs.photograph(folder, scene())
+        save(folder / "pictures/patches.jpg", scene())
+    results = gather(runs.folder)
+    found = slides(results, [int(row) for row in results.variants.index])
+    assert sorted(found.enhanced) == sorted(str(row) for row in results.variants.index)
+    for pictures in found.enhanced.values():
+        assert [picture["photograph"] in found.untouched for picture in pictures] == [True]
+        assert pictures[0]["uri"].startswith("data:image/webp;base64,")
+    (before,) = found.untouched.values()
+    assert before not in {pictures[0]["uri"] for pictures in found.enhanced.values()}
 
 
 @pytest.mark.parametrize("pictures", [None, {}, "pictures", 3, [[]]])
@@ -388,15 +411,17 @@ def test_a_record_without_a_list_of_pictures_has_none(runs: Runs, pictures: Any)
     for architecture, ms_ssim, latency_ms in ((make.BASELINE, 0.92, 5000.0), (make.PROPOSED, 0.91, 500.0)):
         runs.photograph(runs.network(architecture, ms_ssim, latency_ms, pictures=pictures), scene())
     assert runs.figures() == []
-    assert exhibits(gather(runs.folder)) == []
+    assert on_sliders(runs) == {}
 
 
 @pytest.mark.parametrize("key", ["..", "../trained", "."])
 def test_a_key_is_no_way_out_of_the_folder_of_runs(runs: Runs, key: str) -> None:
-    strip = [{"file": "pictures/strip.jpg", "title": "strip"}]
-    folder = runs.network(make.PROPOSED, 0.91, 500.0, pictures=strip)
+    files = {"photograph": "pictures/after.png", "input": "pictures/before.png"}
+    pair = [{"file": file, "kind": kind, "photograph": "street"} for kind, file in files.items()]
+    folder = runs.network(make.PROPOSED, 0.91, 500.0, pictures=pair)
     for place in (folder, runs.folder, runs.folder / "trained"):
-        save(place / "pictures/strip.jpg", scene())
-    assert len(exhibits(gather(runs.folder))) == 1
+        for file in files.values():
+            save(place / file, scene())
+    assert len(on_sliders(runs)) == 1
     (folder / "record.json").write_text((folder / "record.json").read_text().replace(folder.name, key))
-    assert exhibits(gather(runs.folder)) == []
+    assert on_sliders(runs) == {}
