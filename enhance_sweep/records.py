@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
 
 SCHEMA = 1
@@ -198,8 +199,8 @@ def read_record(path: Path, kind: str | None = None) -> dict[str, Any]:
         RecordError: the file is not one that this version wrote, or of another kind.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        record = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
         raise RecordError(f"{path} is not a readable record ({error}): delete it and run its variant again") from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         found = record.get("schema") if isinstance(record, dict) else type(record).__name__

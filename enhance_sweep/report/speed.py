@@ -16,6 +16,8 @@ from enhance_sweep.speed_up import Ratio, speed_up
 
 #: Fewer networks than this say nothing of a rank agreement, or of a cost model's error.
 FEWEST = 6
+#: Of more networks the cost model is fitted on every second, third, ...: it has three coefficients.
+_MOST_FITTED = 400
 #: The speed of a network alone, without what runtimes, layouts and allocators do to it.
 _PLAIN_WAY = {"runtime": "eager", "precision": "fp32", "layout": "channels_last", "allocator": "tuned"}
 _PHOTOGRAPH = 1280 * 720
@@ -192,6 +194,7 @@ def fitted(results: Results) -> Fitted | None:
     shown = [record for record in shown_at_one_place(results) if record["description"].get("layers")]
     if len(shown) < FEWEST:
         return None
+    shown = shown[:: -(-len(shown) // _MOST_FITTED)]
     descriptions = [record["description"] for record in shown]
     latencies_ms = [float(record["latency_ms_median"]) for record in shown]
     labels = [network_label(record["architecture"]) for record in shown]

@@ -14,6 +14,7 @@ from scipy.optimize import nnls
 
 _BYTES = 4  # fp32
 
+Array = np.ndarray[Any, np.dtype[np.float64]]
 #: A network's layers as its record describes them (`enhance_sweep.models.description`).
 Description = Mapping[str, Any]
 
@@ -44,15 +45,23 @@ class CostModel:
                 f"a cost model needs at least three networks and a latency for each, "
                 f"got {len(descriptions)} and {len(latencies_ms)}"
             )
-        latencies = np.asarray(latencies_ms, dtype=float)
-        relative = np.array([costs(description) for description in descriptions]) / latencies[:, None]
-        coefficients, _ = nnls(relative, np.ones(len(latencies)))
+        coefficients = _least_squares(_costs_of(descriptions), np.asarray(latencies_ms, dtype=float))
         return cls(*(float(coefficient) for coefficient in coefficients))
 
     def predict_ms(self, description: Description) -> float:
         """How long a network takes, under the measurement that the model was fitted on."""
         gmacs, gib, layers = costs(description)
         return self.ms_per_gmac * gmacs + self.ms_per_gib * gib + self.ms_per_layer * layers
+
+
+def _costs_of(descriptions: Sequence[Description]) -> Array:
+    return np.array([costs(description) for description in descriptions])
+
+
+def _least_squares(asked: Array, latencies_ms: Array) -> Array:
+    """The coefficients, none negative, of (networks, 3) costs and (networks,) latencies."""
+    coefficients: Array = nnls(asked / latencies_ms[:, None], np.ones(len(latencies_ms)))[0]
+    return coefficients
 
 
 def costs(description: Description) -> tuple[float, float, float]:
@@ -80,10 +89,13 @@ def left_out_errors(
         groups: networks of the same group are left out together, which shows how far the model reaches beyond what it
             knows; each network is its own group unless given.
     """
-    of = list(groups) if groups is not None else list(range(len(descriptions)))
-    errors = []
-    for description, latency_ms, group in zip(descriptions, latencies_ms, of, strict=True):
-        kept = [index for index, other in enumerate(of) if other != group]
-        model = CostModel.fit([descriptions[i] for i in kept], [latencies_ms[i] for i in kept])
-        errors.append(model.predict_ms(description) / latency_ms - 1)
-    return errors
+    asked, latencies = _costs_of(descriptions), np.asarray(latencies_ms, dtype=float)
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups or range(len(latencies))))}
+    group_of = np.array([numbers[group] for group in groups or range(len(latencies))])
+    errors = np.zeros(len(latencies))
+    for group in numbers.values():
+        out = group_of == group
+        if (~out).sum() < 3:
+            raise ValueError(f"a cost model needs at least three networks, got {(~out).sum()} beside a group left out")
+        errors[out] = asked[out] @ _least_squares(asked[~out], latencies[~out]) / latencies[out] - 1
+    return [float(error) for error in errors]
