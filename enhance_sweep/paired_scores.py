@@ -106,6 +106,23 @@ class PairedScores:
         weights[second] -= 1
         return self.contrast(weights)
 
+    def differences_from(self, second: int) -> tuple[Array, Array, Array]:
+        """Each network's `difference` from one: means and the intervals' ends, NaN where there are none."""
+        known = np.flatnonzero((self.trainings > 0) & (self.images > 1))
+        found = np.full((3, len(self.trainings)), np.nan)
+        if self.known(second):
+            each = self.scores[known] - self.scores[second]
+            of_images = each.var(axis=1, ddof=1) / self.images
+            of_seeds = np.array([self._seed_variance(int(network)) for network in known])
+            of_seeds += self._seed_variance(second)
+            total = of_images + of_seeds
+            parts = of_images**2 / (self.images - 1) + of_seeds**2 / max(self.seed_freedom, 1)
+            freedom = np.divide(total**2, parts, out=np.ones_like(total), where=parts > 0)
+            reach = stdtrit(freedom, (1 + CONFIDENCE) / 2) * np.sqrt(total)
+            means = each.mean(axis=1)
+            found[:, known] = means, means - reach, means + reach
+        return found[0], found[1], found[2]
+
     def contrast(self, weights: Array) -> Difference | None:
         """A weighted sum of the networks' mean scores, (networks,) weights; None if one that counts has no scores.
 

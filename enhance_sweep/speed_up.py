@@ -100,11 +100,21 @@ def paired_ratio(
         raise ValueError("a paired ratio needs at least one round of one process, got none")
     lengths = tuple(len(of_process) for of_process in ratios)
     table = np.stack([np.resize(of_process, max(lengths)) for of_process in ratios])
-    medians = np.median(table.ravel()[_draws(lengths, resamples, seed)], axis=1)
+    medians = _medians(table.ravel()[_draws(lengths, resamples, seed)])
     everything = np.concatenate(ratios)
     tail = _expanded_tail(len(ratios) if len(ratios) > 1 else len(everything))
-    low, high = np.quantile(medians, [tail, 1 - tail])
-    return Ratio(float(np.median(everything)), float(low), float(high), len(ratios), len(everything), medians)
+    places = np.array([tail, 1 - tail]) * (resamples - 1)
+    low, high = np.interp(places, np.arange(resamples), np.sort(medians))
+    (median,) = _medians(everything[None])
+    return Ratio(float(median), float(low), float(high), len(ratios), len(everything), medians)
+
+
+def _medians(rows: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The median of each row: numpy's own spends most of its time on what rows of a few numbers need not."""
+    low, high = (rows.shape[1] - 1) // 2, rows.shape[1] // 2
+    ordered = np.partition(rows, [low, high], axis=1)
+    middle: np.ndarray[Any, np.dtype[np.float64]] = (ordered[:, low] + ordered[:, high]) / 2
+    return middle
 
 
 @lru_cache(maxsize=64)

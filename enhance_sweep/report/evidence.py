@@ -105,12 +105,10 @@ def weigh(
     ms_ssim = scores["ms_ssim"]
     columns: dict[str, Any] = {f"{measure}_error": scores[measure].half_widths() for measure in MEASURES}
     baseline = _baseline_row(variants)
-    paired = [
-        None if baseline is None or row == baseline else ms_ssim.difference(row, baseline)
-        for row in range(len(variants))
-    ]
-    for name, attribute in (("vs_baseline", "mean"), ("vs_baseline_low", "low"), ("vs_baseline_high", "high")):
-        columns[name] = [np.nan if found is None else getattr(found, attribute) for found in paired]
+    itself = np.arange(len(variants)) == baseline
+    paired = ms_ssim.differences_from(baseline) if baseline is not None else [np.full(len(variants), np.nan)] * 3
+    for name, found in zip(("vs_baseline", "vs_baseline_low", "vs_baseline_high"), paired, strict=True):
+        columns[name] = np.where(itself, np.nan, found)
     probability, volume, resamples = _bootstrap(variants, ms_ssim, ratios, has_speed_ups, untouched)
     columns["frontier_probability"] = probability
     beats = _beats(variants, ms_ssim, ratios)

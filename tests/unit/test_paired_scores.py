@@ -101,6 +101,9 @@ def test_all_pairs_at_once_agree_with_each_alone(networks: int, images: int, see
                 alone = scores.difference(first, second)
                 assert alone is not None
                 assert together[first, second] == (alone.low > -MARGIN)
+                means, lows, highs = scores.differences_from(second)
+                found = (means[first], lows[first], highs[first])
+                assert found == pytest.approx((alone.mean, alone.low, alone.high))
 
 
 def test_resampled_means_spread_as_the_means_do() -> None:

@@ -57,3 +57,13 @@ def test_a_records_speed_up_is_of_the_rounds_that_count() -> None:
     ratio = speed_up({"processes": [{"rounds": rounds, "repeated_rounds": repeated}] * 3})
     assert ratio is not None
     assert (ratio.median, ratio.processes, ratio.rounds) == (2.0, 3, 3)
+
+
+def test_the_interval_is_of_the_medians_of_the_resamples() -> None:
+    values = np.random.default_rng(3).uniform(1, 2, size=(3, 5))
+    ratio = paired_ratio([[(1.0, value) for value in part] for part in values])
+    assert ratio.median == np.median(values)
+    assert len(ratio.resampled) == 2000
+    assert set(ratio.resampled) <= set(values.ravel()), "of 15 rounds the median is one"
+    share = np.mean((ratio.resampled >= ratio.low) & (ratio.resampled <= ratio.high))
+    assert share >= 0.95
