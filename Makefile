@@ -37,7 +37,7 @@ $(DEVELOPER): $(USER)
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,runtimes]'
 	@touch $@
 
-sweep: setup  ## train, score and time 12 networks on photographs that come with it, then report: about 15 minutes
+sweep: setup  ## train, score and time 12 networks on photographs that come with it, then report: about 12 minutes
 	@failed=0; \
 	$(BIN)/python -m enhance_sweep -m model.channels=16,32,64 model.blocks=1,2,3,4 || failed=$$?; \
 	$(BIN)/python -m enhance_sweep.report || failed=$$?; \

@@ -15,6 +15,8 @@ _JPEG_END = b"\xff\xd9"
 _NAMED_FILES = 5
 #: More pixels than any patch has: Pillow, which refuses bombs, takes over.
 _PATCH_PIXELS = 2**24
+#: Color spaces of JPEGs that are decoded to see whether they are whole, each to what it needs no conversion for.
+_AS_THEY_ARE = {"YCbCr": "RGB", "Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}
 
 
 def decode_rgb(path: Path, max_side: int | None = None) -> Pixels:
@@ -82,14 +84,13 @@ def _decode_plain(content: bytes) -> Pixels | None:
     Raises:
         ValueError: It is damaged. Pillow would fill what is missing with gray and say nothing.
     """
-    if b"Exif\0\0" in content:
-        return None
     try:
         height, width, colorspace, _ = simplejpeg.decode_jpeg_header(content)
-        if colorspace != "YCbCr" or height * width > _PATCH_PIXELS:
+        if colorspace not in _AS_THEY_ARE or height * width > _PATCH_PIXELS:
             return None
-        pixels: Pixels = simplejpeg.decode_jpeg(content, strict=True)
-        return pixels
+        pixels: Pixels = simplejpeg.decode_jpeg(content, colorspace=_AS_THEY_ARE[colorspace], strict=True)
+        turned = b"Exif\0\0" in content or b"tiff:Orientation" in content
+        return None if turned or colorspace != "YCbCr" else pixels
     except ValueError as error:
         if "Corrupt" in str(error):
             raise

@@ -17,13 +17,17 @@ class ContentLoss(nn.Module):
 
     Args:
         features: (N, 3, H, W) in [0, 1] to feature maps (N, C, h, w); frozen by this class. Its attribute `scale`
-            makes different networks' features comparable in size.
+            makes different networks' features comparable in size; `smallest` is the least side of an image it takes.
+
+    Raises:
+        ValueError: when called with smaller images.
     """
 
     def __init__(self, features: nn.Module) -> None:
         super().__init__()
         self.features = features.eval().requires_grad_(False)
         self.scale = float(getattr(features, "scale", 1.0))
+        self.smallest = int(getattr(features, "smallest", 1))
         self._kept: dict[int, Tensor] = {}
         self._room = _KEPT
 
@@ -38,6 +42,12 @@ class ContentLoss(nn.Module):
 
         Where targets come again and again, `patches` gives each a number of its own: its features are computed once.
         """
+        height, width = target.shape[-2:]
+        if min(height, width) < self.smallest:
+            raise ValueError(
+                f"the content network takes images of {self.smallest}x{self.smallest} at least, got {width}x{height}: "
+                f"set trainer.crop_size={self.smallest} or more, or take a loss without content"
+            )
         with torch.no_grad():
             wanted = self.features(target) if patches is None else self._of_known(target, patches)
         distance = F.mse_loss(self.features(enhanced).float(), wanted.float())

@@ -37,7 +37,7 @@ class EfficientNetLite0Features(nn.Module):
             )
         if not 0 <= block < len(network._blocks):
             raise ValueError(f"content.block: expected 0 to {len(network._blocks) - 1}, got {block}")
-        self.scale = scale
+        self.scale, self.smallest = scale, 32
         network.eval()
         self.stem = nn.Sequential(fuse_conv_bn_eval(network._conv_stem, network._bn0), network._swish)
         self.blocks = nn.Sequential(*network._blocks[: block + 1])

@@ -38,7 +38,7 @@ class VGG19Features(nn.Module):
 
     def __init__(self, weights_file: str | None = None, url: str = WEIGHTS_URL, scale: float = 1.0) -> None:
         super().__init__()
-        self.scale = scale
+        self.scale, self.smallest = scale, 16
         self.layers = nn.Sequential(*_layers())
         # torchvision numbers the layers in the same way, behind "features.".
         state = {name.removeprefix("features."): value for name, value in _load(weights_file, url).items()}

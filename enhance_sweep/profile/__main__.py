@@ -18,30 +18,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
-    from enhance_sweep.config import ConfigError
+    from enhance_sweep.config import ConfigError, compose_config
     from enhance_sweep.data.pairs import DataError
     from enhance_sweep.losses import WeightsError
     from enhance_sweep.profile.measure import profile_variant
     from enhance_sweep.profile.show import text, write
+    from enhance_sweep.records import check_writable
     from enhance_sweep.timing.lock import host_lock
+    from enhance_sweep.training.module import DivergedError
+    from enhance_sweep.variant import plan_variant
 
-    profiles = []
+    profiles, status = [], 0
     try:
         parsed = OverridesParser.create().parse_overrides(options.overrides)
         jobs = list(itertools.chain(*BasicSweeper.split_arguments(parsed, None)))
+        for job in jobs:  # all of them, before any waits for the machine
+            plan_variant(compose_config([*job]))
+        check_writable(options.out)
         with host_lock():
             for job in jobs:
                 # A fresh process each: memory, caches and threads of one variant are not the next one's.
                 with ProcessPoolExecutor(1, get_context("spawn")) as process:
                     profiles.append(process.submit(profile_variant, job, options.steps, options.warm_up).result())
                 print(f"{text(profiles[-1])}\n", flush=True)
-    except (ConfigError, DataError, WeightsError, HydraException) as error:
+    except (ConfigError, DataError, WeightsError, DivergedError, HydraException, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
-    if profiles:
+        status = 2
+    if profiles:  # what was finished before an error is kept
         write(profiles, options.out)
         print(options.out / "profile.png")
-    return 0
+    return status
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,10 +68,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected at least 1, got {value}")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,15 @@ class Results:
 
     def trainings(self, row: int) -> list[Record]:
         """The records that a row's scores are the mean of, by seed."""
-        pooled = [record for record, of in zip(self.trained, self.row_of, strict=True) if of == row]
-        return sorted(pooled, key=lambda record: str(record["learned_from"]["seed"]))
+        return sorted(self._pooled.get(row, []), key=lambda record: str(record["learned_from"]["seed"]))
+
+    @cached_property
+    def _pooled(self) -> dict[int, list[Record]]:
+        pooled: dict[int, list[Record]] = {}
+        for record, row in zip(self.trained, self.row_of, strict=True):
+            if row is not None:
+                pooled.setdefault(row, []).append(record)
+        return pooled
 
     @property
     def steps(self) -> list[int]:

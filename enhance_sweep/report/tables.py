@@ -422,15 +422,26 @@ def published_csv(results: Results, table: int) -> str:
 
 def variants_csv(results: Results) -> str:
     """Every variant, the published ones included, under the records' names."""
-    rows = []
-    for variant in _dicts(in_order(results.variants)):
-        row = {"network": variant["label"], **{name: variant.get(name) for name in _SHAPE}}
-        row |= {"published_table": variant["published"], "trained": variant["trained"] or NO_RECORD}
-        row |= {"timed": "completed" if variant["timing"] else _why_not_timed(variant)}
-        row |= {name: variant.get(name) for name in (*_TIMED, *_SCORED, *_COMPARISONS, *_CONDITIONS, "key")}
-        row |= {} if is_number(variant["ms_ssim"]) else {"below_untouched": None, "on_frontier": None}
-        rows.append(row)
-    return _csv(rows, ["network", *_SHAPE, "published_table"])
+    variants = in_order(results.variants)
+    timed = variants["timing"].notna()
+    # Column by column: row by row, thousands of networks took a tenth of the report's time.
+    why_not = [_why_not_timed({"timed_elsewhere": e, "timing_failed": f}) for e, f in _pairs_of_flags(variants)]
+    table = pd.DataFrame({"network": variants["label"]})
+    for name in (*_SHAPE, *_TIMED, *_SCORED, *_COMPARISONS, *_CONDITIONS, "key"):
+        table[name] = variants.get(name)
+    table["published_table"] = variants["published"]
+    table["trained"] = variants["trained"].fillna(NO_RECORD)
+    table["timed"] = pd.Series(why_not, index=variants.index).where(~timed, "completed")
+    for name in ("below_untouched", "on_frontier"):
+        table[name] = table[name].astype(object).where(variants["ms_ssim"].notna(), None)
+    names = ["network", *_SHAPE, "published_table", "trained", "timed"]
+    names += [*_TIMED, *_SCORED, *_COMPARISONS, *_CONDITIONS, "key"]
+    return table[names].to_csv(index=False, lineterminator="\n")
+
+
+def _pairs_of_flags(variants: pd.DataFrame) -> list[tuple[bool, bool]]:
+    columns = (variants[name].fillna(False).astype(bool) for name in ("timed_elsewhere", "timing_failed"))
+    return list(zip(*columns, strict=True))
 
 
 def _csv(rows: Sequence[dict[str, Any]], first: Sequence[str]) -> str:

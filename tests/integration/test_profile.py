@@ -69,3 +69,30 @@ def test_the_command_writes_what_it_prints(
 def test_a_wrong_setting_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model=strided", "model.strided_kernel_size=1"]) == 2
     assert "strided_kernel_size: expected at least 2" in capsys.readouterr().err
+
+
+def test_a_wrong_setting_of_a_later_job_and_a_folder_that_takes_nothing_are_found_first(
+    quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    occupied = tmp_path / "file"
+    occupied.write_text("")
+    overrides = [one for one in quick if not one.startswith("model.")]
+    assert main([*overrides, "model.kernel_size=3,0"]) == 2
+    assert main([*overrides, "--out", str(occupied)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "kernel_size: expected at least 1" in said.err
+    assert f"{occupied} is no folder to write" in said.err
+
+
+def test_what_was_finished_before_an_error_is_kept(
+    quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    overrides = [one for one in quick if not one.startswith("trainer.crop_size")]
+    options = ["--steps", "1", "--warm-up", "1", "--out", str(tmp_path / "out")]
+    assert main([*overrides, "trainer.crop_size=24", "loss=fidelity,paper", *options]) == 2
+    said = capsys.readouterr()
+    assert "the content network takes images of 32x32 at least, got 24x24: set trainer.crop_size=32" in said.err
+    assert "Traceback" not in said.err
+    assert pd.read_csv(tmp_path / "out" / "profile.csv")["loss"].unique().tolist() == ["fidelity"]

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,14 @@ def test_without_augmentation_nothing_is_turned(split: Split) -> None:
     crops = Batches(split, 20, 20, False, seed=0).at(0)["generator"]["input"].permute(0, 2, 3, 1)
     rows = {pixels[:, left : left + 20].tobytes() for pixels in split.input for left in range(5)}
     assert all(crop.contiguous().numpy().tobytes() in rows for crop in crops)
+
+
+def test_every_place_comes(split: Split) -> None:
+    """Crops of 18 fit three times from top to bottom and seven times across, the last ones too."""
+    places = [crops.draw(np.random.default_rng(seed), split, 200, 18, augment=False) for seed in range(3)]
+    assert {int(top) for drawn in places for top in drawn.tops} == set(range(3))
+    assert {int(left) for drawn in places for left in drawn.lefts} == set(range(7))
+    assert {int(row) for drawn in places for row in drawn.rows} == set(range(6))
 
 
 def test_a_resumed_stream_goes_on_where_it_stopped(split: Split) -> None:
@@ -148,6 +157,32 @@ def test_it_is_asked_for_some_steps_before_they_are_cut(mapped: Split, asked: li
     assert len(asked) == 9 * 2 * 2 * 3  # steps, players, input and target, crops
     next(stream)
     assert len(asked) == 10 * 2 * 2 * 3
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists a process's open files")
+def test_a_stream_that_ends_leaves_no_file_open(mapped: Split) -> None:
+    before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208 - links to what is gone are counted too
+    stream = Batches(mapped, 3, 8, augment=True, seed=0)._read()
+    next(stream)
+    assert len(set(os.listdir("/proc/self/fd")) - before) == 2  # noqa: PTH208
+    stream.close()  # type: ignore[attr-defined]
+    assert set(os.listdir("/proc/self/fd")) <= before  # noqa: PTH208
+
+
+def test_batches_are_made_by_another_thread(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    makers = []
+    cut = crops.cut
+
+    def noted(*given: object) -> object:
+        makers.append(threading.current_thread())
+        return cut(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(crops, "cut", noted)
+    stream = iter(Batches(split, 3, 8, augment=True, seed=0))
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert makers
+    assert threading.main_thread() not in makers
 
 
 def test_what_is_no_whole_memory_map_is_not_asked_for(

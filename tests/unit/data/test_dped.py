@@ -189,6 +189,32 @@ def test_patches_have_the_pixels_that_pillow_reads(subsampling: int, tmp_path: P
         decode_patch(patch)
 
 
+@pytest.mark.parametrize("kind", ["gray", "CMYK", "EXIF"])
+def test_a_patch_whose_middle_is_missing_is_refused_whatever_it_is(kind: str, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(128, 40, (90, 100, 3)).clip(0, 255).astype(np.uint8)
+    picture = Image.fromarray(noise).convert({"gray": "L", "CMYK": "CMYK", "EXIF": "RGB"}[kind])
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    patch = tmp_path / "patch.jpg"
+    picture.save(patch, quality=85, **({"exif": turned} if kind == "EXIF" else {}))
+    np.testing.assert_array_equal(decode_patch(patch), decode_rgb(patch))
+    content = patch.read_bytes()
+    patch.write_bytes(content[: len(content) // 2] + b"\xff\xd9")
+    with pytest.raises(DataError, match="cannot be read as an image"):
+        decode_patch(patch)
+
+
+def test_a_patch_that_says_its_turn_in_xmp_alone_is_turned(tmp_path: Path) -> None:
+    patch = tmp_path / "patch.jpg"
+    packet = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+    )
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)).save(patch, xmp=packet)
+    assert decode_rgb(patch).shape == (60, 40, 3)
+    np.testing.assert_array_equal(decode_patch(patch), decode_rgb(patch))
+
+
 def test_the_real_sample(shared: Path, tmp_path: Path) -> None:
     pairs = Dped(str(shared / "dped-sample")).load(tmp_path)
     assert pairs.train.input.shape == pairs.train.target.shape == (200, 100, 100, 3)

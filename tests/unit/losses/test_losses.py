@@ -137,6 +137,15 @@ def test_targets_that_come_again_are_looked_at_once(monkeypatch: pytest.MonkeyPa
     assert 2 not in loss._kept
 
 
+def test_what_is_kept_of_targets_has_a_limit_and_holds_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    loss, images = ContentLoss(nn.Conv2d(3, 4, 3)), torch.rand(5, 3, 8, 8)
+    of_one = 4 * 6 * 6 * 4  # channels, height, width, bytes
+    monkeypatch.setattr(loss, "_room", 2 * of_one)
+    loss(images, images, [0, 1, 2, 3, 4])
+    assert sorted(loss._kept) == [0, 1]
+    assert [kept.untyped_storage().nbytes() for kept in loss._kept.values()] == [of_one] * 2
+
+
 def test_efficientnets_features_are_those_of_the_package_it_comes_in() -> None:
     """Whose batch norms are still layers of their own."""
     network = EfficientNet.from_pretrained(
@@ -223,3 +232,16 @@ def test_where_only_targets_are_shown_the_generator_learns_nothing_of_texture() 
 def test_objective_refuses_weights_that_do_not_fit(weights: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Objective({"color": ColorLoss(3.0)}, weights)
+
+
+def test_content_refuses_what_its_network_cannot_see() -> None:
+    class Coarse(nn.Module):
+        smallest = 8
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return nn.functional.avg_pool2d(images, 8)
+
+    content = ContentLoss(Coarse())
+    assert content(torch.rand(1, 3, 8, 9), torch.rand(1, 3, 8, 9)) > 0
+    with pytest.raises(ValueError, match=r"8x8 at least, got 9x7: set trainer\.crop_size=8 or more"):
+        content(torch.rand(1, 3, 7, 9), torch.rand(1, 3, 7, 9))

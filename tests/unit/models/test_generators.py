@@ -163,6 +163,22 @@ def test_a_rearranged_convolution_is_the_same(inputs: int, outputs: int, kernel_
         torch.testing.assert_close(ours, theirs)
 
 
+def test_only_a_training_convolution_is_rearranged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is timed, scored and exported is the convolution as it is written."""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("rearranged")
+
+    monkeypatch.setattr(rearranged, "conv2d", refuse)
+    images = torch.rand(1, 16, 12, 16).contiguous(memory_format=torch.channels_last)
+    layer = Conv2d(16, 3, 9)
+    for without_gradients in (torch.no_grad, torch.inference_mode):
+        with without_gradients():
+            assert layer(images).shape == (1, 3, 12, 16)
+    with pytest.raises(RuntimeError, match="rearranged"):
+        layer(images)
+
+
 @pytest.mark.parametrize(("size", "kernel_size", "stride"), [((8, 6), 3, 1), ((8, 8), 2, 1), ((6, 7), 3, 2)])
 def test_what_cannot_be_rearranged_is_left_alone(size: tuple[int, int], kernel_size: int, stride: int) -> None:
     images = torch.rand(1, 3, *size).contiguous(memory_format=torch.channels_last)
