@@ -3,7 +3,6 @@
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from enhance_sweep.notebook.tables import axis_name, labels_of, value_name
 from enhance_sweep.records import ARCHITECTURE_COLUMNS
 from enhance_sweep.report.figures import BLUE, GRID, INK, MUTED, PAPER, VERMILLION, WIDE, Shape, new_figure, style
-from enhance_sweep.report.frontier_figure import frontier_figure as report_figure
+from enhance_sweep.report.frontier_figure import networks_figure
 from enhance_sweep.report.labels import TIMES, signed
-from enhance_sweep.report.results import Condition, Results
 from enhance_sweep.what_if import effect_of, frontier_of, networks_of
 
 _DPI = 160
@@ -84,25 +82,13 @@ def frontier_figure(records: pd.DataFrame, shape: Shape = WIDE) -> Figure | None
         published=None,
         condition="A",
     )
-    return report_figure(_results(variants, kind), shape)
-
-
-def _results(variants: pd.DataFrame, cost_kind: str) -> Results:
-    """Just as much of a report's results as its figure reads."""
-    data, loss = (next(iter(variants[name].dropna().unique()), None) for name in ("dataset", "loss"))
-    nothing: dict[str, Any] = {name: [] for name in ("trained", "timed", "every_timing", "timing_conditions")}
-    nothing |= {name: [] for name in ("problems", "unfinished", "other_measurements")}
-    return Results(
-        runs=Path(),
-        dataset=data,
-        fingerprint=None,
-        loss=loss,
-        one_of_several_losses=False,
-        variants=variants,
-        cost_kind=cost_kind,
-        training_conditions=[Condition("A", "", len(variants))],
-        **nothing,
-    )
+    known = untouched.dropna()
+    level = float(known.mode().iloc[0]) if len(known) else None
+    data, loss = (next(iter(networks[name].dropna().unique()), None) for name in ("dataset", "loss"))
+    steps = sorted(int(count) for count in networks["steps"].dropna().unique())
+    budget = f"{steps[0]:,} steps" if len(steps) == 1 else "different numbers of steps" if steps else None
+    title = " · ".join(str(part) for part in (data, loss and f"{loss} loss", budget) if part)
+    return networks_figure(variants, kind, level, title, shape)
 
 
 def effects_figure(

@@ -81,32 +81,55 @@ def frontier_figure(results: Results, shape: Shape = WIDE, intervals: bool = Fal
         shape: the figure's size.
         intervals: draw the 95% intervals of both axes where they are known.
     """
-    shown = results.scored[results.scored["cost"].notna()]
+    steps = results.steps
+    steps_text = f"{steps[0]:,} steps" if len(steps) == 1 else "different numbers of steps" if steps else ""
+    title = " · ".join(part for part in (results.dataset, f"{results.loss} loss", steps_text) if part)
+    usual = {condition.mark for condition in results.training_conditions[:1]}
+    marks = results.variants["condition"].map(lambda mark: "" if mark in usual else f" [{mark}]")
+    named = results.variants.assign(label=results.variants["label"].astype(str) + marks.astype(str))
+    return networks_figure(named, results.cost_kind, results.untouched["ms_ssim"], title, shape, intervals)
+
+
+def networks_figure(
+    networks: pd.DataFrame,
+    cost_kind: str,
+    untouched: float | None,
+    title: str,
+    shape: Shape = WIDE,
+    intervals: bool = False,
+) -> Figure | None:
+    """The same of a table of networks; None where none has both a cost and an MS-SSIM.
+
+    Args:
+        networks: with columns `cost`, `ms_ssim`, `label`, `topology`, `below_untouched`, `on_frontier` and `published`
+            (whether to name it before others); for intervals `ms_ssim_error`, `speed_up_low` and `speed_up_high` too.
+        cost_kind: what the cost is: `speed_up` (one over it), `latency_ms` or `macs`.
+        untouched: the MS-SSIM of the untouched input, for a line.
+        title: over the figure.
+        shape: the figure's size.
+        intervals: draw the 95% intervals of both axes where they are known.
+    """
+    shown = networks[networks["ms_ssim"].notna() & networks["cost"].notna()]
     if shown.empty:
         return None
-    x = {"speed_up": 1 / shown["cost"], "latency_ms": shown["cost"], "macs": shown["cost"] / 1e9}[results.cost_kind]
-    usual = {condition.mark for condition in results.training_conditions[:1]}
-    marks = shown["condition"].map(lambda mark: "" if mark in usual else f" [{mark}]")
+    x = {"speed_up": 1 / shown["cost"], "latency_ms": shown["cost"], "macs": shown["cost"] / 1e9}[cost_kind]
     points = pd.DataFrame(
         {
             "x": x.astype("float64"),
             "y": shown["ms_ssim"].astype("float64"),
             "cost": shown["cost"],
-            "label": shown["label"].astype(str) + marks.astype(str),
+            "label": shown["label"].astype(str),
             "topology": shown["topology"].astype(str),
             "below": shown["below_untouched"].astype(bool),
             "first": shown["on_frontier"].astype(int) * 2 + shown["published"].notna().astype(int),
         }
     )
     if intervals:
-        known = shown if results.cost_kind == "speed_up" else shown.assign(speed_up_low=np.nan, speed_up_high=np.nan)
+        known = shown if cost_kind == "speed_up" else shown.assign(speed_up_low=np.nan, speed_up_high=np.nan)
         points["left"] = (points["x"] - known["speed_up_low"]).clip(lower=0).fillna(0)
         points["right"] = (known["speed_up_high"] - points["x"]).clip(lower=0).fillna(0)
         points["error"] = known["ms_ssim_error"].astype("float64").fillna(0)
-    steps = results.steps
-    steps_text = f"{steps[0]:,} steps" if len(steps) == 1 else "different numbers of steps" if steps else ""
-    title = " · ".join(part for part in (results.dataset, f"{results.loss} loss", steps_text) if part)
-    return _speed_figure(points, _AXES[results.cost_kind], results.untouched["ms_ssim"], title, shape)
+    return _speed_figure(points, _AXES[cost_kind], untouched, title, shape)
 
 
 @cache

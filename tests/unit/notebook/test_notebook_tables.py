@@ -72,7 +72,9 @@ def test_effects_show_median_and_range_and_why_nothing_was_compared(photos: pd.D
     row = effects[effects["from"] == 32].iloc[0]
     shown = table.loc["channels 32 → 64"]
     assert shown["pairs"] == "4"
-    assert shown["better in"] == "0 of 4"
+    wider = photos.groupby(["channels", "blocks"])["ms_ssim"].mean()
+    better = sum(wider[64, blocks] > wider[32, blocks] for blocks in range(1, 5))
+    assert shown["better in"] == f"{better} of 4"
     ends = [f"{row[f'ms_ssim_difference{end}']:+.4f}".replace("-", MINUS) for end in ("", "_lowest", "_highest")]
     assert shown["MS-SSIM, difference"] == f"{ends[0]} ({ends[1]} to {ends[2]})"
     assert shown["latency, ratio"].startswith(f"{row['latency_ms_median_ratio']:.2f}{TIMES} (")
