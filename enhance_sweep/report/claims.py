@@ -29,7 +29,8 @@ _PRELU = ("strided-k4-s4-c32-b2-prelu", "strided-k4-s4-c32-b2")
 
 NOTE = (
     "A claim holds where the whole 95% interval is on the paper's side, fails where it leaves that side or rules out "
-    "the paper's own figure, and is not decided where it is wider than the paper's effect. Intervals cover another "
+    "the paper's own figure, and is not decided where it is wider than the paper's effect. What is "
+    f"said not to pay does not where a gain of {MARGIN} MS-SSIM or more is ruled out. Intervals cover another "
     "draw of test images and of seeds. The line is fitted to MS-SSIM against the logarithm of time; the paper's "
     "figures use its own times, with the time of {3, 64, 4} that its headline implies."
 )
