@@ -17,7 +17,7 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,8 @@ from typing import Any
 import numpy as np
 import orjson
 import pandas as pd
+
+from enhance_sweep.many_files import contents, files_below, files_in
 
 SCHEMA = 1
 RECORD_FILE = "record.json"
@@ -50,7 +52,7 @@ _NEEDED_BY_ALL = ["architecture_key", "architecture.topology"]
 _OF_A_VARIANT = ["key", "status", "description.parameters", "description.macs"]
 _OF_A_TIMING = [f"measurement.{name}" for name in ("runtime", "precision", "size", "threads", "allocator", "host")]
 _CHALLENGE_COLUMNS = ["latency_s_mean", "memory_gib_mean"]
-_NEEDED_BY_KIND = {
+_NEEDED = {
     "trained": [
         *_OF_A_VARIANT,
         *(f"learned_from.{name}" for name in ("dataset", "data_fingerprint", "loss", "seed")),
@@ -59,6 +61,7 @@ _NEEDED_BY_KIND = {
     "timed": [*_OF_A_VARIANT, *_OF_A_TIMING],
     "challenge": [*_OF_A_TIMING, *_CHALLENGE_COLUMNS, "samples"],
 }
+_NEEDED_BY_KIND = {kind: [name.split(".") for name in [*_NEEDED_BY_ALL, *names]] for kind, names in _NEEDED.items()}
 
 
 class RecordError(ValueError):
@@ -199,8 +202,22 @@ def read_record(path: Path, kind: str | None = None) -> dict[str, Any]:
         RecordError: the file is not one that this version wrote, or of another kind.
     """
     try:
-        record = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
+        text = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"{path} is not a readable record ({error}): delete it and run its variant again") from error
+    return _checked(path, text, kind)
+
+
+def _read_all(paths: Sequence[str], kind: str) -> Iterator[dict[str, Any]]:
+    for path, text in zip(paths, contents(paths), strict=True):
+        # One that cannot be read is tried once more, to say why.
+        yield read_record(Path(path), kind) if text is None else _checked(path, text, kind)
+
+
+def _checked(path: str | Path, text: bytes, kind: str | None) -> dict[str, Any]:
+    try:
+        record = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
         raise RecordError(f"{path} is not a readable record ({error}): delete it and run its variant again") from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         found = record.get("schema") if isinstance(record, dict) else type(record).__name__
@@ -236,12 +253,12 @@ def _misshapen_timing(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str
     flags, check = record.get("flags", []), record.get("baseline_check")
     if not (isinstance(flags, list) and all(isinstance(flag, str) for flag in flags)):
         yield "flags", flags, "a list of sentences"
-    if check is not None and not isinstance(check, Mapping):
+    if check is not None and not isinstance(check, dict):
         yield "baseline_check", check, "an interval"
     samples = record.get("samples") or {}
-    processes = samples.get("processes", []) if isinstance(samples, Mapping) else None
+    processes = samples.get("processes", []) if isinstance(samples, dict) else None
     whole = isinstance(processes, list) and all(
-        isinstance(process, Mapping) and isinstance(process.get("rounds"), list) and _are_calls(process["rounds"])
+        isinstance(process, dict) and isinstance(process.get("rounds"), list) and _are_calls(process["rounds"])
         for process in processes
     )
     if not whole:
@@ -260,7 +277,7 @@ def _misshapen_challenge(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, 
 
 
 def _are_calls(calls: Iterable[Any]) -> bool:
-    return all(isinstance(one, Mapping) and _is_number(one.get("latency_ms")) for one in calls)
+    return all(isinstance(one, dict) and _is_number(one.get("latency_ms")) for one in calls)
 
 
 def _is_number(value: Any) -> bool:
@@ -279,7 +296,7 @@ def _measures(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for group in ("scores", "untouched"):
         values = record.get(group) or {}
         for name in TRAINED_COLUMNS:
-            yield f"{group}.{name}", values.get(name) if isinstance(values, Mapping) else values
+            yield f"{group}.{name}", values.get(name) if isinstance(values, dict) else values
 
 
 def _lacking(record: Mapping[str, Any]) -> list[str]:
@@ -288,12 +305,12 @@ def _lacking(record: Mapping[str, Any]) -> list[str]:
     if kind not in _NEEDED_BY_KIND:
         return [f"a kind (one of {', '.join(_NEEDED_BY_KIND)})"]
     lacking = []
-    for name in [*_NEEDED_BY_ALL, *_NEEDED_BY_KIND[kind]]:
+    for path in _NEEDED_BY_KIND[kind]:
         value: Any = record
-        for step in name.split("."):
-            value = value.get(step) if isinstance(value, Mapping) else None
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
         if value is None:
-            lacking.append(name)
+            lacking.append(".".join(path))
     return lacking
 
 
@@ -305,20 +322,18 @@ def find_trained(runs_dir: Path, key: str) -> dict[str, Any] | None:
 
 def trained_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
     """All records of trained variants, in the order of their keys."""
-    for path in sorted((Path(runs_dir) / "trained").glob(f"*/{RECORD_FILE}")):
-        yield read_record(path, "trained")
+    yield from _read_all(files_below(Path(runs_dir) / "trained", RECORD_FILE), "trained")
 
 
 def timed_records(runs_dir: Path, key: str | None = None) -> Iterator[dict[str, Any]]:
     """All timings (of one measured key), the oldest of each key first."""
-    for path in sorted((Path(runs_dir) / "timed").glob(f"{key or '*'}/*.json")):
-        yield read_record(path, "timed")
+    folder = Path(runs_dir) / "timed"
+    yield from _read_all(files_in(folder / key, ".json") if key else files_below(folder, ".json"), "timed")
 
 
 def challenge_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
     """All timings by the challenge's rules (`python -m enhance_sweep.timing --challenge`), by architecture and age."""
-    for path in sorted((Path(runs_dir) / "challenge").glob("*/*.json")):
-        yield read_record(path, "challenge")
+    yield from _read_all(files_below(Path(runs_dir) / "challenge", ".json"), "challenge")
 
 
 def image_scores(runs_dir: Path, keys: Iterable[str]) -> dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]:
@@ -327,10 +342,9 @@ def image_scores(runs_dir: Path, keys: Iterable[str]) -> dict[str, "np.ndarray[A
 
     A key whose table is missing or damaged is left out: the record's means stand without it.
     """
-    texts: dict[str, bytes] = {}
-    for key in keys:
-        with suppress(OSError):
-            texts[key] = (trained_dir(runs_dir, key) / SCORES_FILE).read_bytes()
+    wanted = list(keys)
+    read = contents([str(trained_dir(runs_dir, key) / SCORES_FILE) for key in wanted])
+    texts = {key: text for key, text in zip(wanted, read, strict=True) if text is not None}
     found = {}
     for key, table in zip(texts, _score_tables(list(texts.values())), strict=True):
         if table is not None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -62,6 +63,7 @@ class Measured:
         return network_label(self.record["architecture"])
 
 
+@lru_cache(maxsize=1)
 def by_place(results: Results) -> dict[Place, list[Measured]]:
     """Networks that were timed in more than one way, each way once, at every place where they were; the fullest first.
 
@@ -125,6 +127,7 @@ def latency_to_limit(record: Record) -> float | None:
     return float(record["latency_ms_median"] / least_ms)
 
 
+@lru_cache(maxsize=1)
 def shown_at_one_place(results: Results) -> list[Record]:
     """The timings that the report shows, one for each network, of the place where most were taken."""
     places: dict[Place, list[Record]] = {}
@@ -151,6 +154,7 @@ class Agreement:
     pearson: float
 
 
+@lru_cache(maxsize=1)
 def paper_times(results: Results) -> list[tuple[str, float, float]]:
     """The published networks that were timed here: slug, the paper's seconds and ours."""
     ours = {architecture_slug(r["architecture"]): r["latency_ms_median"] / 1e3 for r in shown_at_one_place(results)}
@@ -223,11 +227,12 @@ class Outlier:
 
 def paper_baseline(results: Results) -> Outlier | None:
     """What the paper's other times say of its {3, 64, 4} row; None where too few published networks are described."""
-    described = {
-        architecture_slug(record["architecture"]): record["description"]
+    architectures = {
+        record["architecture_key"]: record
         for record in [*results.every_timing, *results.trained]
         if record["description"].get("layers")
     }
+    described = {architecture_slug(r["architecture"]): r["description"] for r in architectures.values()}
     tables = pd.concat([published_table(1), published_table(2)]).set_index("slug")["time_s"]
     others = [slug for slug in tables.index if slug in described and slug != BASELINE_SLUG]
     if BASELINE_SLUG not in described or len(others) < len(tables) / 2:

@@ -451,10 +451,13 @@ def _counted(values: Iterable[Any], most: int = 6) -> str:
     """The different values, the most frequent first, with their numbers where there are several."""
     # Told apart as JSON, and put into words once each: thousands of records say the same.
     found = [value for value in values if value is not None]
-    as_json = [orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS) for value in found]
+    told_apart = [
+        value if isinstance(value, str) else orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+        for value in found
+    ]
     counts: Counter[str] = Counter()
-    words = dict(zip(as_json, found, strict=True))
-    for text, count in Counter(as_json).items():
+    words = dict(zip(told_apart, found, strict=True))
+    for text, count in Counter(told_apart).items():
         counts[plain_text(words[text])] += count
     if len(counts) <= 1:
         return next(iter(counts), "")
