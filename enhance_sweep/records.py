@@ -304,9 +304,17 @@ def find_trained(runs_dir: Path, key: str) -> dict[str, Any] | None:
 
 
 def trained_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
-    """All records of trained variants, in the order of their keys."""
-    for path in sorted((Path(runs_dir) / "trained").glob(f"*/{RECORD_FILE}")):
-        yield read_record(path, "trained")
+    """All records of trained variants, in the order of their keys.
+
+    A copy of a variant's folder under another name is no second training: it is passed over.
+    """
+    paths = sorted((Path(runs_dir) / "trained").glob(f"*/{RECORD_FILE}"))
+    folders = {path.parent.name for path in paths}
+    for path in paths:
+        record = read_record(path, "trained")
+        key = str(record["key"])
+        if path.parent.name == key or key not in folders:
+            yield record
 
 
 def timed_records(runs_dir: Path, key: str | None = None) -> Iterator[dict[str, Any]]:

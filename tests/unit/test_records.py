@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -259,6 +260,16 @@ def test_several_seeds_share_a_timing(tmp_path: Path) -> None:
     assert sorted(small["psnr_db"]) == [20.0, 21.0, 22.0]
     assert list(small["latency_ms_median"]) == [70.0] * 3
     assert len(frame) == 4
+
+
+def test_a_copied_folder_is_no_second_training(tmp_path: Path) -> None:
+    path = records.write_trained(tmp_path, trained(BASELINE))
+    records.write_trained(tmp_path, trained(BASELINE, seed=1))
+    copy = path.parent.with_name(f"{path.parent.name} (copy)")
+    shutil.copytree(path.parent, copy)
+    assert load_records(tmp_path)["seed"].tolist() == [0, 1]
+    shutil.rmtree(path.parent)
+    assert load_records(tmp_path)["seed"].tolist() == [0, 1], "under a name of its own it still counts"
 
 
 def test_without_a_measurement_there_is_a_row_per_pair(tmp_path: Path) -> None:
