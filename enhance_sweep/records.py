@@ -61,6 +61,35 @@ _NEEDED_BY_KIND = {
 }
 
 
+_TEXT, _MAPPING, _COUNT, _LIST = (str, "a text"), (dict, "a mapping"), (int, "a whole number"), (list, "a list")
+#: Of what type readers count on something to be, where it is there at all; a dot steps into a mapping.
+_TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    "key": _TEXT,
+    "architecture_key": _TEXT,
+    "architecture": _MAPPING,
+    "architecture.topology": _TEXT,
+    "environment": _MAPPING,
+    "environment.versions": _MAPPING,
+    "environment.fingerprint": _MAPPING,
+    **{f"learned_from.{name}": _TEXT for name in ("dataset", "data_fingerprint", "loss")},
+    "learned_from.seed": ((int, str), "a number or a text"),
+    "learned_from.batch_size": _COUNT,
+    "learned_from.crop_size": _COUNT,
+    "steps": _COUNT,
+    "scores": _MAPPING,
+    "scores.images": _COUNT,
+    "scores.identical_pairs": _COUNT,
+    "untouched": _MAPPING,
+    "untouched.identical_pairs": _COUNT,
+    "data": _MAPPING,
+    "data.train_pairs": _COUNT,
+    "quality": _LIST,
+    **{f"measurement.{name}": _TEXT for name in ("runtime", "precision", "layout", "allocator", "host")},
+    "measurement.threads": _COUNT,
+}
+_LARGEST_COUNT = 2**62
+
+
 class RecordError(ValueError):
     """A record that cannot be read, with its path and what to do about it."""
 
@@ -219,6 +248,7 @@ def read_record(path: Path, kind: str | None = None) -> dict[str, Any]:
 
 def _misshapen(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
     """What is not of the type that a reader counts on: its place, its value, what was expected."""
+    yield from _mistyped(record)
     for place, value in _measures(record):
         if value is not None and not _is_number(value):
             yield place, value, "a number"
@@ -230,6 +260,20 @@ def _misshapen(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
     if not (isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) for side in size)):
         yield "measurement.size", size, "width and height"
     yield from (_misshapen_challenge if record["kind"] == "challenge" else _misshapen_timing)(record)
+
+
+def _mistyped(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    for place, (kind, expected) in _TYPES.items():
+        value: Any = record
+        for step in place.split("."):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if value is None:
+            continue
+        if not isinstance(value, kind) or (kind is int and (isinstance(value, bool) or abs(value) > _LARGEST_COUNT)):
+            yield place, value, expected
+    for one in record.get("quality") or []:
+        if not (isinstance(one, Mapping) and isinstance(one.get("step"), int)):
+            yield "quality", one, "what was noted at a step"
 
 
 def _misshapen_timing(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
@@ -260,7 +304,17 @@ def _misshapen_challenge(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, 
 
 
 def _are_calls(calls: Iterable[Any]) -> bool:
-    return all(isinstance(one, Mapping) and _is_number(one.get("latency_ms")) for one in calls)
+    return all(
+        isinstance(one, Mapping)
+        and _is_number(one.get("latency_ms"))
+        and _are_conditions(one.get("conditions"))
+        and _are_conditions(one.get("baseline_conditions"))
+        for one in calls
+    )
+
+
+def _are_conditions(value: Any) -> bool:
+    return value is None or (isinstance(value, Mapping) and isinstance(value.get("disturbed_by") or [], list))
 
 
 def _is_number(value: Any) -> bool:
@@ -503,6 +557,6 @@ def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
             continue
         column = frame[name]
         # A new topology may have what is no number here, a list of channels for one: that is left as it is.
-        with suppress(TypeError, ValueError):
+        with suppress(TypeError, ValueError, OverflowError):
             frame[name] = column.astype("Int64") if name in counts else column.astype("float64")
     return frame.assign(prelu=frame["prelu"].map(lambda value: value is True).astype(bool))

@@ -412,6 +412,25 @@ def test_an_empty_folder_is_an_empty_table_and_a_missing_one_is_named(tmp_path: 
             json.dumps(trained(BASELINE, description={"parameters": 1, "macs": "x"})),
             "description.macs: expected a number",
         ),
+        (json.dumps(trained(BASELINE, environment="here")), "environment: expected a mapping, found 'here'"),
+        (json.dumps(trained(BASELINE, scores=3)), "scores: expected a mapping, found 3"),
+        (json.dumps(trained(BASELINE, quality=[{"ms_ssim": 0.9}])), "quality: expected what was noted at a step"),
+        (json.dumps(trained(BASELINE, steps="many")), "steps: expected a whole number, found 'many'"),
+        (json.dumps(trained(BASELINE, steps=10**30)), "steps: expected a whole number, found 1e.30"),
+        (
+            json.dumps(trained(BASELINE) | {"architecture": {"topology": [1]}}),
+            "topology: expected a text",
+        ),
+        (
+            json.dumps(timed(BASELINE, measurement=timed(BASELINE)["measurement"] | {"threads": "two"})),
+            "measurement.threads: expected a whole number",
+        ),
+        (
+            json.dumps(
+                timed(BASELINE) | {"samples": {"processes": [{"rounds": [{"latency_ms": 1.0, "conditions": "calm"}]}]}}
+            ),
+            "samples: expected processes",
+        ),
     ],
 )
 def test_a_file_that_is_no_record_is_named_with_the_remedy(
