@@ -269,7 +269,8 @@ def _mistyped(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
             value = value.get(step) if isinstance(value, Mapping) else None
         if value is None:
             continue
-        if not isinstance(value, kind) or (kind is int and (isinstance(value, bool) or abs(value) > _LARGEST_COUNT)):
+        huge = isinstance(value, int) and (isinstance(value, bool) or abs(value) > _LARGEST_COUNT)
+        if not isinstance(value, kind) or huge:
             yield place, value, expected
     for one in record.get("quality") or []:
         if not (isinstance(one, Mapping) and isinstance(one.get("step"), int)):

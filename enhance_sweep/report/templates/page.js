@@ -110,20 +110,20 @@
     return element;
   };
 
-  const axis = (title, more = {}) => ({
-    title: { text: title },
+  const axis = ({ title, ...more }) => ({
     gridcolor: "var(--grid)",
     linecolor: "var(--muted)",
     zeroline: false,
     automargin: true,
     ...more,
+    title: { text: title },
   });
 
   const small = (traces, x, y, opensNothing = {}) => ({
     data: traces,
     layout: {
-      xaxis: axis(x.title, x),
-      yaxis: axis(y.title, y),
+      xaxis: axis(x),
+      yaxis: axis(y),
       font: { color: "var(--ink)", size: 11, family: "system-ui, sans-serif" },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
