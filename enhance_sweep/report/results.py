@@ -12,10 +12,9 @@ from typing import Any
 import pandas as pd
 
 from enhance_sweep.frontier import pareto_front
+from enhance_sweep.record_shape import ARCHITECTURE_COLUMNS, TIMED_COLUMNS
 from enhance_sweep.records import (
-    ARCHITECTURE_COLUMNS,
     DEFAULT_MEASUREMENT,
-    TIMED_COLUMNS,
     RecordError,
     architecture_slug,
     challenge_records,

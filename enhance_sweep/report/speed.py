@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from enhance_sweep.records import architecture_slug
-from enhance_sweep.report.labels import interval_text, is_number, network_label, significant, speed_up_text
+from enhance_sweep.report.labels import interval_text, is_number, network_label, plural, significant, speed_up_text
 from enhance_sweep.report.published import BASELINE_SLUG, PROPOSED_SLUG, baseline_time_s, published_table
 from enhance_sweep.report.results import Record, Results, is_timed
 from enhance_sweep.search.cost_model import CostModel, left_out_errors
@@ -249,6 +249,9 @@ def paper_baseline(results: Results) -> Outlier | None:
 def headline(results: Results) -> str:
     """What a folder of timings says where nothing is trained."""
     timed = results.variants[results.variants["timing"].notna()]
+    if timed.empty and results.challenges:
+        count = len({record["architecture_key"] for record in results.challenges})
+        return f"{plural(count, 'network')} timed by the challenge's rules alone (Table 3), none scored."
     text = f"{len(timed):,} network{'' if len(timed) == 1 else 's'} timed, none scored."
     proposed = timed[timed["slug"] == PROPOSED_SLUG]
     if len(proposed) and is_number(proposed.iloc[0]["speed_up"]):
@@ -259,14 +262,20 @@ def headline(results: Results) -> str:
     return text
 
 
+#: What the drawn figure of times says of its second panel, which is a chart of its own on the page.
+DOTTED = "Dotted: one ratio of ours to the paper's for all, the median."
+
+
 def caption(results: Results) -> str:
-    """Under the figure of times: where they were taken, and what its lines are."""
+    """Under the figure of times: where they were taken, and what its dashed line is."""
     shown = shown_at_one_place(results)
     where = f" ({_place(shown[0]).text})" if shown else ""
-    return (
-        f"Medians{where}, on logarithmic scales. Dashed: what the multiply-adds alone would take at the rate of a "
-        "large matrix product of the same run. Dotted: one ratio of ours to the paper's for all, the median."
-    )
+    text = f"Medians{where}, on logarithmic scales."
+    if any(latency_to_limit(record) for record in shown):
+        text += (
+            " Dashed: what the multiply-adds alone would take at the rate of a large matrix product of the same run."
+        )
+    return text
 
 
 def sentences(results: Results) -> list[str]:
