@@ -125,10 +125,9 @@ class LocalLauncher(_JobLauncher):
 
 def _outcome(result: JobReturn) -> str:
     """What came of a job, as far as it says."""
-    try:
-        outcome = result.return_value
-    except Exception as error:
-        return f": {error}"
+    outcome = result._return_value  # the public one raises a failed job's error, after printing all its overrides
+    if isinstance(outcome, Exception):
+        return f": {outcome}"
     if not isinstance(outcome, dict):
         return ""
     reason = f" ({outcome['reason']})" if outcome.get("reason") else ""

@@ -109,7 +109,7 @@ def make_jobs(
         with open_dict(composed):
             composed.hydra.job.id, composed.hydra.job.num = str(number), number
         name = _name(own, overrides)
-        file_name = re.sub(r"[^-\w.=,+]", "_", name)[:_LONGEST_NAME]
+        file_name = re.sub(r"[^-\w.=,+]", "_", name)
         log = (logs / f"{number:03d}-{file_name}.log").absolute()
         jobs.append(Job(number, name, composed, payload, Path.cwd(), log))
     return jobs
@@ -151,7 +151,7 @@ def travelling_environment() -> dict[str, str]:
 def _name(own: Sequence[str], every: Sequence[Sequence[str]]) -> str:
     """The overrides that not all have; all of them where there is nothing to tell apart."""
     distinct = [override for override in own if any(override not in other for other in every)]
-    return ",".join(distinct or own) or "as configured"
+    return ",".join(distinct or own)[:_LONGEST_NAME] or "as configured"
 
 
 def _set_environment(environment: Environment) -> None:
@@ -163,12 +163,17 @@ def _set_environment(environment: Environment) -> None:
 
 
 def _without_exit(task: TaskFunction) -> Callable[[DictConfig], Any]:
-    """The task, with its exit made an error: a user's mistake ends a job, not the process that carries it."""
+    """The task, with an exit that says why made an error: a user's mistake ends a job, not what carries it.
+
+    An exit without words is a signal's, such as submitit's before it puts the job into the queue again.
+    """
 
     def run(config: DictConfig) -> Any:
         try:
             return task(config)
         except SystemExit as end:
+            if not isinstance(end.code, str):
+                raise
             raise JobError(f"{end.code} (on {platform.node()})") from end
 
     return run
