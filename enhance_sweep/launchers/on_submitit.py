@@ -1,6 +1,7 @@
 """Jobs through submitit: by Slurm's queue, or by processes of this machine as a rehearsal of it."""
 
 import os
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -37,7 +38,7 @@ def executor(cluster: str, folder: Path, settings: Mapping[str, Any]) -> submiti
     timeouts = {f"{cluster}_max_num_timeout": given.pop("max_num_timeout")} if "max_num_timeout" in given else {}
     if cluster == "slurm":
         # Spelled out, as a cluster need not pass the environment on.
-        exports = [f"export {name}='{value}'" for name, value in travelling_environment().items()]
+        exports = [f"export {name}={shlex.quote(value)}" for name, value in travelling_environment().items()]
         given["setup"] = [*exports, *given.get("setup", [])]
     parameters = {name if name in _COMMON else f"{cluster}_{name}": value for name, value in given.items()}
     try:
