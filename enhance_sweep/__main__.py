@@ -4,15 +4,19 @@ import sys
 
 from enhance_sweep.environment import restart_with_allocator
 
+_STOPPED = "stopped; the same command again goes on from here"
+
 
 def main() -> None:
     """Start Hydra on the configuration in `conf/`."""
     restart_with_allocator("tuned")  # before torch is imported
+    sys.argv = ["dry_run=true" if argument == "--dry-run" else argument for argument in sys.argv]
 
     import hydra
     from omegaconf import DictConfig
 
     from enhance_sweep import config, sweep
+    from enhance_sweep.interruption import StoppedError
 
     config.register()
 
@@ -20,7 +24,14 @@ def main() -> None:
     def run(settings: DictConfig) -> dict[str, object]:
         return sweep.run_one(settings)
 
-    run()
+    try:
+        run()
+    except StoppedError as stopped:
+        sweep.tell(_STOPPED)
+        sys.exit(stopped.exit_status)
+    except KeyboardInterrupt:
+        sweep.tell(f"\n{_STOPPED}")
+        sys.exit(130)
     sys.exit(sweep.exit_status())
 
 

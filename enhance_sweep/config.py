@@ -22,6 +22,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
+from enhance_sweep.failures import Retries
 from enhance_sweep.timing.settings import TimingSettings
 
 STAGES = ("train", "evaluate", "time")
@@ -53,6 +54,7 @@ class TrainerConfig:
     precision: str = "auto"
     accelerator: str = "auto"
     augment: bool = True
+    micro_batches: int = 1
     evaluate_at: list[int] = field(default_factory=list)
 
 
@@ -70,7 +72,9 @@ class Config:
     seed: int = 0
     runs_dir: str = "runs"
     stages: list[str] = field(default_factory=lambda: list(STAGES))
+    retries: Retries = field(default_factory=Retries)
     retry_failed: bool = False
+    dry_run: bool = False
 
 
 class _SweepsSearchPath(SearchPathPlugin):
@@ -119,6 +123,13 @@ def check(config: DictConfig) -> None:
         raise ConfigError(f"trainer.learning_rate: expected a positive number, got {trainer.learning_rate}")
     if any(step < 1 for step in trainer.evaluate_at):
         raise ConfigError(f"trainer.evaluate_at: expected steps of at least 1, got {list(trainer.evaluate_at)}")
+    if not 1 <= trainer.micro_batches <= trainer.batch_size:
+        raise ConfigError(
+            f"trainer.micro_batches: expected 1 to {trainer.batch_size}, the batch size, got {trainer.micro_batches}"
+        )
+    for failure, count in config.retries.items():
+        if count is not None and count < 0:
+            raise ConfigError(f"retries.{failure}: expected at least 0, or null for no limit, got {count}")
     timing_settings(config)
     for group in ("model", "data", "loss", "runtime"):
         check_arguments(resolved(config, group), group)

@@ -9,6 +9,7 @@ import os
 import platform
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -110,6 +111,27 @@ def describe_environment() -> dict[str, Any]:
         "allocator": current_allocator(),
         "git_commit": git_commit(),
     }
+
+
+@cache
+def system_id() -> str:
+    """What makes process numbers and the kernel's counters comparable: a boot, and a namespace of processes in it."""
+    import psutil
+
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - no path, a name of a namespace
+    return f"{platform.node()} {psutil.boot_time():.0f}"
+
+
+def out_of_memory_kills() -> int | None:
+    """How many processes the kernel has killed for want of memory, in this container or since boot; None: unknown."""
+    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control", "/proc/vmstat"):
+        with suppress(OSError, ValueError):
+            counts = dict(line.split() for line in Path(path).read_text().splitlines())
+            if "oom_kill" in counts:
+                return int(counts["oom_kill"])
+    return None
 
 
 def cpu_model() -> str:

@@ -1,15 +1,14 @@
-"""How long a sweep will take: guessed before the first variant, measured after it."""
+"""How long training will take: guessed before the first variant, measured after it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: Seconds a variant takes beside arithmetic: processes that start, data, pictures.
-_OVERHEAD_S = 12.0
+#: Seconds a variant takes beside arithmetic: data, pictures.
+OVERHEAD_S = 12.0
 #: Seconds a training step takes beside arithmetic.
 _STEP_S = 0.01
 #: Multiply-adds a second until something has been measured: of the order of two server cores.
-_FIRST_GUESS_TRAINING = 6e10
-_FIRST_GUESS_TIMING = 4e10
+_FIRST_GUESS = 6e10
 
 
 @dataclass(frozen=True)
@@ -19,28 +18,24 @@ class Work:
     Attributes:
         steps: training steps.
         training: of all training steps, forward and backward, and of scoring.
-        timing: of all timed calls.
     """
 
     steps: int
     training: float
-    timing: float
 
     @classmethod
-    def of(
-        cls, macs: int, pixels: int, steps: int, training_pixels: float, scored_pixels: float, timed_calls: int
-    ) -> "Work":
-        """From a generator's `macs` at `pixels`, what it is trained on and scored on, and how often it is timed.
+    def of(cls, macs: int, pixels: int, steps: int, training_pixels: float, scored_pixels: float) -> "Work":
+        """From a generator's `macs` at `pixels`, and what it is trained on and scored on.
 
         A training step is one forward pass and a backward pass of twice that.
         """
         per_pixel = macs / pixels
-        return cls(steps, per_pixel * (3 * training_pixels + scored_pixels), float(macs * timed_calls))
+        return cls(steps, per_pixel * (3 * training_pixels + scored_pixels))
 
     @property
     def anything(self) -> bool:
         """Whether there is any."""
-        return self.training + self.timing > 0
+        return self.training > 0
 
 
 def remaining_s(ahead: Sequence[Work], behind: Sequence[tuple[Work, float]]) -> float:
@@ -50,14 +45,14 @@ def remaining_s(ahead: Sequence[Work], behind: Sequence[tuple[Work, float]]) -> 
     """
     ahead = [work for work in ahead if work.anything]
     if not behind:
-        return sum(map(_guess_s, ahead)) + _OVERHEAD_S * len(ahead)
+        return sum(map(_guess_s, ahead)) + OVERHEAD_S * len(ahead)
     guessed_behind = sum(_guess_s(work) for work, _ in behind)
-    took = sum(max(seconds - _OVERHEAD_S, 0.0) for _, seconds in behind)
-    return took / guessed_behind * sum(map(_guess_s, ahead)) + _OVERHEAD_S * len(ahead)
+    took = sum(max(seconds - OVERHEAD_S, 0.0) for _, seconds in behind)
+    return took / guessed_behind * sum(map(_guess_s, ahead)) + OVERHEAD_S * len(ahead)
 
 
 def _guess_s(work: Work) -> float:
-    return work.steps * _STEP_S + work.training / _FIRST_GUESS_TRAINING + work.timing / _FIRST_GUESS_TIMING + 1e-9
+    return work.steps * _STEP_S + work.training / _FIRST_GUESS + 1e-9
 
 
 def readable(seconds: float) -> str:

@@ -14,7 +14,6 @@ import hashlib
 import io
 import json
 import math
-import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,13 +27,8 @@ import orjson
 import pandas as pd
 
 from enhance_sweep.many_files import contents, files_below, files_in
-from enhance_sweep.record_shape import (
-    ARCHITECTURE_COLUMNS,
-    TIMED_COLUMNS,
-    TRAINED_COLUMNS,
-    lacking,
-    misshapen,
-)
+from enhance_sweep.record_shape import ARCHITECTURE_COLUMNS, TIMED_COLUMNS, TRAINED_COLUMNS, lacking, misshapen
+from enhance_sweep.whole_files import write_whole
 
 SCHEMA = 1
 RECORD_FILE = "record.json"
@@ -134,22 +128,6 @@ def _when() -> str:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write `value` as JSON to `path`, whole or not at all. Not-a-number becomes null."""
     write_whole(path, json.dumps(_without_nan(value), indent=1, allow_nan=False) + "\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` to `path` through a temporary file beside it, so that no reader ever sees a part of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _without_nan(value: Any) -> Any:

@@ -4,25 +4,36 @@ import itertools
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from enhance_sweep.code_digest import code_digest
 from enhance_sweep.config import ConfigError
 from enhance_sweep.data.pairs import DataError
-from enhance_sweep.estimate import Work, readable, remaining_s
+from enhance_sweep.dry_run import Past, announcement, past_of, show
+from enhance_sweep.estimate import readable
 from enhance_sweep.losses import WeightsError
-from enhance_sweep.records import RecordError
-from enhance_sweep.variant import Plan, plan_variant, run_variant
+from enhance_sweep.plan import Plan, plan_variant
+from enhance_sweep.records import RecordError, check_writable
+from enhance_sweep.sweep_manifest import write_manifest
+from enhance_sweep.variant import run_variant
+from enhance_sweep.whole_files import NoSpaceError
 
 #: What a user can mend: told in one line, without a traceback.
-USER_ERRORS = (ConfigError, DataError, RecordError, WeightsError)
+USER_ERRORS = (ConfigError, DataError, NoSpaceError, RecordError, WeightsError)
+
+#: How often it is looked whether another's work is done.
+_LOOK_AGAIN_S = 2.0
 
 _failures = 0
 
@@ -33,12 +44,27 @@ def exit_status() -> int:
 
 
 def run_one(config: DictConfig) -> dict[str, Any]:
-    """Run one variant, say what came of it, and remember a failure for the exit status."""
+    """Run one variant, say what came of it, and remember a failure for the exit status.
+
+    Alone, it waits for whoever else works on the same variant; in a sweep the others come first.
+    """
     global _failures
+    alone = HydraConfig.get().mode == RunMode.RUN
     try:
-        outcome = run_variant(config)
+        if config.dry_run:
+            show([plan_variant(config)])
+            return {"status": "planned", "reason": None}
+        check_writable(Path(config.runs_dir))
+        while (outcome := run_variant(config))["status"] == "held" and alone:
+            tell(f"{outcome['name']}: {outcome['reason']}; waiting for its end")
+            _wait_while_held([plan_variant(config)])
     except USER_ERRORS as error:
+        if not alone and not isinstance(error, NoSpaceError):
+            raise  # of a sweep one variant fails, and the others go on
         sys.exit(f"error: {error}")
+    if outcome["status"] == "held":
+        tell(f"{outcome['name']}: {outcome['reason']}; later")
+        return outcome
     did = ", ".join(outcome["did"]) or outcome["kept"] or "nothing: it is done already"
     tell(f"{outcome['name']}: {outcome['status']} (did {did})" + _because(outcome))
     _failures += outcome["status"] == "failed"
@@ -51,7 +77,8 @@ def sweep_variants(
     """Run every combination that `rows` and `arguments` ask for, each once.
 
     Every variant is composed and checked, and its data packed, before the first is trained: a typing error in the last
-    value costs no finished work. Between variants it says how far it has come and how long the rest will take.
+    value costs no finished work. Between variants it says how far it has come and how long the rest will take. What
+    another sweep works on comes last: by then it may be done.
 
     Args:
         config: what all variants share.
@@ -69,23 +96,96 @@ def sweep_variants(
     _refuse_to_falsify(fixed, asked)
     jobs = list(itertools.chain(*BasicSweeper.split_arguments([*fixed, *asked], None)))
     jobs, plans = _without_repeats(jobs, [_plan(config, loader, job) for job in jobs])
-    tell(_announcement(plans))
+    if plans[0].config.dry_run:
+        show(plans)
+        return []
+    past = _begin(plans, jobs, arguments)
     # Hydra's own launcher runs one after the other, so progress can be told in between; others take all at once.
     in_turn = str(config.hydra.launcher._target_).endswith(".BasicLauncher")
-    batches = [[index] for index in range(len(jobs))] if in_turn else [[*range(len(jobs))]]
-    returns: list[Any] = []
-    behind: list[tuple[Work, float]] = []
-    for batch in batches:
-        if len(batch) == 1:
-            left = readable(remaining_s([_work(plan) for plan in plans[batch[0] :]], behind))
-            guess = "" if behind else ", a first guess"
-            tell(f"--- {batch[0] + 1} of {len(jobs)}: {plans[batch[0]].name} (about {left} left{guess})")
-        work, clock = [_work(plans[index]) for index in batch], time.monotonic()
-        returns.append(launcher.launch([jobs[index] for index in batch], initial_job_idx=batch[0]))
-        if len(work) == 1 and work[0].anything:
-            behind.append((work[0], time.monotonic() - clock))
-    _summarise(plans, [job for batch in returns for job in batch])
-    return returns
+    returns = _run_in_turn(launcher, jobs, plans, past) if in_turn else _run_together(launcher, jobs, plans)
+    _summarise(plans, returns)
+    return [returns]
+
+
+def _begin(plans: Sequence[Plan], jobs: Sequence[list[str]], arguments: Sequence[str]) -> Past:
+    """Say what there is to do, and write it down; where that is not possible, end before the work."""
+    runs_dir = plans[0].runs_dir
+    data = sorted({plan.pairs.fingerprint for plan in plans if plan.pairs is not None})
+    variants = [plan.wanted(job) for plan, job in zip(plans, jobs, strict=True)]
+    try:
+        check_writable(runs_dir)
+        changed = write_manifest(runs_dir, arguments, code_digest(), data, variants)
+    except OSError as error:
+        sys.exit(f"error: {error}")
+    if changed:
+        tell(
+            f"Note: {changed}. What is done is kept, and the report will not mix the two silently. For a sweep of one "
+            "kind start it with another runs_dir."
+        )
+    past = past_of(plans)
+    tell(announcement(plans, past))
+    return past
+
+
+def _run_in_turn(launcher: Launcher, jobs: Sequence[list[str]], plans: Sequence[Plan], past: Past) -> list[Any]:
+    """Run jobs one after the other, those that others work on last."""
+    returns: dict[int, Any] = {}
+    pending = [*range(len(jobs))]
+    took_s, foreseen_s = 0.0, 0.0
+    while pending:
+        held = []
+        for place, index in enumerate(pending):
+            if plans[index].holder():
+                held.append(index)
+                continue
+            # What was foreseen is put right by how long it has really taken so far.
+            left_s = past.seconds([plans[other] for other in [*held, *pending[place:]]])
+            left = readable(left_s * took_s / foreseen_s if foreseen_s else left_s)
+            guess = "" if foreseen_s or past.trained else ", a first guess"
+            tell(f"--- {len(returns) + 1} of {len(jobs)}: {plans[index].name} (about {left} left{guess})")
+            this_s, clock = past.seconds([plans[index]]), time.monotonic()
+            (job,) = launcher.launch([jobs[index]], initial_job_idx=index)
+            if outcome_of(job)["status"] == "held":
+                held.append(index)
+                continue
+            returns[index] = job
+            if this_s:
+                took_s, foreseen_s = took_s + time.monotonic() - clock, foreseen_s + this_s
+        if held and held == pending:
+            _wait_while_held([plans[index] for index in held])
+        pending = held
+    return [returns[index] for index in range(len(jobs))]
+
+
+def _run_together(launcher: Launcher, jobs: Sequence[list[str]], plans: Sequence[Plan]) -> list[Any]:
+    """Hand jobs out to processes or machines: all trainings, and timings when those are over.
+
+    A timing needs its host to itself: between trainings it would wait in a place where one could run.
+    """
+    stages = list(plans[0].config.stages)
+    learning, timing = [stage for stage in stages if stage != "time"], [stage for stage in stages if stage == "time"]
+    returns: dict[int, Any] = {}
+    for together in [learning, timing] if learning and timing else [stages]:
+        # One that failed to learn has its result.
+        pending = [index for index in range(len(jobs)) if outcome_of(returns.get(index))["status"] == "completed"]
+        while pending:
+            its_stages = f"stages=[{','.join(together)}]"
+            batch = [[one for one in jobs[index] if not one.startswith("stages=")] for index in pending]
+            done = launcher.launch([[*overrides, its_stages] for overrides in batch], initial_job_idx=0)
+            returns |= zip(pending, done, strict=True)
+            pending = [index for index in pending if outcome_of(returns[index])["status"] == "held"]
+            _wait_while_held([plans[index] for index in pending])
+    return [returns[index] for index in range(len(jobs))]
+
+
+def _wait_while_held(plans: Sequence[Plan]) -> None:
+    """Until one of them is free."""
+    holders = [plan.holder() for plan in plans]
+    if plans and all(holders):
+        others = ", ".join(sorted({f"process {one.process} on {one.host}" for one in holders if one}))
+        tell(f"waiting for {others}, at work on the rest: {', '.join(plan.name for plan in plans)}")
+        while all(plan.holder() for plan in plans):
+            time.sleep(_LOOK_AGAIN_S)
 
 
 def _refuse_to_falsify(fixed: Sequence[Override], asked: Sequence[Override]) -> None:
@@ -122,41 +222,23 @@ def _without_repeats(jobs: Sequence[list[str]], plans: Sequence[Plan]) -> tuple[
     return [jobs[index] for index in sorted(kept.values())], [plans[index] for index in sorted(kept.values())]
 
 
-def _work(plan: Plan) -> Work:
-    trainer, timing = plan.config.trainer, plan.config.timing
-    pixels = plan.description["height"] * plan.description["width"]
-    training, scored, steps = 0.0, 0.0, 0
-    if plan.needs_training() and plan.pairs is not None:
-        done = (plan.trained_record() or {}).get("steps", 0) or 0
-        steps = max(plan.max_steps - done, 0)
-        training = steps * trainer.batch_size * trainer.crop_size**2
-        count, height, width = plan.pairs.test.input.shape[:3]
-        scorings = 1 + sum(step < trainer.max_steps for step in trainer.evaluate_at)
-        scored = scorings * count * height * width
-    calls = timing.processes * (1 + timing.warm_up_calls + timing.samples) if plan.needs_timing() else 0
-    share = timing.width * timing.height / pixels
-    return Work.of(plan.description["macs"], pixels, steps, training, scored, round(calls * share))
-
-
-def _announcement(plans: Sequence[Plan]) -> str:
-    train, timed = sum(plan.needs_training() for plan in plans), sum(plan.needs_timing() for plan in plans)
-    steps = " or ".join(str(steps) for steps in sorted({plan.max_steps for plan in plans}))
-    announcement = f"{len(plans)} variants: {train} to train for {steps} steps, {timed} to time, the rest is done."
-    work = [_work(plan) for plan in plans]
-    if any(one.anything for one in work):
-        announcement += f" About {readable(remaining_s(work, []))} in all, a first guess."
-    return announcement
+def outcome_of(job: Any) -> dict[str, Any]:
+    """What `run_variant` has returned, or a failure that says why there is nothing; completed for no job at all."""
+    if job is None:
+        return {"status": "completed", "reason": None}
+    result = job._return_value  # the public one raises a failed job's error, after printing all its overrides
+    if isinstance(result, dict):
+        return result
+    return {"status": "failed", "reason": f"{type(result).__name__}: {result}"}
 
 
 def _summarise(plans: Sequence[Plan], jobs: Sequence[Any]) -> None:
-    failed = []
-    for plan, job in zip(plans, jobs, strict=True):
-        try:
-            outcome = job.return_value
-        except Exception as error:
-            outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
-        if outcome["status"] == "failed":
-            failed.append(f"  {plan.name}{_because(outcome)}")
+    outcomes = [outcome_of(job) for job in jobs]
+    failed = [
+        f"  {plan.name}{_because(outcome)}"
+        for plan, outcome in zip(plans, outcomes, strict=True)
+        if outcome["status"] == "failed"
+    ]
     tell(f"{len(jobs) - len(failed)} of {len(jobs)} variants are complete." + "".join(f"\n{line}" for line in failed))
     if failed:
         global _failures

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from enhance_sweep.data.batches import to_unit
-from enhance_sweep.variant import GENERATOR_FILE, load_generator
+from enhance_sweep.plan import GENERATOR_FILE
+from enhance_sweep.variant import load_generator
 
 Photo = NDArray[np.uint8]
 

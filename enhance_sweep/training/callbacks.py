@@ -1,17 +1,23 @@
 """What happens beside a training: curves, checkpoints, a progress bar."""
 
+import io
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 from tqdm import tqdm
 
 from enhance_sweep.data.pairs import Split
-from enhance_sweep.records import write_whole
+from enhance_sweep.interruption import Interruption
 from enhance_sweep.training.evaluation import score
 from enhance_sweep.training.module import EnhancementModule
+from enhance_sweep.whole_files import write_whole
 
 _LOG_EVERY = 10
 
@@ -83,19 +89,46 @@ class QualityCurve(Callback):
 
 
 class LastCheckpoint(Callback):
-    """Keep the newest state in one file, replaced whole: every so often, and at the end."""
+    """Keep the newest state in one file: every so often, when this process is asked to stop, and at the end.
 
-    def __init__(self, path: Path, every: int) -> None:
+    Args:
+        path: of the file.
+        every_steps: how often.
+        every_s: more often, where steps are slow.
+        asked: whether to stop after this step.
+        note: called after each step with the steps done and asked for, before anything is saved. What it raises ends
+            the training.
+    """
+
+    def __init__(
+        self, path: Path, every_steps: int, every_s: float, asked: Interruption, note: Callable[[int, int], None]
+    ) -> None:
         self.path = path
-        self.every = every
+        self.every_steps, self.every_s = every_steps, every_s
+        self.asked = asked
+        self.note = note
+        self.saved_s = time.monotonic()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Save, if it is time."""
         assert isinstance(pl_module, EnhancementModule)
-        if pl_module.steps_done % self.every == 0 or pl_module.steps_done == pl_module.max_steps:
-            part = self.path.with_name(f".{self.path.name}.part")
-            trainer.save_checkpoint(part)
-            part.replace(self.path)
+        step = pl_module.steps_done
+        self.note(step, pl_module.max_steps)
+        due = step % self.every_steps == 0 or time.monotonic() - self.saved_s > self.every_s
+        if due or step == pl_module.max_steps or self.asked.signal is not None:
+            trainer.save_checkpoint(self.path)
+            self.saved_s = time.monotonic()
+        self.asked.stop_if_asked()
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are replaced whole, beside where they are kept; a full disk leaves the earlier one."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write a checkpoint. Raises `NoSpaceError` on a full disk."""
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_whole(Path(path), content.getvalue())
 
 
 class Progress(Callback):

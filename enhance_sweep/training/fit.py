@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,13 +18,15 @@ from enhance_sweep import gpu
 from enhance_sweep.data.module import PairsDataModule
 from enhance_sweep.data.pairs import Pairs
 from enhance_sweep.environment import cpu_flags
-from enhance_sweep.training.callbacks import LastCheckpoint, LossCurve, Progress, QualityCurve
+from enhance_sweep.interruption import stopping_gently
+from enhance_sweep.training.callbacks import LastCheckpoint, LossCurve, Progress, QualityCurve, WholeCheckpoints
 from enhance_sweep.training.module import EnhancementModule
 from enhance_sweep.training.parts import DATA, Watch, unwatched
 
 CHECKPOINT_FILE = "last.ckpt"
 LOSSES_FILE = "losses.csv"
-_CHECKPOINT_EVERY = 100
+_CHECKPOINT_EVERY_STEPS = 100
+_CHECKPOINT_EVERY_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -90,17 +92,21 @@ def fit(
     augment: bool,
     evaluate_at: Sequence[int],
     seed: int,
+    micro_batches: int = 1,
     watch: Watch = unwatched,
+    note: Callable[[int, int], None] = lambda step, steps: None,
     beside: Sequence[Callback] = (),
 ) -> Fitted:
     """Train a generator, going on from the checkpoint in `folder` if there is one.
 
-    Leaves there `last.ckpt`, `losses.csv` and TensorBoard's files. `watch` is put around each part of a step, and the
-    callbacks `beside` come last.
+    Leaves there `last.ckpt`, `losses.csv` and TensorBoard's files. `watch` is put around each part of a step, `note`
+    is told after each how many are done of how many, and the callbacks `beside` come last.
 
     Raises:
         DivergedError: the loss is not a number any more, or has exploded.
         DataError: the crop is larger than the patches.
+        NoSpaceError: the disk is full; the earlier checkpoint is there still.
+        StoppedError: this process was asked to stop, and a checkpoint has been saved.
     """
     module = EnhancementModule(
         generator.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
@@ -109,6 +115,7 @@ def fit(
         schedule=schedule,
         max_steps=max_steps,
         bf16=precision == "bf16",
+        micro_batches=micro_batches,
         watch=watch,
     )
     data = PairsDataModule(
@@ -123,21 +130,22 @@ def fit(
     )
     quality = QualityCurve(pairs.test, list(evaluate_at))
     checkpoint = folder / CHECKPOINT_FILE
-    callbacks: list[Callback] = [
-        Progress(description),
-        LossCurve(folder / LOSSES_FILE),
-        quality,
-        LastCheckpoint(checkpoint, _CHECKPOINT_EVERY),  # after those whose state it keeps
-        *beside,
-    ]
-    with gpu.claimed(accelerator) as devices, _quiet_lightning():
+    with gpu.claimed(accelerator) as devices, _quiet_lightning(), stopping_gently() as asked:
+        last = LastCheckpoint(checkpoint, _CHECKPOINT_EVERY_STEPS, _CHECKPOINT_EVERY_S, asked, note)
+        callbacks: list[Callback] = [
+            Progress(description),
+            LossCurve(folder / LOSSES_FILE),
+            quality,
+            last,  # after those whose state it keeps
+            *beside,
+        ]
         trainer = Trainer(
             max_steps=max_steps * module.players,  # Lightning counts the steps of every optimizer
             max_epochs=-1,
             accelerator=accelerator,
             devices=devices,
             # One process trains one variant, whatever started it: Slurm's variables are not meant for it.
-            plugins=[LightningEnvironment()],
+            plugins=[LightningEnvironment(), WholeCheckpoints()],
             logger=TensorBoardLogger(folder, name="tensorboard", version=""),
             callbacks=callbacks,
             enable_checkpointing=False,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from enhance_sweep.data.batches import Batch, to_unit
+from enhance_sweep.failures import DivergedError
 from enhance_sweep.losses import ContentLoss, Objective
 from enhance_sweep.training import parts
 
@@ -19,10 +20,6 @@ _EXPLOSION = 1e3
 _START_STEPS = 10
 #: Losses are looked at this often: on an accelerator each look waits for it.
 _CHECK_EVERY = 10
-
-
-class DivergedError(RuntimeError):
-    """The loss is no longer a number, or has exploded."""
 
 
 class EnhancementModule(LightningModule):
@@ -39,6 +36,8 @@ class EnhancementModule(LightningModule):
         schedule: constant or one_cycle.
         max_steps: for one_cycle, the length of the cycle.
         bf16: compute the generator in bfloat16 where that is safe; its norms and all losses stay in fp32.
+        micro_batches: into how many parts a batch is divided to spare memory, at the price of a second forward pass.
+            The step is the same up to rounding: losses, which see the batch as a whole, are computed of all of it.
         watch: put around each part of a step.
     """
 
@@ -50,6 +49,7 @@ class EnhancementModule(LightningModule):
         schedule: str,
         max_steps: int,
         bf16: bool,
+        micro_batches: int = 1,
         watch: parts.Watch = parts.unwatched,
     ) -> None:
         super().__init__()
@@ -61,6 +61,7 @@ class EnhancementModule(LightningModule):
         self.schedule = schedule
         self.max_steps = max_steps
         self.bf16 = bf16
+        self.micro_batches = micro_batches
         self.watch = watch
         self.steps_done = 0
         self.losses: Mapping[str, Tensor] = {}
@@ -123,14 +124,19 @@ class EnhancementModule(LightningModule):
             self.objective.texture.discriminator.requires_grad_(shown_target is not None)
         with self.watch(parts.DATA):
             input, target = to_unit(batch["input"]), to_unit(batch["target"])
+        divided = self.micro_batches > 1
         with self.watch(parts.FORWARD):
-            enhanced = self(input)
+            enhanced = self._enhanced_in_parts(input) if divided else self(input)
         for optimizer in players:
             optimizer.zero_grad(set_to_none=True)
         patches = batch["patches"].tolist() if "patches" in batch else None
         total, terms, gradient = self.objective.gradient(enhanced, target, self.watch, shown_target, patches)
         with self.watch(parts.BACKWARD):
-            enhanced.backward(gradient)
+            if divided:
+                for part, its_gradient in zip(self._parts(input), self._parts(gradient), strict=True):
+                    self(part).backward(its_gradient)
+            else:
+                enhanced.backward(gradient)
         with self.watch(parts.OPTIMIZER):
             for optimizer in players:
                 optimizer.step()
@@ -143,14 +149,22 @@ class EnhancementModule(LightningModule):
         with self.watch(parts.DATA):
             input, target = to_unit(batch["input"]), to_unit(batch["target"])
         with self.watch(parts.DISCRIMINATOR):
-            with torch.no_grad():
-                enhanced = self(input)
+            enhanced = self._enhanced_in_parts(input)
             loss = self.objective.texture.discriminator_loss(enhanced, target, batch["shown_target"])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
         with self.watch(parts.OPTIMIZER):
             optimizer.step()
         self.losses = {**self.losses, "discriminator": loss.detach()}
+
+    def _parts(self, batch: Tensor) -> tuple[Tensor, ...]:
+        return batch.chunk(self.micro_batches)
+
+    def _enhanced_in_parts(self, input: Tensor) -> Tensor:
+        """What `forward` makes, without a way back to the weights."""
+        with torch.no_grad():
+            parts = [self(part) for part in self._parts(input)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _check_for_divergence(self) -> None:
         starting = len(self._start_levels) < _START_STEPS

@@ -12,7 +12,8 @@ from PIL import Image
 import enhance_sweep
 from enhance_sweep.config import compose_config
 from enhance_sweep.enhance.__main__ import choose_run
-from enhance_sweep.variant import load_generator, plan_variant, run_variant
+from enhance_sweep.plan import plan_variant
+from enhance_sweep.variant import load_generator, run_variant
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import torch
 
 from enhance_sweep import records, variant
 from enhance_sweep.config import ConfigError, compose_config
+from enhance_sweep.plan import plan_variant
 from enhance_sweep.training import module
-from enhance_sweep.variant import load_generator, plan_variant, run_variant
+from enhance_sweep.variant import load_generator, run_variant
 
 TRAIN = "stages=[train,evaluate]"
 
@@ -29,7 +30,8 @@ def run(overrides: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_a_trained_variant_leaves_a_whole_record(quick: list[str], tmp_path: Path, loss: str) -> None:
     outcome, record = run([*quick, f"loss={loss}", TRAIN])
     assert outcome == {
-        "name": "plain-k3-c2-b1", "status": "completed", "reason": None, "did": ["train", "evaluate"], "kept": None
+        "name": "plain-k3-c2-b1", "status": "completed", "reason": None, "failure": None,
+        "did": ["train", "evaluate"], "kept": None
     }  # fmt: skip
     assert record["status"] == "completed"
     assert record["steps"] == 6

@@ -1,0 +1,68 @@
+"""Why a variant failed, in five classes, and how often each is tried again.
+
+A class is what a person would do next: lower the learning rate, find memory, mend the data, start again, report a bug.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from enhance_sweep.data.pairs import DataError
+
+DIVERGED, OUT_OF_MEMORY, DATA_ERROR, INTERRUPTED, BUG = "diverged", "out_of_memory", "data_error", "interrupted", "bug"
+
+#: What torch says where it has no class of its own for it.
+_NO_MEMORY = ("can't allocate memory", "out of memory", "cannot allocate memory", "not enough memory")
+#: The kernel kills so whom it finds when memory ends; nobody else does that to a timing's process.
+_KILLED = "killed by signal 9"
+
+
+class DivergedError(RuntimeError):
+    """The loss of a training is no longer a number, or has exploded."""
+
+
+@dataclass
+class Retries:
+    """How often a failure of each class is tried again by itself; None: as often as it takes. See conf/config.yaml."""
+
+    diverged: int | None = 0
+    out_of_memory: int | None = 3
+    data_error: int | None = 0
+    interrupted: int | None = None
+    bug: int | None = 1
+
+    def allow(self, failure: str | None, attempts: int) -> bool:
+        """Whether one more is due after so many failed attempts; a failure of no class was of an older version."""
+        if failure is None:
+            return False
+        limit: int | None = getattr(self, failure)
+        return limit is None or attempts <= limit
+
+
+def classify(error: BaseException) -> str:
+    """The class of an exception."""
+    if isinstance(error, DivergedError):
+        return DIVERGED
+    if isinstance(error, MemoryError) or _is_of_memory(str(error)):
+        return OUT_OF_MEMORY
+    return DATA_ERROR if isinstance(error, DataError) else BUG
+
+
+def classify_timing(reason: str) -> str:
+    """The class of a timing's failure, from what its process left behind."""
+    return OUT_OF_MEMORY if _KILLED in reason.lower() or _is_of_memory(reason) else BUG
+
+
+def reason_of(error: BaseException) -> str:
+    """One line for a record."""
+    return f"diverged: {error}" if isinstance(error, DivergedError) else f"{type(error).__name__}: {error}"
+
+
+def attempts_after(attempts: Mapping[str, Any] | None, failure: str) -> dict[str, int]:
+    """How often each class has failed, with one more."""
+    counted = {str(name): int(count) for name, count in (attempts or {}).items()}
+    return counted | {failure: counted.get(failure, 0) + 1}
+
+
+def _is_of_memory(text: str) -> bool:
+    return any(words in text.lower() for words in _NO_MEMORY)
