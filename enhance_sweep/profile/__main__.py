@@ -20,13 +20,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from enhance_sweep.config import ConfigError, compose_config
     from enhance_sweep.data.pairs import DataError
+    from enhance_sweep.failures import DivergedError
     from enhance_sweep.losses import WeightsError
     from enhance_sweep.plan import plan_variant
     from enhance_sweep.profile.measure import profile_variant
     from enhance_sweep.profile.show import text, write
     from enhance_sweep.records import check_writable
     from enhance_sweep.timing.lock import host_lock
-    from enhance_sweep.training.module import DivergedError
 
     profiles, status = [], 0
     try:

@@ -21,12 +21,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", metavar="NAME", help="the data set to report, where the runs hold several")
     parser.add_argument("--loss", metavar="NAME", help="the loss preset to report, where the runs hold several")
     parser.add_argument(
+        "--code", metavar="DIGEST", help="the version of the code that trained, where there were several, or: all"
+    )
+    parser.add_argument(
         "--no-pictures", action="store_true", help="no figure files and no photographs: faster, smaller"
     )
     options = parser.parse_args(arguments)
     gc.disable()  # thousands of records are trees without cycles: looking for some takes a quarter of the time
     try:
-        results = gather(options.runs, data=options.data, loss=options.loss)
+        results = gather(options.runs, data=options.data, loss=options.loss, code=options.code)
         page = write_report(results, options.out, pictures=not options.no_pictures)
     except ReportError as error:
         print(error, file=sys.stderr)

@@ -30,6 +30,9 @@ from enhance_sweep.speed_up import RESAMPLES, Ratio, speed_ups
 Record = Mapping[str, Any]
 
 #: Parts of `learned_from` that the report is about as a whole, or that are pooled.
+#: Instead of one version of the code, whatever there is.
+ALL_CODE = "all"
+
 _NOT_A_CONDITION = ("dataset", "data_fingerprint", "loss", "seed")
 #: The fields of a measurement by which `load_records` chooses unless it is told otherwise.
 _CHOSEN_BY = tuple(DEFAULT_MEASUREMENT)
@@ -115,6 +118,11 @@ class Results:
         """The scores of the untouched input, as most rows have them."""
         return {name: _usual(self.variants[f"untouched_{name}"]) for name in MEASURES}
 
+    @property
+    def codes(self) -> Counter[str]:
+        """How many networks each version of the code has trained."""
+        return Counter(code_of(record) for record in self.trained)
+
     def trainings(self, row: int) -> list[Record]:
         """The records that a row's scores are the mean of, by seed."""
         return sorted(self._pooled.get(row, []), key=lambda record: str(record["learned_from"]["seed"]))
@@ -133,16 +141,17 @@ class Results:
         return [int(steps) for steps in self.variants["steps"].dropna().value_counts().index]
 
 
-def gather(runs: str | Path, data: str | None = None, loss: str | None = None) -> Results:
+def gather(runs: str | Path, data: str | None = None, loss: str | None = None, code: str | None = None) -> Results:
     """Read a folder of runs and compute what its report shows.
 
     Args:
         runs: the folder that `python -m enhance_sweep` wrote.
         data: the data set to report, `NAME` or `NAME@FINGERPRINT`, where the folder holds several.
         loss: the loss preset to report, where the folder holds several.
+        code: the version of the code that trained, where there were several: its digest, or `all` to mix them.
 
     Raises:
-        ReportError: there is nothing to report, or several data sets or losses and no choice between them.
+        ReportError: there is nothing to report, or several data sets, losses or versions and no choice between them.
     """
     runs = Path(runs)
     if not runs.is_dir():
@@ -160,6 +169,9 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None) -
     trained = _choose(trained, "data set", "--data", data, _data_names(trained))
     losses = [str(record["learned_from"]["loss"]) for record in trained]
     chosen = _choose(trained, "loss", "--loss", loss, [(name, [name]) for name in losses])
+    if code != ALL_CODE:
+        versions = [code_of(record) for record in chosen]
+        chosen = _choose(chosen, "version of the code", "--code", code, [(name, [name]) for name in versions])
     learned_from = chosen[0]["learned_from"] if chosen else {}
     timings = _Timings.choose(timed, {record["architecture_key"] for record in chosen})
     ratios = _speed_ups(timings.chosen)
@@ -203,6 +215,11 @@ def _data_names(trained: Sequence[Record]) -> list[tuple[str, list[str]]]:
     ]
 
 
+def code_of(record: Record) -> str:
+    """The version of the code that trained a network; older records do not say."""
+    return str(record["environment"].get("code") or "unknown")
+
+
 def _choose(
     records: Sequence[Record], what: str, option: str, wanted: str | None, names: Sequence[tuple[str, list[str]]]
 ) -> list[Record]:
@@ -211,9 +228,10 @@ def _choose(
     listing = ", ".join(f"{name} ({count:,})" for name, count in sorted(counts.items()))
     if wanted is None:
         if len(counts) > 1:
+            mixed = f", or {option} {ALL_CODE}" if option == "--code" else ""
             raise ReportError(
                 f"a report is of one {what}, and these runs hold {len(counts)} of them (with so many trained "
-                f"variants): {listing}. Choose one with {option} NAME"
+                f"variants): {listing}. Choose one with {option} NAME{mixed}"
             )
         return list(records)
     chosen = [record for record, (_, answers) in zip(records, names, strict=True) if wanted in answers]

@@ -236,6 +236,11 @@ def _coverage(results: Results) -> list[str]:
         said.append(f"{plural(unfinished, 'training run')} {verb} unfinished: still running, or interrupted.")
     if failed:
         said.append(f"{plural(failed, 'training run')} failed; the reasons are listed below.")
+    if len(results.codes) > 1:
+        versions = ", ".join(f"{code} ({count:,})" for code, count in sorted(results.codes.items()))
+        said.append(
+            f"Different versions of the code trained them: {versions}. What differs between networks may be the code's."
+        )
     undefined = results.variants["trained"].eq("completed") & results.variants["ms_ssim"].isna()
     if undefined.any():
         said.append(

@@ -177,3 +177,26 @@ def test_a_training_before_and_after_ends_within_the_noise_of_seeds(plain_step: 
     untouched = float(score(None, pairs.test).means()["ms_ssim"])
     assert np.std(by_seed, ddof=1) > 0
     assert abs(by_seed[0] - plain(0)) < np.std(by_seed, ddof=1), (by_seed, untouched)
+
+
+@pytest.mark.parametrize("simultaneous", [False, True])
+def test_a_batch_in_parts_takes_the_same_step(simultaneous: bool) -> None:
+    """Whatever a loss does over the batch: it sees all of it."""
+    rng = np.random.default_rng(0)
+    images = [torch.from_numpy(rng.integers(0, 256, (5, 3, 100, 100), dtype=np.uint8)) for _ in range(2)]
+    batch: Any = {"input": images[0], "target": images[1]}
+    shown: Any = {**batch, "shown_target": torch.tensor([True, False, False, True, False])}
+    after = []
+    for micro_batches in (1, 2, 5):
+        torch.manual_seed(0)
+        module = our_module(["model.channels=4", "model.blocks=1"], content=False, simultaneous=simultaneous)
+        module.micro_batches = micro_batches
+        optimizers = module.configure_optimizers()[0]
+        for _ in range(2):
+            module.generator_step(shown if simultaneous else batch, *optimizers)
+            if not simultaneous:
+                module.discriminator_step(shown, optimizers[1])
+        after.append(torch.cat([one.detach().flatten() for one in weights(module.generator)]))
+    start = after[0]
+    for divided in after[1:]:
+        assert torch.allclose(divided, start, atol=2e-5)
