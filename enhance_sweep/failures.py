@@ -55,7 +55,8 @@ def classify_timing(reason: str) -> str:
 
 def reason_of(error: BaseException) -> str:
     """One line for a record."""
-    return f"diverged: {error}" if isinstance(error, DivergedError) else f"{type(error).__name__}: {error}"
+    name = DIVERGED if isinstance(error, DivergedError) else type(error).__name__
+    return f"{name}: {error}" if str(error) else name
 
 
 def attempts_after(attempts: Mapping[str, Any] | None, failure: str) -> dict[str, int]:

@@ -65,7 +65,8 @@ def run_one(config: DictConfig) -> dict[str, Any]:
     if outcome["status"] == "held":
         tell(f"{outcome['name']}: {outcome['reason']}; later")
         return outcome
-    did = ", ".join(outcome["did"]) or outcome["kept"] or "nothing: it is done already"
+    took = [f"{stage} {took_s:.1f} s" for stage, took_s in zip(outcome["did"], outcome["took_s"], strict=True)]
+    did = ", ".join(took) or outcome["kept"] or "nothing: it is done already"
     tell(f"{outcome['name']}: {outcome['status']} (did {did})" + _because(outcome))
     _failures += outcome["status"] == "failed"
     return outcome

@@ -2,8 +2,10 @@
 
 import io
 import sys
+import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -48,8 +50,8 @@ def run_variant(config: DictConfig) -> dict[str, Any]:
 
     Returns:
         `status` (completed, failed, or held: another process works on it), `reason`, `failure`: the class of a
-        failure, `did`: the stages that were really run, and `kept`: what stands instead of what was asked for, if
-        anything.
+        failure, `did`: the stages that were really run, one after the other, `took_s`: the seconds of each, and
+        `kept`: what stands instead of what was asked for, if anything.
 
     Raises:
         ConfigError, DataError: before anything is computed.
@@ -57,13 +59,14 @@ def run_variant(config: DictConfig) -> dict[str, Any]:
         StoppedError: this process was asked to stop; what it had is saved.
     """
     plan = plan_variant(config)
-    did: list[str] = []
+    did = _Stages()
     outcome: dict[str, Any] = {
         "name": plan.name,
         "status": "completed",
         "reason": None,
         "failure": None,
-        "did": did,
+        "did": did.names,
+        "took_s": did.seconds,
         "kept": None,
     }
     try:
@@ -85,18 +88,34 @@ def run_variant(config: DictConfig) -> dict[str, Any]:
     return outcome
 
 
-def _learn(plan: Plan, mine: Lease, did: list[str]) -> dict[str, Any] | None:
+class _Stages:
+    """Which stages were run, and the seconds that each took."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.seconds: list[float] = []
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Around one of them."""
+        self.names.append(stage)
+        clock = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds.append(round(time.monotonic() - clock, 3))
+
+
+def _learn(plan: Plan, mine: Lease, did: _Stages) -> dict[str, Any] | None:
     """Train and evaluate what is still to be, again where that may help."""
     again = False
     while True:
         record = plan.trained_record()  # another may have done it before the lease was taken
         if plan.needs_training():
-            did.append("train")
-            with host_lock(shared=True):  # nobody times a network beside a training
+            with host_lock(shared=True), did("train"):  # nobody times a network beside a training
                 record = _train(plan, mine, afresh=bool(plan.config.retry_failed) and not again)
         if record is not None and plan.needs_evaluation(record):
-            did.append("evaluate")
-            with host_lock(shared=True):
+            with host_lock(shared=True), did("evaluate"):
                 record = _with_pictures(plan, record if record.get("scores") else _evaluate(plan, record, mine), mine)
         if record is None or record["status"] != "failed" or not plan.may_train_again(record):
             return record
@@ -104,16 +123,16 @@ def _learn(plan: Plan, mine: Lease, did: list[str]) -> dict[str, Any] | None:
         print(f"{plan.name}: {record['reason']}: once more", file=sys.stderr, flush=True)
 
 
-def _time(plan: Plan, mine: Lease, did: list[str]) -> None:
+def _time(plan: Plan, mine: Lease, did: _Stages) -> None:
     """Time it, again where that may help."""
     again = False
     while plan.may_time_again(plan.timed_records()) if again else plan.needs_timing():
         again = True
-        did.append("time")
         timing = configuration.timing_settings(plan.config)
         print(f"{plan.name}: timing at {timing.width}x{timing.height} ...", file=sys.stderr, flush=True)
         model, runtime = (configuration.resolved(plan.config, group) for group in ("model", "runtime"))
-        timed = time_variant(model, timing, runtime)
+        with did("time"):
+            timed = time_variant(model, timing, runtime)
         if timed["status"] == "failed":
             timed["failure"] = classify_timing(timed["reason"])
         mine.check()

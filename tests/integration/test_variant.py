@@ -1,6 +1,8 @@
 """One variant through all its stages, interrupted and continued, in this process."""
 
 import json
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import torch
 
 from enhance_sweep import records, variant
 from enhance_sweep.config import ConfigError, compose_config
+from enhance_sweep.leases import LostError, lease
 from enhance_sweep.plan import plan_variant
 from enhance_sweep.training import module
 from enhance_sweep.variant import load_generator, run_variant
@@ -29,6 +32,9 @@ def run(overrides: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
 @pytest.mark.parametrize("loss", ["fidelity", "paper", "dped_code"])
 def test_a_trained_variant_leaves_a_whole_record(quick: list[str], tmp_path: Path, loss: str) -> None:
     outcome, record = run([*quick, f"loss={loss}", TRAIN])
+    took_s = outcome.pop("took_s")
+    assert len(took_s) == 2
+    assert all(0 < one < 60 for one in took_s)
     assert outcome == {
         "name": "plain-k3-c2-b1", "status": "completed", "reason": None, "failure": None,
         "did": ["train", "evaluate"], "kept": None
@@ -161,7 +167,7 @@ def test_a_diverging_run_is_failed_with_its_reason_and_retried_only_when_asked(q
     assert record["reason"].startswith("diverged: the ")
     assert "try a lower learning rate" in record["reason"]
     assert "scores" not in record
-    assert run(wild)[0] == outcome | {"did": []}
+    assert run(wild)[0] == outcome | {"did": [], "took_s": []}
     assert run([*wild, "retry_failed=true"])[0]["did"] == ["train"]
 
 
@@ -184,14 +190,153 @@ def test_a_loss_that_explodes_is_divergence_too() -> None:
         training._check_for_divergence()
 
 
-def test_any_other_failure_is_written_down_with_its_place(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_written_down_with_its_place_and_tried_once_more(
+    quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
     def broken(*arguments: object, **named: object) -> None:
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        calls.append(1)
+        raise KeyError("weights")
 
     monkeypatch.setattr(variant, "fit", broken)
     outcome, record = run([*quick, TRAIN])
-    assert outcome["reason"] == record["reason"] == "RuntimeError: DefaultCPUAllocator: can't allocate memory"
+    assert outcome["did"] == ["train", "train"]
+    assert (outcome["status"], outcome["failure"]) == ("failed", "bug")
+    assert outcome["reason"] == record["reason"] == "KeyError: 'weights'"
+    assert record["attempts"] == {"bug": 2}
     assert "in broken" in record["traceback"]
+    assert run([*quick, TRAIN])[0]["did"] == []  # it stays failed
+    assert run([*quick, TRAIN, "retries.bug=3"])[0]["did"] == ["train"] * 2
+    assert run([*quick, TRAIN, "retries.bug=3", "retry_failed=true"])[0]["did"] == ["train"] * 4
+    assert len(calls) == 8
+
+
+def test_want_of_memory_divides_the_batch_until_it_fits(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    real, tried = variant.fit, []
+
+    def hungry(*arguments: Any, micro_batches: int, **named: Any) -> Any:
+        tried.append(micro_batches)
+        if micro_batches < 4:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return real(*arguments, micro_batches=micro_batches, **named)
+
+    monkeypatch.setattr(variant, "fit", hungry)
+    outcome, record = run([*quick, "trainer.batch_size=6", TRAIN])
+    assert tried == [1, 2, 4]
+    assert outcome["status"] == record["status"] == "completed"
+    assert outcome["did"] == ["train", "train", "train", "evaluate"]
+    assert (record["micro_batches"], record["attempts"]) == (4, {"out_of_memory": 2})
+    monkeypatch.undo()
+
+
+def test_memory_that_never_suffices_is_a_failure(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def hungry(*arguments: Any, micro_batches: int, **named: Any) -> Any:
+        tried.append(micro_batches)
+        raise MemoryError
+
+    monkeypatch.setattr(variant, "fit", hungry)
+    outcome, record = run([*quick, "trainer.batch_size=3", TRAIN])
+    assert tried == [1, 2, 3, 3]
+    assert (outcome["failure"], record["attempts"]) == ("out_of_memory", {"out_of_memory": 4})
+
+
+@pytest.mark.parametrize(
+    ("kills", "failure", "micro_batches"), [(7, "interrupted", 1), (8, "out_of_memory", 2), (None, "interrupted", 1)]
+)
+def test_a_lost_process_was_killed_by_the_kernel_or_by_somebody(
+    quick: list[str], monkeypatch: pytest.MonkeyPatch, kills: int | None, failure: str, micro_batches: int
+) -> None:
+    def killed(*arguments: Any, **named: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(variant, "out_of_memory_kills", lambda: 7)
+    with monkeypatch.context() as lost:
+        lost.setattr(variant, "fit", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run([*quick, TRAIN])
+    monkeypatch.setattr(variant, "out_of_memory_kills", lambda: kills)
+    outcome, record = run([*quick, TRAIN])
+    assert outcome["status"] == "completed"
+    assert (record["attempts"], record["micro_batches"]) == ({failure: 1}, micro_batches)
+
+
+def test_interruptions_may_be_limited(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*arguments: Any, **named: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as lost:
+        lost.setattr(variant, "fit", killed)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                run([*quick, TRAIN, "retries.interrupted=1"])
+    outcome, record = run([*quick, TRAIN, "retries.interrupted=1"])
+    assert (outcome["status"], outcome["failure"]) == ("failed", "interrupted")
+    assert record["reason"] == "its process was lost (interrupted), 2 times by now"
+    assert run([*quick, TRAIN, "retry_failed=true"])[0]["status"] == "completed"
+
+
+def test_a_variant_in_other_hands_is_left_alone(quick: list[str], tmp_path: Path) -> None:
+    plan = plan_variant(compose_config([*quick, TRAIN]))
+    with lease(plan.runs_dir, plan.key, "train"):
+        outcome = run_variant(compose_config([*quick, TRAIN]))
+        assert outcome["status"] == "held"
+        assert outcome["reason"].startswith("held by process ")
+        assert outcome["did"] == []
+    assert plan.trained_record() is None
+    assert run([*quick, TRAIN])[0]["status"] == "completed"
+
+
+def test_a_training_that_another_has_taken_over_writes_nothing_more(
+    quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_variant(compose_config([*quick, TRAIN]))
+
+    def overtaken(*arguments: Any, note: Any, **named: Any) -> Any:
+        (own,) = (plan.runs_dir / "leases" / plan.key).glob("*.json")
+        own.with_name("000009.json").write_text(own.read_text().replace('"process": ', '"process": 1'))
+        for thread in threading.enumerate():
+            if thread.name.startswith("lease of"):
+                time.sleep(0.3)
+        note(1, 6)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr("enhance_sweep.leases._TOUCHED_EVERY_S", 0.05)
+    monkeypatch.setattr(variant, "fit", overtaken)
+    with pytest.raises(LostError, match="another process has taken it over"):
+        run_variant(compose_config([*quick, TRAIN]))
+    record = plan.trained_record()
+    assert record is not None
+    assert record["status"] == "running"  # what the other will make of it is its own affair
+
+
+def test_a_failed_timing_is_tried_again_as_its_class_says(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls, reasons = variant.time_variant, [], []
+
+    def failing(*arguments: Any) -> Any:
+        calls.append(1)
+        return real(*arguments) | {"status": "failed", "reason": reasons[-1]}
+
+    monkeypatch.setattr(variant, "time_variant", failing)
+    for reason, size, tries in (("its result differs", 40, 2), ("killed by signal 9", 44, 1)):
+        calls.clear()
+        reasons.append(reason)
+        timing_only = [*quick, "stages=[time]", f"timing.width={size}"]
+        outcome = run_variant(compose_config(timing_only))
+        assert outcome["status"] == "failed"
+        assert outcome["did"] == ["time"] * tries
+        assert run_variant(compose_config(timing_only))["did"] == []
+        assert len(calls) == tries
+
+
+def test_a_continuation_by_other_code_says_so(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    constant = [*quick, TRAIN, "trainer.schedule=constant"]
+    monkeypatch.setattr(variant, "code_digest", lambda: "first")
+    assert run(constant)[1]["environment"]["code"] == "first"
+    monkeypatch.setattr(variant, "code_digest", lambda: "second")
+    assert run([*constant, "trainer.max_steps=8"])[1]["environment"]["code"] == "first+second"
 
 
 def test_bad_values_stop_before_anything_is_written(quick: list[str], tmp_path: Path) -> None:

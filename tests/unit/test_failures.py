@@ -38,6 +38,7 @@ def test_a_timings_reason_has_a_class(reason: str, failure: str) -> None:
 def test_a_reason_names_its_class_once() -> None:
     assert reason_of(DivergedError("the loss is nan")) == "diverged: the loss is nan"
     assert reason_of(KeyError("x")) == "KeyError: 'x'"
+    assert reason_of(MemoryError()) == "MemoryError"
 
 
 def test_attempts_are_counted_by_class() -> None:

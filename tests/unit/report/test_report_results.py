@@ -17,6 +17,7 @@ from enhance_sweep.report.published import (
     published_table,
 )
 from enhance_sweep.report.results import plain_text
+from enhance_sweep.report.statement import findings
 
 
 def by_label(frame: pd.DataFrame) -> pd.DataFrame:
@@ -89,6 +90,26 @@ def test_several_losses_are_listed_and_one_is_chosen(tmp_path: Path) -> None:
     results = gather(runs, loss="paper")
     assert list(results.variants["ms_ssim"]) == [0.88]
     assert results.one_of_several_losses
+
+
+def test_versions_of_the_code_are_not_mixed_silently(tmp_path: Path) -> None:
+    made = [
+        make.trained(network, 0.9, environment=make.ENVIRONMENT | code)
+        for network, code in (
+            (make.BASELINE, {"code": "0a1b"}),
+            (make.PROPOSED, {"code": "2c3d"}),
+            (make.plain(3, 16, 1), {}),
+        )
+    ]
+    runs = make.write(tmp_path, made)
+    with pytest.raises(
+        ReportError, match=r"0a1b \(1\), 2c3d \(1\), unknown \(1\)\. Choose one with --code NAME, or --code all"
+    ):
+        gather(runs)
+    assert len(gather(runs, code="2c3d").trained) == 1
+    mixed = gather(runs, code="all")
+    assert len(mixed.trained) == 3
+    assert "Different versions of the code trained them: 0a1b (1), 2c3d (1), unknown (1)" in " ".join(findings(mixed))
 
 
 # --- speed-ups --------------------------------------------------------------------------------------------------------

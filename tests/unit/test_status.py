@@ -1,0 +1,218 @@
+"""What of a folder's sweeps is done, running, interrupted, failed or missing; and what can be done about it."""
+
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from enhance_sweep import records
+from enhance_sweep.leases import Holder, holder_of
+from enhance_sweep.status import Folder, Standing, describe, forget, main, retry_failed, table
+from enhance_sweep.sweep_manifest import Wanted, measured_without_host, write_manifest
+
+MEASUREMENT = {
+    "runtime": "eager", "precision": "fp32", "layout": "channels_last", "size": [1280, 720], "threads": 2,
+    "allocator": "tuned", "host": "here",
+}  # fmt: skip
+LEARNED = {"dataset": "photos", "data_fingerprint": "aaaa", "loss": "fidelity", "seed": 0}
+
+
+def network(channels: int) -> dict[str, Any]:
+    return {"topology": "plain", "kernel_size": 3, "channels": channels, "blocks": 1, "prelu": False}
+
+
+def key(channels: int) -> str:
+    return records.learned_key(network(channels), LEARNED)
+
+
+def of_a_variant(channels: int) -> dict[str, Any]:
+    return {
+        "schema": records.SCHEMA,
+        "architecture_key": records.architecture_key(network(channels)),
+        "architecture": network(channels),
+        "description": {"parameters": 1, "macs": 1},
+        "status": "completed",
+        "reason": None,
+    }
+
+
+def trained(runs: Path, channels: int, **changes: Any) -> None:
+    own = {
+        "kind": "trained", "key": key(channels), "learned_from": LEARNED, "environment": {}, "steps": 300,
+        "scores": {"psnr_db": 20.0, "ms_ssim": 0.9}, "started_at": "2026-01-02T03:04:05+00:00",
+    }  # fmt: skip
+    records.write_trained(runs, of_a_variant(channels) | own | changes)
+
+
+def timed(runs: Path, channels: int, host: str = "here", **changes: Any) -> None:
+    measurement = MEASUREMENT | {"host": host}
+    own = {
+        "kind": "timed", "key": records.measured_key(network(channels), measurement), "measurement": measurement,
+        "latency_ms_median": 5.0, "samples": {"processes": []},
+    }  # fmt: skip
+    records.write_timed(runs, of_a_variant(channels) | own | changes)
+
+
+def wanted(channels: int, steps: int = 300, time: bool = True) -> Wanted:
+    return Wanted(
+        f"plain-k3-c{channels}-b1",
+        [f"model.channels={channels}"],
+        key(channels),
+        steps,
+        measured_without_host(network(channels), MEASUREMENT) if time else None,
+        records.measured_key(network(channels), MEASUREMENT) if time else None,
+    )
+
+
+def sweep(runs: Path, *variants: Wanted, arguments: tuple[str, ...] = ("model.channels=2,4",)) -> None:
+    write_manifest(runs, arguments, "code", ["data"], list(variants))
+
+
+def held(runs: Path, its_key: str, **changes: Any) -> None:
+    path = runs / "leases" / its_key / "000001.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(asdict(replace(Holder.here("train"), **changes))))
+
+
+def standing(runs: Path) -> Standing:
+    (one,) = Folder.read(runs).standings()
+    return one
+
+
+def test_a_variant_is_done_when_all_that_was_asked_for_is_there(tmp_path: Path) -> None:
+    sweep(tmp_path, wanted(2))
+    assert (standing(tmp_path).state, standing(tmp_path).detail) == ("missing", "not trained")
+    trained(tmp_path, 2)
+    assert (standing(tmp_path).state, standing(tmp_path).detail) == ("missing", "not timed")
+    timed(tmp_path, 2, host="another")  # wherever
+    assert standing(tmp_path) == Standing(key(2), "done", "")
+    assert "go on" not in table(Folder.read(tmp_path))
+
+
+def test_fewer_steps_or_no_scores_are_not_enough(tmp_path: Path) -> None:
+    sweep(tmp_path, wanted(2, steps=600, time=False))
+    trained(tmp_path, 2)
+    assert standing(tmp_path).detail == "trained for 300 of 600 steps"
+    trained(tmp_path, 2, steps=600, scores=None)
+    assert standing(tmp_path).detail == "trained, not scored"
+
+
+def test_a_failure_has_its_class_its_reason_and_how_often(tmp_path: Path) -> None:
+    sweep(tmp_path, wanted(2))
+    trained(tmp_path, 2, status="failed", reason="MemoryError", failure="out_of_memory", attempts={"out_of_memory": 4})
+    assert standing(tmp_path) == Standing(key(2), "failed", "out_of_memory: MemoryError (failed 4 times)")
+    trained(tmp_path, 2)
+    timed(tmp_path, 2, status="failed", reason="killed by signal 9", failure="out_of_memory")
+    assert standing(tmp_path).detail == "timing: out_of_memory: killed by signal 9"
+    timed(tmp_path, 2)
+    assert standing(tmp_path).state == "done"
+
+
+def test_running_is_who_holds_the_lease_interrupted_who_does_not(tmp_path: Path) -> None:
+    sweep(tmp_path, wanted(2))
+    trained(tmp_path, 2, status="running")
+    assert standing(tmp_path).state == "interrupted"
+    assert standing(tmp_path).detail.startswith("since 2026-01-0")
+    held(tmp_path, key(2))
+    assert standing(tmp_path).state == "running"
+    assert f"process {os.getpid()}, since" in standing(tmp_path).detail
+
+
+def test_the_end_is_expected_from_the_steps_so_far() -> None:
+    holder = replace(
+        Holder.here("train"), since="2026-01-02T10:00:00+00:00", noted="2026-01-02T10:10:00+00:00",
+        start_step=100, step=200, steps=400,
+    )  # fmt: skip
+    said = describe(holder)
+    assert "step 200 of 400" in said
+    minutes = [int(part.split(":")[1][:2]) for part in said.split("about")[1:]]
+    assert minutes == [30]  # 200 more steps, of which 100 took ten minutes
+
+
+def test_what_no_sweep_asked_for_is_there_too(tmp_path: Path) -> None:
+    trained(tmp_path, 2)
+    sweep(tmp_path, wanted(4))
+    assert {one.key: one.state for one in Folder.read(tmp_path).standings()} == {key(2): "done", key(4): "missing"}
+
+
+def test_the_page_counts_and_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trained(tmp_path, 2)
+    timed(tmp_path, 2)
+    sweep(tmp_path, wanted(2), wanted(4), arguments=("model.channels=2,4", "data.root=a folder"))
+    sweep(tmp_path, wanted(2), arguments=("model.channels=2",))
+    assert main(["--runs", str(tmp_path)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"{tmp_path}: 2 variants: 1 done, 1 missing"
+    assert said[1:3] == [f"done         {key(2)}", f"missing      {key(4)}  not trained"]
+    assert said[3:] == ["go on: python -m enhance_sweep -m model.channels=2,4 'data.root=a folder'"]
+
+
+def test_what_failed_is_marked_to_be_tried_again(tmp_path: Path) -> None:
+    trained(tmp_path, 2, status="failed", reason="KeyError: 1", failure="bug")
+    trained(tmp_path, 4)
+    timed(tmp_path, 4, status="failed", reason="no")
+    assert retry_failed(tmp_path) == [key(2), records.measured_key(network(4), MEASUREMENT)]
+    assert "(will be tried again)" in table(Folder.read(tmp_path))
+    assert all(one["retry"] for one in records.timed_records(tmp_path))
+    assert "retry" not in records.find_trained(tmp_path, key(4))  # type: ignore[operator]
+
+
+def test_a_key_is_forgotten_by_its_beginning_unless_somebody_works_on_it(tmp_path: Path) -> None:
+    trained(tmp_path, 2)
+    trained(tmp_path, 24)
+    with pytest.raises(ValueError, match=r"expected the beginning of one key, got that of 2 \(plain"):
+        forget(tmp_path, "plain-k3-c2")
+    for nothing in ("", "srcnn", "../trained"):
+        with pytest.raises(ValueError, match="expected the beginning of one key"):
+            forget(tmp_path, nothing)
+    assert forget(tmp_path, "plain-k3-c24") == key(24)
+    assert [path.name for path in (tmp_path / "trained").iterdir()] == [key(2)]
+    held(tmp_path, key(2))
+    with pytest.raises(ValueError, match="stop it first"):
+        forget(tmp_path, key(2))
+    assert holder_of(tmp_path, key(2)) is not None
+    assert records.find_trained(tmp_path, key(2)) is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--runs", "nowhere"], "error: --runs: nowhere is no folder"), (["--runs", ".", "--forget", "x"], "error: --fo")],
+)
+def test_mistakes_are_told_in_a_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_damaged_sweeps_are_passed_over_and_damaged_records_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep(tmp_path, wanted(2))
+    (tmp_path / "sweeps" / "torn.json").write_text('{"arguments": [')
+    assert standing(tmp_path).state == "missing"
+    trained(tmp_path, 2)
+    path = records.trained_dir(tmp_path, key(2)) / records.RECORD_FILE
+    path.write_text("{")
+    assert main(["--runs", str(tmp_path)]) == 1
+    assert str(path) in capsys.readouterr().err
+
+
+# --- what a sweep writes down -----------------------------------------------------------------------------------------
+
+
+def test_a_sweep_started_again_keeps_when_it_began_and_tells_what_changed(tmp_path: Path) -> None:
+    start = ("model.channels=2,4",)
+    assert write_manifest(tmp_path, start, "code1", ["data1"], [wanted(2)]) == ""
+    assert write_manifest(tmp_path, start, "code1", ["data1"], [wanted(2)]) == ""
+    (path,) = (tmp_path / "sweeps").iterdir()
+    begun = json.loads(path.read_text())["begun_at"]
+    said = write_manifest(tmp_path, start, "code2", ["data2"], [wanted(2)])
+    assert said.startswith(f"since this sweep was first started, at {begun}, ")
+    assert "its code has changed (code1 then, code2 now) and its data has changed (data1 then, data2 now)" in said
+    assert json.loads(path.read_text())["begun_at"] == begun
+    assert write_manifest(tmp_path, ("model.channels=8",), "code9", ["data1"], [wanted(8)]) == ""
