@@ -4,8 +4,6 @@ import sys
 
 from enhance_sweep.environment import restart_with_allocator
 
-_STOPPED = "stopped; the same command again goes on from here"
-
 
 def main() -> None:
     """Start Hydra on the configuration in `conf/`."""
@@ -16,7 +14,6 @@ def main() -> None:
     from omegaconf import DictConfig
 
     from enhance_sweep import config, sweep
-    from enhance_sweep.interruption import StoppedError
 
     config.register()
 
@@ -26,11 +23,8 @@ def main() -> None:
 
     try:
         run()
-    except StoppedError as stopped:
-        sweep.tell(_STOPPED)
-        sys.exit(stopped.exit_status)
     except KeyboardInterrupt:
-        sweep.tell(f"\n{_STOPPED}")
+        sweep.tell(f"\n{sweep.STOPPED}")
         sys.exit(130)
     sys.exit(sweep.exit_status())
 
