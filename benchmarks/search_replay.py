@@ -2,18 +2,18 @@
 
     python benchmarks/search_replay.py --records reports/dped-sample/records --out reports/search
 
-The grid is the paper's 24 networks (Tables 1 and 2), as many of them as have records. Nothing is trained: what a training
-of so many steps would have scored is in the records (`quality`, at a constant learning rate), and so is every latency. The
-halving is the search's own (`enhance_sweep.search.halving`), with its defaults.
+The grid is the paper's 24 networks (Tables 1 and 2), as many of them as have records. Nothing is trained: what a
+training of so many steps would have scored is in the records (`quality`, at a constant learning rate), and so is every
+latency. The halving is the search's own (`enhance_sweep.search.halving`), with its defaults.
 
 A replay draws a seed for each network that was trained with several; that is one way in which the full grid could have
-turned out. All methods see the same draws. Quality is what a network was last seen to have, so each method's hypervolume can
-be had at any moment; the share is that of all networks fully trained. Reference point: the baseline's latency (plain
+turned out. All methods see the same draws. Quality is what a network was last seen to have, so the hypervolume of each
+can be had at any moment; its share is of that of all networks fully trained. Reference: the baseline's latency (plain
 3/64/4) and the untouched input's MS-SSIM, as in the report; the slowest network's latency is told beside it.
 
     random search  networks in random order, each trained fully, none twice
-    NSGA-II        Optuna's, over topology, kernels, channels, blocks, PReLU; each network trained fully; what it proposes
-                   outside the grid, or again, costs nothing
+    NSGA-II        Optuna's, over topology, kernels, channels, blocks, PReLU; each network trained fully; what it
+                   proposes outside the grid, or again, costs nothing
     halving        latency first; all that is dropped stays as it was
 """
 
@@ -423,7 +423,8 @@ def _readable(row: Mapping[str, Any]) -> str:
             f"    ... after 30% of the arithmetic         {row['hypervolume_at_30%_of_arithmetic']}",
             f"    steps to 99% of the hypervolume         {row['steps_to_99%']}; within 30%: "
             f"{row['99%_within_30%_of_steps']} of draws",
-            f"    steps used in all                       {row['steps_used']}; of the arithmetic {row['arithmetic_used']}",
+            f"    steps used in all                       {row['steps_used']}; "
+            f"of the arithmetic {row['arithmetic_used']}",
         ]
     )
 

@@ -321,6 +321,8 @@ def _needs_evaluation(plan: Plan, record: Mapping[str, Any]) -> bool:
         return False
     if not record.get("scores"):
         return True
+    if not plan.config.pictures:
+        return False
     return not are_complete(record.get("pictures"), plan.folder) and (plan.folder / GENERATOR_FILE).is_file()
 
 
@@ -331,7 +333,7 @@ def _with_pictures(plan: Plan, record: dict[str, Any]) -> dict[str, Any]:
     is, and the next evaluation tries again.
     """
     assert plan.pairs is not None
-    if not _is_trained(record):
+    if not _is_trained(record) or not plan.config.pictures:
         return record
     try:
         generator = load_generator(plan.folder / GENERATOR_FILE)

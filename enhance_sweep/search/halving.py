@@ -1,8 +1,8 @@
 """Successive halving on two axes: which networks are trained on, seen from what each costs and has reached so far.
 
-Plain logic over (latency, quality at equal steps): the search drives it with trainings, `benchmarks/search_replay.py` with
-stored learning curves. Successive halving is Jamieson & Talwalkar's (2016); ranking by non-dominated fronts and crowding is
-NSGA-II's (Deb et al. 2002), as Schmucker et al. (2021) first put it into halving.
+Plain logic over (latency, quality at equal steps): the search drives it with trainings, `benchmarks/search_replay.py`
+with stored learning curves. Successive halving is Jamieson & Talwalkar's (2016), ranking by non-dominated fronts and
+crowding NSGA-II's (Deb et al. 2002), as Schmucker et al. (2021) put it into halving.
 """
 
 import math
@@ -50,7 +50,7 @@ def ranked(latencies_ms: Mapping[str, float], qualities: Mapping[str, float]) ->
         qualities: of the networks to rank, the larger the better.
     """
     points = pd.DataFrame(
-        {"latency": [latencies_ms[key] for key in qualities], "quality": list(qualities.values())},
+        {"latency": [latencies_ms[key] for key in qualities], "quality": [*qualities.values()]},
         index=list(qualities),
     ).astype(float)
     ranking: list[tuple[str, int]] = []
@@ -58,7 +58,7 @@ def ranked(latencies_ms: Mapping[str, float], qualities: Mapping[str, float]) ->
     while not points.empty:
         best = pareto_front(points, cost="latency", quality="quality")
         crowding = _crowding(best)
-        order = sorted(best.index, key=lambda key: (-crowding[key], best.at[key, "latency"], key))
+        order = sorted(best.index, key=lambda key: (-crowding[key], latencies_ms[key], key))
         ranking += [(key, front) for key in order]
         points = points.drop(index=best.index)
         front += 1
@@ -95,8 +95,8 @@ class Dropped:
 class Halving:
     """The fate of a set of candidates, from untrained to their last rung.
 
-    `ask` says which trainings are next, `tell` how one ended. All that may run at once is handed out at once; nothing is
-    decided on a rung before the whole rung is known, so that the order in which trainings end changes nothing.
+    `ask` says which trainings are next, `tell` how one ended. All that may run at once is handed out at once; nobody
+    leaves a rung before the whole rung is known, so that the order in which trainings end changes nothing there.
 
     The candidates of a rung that go on are all that no network dominates there, and the best ranked others, until
     one in `factor` of those compared goes on. A network on the frontier is never dropped, however many there are.
@@ -108,8 +108,8 @@ class Halving:
         latencies_ms: of every candidate, positive.
         rungs: steps of the trainings, rising.
         factor: one in so many goes on.
-        saturation: a candidate is dropped untrained if it is more than so many times slower than the fastest of the best
-            on the first rung, and at least two networks between them were tried and were no better. None: never.
+        saturation: a candidate is dropped untrained if it is more than so many times slower than the best on the first
+            rung (the fastest of them), and at least two slower than that one were tried: none was better. None: never.
         rivals: what networks of earlier halvings, which are not candidates, reached: quality by steps, by key.
         rival_latencies_ms: theirs.
 
