@@ -127,20 +127,22 @@ def read_space(
     asked = parser.parse_overrides(list(arguments))
     replaced = {override.key_or_group for override in asked}
     given = parser.parse_overrides([f"{name}={value}" for name, value in params.items() if name not in replaced])
+    # Of the same name the last one counts, as everywhere in Hydra.
+    last = {override.key_or_group: (override, False) for override in given}
+    last |= {override.key_or_group: (override, True) for override in asked}
     shared: list[str] = []
     fixed: dict[str, str] = {}
     searched: list[tuple[Override, bool]] = []
-    for override, is_asked in [*((one, False) for one in given), *((one, True) for one in asked)]:
-        name = override.get_key_element()
+    for name, (override, is_asked) in last.items():
         of_model = name == MODEL or name.startswith(f"{MODEL}.")
-        if override.is_sweep_override():
-            if not of_model:
-                raise ConfigError(_not_searched(override))
+        if not override.is_sweep_override():
+            shared.append(override.input_line or "")
+            if of_model:
+                fixed[name] = override.get_value_element_as_str()
+        elif of_model:
             searched.append((override, is_asked))
-            continue
-        shared.append(override.input_line or "")
-        if of_model:
-            fixed[name] = override.get_value_element_as_str()
+        else:
+            raise ConfigError(_not_searched(override))
     order = sorted(searched, key=lambda one: one[0].key_or_group != MODEL)
     names = [override.key_or_group for override, _ in order]
     if not names:

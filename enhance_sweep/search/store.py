@@ -8,12 +8,13 @@ import json
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import optuna
-from optuna.exceptions import DuplicatedStudyError, StorageInternalError
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, StorageInternalError
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
@@ -82,7 +83,9 @@ def open_study(url: str | None, runs_dir: Path, name: str, sampler: BaseSampler)
         except DuplicatedStudyError:  # another process made it in between
             study = optuna.load_study(storage=storage, study_name=name, sampler=sampler)
         if study.metric_names is None:
-            study.set_metric_names(METRICS)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)  # experimental for years; only names axes
+                study.set_metric_names(METRICS)
         return study
 
     return patiently(create)
