@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from enhance_sweep.frontier import pareto_front
@@ -32,8 +31,9 @@ def rung_steps(first: int, last: int, factor: float) -> list[int]:
     if first < 1 or last < 1 or not 1 < factor < math.inf:
         raise ValueError(f"expected steps of at least 1 and a factor above 1, got {first} to {last} by {factor}")
     steps, rung = [last], last / factor
-    while rung >= first and round(rung) < steps[-1]:
-        steps.append(round(rung))
+    while rung >= first:
+        if round(rung) < steps[-1]:
+            steps.append(round(rung))
         rung /= factor
     return steps[::-1]
 
@@ -66,17 +66,19 @@ def ranked(latencies_ms: Mapping[str, float], qualities: Mapping[str, float]) ->
 
 
 def _crowding(front: pd.DataFrame) -> dict[str, float]:
-    """How far each point's two neighbours on a front are apart, as a share of the front, summed over both axes."""
-    distances = dict.fromkeys(front.index, 0.0)
-    for values in (np.log(front["latency"]), front["quality"]):
-        axis = values.sort_values(kind="stable")
-        width = float(axis.iloc[-1] - axis.iloc[0])
-        for place, key in enumerate(axis.index):
-            if place in (0, len(axis) - 1):
-                distances[key] = math.inf
-            elif width > 0:
-                distances[key] += float(axis.iloc[place + 1] - axis.iloc[place - 1]) / width
-    return distances
+    """How far each point's two neighbours on a front are apart, as a share of the front, summed over both axes.
+
+    Along a front both axes rise together. Points that are equal on both count as one.
+    """
+    points = sorted({(math.log(latency), quality) for latency, quality in front.to_numpy(dtype=float)})
+    widths = [points[-1][axis] - points[0][axis] for axis in (0, 1)]
+    distances = dict.fromkeys(points, math.inf)
+    for before, point, after in zip(points, points[1:], points[2:], strict=False):
+        distances[point] = sum((after[axis] - before[axis]) / widths[axis] for axis in (0, 1) if widths[axis])
+    return {
+        key: distances[math.log(latency), quality]
+        for key, latency, quality in zip(front.index, front["latency"], front["quality"], strict=True)
+    }
 
 
 @dataclass(frozen=True)

@@ -149,10 +149,10 @@ def read_space(
         raise ConfigError(
             "nothing to search: say what may vary, such as model.channels=choice(8,16,32), or sweeps=search"
         )
-    conditions = {name: _conditions(name, value, parser, [*fixed, *names]) for name, value in when.items()}
-    for name in conditions:
+    for name in when:
         if name not in names and name not in fixed:
             raise ConfigError(f"hydra.sweeper.when.{name}: it is not searched; searched are {', '.join(names)}")
+    conditions = {name: _conditions(name, value, parser, [*fixed, *names]) for name, value in when.items()}
     parameters = []
     for override, is_asked in order:
         distribution, texts = _distribution(override)
@@ -199,15 +199,17 @@ def _distribution(override: Override) -> tuple[BaseDistribution, dict[Any, str]]
             raise ConfigError(f"{line}: expected a rising range with something in it; its end does not belong to it")
         if all(isinstance(value, int) for value in values):
             return IntDistribution(values[0], values[-1], step=int(sweep.step)), {}  # type: ignore[arg-type]
-        return FloatDistribution(float(values[0]), float(values[-1]), step=float(sweep.step)), {}  # type: ignore[arg-type]
+        return FloatDistribution(float(values[0]), round(float(values[-1]), 12), step=float(sweep.step)), {}  # type: ignore[arg-type]
     if isinstance(sweep, IntervalSweep):
         low, high, log = sweep.start, sweep.end, "log" in sweep.tags
         if low is None or high is None or not low < high or (log and low <= 0):
             raise ConfigError(
                 f"{line}: expected an interval from a smaller to a larger number, on a log scale positive"
             )
-        if isinstance(low, int) and isinstance(high, int):
-            return IntDistribution(low, high, log=log), {}
+        # Hydra makes numbers with a point of them; without one in the text, whole numbers were meant.
+        whole = float(low).is_integer() and float(high).is_integer() and "." not in override.get_value_string()
+        if whole or (isinstance(low, int) and isinstance(high, int)):
+            return IntDistribution(int(low), int(high), log=log), {}
         return FloatDistribution(low, high, log=log), {}
     assert isinstance(sweep, ChoiceSweep) or override.is_choice_sweep()
     values = list(override.sweep_iterator(transformer=Transformer.encode))

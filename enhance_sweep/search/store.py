@@ -147,6 +147,7 @@ def _is_away(error: BaseException) -> bool:
 
 
 def _root(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
+    """What the driver said, without what is wrapped around it."""
+    while (inner := getattr(error, "orig", None) or error.__cause__) is not None:
+        error = inner
     return " ".join(str(error).split())[:200]
