@@ -38,7 +38,7 @@ from enhance_sweep.report.published import BASELINE_SLUG, published_table
 from enhance_sweep.search import halving
 from enhance_sweep.search.halving import Halving, rung_steps
 
-FIRST_RUNG, FACTOR, SATURATION = 75, 2.0, 4.0
+FIRST_RUNG, FACTOR, FINALISTS, SATURATION = 75, 2.0, 4, 4.0
 #: Of the full grid's steps, where methods are compared.
 BUDGET = 0.30
 ENOUGH = 0.99
@@ -120,13 +120,15 @@ def read_grid(records: Path) -> Grid:
 def by_halving(
     first: int = FIRST_RUNG,
     factor: float = FACTOR,
+    finalists: int = FINALISTS,
     saturation: float | None = SATURATION,
     no_slower_than_baseline: bool = False,
+    kind: type[Halving] = Halving,
 ) -> Method:
     def method(grid: Grid, curves: Mapping[str, Curve], seed: int) -> Iterator[Event]:
         limit = grid.worst_ms["baseline"] if no_slower_than_baseline else math.inf
         candidates = {slug: ms for slug, ms in grid.latencies_ms.items() if ms <= limit}
-        core = Halving(candidates, rung_steps(first, grid.steps, factor), factor, saturation)
+        core = kind(candidates, rung_steps(first, grid.steps, factor), factor, finalists, saturation)
         done = dict.fromkeys(candidates, 0)
         while work := core.ask(1):
             ((slug, steps),) = work
@@ -209,9 +211,17 @@ def by_deficit(latencies_ms: Mapping[str, float], qualities: Mapping[str, float]
     return sorted(front.items(), key=lambda item: (item[1], lack[item[0]], latencies_ms[item[0]]))
 
 
-def ignoring_the_frontier(latencies_ms: Mapping[str, float], qualities: Mapping[str, float]) -> list[tuple[str, int]]:
-    """The same order, but one in `factor` goes on even where more are on the frontier."""
-    return [(key, max(front, 1)) for key, front in RANKED(latencies_ms, qualities)]
+class KeepingTheFrontier(Halving):
+    """One that never drops a network of the frontier, however many there are."""
+
+    def _enter_next_rung(self) -> bool:
+        fewest = self._fewest
+        fronts = [front for _, front in RANKED(self._latencies_ms, self._on_rung())]
+        self._fewest = max(fewest, fronts.count(0))
+        try:
+            return super()._enter_next_rung()
+        finally:
+            self._fewest = fewest
 
 
 RANKED = halving.ranked
@@ -223,7 +233,11 @@ VARIATIONS: dict[str, tuple[Method, Callable[..., list[tuple[str, int]]]]] = {
     "no saturation: all trained 75 steps": (by_halving(saturation=None), RANKED),
     "saturation beyond 2 times": (by_halving(saturation=2), RANKED),
     "max_latency_ms: the baseline's": (by_halving(no_slower_than_baseline=True), RANKED),
-    "the frontier is halved too": (by_halving(), ignoring_the_frontier),
+    "finalists: 1 (halving alone)": (by_halving(finalists=1), RANKED),
+    "finalists: 3": (by_halving(finalists=3), RANKED),
+    "finalists: 5": (by_halving(finalists=5), RANKED),
+    "finalists: 6": (by_halving(finalists=6), RANKED),
+    "finalists: 1, and all of the frontier": (by_halving(finalists=1, kind=KeepingTheFrontier), RANKED),
     "by deficit instead of crowding": (by_halving(), by_deficit),
     "by quality alone": (by_halving(), by_quality),
 }

@@ -100,8 +100,9 @@ class Halving:
     `ask` says which trainings are next, `tell` how one ended. All that may run at once is handed out at once; nobody
     leaves a rung before the whole rung is known, so that the order in which trainings end changes nothing there.
 
-    The candidates of a rung that go on are all that no network dominates there, and the best ranked others, until
-    one in `factor` of those compared goes on. A network on the frontier is never dropped, however many there are.
+    From rung to rung the best ranked go on, one in `factor` of those compared, but no fewer than `finalists`: towards
+    the end halving alone would leave two or three networks, which is no frontier. The frontier itself may be halved, or
+    nothing would ever be saved where quality rises with latency all the way.
 
     On the first rung the fastest are trained first, and those so slow that `saturation` says no are not trained at
     all. That is a heuristic: it takes for granted that what did not pay in the range between does not pay beyond.
@@ -110,6 +111,7 @@ class Halving:
         latencies_ms: of every candidate, positive.
         rungs: steps of the trainings, rising.
         factor: one in so many goes on.
+        finalists: so many go on in any case, if there are so many.
         saturation: a candidate is dropped untrained if it is more than so many times slower than the best on the first
             rung (the fastest of them), and at least two slower than that one were tried: none was better. None: never.
         rivals: what networks of earlier halvings, which are not candidates, reached: quality by steps, by key.
@@ -126,6 +128,7 @@ class Halving:
         latencies_ms: Mapping[str, float],
         rungs: Sequence[int],
         factor: float = 2.0,
+        finalists: int = 4,
         saturation: float | None = 4.0,
         rivals: Mapping[str, Mapping[int, float]] | None = None,
         rival_latencies_ms: Mapping[str, float] | None = None,
@@ -138,6 +141,7 @@ class Halving:
         self._latencies_ms = {**(rival_latencies_ms or {}), **latencies_ms}
         self._rungs = list(rungs)
         self._factor = factor
+        self._fewest = finalists
         self._saturation = saturation
         self._rivals = {key: dict(curve) for key, curve in (rivals or {}).items() if key not in latencies_ms}
         self._rung = 0
@@ -191,9 +195,8 @@ class Halving:
         if self._rung + 1 == len(self._rungs):
             return False
         steps, compared = self._rungs[self._rung], self._on_rung()
-        room = math.ceil(len(compared) / self._factor)
-        ranking = ranked(self._latencies_ms, compared)
-        going = {key for place, (key, front) in enumerate(ranking) if front == 0 or place < room}
+        room = max(math.ceil(len(compared) / self._factor), self._fewest)
+        going = {key for key, _ in ranked(self._latencies_ms, compared)[:room]}
         own = [key for key, curve in self.qualities.items() if steps in curve]
         for key in own:
             if key not in going:

@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from optuna.samplers import BaseSampler
 
 from enhance_sweep import config as configuration
@@ -92,11 +92,20 @@ class Question:
                     f"{', '.join(sorted({name for one in self.space.models() for name in self.settings_of(one)}))}"
                 )
         configuration.check_arguments(configuration.resolved(self.config, "search")["sampler"], "search.sampler")
-        for overrides in self.space.examples(self.settings_of):
+        for model in self.space.models():
+            chosen = self._choosing(model)
             try:
-                configuration.check(self._compose(overrides))
+                config = self._compose(chosen)
+                configuration.check(config)
+                for parameter in self.space.searched_of(self.settings_of(model)):
+                    for value in parameter.extremes:
+                        OmegaConf.update(config, parameter.name, value)
+                        configuration.check_arguments(configuration.resolved(config, "model"), "model")
             except (ConfigError, HydraException) as error:
-                raise ConfigError(f"{' '.join(overrides)}: {error}") from error
+                raise ConfigError(f"{' '.join([*chosen, ''])}{error}") from error
+
+    def _choosing(self, model: str | None) -> list[str]:
+        return [] if model is None or MODEL in self.space.fixed else [f"{MODEL}={model}"]
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
         return self._loader.load_sweep_config(self.config, [*self.shared, *overrides])
@@ -111,12 +120,12 @@ class Question:
 
     def _read_settings(self, model: str | None) -> frozenset[str]:
         """The names of a model's settings."""
-        chosen = [] if model is None or MODEL in self.space.fixed else [f"{MODEL}={model}"]
-        return frozenset(configuration.arguments(configuration.resolved(self._compose(chosen), "model")))
+        node = configuration.resolved(self._compose(self._choosing(model)), "model")
+        return frozenset(configuration.arguments(node))
 
     def study_name(self) -> str:
         """One study for all that may be compared: the same question of the same data, whoever asks it."""
-        plan = self.plan(self.space.examples(self.settings_of)[0])
+        plan = self.plan(self._choosing(self.space.models()[0]))
         assert plan.learned_from is not None
         measurement = self.measurement
         question = {

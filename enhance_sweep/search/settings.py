@@ -21,13 +21,14 @@ class SearchSettings:
     latency: str = "measured"
     first_rung: int = 75
     reduction_factor: float = 2.0
+    finalists: int = 4
     saturation: float | None = 4.0
     storage: str | None = None
     sampler: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be searched with."""
-        for name in ("trials", "cohort", "first_rung"):
+        for name in ("trials", "cohort", "first_rung", "finalists"):
             if getattr(self, name) < 1:
                 raise ValueError(f"search.{name}: expected at least 1, got {getattr(self, name)}")
         if self.latency not in LATENCIES:

@@ -52,12 +52,12 @@ class Parameter:
         return self.texts[value] if self.texts else str(value)
 
     @property
-    def extremes(self) -> list[str]:
+    def extremes(self) -> list[Any]:
         """All values of a choice, the ends of anything else: what is worth checking before a search."""
-        if self.texts:
-            return list(self.texts.values())
+        if isinstance(self.distribution, CategoricalDistribution):
+            return list(self.distribution.choices)
         assert isinstance(self.distribution, IntDistribution | FloatDistribution)
-        return [str(self.distribution.low), str(self.distribution.high)]
+        return [self.distribution.low, self.distribution.high]
 
 
 @dataclass(frozen=True)
@@ -91,23 +91,17 @@ class Space:
         """What `model` may be; None where it is not searched."""
         for parameter in self.parameters:
             if parameter.name == MODEL:
-                return list(parameter.extremes)
+                return list(parameter.texts.values())
         return [self.fixed.get(MODEL)]
 
-    def examples(self, settings_of: Callable[[str | None], Collection[str]]) -> list[list[str]]:
-        """Overrides that between them have every choice and every end of a range, for each model that takes it."""
-        found: list[list[str]] = []
-        for model in self.models():
-            chosen = [] if model is None or MODEL in self.fixed else [f"{MODEL}={model}"]
-            others = [one for one in self.parameters if one.name != MODEL and _setting(one.name) in settings_of(model)]
-            found.append(chosen)
-            found += [[*chosen, f"{one.name}={value}"] for one in others for value in one.extremes]
-        return found
+    def searched_of(self, settings: Collection[str]) -> list[Parameter]:
+        """The parameters that a model with these settings takes."""
+        return [one for one in self.parameters if one.name != MODEL and _setting(one.name) in settings]
 
     def without_takers(self, settings_of: Callable[[str | None], Collection[str]]) -> list[Parameter]:
         """Parameters that no model of this space has."""
-        known = {name for model in self.models() for name in settings_of(model)}
-        return [one for one in self.parameters if one.name != MODEL and _setting(one.name) not in known]
+        taken = self.searched_of({name for model in self.models() for name in settings_of(model)})
+        return [one for one in self.parameters if one.name != MODEL and one not in taken]
 
 
 def read_space(

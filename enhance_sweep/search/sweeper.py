@@ -151,6 +151,7 @@ class Search:
             {key: one.latency_ms for key, one in running.items() if one.latency_ms is not None},
             self.rungs,
             self.settings.reduction_factor,
+            self.settings.finalists,
             self.settings.saturation,
             {key: curve for key, (curve, _) in known.items()},
             {key: latency_ms for key, (_, latency_ms) in known.items()},

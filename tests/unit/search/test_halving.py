@@ -99,7 +99,7 @@ def flat(**qualities: float) -> dict[str, dict[int, float | None]]:
 def test_one_in_two_goes_on_and_the_rest_is_dropped_with_its_reason() -> None:
     # Behind "a" all are dominated, each by the one before: fronts of one network each.
     latencies = {"a": 1.0, "b": 1.1, "c": 1.2, "d": 1.3}
-    halving = Halving(latencies, RUNGS)
+    halving = Halving(latencies, RUNGS, finalists=1)
     done = run(halving, flat(a=0.9, b=0.8, c=0.7, d=0.6))
     assert done == [("a", 1), ("b", 1), ("c", 1), ("d", 1), ("a", 2), ("b", 2), ("a", 4)]
     assert halving.finalists == ["a"]
@@ -107,16 +107,17 @@ def test_one_in_two_goes_on_and_the_rest_is_dropped_with_its_reason() -> None:
     assert halving.dropped["c"].reason == "others are better or faster after 1 steps"
 
 
-def test_a_network_on_the_frontier_is_never_dropped() -> None:
-    latencies = {key: float(i) for i, key in enumerate("abcdef", start=1)}
-    halving = Halving(latencies, RUNGS, saturation=None)
-    run(halving, flat(a=0.1, b=0.2, c=0.3, d=0.4, e=0.5, f=0.6))
-    assert halving.finalists == list("abcdef")
-    assert not halving.dropped
+@pytest.mark.parametrize(("finalists", "expected"), [(1, "af"), (2, "af"), (3, "aef"), (6, "abcdef"), (9, "abcdef")])
+def test_so_many_go_on_in_any_case_and_the_frontiers_ends_first(finalists: int, expected: str) -> None:
+    latencies = {key: 2.0**i for i, key in enumerate("abcdef")}
+    halving = Halving(latencies, RUNGS, finalists=finalists, saturation=None)
+    run(halving, flat(a=0.1, b=0.2, c=0.3, d=0.4, e=0.41, f=0.6))
+    assert halving.finalists == list(expected)
+    assert len(halving.dropped) == 6 - len(expected)
 
 
 def test_the_frontier_is_left_when_another_overtakes() -> None:
-    halving = Halving({"fast": 1.0, "slow": 2.0, "other": 3.0}, RUNGS)
+    halving = Halving({"fast": 1.0, "slow": 2.0, "other": 3.0}, RUNGS, finalists=1)
     curves = {"fast": {1: 0.1, 2: 0.5, 4: 0.6}, "slow": {1: 0.2, 2: 0.3, 4: 0.3}, "other": {1: 0.1, 2: 0.1, 4: 0.1}}
     run(halving, curves)
     assert halving.finalists == ["fast"]
@@ -124,15 +125,16 @@ def test_the_frontier_is_left_when_another_overtakes() -> None:
     assert halving.dropped["slow"].steps == 2
 
 
-def test_equal_networks_stay_together() -> None:
-    halving = Halving({"a": 1.0, "b": 1.0, "c": 1.0, "d": 2.0}, RUNGS)
+def test_of_equal_networks_the_first_by_key_go_on() -> None:
+    halving = Halving({"c": 1.0, "b": 1.0, "a": 1.0, "d": 2.0}, RUNGS, finalists=1)
     run(halving, flat(a=0.5, b=0.5, c=0.5, d=0.5))
-    assert halving.finalists == ["a", "b", "c"]
+    assert halving.finalists == ["a"]
+    assert halving.dropped["b"].steps == 2
 
 
 @pytest.mark.parametrize("nothing", [None, math.nan, math.inf])
 def test_a_failure_at_a_rung_is_out_and_frees_no_place(nothing: float | None) -> None:
-    halving = Halving({"a": 1.0, "b": 1.1, "c": 1.2, "d": 1.3}, RUNGS)
+    halving = Halving({"a": 1.0, "b": 1.1, "c": 1.2, "d": 1.3}, RUNGS, finalists=1)
     done = run(halving, flat(a=0.9, b=0.8, c=0.7, d=0.6) | {"b": {1: nothing}})
     assert halving.failed == {"b"}
     assert "b" not in halving.dropped
@@ -162,7 +164,7 @@ def test_one_rung_halves_nothing() -> None:
 
 
 def test_no_one_leaves_a_rung_before_it_is_known_whole() -> None:
-    halving = Halving({"a": 1.0, "b": 2.0, "c": 3.0}, RUNGS)
+    halving = Halving({"a": 1.0, "b": 2.0, "c": 3.0}, RUNGS, finalists=1)
     assert halving.ask(2) == [("a", 1), ("b", 1)]
     assert halving.ask(2) == [("c", 1)]
     halving.tell("a", 0.5)
@@ -179,7 +181,7 @@ def test_the_order_in_which_trainings_end_changes_nothing() -> None:
         curves = {key: {steps: values.random() for steps in RUNGS} for key in latencies}
         outcomes = set()
         for shuffle in range(3):
-            halving = Halving(latencies, RUNGS, saturation=None)
+            halving = Halving(latencies, RUNGS, finalists=3, saturation=None)
             order = random.Random(shuffle)
             while work := halving.ask():
                 for key, steps in order.sample(work, len(work)):
@@ -242,7 +244,7 @@ def test_without_saturation_all_are_trained() -> None:
 
 
 def test_a_rung_whose_last_ones_are_saturated_still_leads_to_the_next() -> None:
-    halving = Halving({"best": 1.0, "x": 1.5, "y": 2.0, "slow": 9.0}, RUNGS, saturation=4)
+    halving = Halving({"best": 1.0, "x": 1.5, "y": 2.0, "slow": 9.0}, RUNGS, finalists=1, saturation=4)
     done = run(halving, flat(best=0.9, x=0.8, y=0.7, slow=0.9), count=3)
     assert done[3:] == [("best", 2), ("x", 2), ("best", 4)]
 
@@ -252,7 +254,7 @@ def test_a_rung_whose_last_ones_are_saturated_still_leads_to_the_next() -> None:
 
 def test_rivals_of_earlier_halvings_take_places_but_are_not_trained() -> None:
     rivals = {"old": {1: 0.95, 2: 0.95, 4: 0.95}, "bad": {1: 0.0}}
-    halving = Halving({"a": 1.0, "b": 1.1}, RUNGS, 2, None, rivals, {"old": 0.5, "bad": 9.0})
+    halving = Halving({"a": 1.0, "b": 1.1}, RUNGS, 2, 1, None, rivals, {"old": 0.5, "bad": 9.0})
     done = run(halving, flat(a=0.9, b=0.8))
     # Compared are old, a, b, bad, of which two go on: old, which is done, and a.
     assert done == [("a", 1), ("b", 1), ("a", 2)]
@@ -262,7 +264,7 @@ def test_rivals_of_earlier_halvings_take_places_but_are_not_trained() -> None:
 
 def test_where_rivals_are_better_nobody_goes_on() -> None:
     rivals = {"old": {1: 0.9}, "older": {1: 0.8}}
-    halving = Halving({"a": 5.0}, RUNGS, 2, None, rivals, {"old": 1.0, "older": 2.0})
+    halving = Halving({"a": 5.0}, RUNGS, 2, 1, None, rivals, {"old": 1.0, "older": 2.0})
     assert run(halving, flat(a=0.1)) == [("a", 1)]
     assert halving.ask() == []
     assert halving.finalists == []

@@ -1,0 +1,118 @@
+"""Stand-ins for Hydra's launcher: records as a training would leave them, without training."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig
+
+from enhance_sweep import records
+from enhance_sweep.variant import Plan, plan_variant
+
+Quality = Callable[[dict[str, Any], int], float | None]
+
+
+def latency_ms(architecture: dict[str, Any]) -> float:
+    """Slower with every setting, and no two alike."""
+    strided = 0.5 if architecture["topology"] == "strided" else 1.0
+    return strided * architecture["channels"] ** 2 * (1 + architecture["blocks"]) * architecture["kernel_size"]
+
+
+def quality(architecture: dict[str, Any], steps: int) -> float:
+    """Better with size, a little, and with steps."""
+    return 0.8 + 0.01 * math.log(latency_ms(architecture)) - 0.1 / steps
+
+
+@dataclass
+class Job:
+    """What Hydra returns of a job."""
+
+    outcome: dict[str, Any] | Exception
+
+    @property
+    def return_value(self) -> dict[str, Any]:
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+@dataclass
+class PretendLauncher:
+    """Writes the records of each job at once.
+
+    Attributes:
+        config: Hydra's.
+        loader: Hydra's.
+        quality: MS-SSIM of an architecture after so many steps; None: the training fails.
+        host: whose times are written; None: this one's.
+        interrupt: called before each job with its plan; may raise, or say what happened instead of it.
+        trained: (name, steps) of every training, in order.
+        timed: names of every timing, in order.
+        batches: how many jobs came at once.
+    """
+
+    config: DictConfig
+    loader: ConfigLoader
+    quality: Quality = quality
+    host: str | None = None
+    interrupt: Callable[[Plan], dict[str, Any] | Exception | None] = lambda plan: None
+    trained: list[tuple[str, int]] = field(default_factory=list)
+    timed: list[str] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[Job]:
+        self.batches.append(len(job_overrides))
+        return [
+            Job(self._run(plan_variant(self.loader.load_sweep_config(self.config, [*one])))) for one in job_overrides
+        ]
+
+    def _run(self, plan: Plan) -> dict[str, Any] | Exception:
+        instead = self.interrupt(plan)
+        if instead is not None:
+            return instead
+        common = {
+            "schema": records.SCHEMA,
+            "status": "completed",
+            "architecture": plan.architecture,
+            "architecture_key": records.architecture_key(plan.architecture),
+            "description": plan.description,
+        }
+        outcome = {"name": plan.name, "status": "completed", "reason": None, "did": []}
+        if "time" in plan.config.stages:
+            self.timed.append(plan.name)
+            record = common | {
+                "kind": "timed",
+                "key": plan.measured_key(),
+                "measurement": self._measurement(plan),
+                "latency_ms_median": latency_ms(plan.architecture),
+            }
+            record["key"] = records.measured_key(plan.architecture, record["measurement"])
+            records.write_timed(plan.runs_dir, record)
+            return outcome
+        self.trained.append((plan.name, plan.max_steps))
+        before = plan.trained_record() or {}
+        reached = self.quality(plan.architecture, plan.max_steps)
+        record = common | {
+            "kind": "trained",
+            "key": plan.key,
+            "learned_from": plan.learned_from,
+            "environment": {},
+            "steps": plan.max_steps,
+            "quality": [*before.get("quality", []), {"step": plan.max_steps, "ms_ssim": reached}],
+        }
+        if reached is None:
+            record |= {"status": "failed", "reason": "diverged: as arranged", "quality": before.get("quality", [])}
+            outcome |= {"status": "failed", "reason": "diverged: as arranged"}
+        records.write_trained(plan.runs_dir, record)
+        return outcome
+
+    def _measurement(self, plan: Plan) -> dict[str, Any]:
+        from enhance_sweep import config as configuration
+        from enhance_sweep.timing.recording import measurement_of
+
+        here = measurement_of(
+            configuration.timing_settings(plan.config), configuration.resolved(plan.config, "runtime")
+        )
+        return here if self.host is None else here | {"host": self.host, "threads": 7}
