@@ -1,11 +1,14 @@
-"""Stand-ins for Hydra's launcher: records as a training would leave them, without training."""
+"""Stand-ins: a launcher that leaves records as a training would, without training; a loader that composes once."""
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from enhance_sweep import records
@@ -23,6 +26,33 @@ def latency_ms(architecture: dict[str, Any]) -> float:
 def quality(architecture: dict[str, Any], steps: int) -> float:
     """Better with size, a little, and with steps."""
     return 0.8 + 0.01 * math.log(latency_ms(architecture)) - 0.1 / steps
+
+
+class QuickLoader:
+    """Hydra's loader, which composes anew only where another file is chosen: a hundred times faster.
+
+    Args:
+        loader: Hydra's.
+    """
+
+    composed: ClassVar[dict[tuple[str, ...], DictConfig]] = {}
+
+    def __init__(self, loader: ConfigLoader) -> None:
+        self._loader = loader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """Files first, then values, as Hydra does."""
+        parsed = OverridesParser.create(config_loader=self._loader).parse_overrides(list(sweep_overrides))
+        groups = {one.key_or_group: one for one in parsed if self._loader.repository.group_exists(one.key_or_group)}
+        files = tuple(one.input_line for one in groups.values())
+        if files not in self.composed:
+            self.composed[files] = self._loader.load_sweep_config(master_config, list(files))
+        config = copy.deepcopy(self.composed[files])
+        ConfigLoaderImpl._apply_overrides_to_config([one for one in parsed if one.key_or_group not in groups], config)
+        return config
 
 
 @dataclass

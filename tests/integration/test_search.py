@@ -21,7 +21,7 @@ from enhance_sweep import records
 from enhance_sweep.search.store import JOURNAL_FILE
 from enhance_sweep.search.sweeper import search_variants
 from enhance_sweep.variant import Plan
-from tests.integration.search_launchers import PretendLauncher, latency_ms, quality
+from tests.integration.search_launchers import PretendLauncher, QuickLoader, latency_ms, quality
 
 SPACE = {
     "model": "choice(plain, strided)",
@@ -48,7 +48,7 @@ def start(quick: list[str], tmp_path: Path) -> Iterator[Start]:
         fixed = [one for one in arguments if "(" not in one]
         with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
             config = compose("config", overrides=fixed, return_hydra_config=True)
-            loader = GlobalHydra.instance().config_loader()
+            loader = QuickLoader(GlobalHydra.instance().config_loader())
             pretend = PretendLauncher(config, loader, **launcher)
             search_variants(config, loader, pretend, SPACE, when or {}, arguments, parallel_jobs)  # type: ignore[arg-type]
         return pretend
@@ -85,7 +85,7 @@ def test_a_search_times_halves_and_tells(start: Start, tmp_path: Path, capsys: p
             assert one.values[0] == about["latency_ms"]
             assert one.values[1] == about["curve"][str(about["steps"])]
             assert about["finished"] == (about["steps"] == 8)
-            assert (about["reason"] is None) == about["finished"]
+            assert ("reason" not in about) == about["finished"]
         assert ("model.strided_kernel_size" in one.params) == (one.params["model"] == "strided")
     said = capsys.readouterr().err
     assert "12 trials in all, 0 of them told; 4 parameters; trained in 3 rungs (2, 4, 8 steps)." in said
@@ -112,7 +112,7 @@ class Killed(BaseException):
     """What nobody catches, as a SIGKILL is caught by nobody."""
 
 
-@pytest.mark.parametrize("moment", [0, 3, 7, 9, 14])
+@pytest.mark.parametrize("moment", [0, 7, 14])
 def test_a_search_that_was_stopped_anywhere_ends_as_if_it_had_not_been(
     start: Start, tmp_path: Path, moment: int
 ) -> None:
@@ -267,13 +267,13 @@ def test_conditions_reach_the_proposals(start: Start, tmp_path: Path) -> None:
     [
         "search/sampler=nsga2",
         "search/sampler=random",
-        "search.sampler={_target_: optuna.samplers.NSGAIIISampler, population_size: 4, seed: 1}",
+        "search/sampler=nsga2 search.sampler._target_=optuna.samplers.NSGAIIISampler",
     ],
 )
 def test_samplers_are_chosen_by_configuration(start: Start, tmp_path: Path, sampler: str) -> None:
-    start("search.trials=10", "search.cohort=5", sampler)
+    start("search.trials=10", "search.cohort=5", *sampler.split())
     first = [one.params for one in trials(tmp_path / "runs")]
-    start("search.trials=10", "search.cohort=5", sampler, f"runs_dir={tmp_path / 'again'}")
+    start("search.trials=10", "search.cohort=5", *sampler.split(), f"runs_dir={tmp_path / 'again'}")
     assert [one.params for one in trials(tmp_path / "again")] == first, "seeded"
 
 
@@ -287,7 +287,7 @@ def test_samplers_are_chosen_by_configuration(start: Start, tmp_path: Path, samp
         ),
         (
             ["model.channels=choice(4,wide)"],
-            "model=plain model.channels=wide: model.channels: expected int, got 'wide'",
+            "model=plain model.channels: expected int, got 'wide'",
         ),
         (["model.blocks=interval(0.5,2.5)"], "model.blocks: expected int, got 0.5"),
         (["stages=[train]"], "stages=[train]: a search decides itself"),
@@ -298,8 +298,8 @@ def test_samplers_are_chosen_by_configuration(start: Start, tmp_path: Path, samp
         (["search.storage=nonsense"], "search.storage: 'nonsense' cannot be opened"),
         (["+search.sampler.sede=1"], "search.sampler.sede: search.sampler=TPESampler has no such setting"),
         (
-            ["search.sampler={_target_: datetime.date, year: 1, month: 1, day: 1}"],
-            "expected a class of optuna.samplers",
+            ["search.sampler._target_=optuna.pruners.NopPruner", "~search.sampler.seed"],
+            "expected a class of optuna.samplers, got 'optuna.pruners.NopPruner'",
         ),
     ],
 )
