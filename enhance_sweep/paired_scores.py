@@ -68,12 +68,13 @@ class PairedScores:
         """Average the trainings of each network.
 
         Args:
-            per_training: (trainings, images). An image that any training has no finite score of is left out for all:
-                a difference in means must be over the same images.
+            per_training: (trainings, images). A training that has a score which is not a number has no mean and is
+                left out. An image that any other training has an infinite score of is left out for all: a difference
+                in means must be over the same images.
             network_of: for each training its network, from 0.
             networks: how many there are.
         """
-        whole = np.isfinite(per_training).any(axis=1)
+        whole = np.isfinite(per_training).any(axis=1) & ~np.isnan(per_training).any(axis=1)
         kept = np.isfinite(per_training[whole]).all(axis=0)
         known, owners = per_training[whole][:, kept], np.asarray(network_of, dtype=np.intp)[whole]
         trainings = np.bincount(owners, minlength=networks)

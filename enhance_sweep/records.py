@@ -17,7 +17,7 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,15 @@ import numpy as np
 import orjson
 import pandas as pd
 
+from enhance_sweep.many_files import contents, files_below, files_in
+from enhance_sweep.record_shape import (
+    ARCHITECTURE_COLUMNS,
+    TIMED_COLUMNS,
+    TRAINED_COLUMNS,
+    lacking,
+    misshapen,
+)
+
 SCHEMA = 1
 RECORD_FILE = "record.json"
 SCORES_FILE = "scores.csv"
@@ -34,31 +43,9 @@ SCORES_FILE = "scores.csv"
 #: What `load_records` shows unless it is asked for something else.
 DEFAULT_MEASUREMENT: Mapping[str, Any] = {"runtime": "eager", "precision": "fp32", "allocator": "tuned"}
 
-#: The paper's architectural axes, in the order in which it names a network: {kernel, channels, blocks}.
-ARCHITECTURE_COLUMNS = ["topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu"]
-TRAINED_COLUMNS = ["psnr_db", "ms_ssim"]
-TIMED_COLUMNS = ["latency_ms_median", "latency_ms_iqr", "cpu_s_median", "peak_rss_mib", "peak_rss_delta_mib"]
-
-STATUSES = ("running", "completed", "failed")
-
 _ABBREVIATIONS = {"kernel_size": "k", "strided_kernel_size": "s", "channels": "c", "blocks": "b"}
 
 _LONGEST_SLUG = 120
-
-#: What a record must have to become a row; a dot steps into a mapping.
-_NEEDED_BY_ALL = ["architecture_key", "architecture.topology"]
-_OF_A_VARIANT = ["key", "status", "description.parameters", "description.macs"]
-_OF_A_TIMING = [f"measurement.{name}" for name in ("runtime", "precision", "size", "threads", "allocator", "host")]
-_CHALLENGE_COLUMNS = ["latency_s_mean", "memory_gib_mean"]
-_NEEDED_BY_KIND = {
-    "trained": [
-        *_OF_A_VARIANT,
-        *(f"learned_from.{name}" for name in ("dataset", "data_fingerprint", "loss", "seed")),
-        "environment",
-    ],
-    "timed": [*_OF_A_VARIANT, *_OF_A_TIMING],
-    "challenge": [*_OF_A_TIMING, *_CHALLENGE_COLUMNS, "samples"],
-}
 
 
 class RecordError(ValueError):
@@ -199,102 +186,36 @@ def read_record(path: Path, kind: str | None = None) -> dict[str, Any]:
         RecordError: the file is not one that this version wrote, or of another kind.
     """
     try:
-        record = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
+        text = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"{path} is not a readable record ({error}): delete it and run its variant again") from error
+    return _checked(path, text, kind)
+
+
+def _read_all(paths: Sequence[str], kind: str) -> Iterator[dict[str, Any]]:
+    for path, text in zip(paths, contents(paths), strict=True):
+        # One that cannot be read is tried once more, to say why.
+        yield read_record(Path(path), kind) if text is None else _checked(path, text, kind)
+
+
+def _checked(path: str | Path, text: bytes, kind: str | None) -> dict[str, Any]:
+    try:
+        record = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
         raise RecordError(f"{path} is not a readable record ({error}): delete it and run its variant again") from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         found = record.get("schema") if isinstance(record, dict) else type(record).__name__
         raise RecordError(
             f"{path}: expected a record of schema {SCHEMA}, found {found}: delete it and run its variant again"
         )
-    lacking = _lacking(record)
-    if lacking:
-        raise RecordError(f"{path} lacks {', '.join(lacking)}: delete it and run its variant again")
-    for place, value, expected in _misshapen(record):
+    missing = lacking(record)
+    if missing:
+        raise RecordError(f"{path} lacks {', '.join(missing)}: delete it and run its variant again")
+    for place, value, expected in misshapen(record):
         raise RecordError(f"{path}: {place}: expected {expected}, found {value!r:.80}: delete it and run again")
     if kind not in (None, record["kind"]):
         raise RecordError(f"{path}: expected a record of kind {kind}, found {record['kind']}: move it where it belongs")
     return record
-
-
-def _misshapen(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
-    """What is not of the type that a reader counts on: its place, its value, what was expected."""
-    for place, value in _measures(record):
-        if value is not None and not _is_number(value):
-            yield place, value, "a number"
-    if record["kind"] != "challenge" and record["status"] not in STATUSES:
-        yield "status", record["status"], f"one of {', '.join(STATUSES)}"
-    if record["kind"] == "trained":
-        return
-    size = record["measurement"]["size"]
-    if not (isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) for side in size)):
-        yield "measurement.size", size, "width and height"
-    yield from (_misshapen_challenge if record["kind"] == "challenge" else _misshapen_timing)(record)
-
-
-def _misshapen_timing(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
-    flags, check = record.get("flags", []), record.get("baseline_check")
-    if not (isinstance(flags, list) and all(isinstance(flag, str) for flag in flags)):
-        yield "flags", flags, "a list of sentences"
-    if check is not None and not isinstance(check, Mapping):
-        yield "baseline_check", check, "an interval"
-    samples = record.get("samples") or {}
-    processes = samples.get("processes", []) if isinstance(samples, Mapping) else None
-    whole = isinstance(processes, list) and all(
-        isinstance(process, Mapping) and isinstance(process.get("rounds"), list) and _are_calls(process["rounds"])
-        for process in processes
-    )
-    if not whole:
-        yield "samples", samples, "processes with rounds, each with a latency_ms"
-
-
-def _misshapen_challenge(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
-    latency_s, memory_gib = (record[name] for name in _CHALLENGE_COLUMNS)
-    if not 0 < latency_s < math.inf:
-        yield "latency_s_mean", latency_s, "a positive number"
-    if not 0 <= memory_gib < math.inf:
-        yield "memory_gib_mean", memory_gib, "no negative number"
-    samples = record["samples"]
-    if not (isinstance(samples, list) and samples and _are_calls(samples)):
-        yield "samples", samples, "calls, each with a latency_ms"
-
-
-def _are_calls(calls: Iterable[Any]) -> bool:
-    return all(isinstance(one, Mapping) and _is_number(one.get("latency_ms")) for one in calls)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _measures(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The numbers of a record that a table shows, with where they stand."""
-    if record["kind"] == "challenge":
-        yield from ((name, record[name]) for name in _CHALLENGE_COLUMNS)
-        return
-    for name in TIMED_COLUMNS:
-        yield name, record.get(name)
-    for name in ("parameters", "macs"):
-        yield f"description.{name}", record["description"][name]
-    for group in ("scores", "untouched"):
-        values = record.get(group) or {}
-        for name in TRAINED_COLUMNS:
-            yield f"{group}.{name}", values.get(name) if isinstance(values, Mapping) else values
-
-
-def _lacking(record: Mapping[str, Any]) -> list[str]:
-    """What a record would need to become a row, and does not have."""
-    kind = str(record.get("kind"))
-    if kind not in _NEEDED_BY_KIND:
-        return [f"a kind (one of {', '.join(_NEEDED_BY_KIND)})"]
-    lacking = []
-    for name in [*_NEEDED_BY_ALL, *_NEEDED_BY_KIND[kind]]:
-        value: Any = record
-        for step in name.split("."):
-            value = value.get(step) if isinstance(value, Mapping) else None
-        if value is None:
-            lacking.append(name)
-    return lacking
 
 
 def find_trained(runs_dir: Path, key: str) -> dict[str, Any] | None:
@@ -304,21 +225,27 @@ def find_trained(runs_dir: Path, key: str) -> dict[str, Any] | None:
 
 
 def trained_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
-    """All records of trained variants, in the order of their keys."""
-    for path in sorted((Path(runs_dir) / "trained").glob(f"*/{RECORD_FILE}")):
-        yield read_record(path, "trained")
+    """All records of trained variants, in the order of their keys.
+
+    A copy of a variant's folder under another name is no second training: it is passed over.
+    """
+    paths = files_below(Path(runs_dir) / "trained", RECORD_FILE)
+    folders = [Path(path).parent.name for path in paths]
+    there = set(folders)
+    for folder, record in zip(folders, _read_all(paths, "trained"), strict=True):
+        if folder == record["key"] or record["key"] not in there:
+            yield record
 
 
 def timed_records(runs_dir: Path, key: str | None = None) -> Iterator[dict[str, Any]]:
     """All timings (of one measured key), the oldest of each key first."""
-    for path in sorted((Path(runs_dir) / "timed").glob(f"{key or '*'}/*.json")):
-        yield read_record(path, "timed")
+    folder = Path(runs_dir) / "timed"
+    yield from _read_all(files_in(folder / key, ".json") if key else files_below(folder, ".json"), "timed")
 
 
 def challenge_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
     """All timings by the challenge's rules (`python -m enhance_sweep.timing --challenge`), by architecture and age."""
-    for path in sorted((Path(runs_dir) / "challenge").glob("*/*.json")):
-        yield read_record(path, "challenge")
+    yield from _read_all(files_below(Path(runs_dir) / "challenge", ".json"), "challenge")
 
 
 def image_scores(runs_dir: Path, keys: Iterable[str]) -> dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]:
@@ -327,10 +254,9 @@ def image_scores(runs_dir: Path, keys: Iterable[str]) -> dict[str, "np.ndarray[A
 
     A key whose table is missing or damaged is left out: the record's means stand without it.
     """
-    texts: dict[str, bytes] = {}
-    for key in keys:
-        with suppress(OSError):
-            texts[key] = (trained_dir(runs_dir, key) / SCORES_FILE).read_bytes()
+    wanted = list(keys)
+    read = contents([str(trained_dir(runs_dir, key) / SCORES_FILE) for key in wanted])
+    texts = {key: text for key, text in zip(wanted, read, strict=True) if text is not None}
     found = {}
     for key, table in zip(texts, _score_tables(list(texts.values())), strict=True):
         if table is not None:
@@ -495,6 +421,6 @@ def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
             continue
         column = frame[name]
         # A new topology may have what is no number here, a list of channels for one: that is left as it is.
-        with suppress(TypeError, ValueError):
+        with suppress(TypeError, ValueError, OverflowError):
             frame[name] = column.astype("Int64") if name in counts else column.astype("float64")
     return frame.assign(prelu=frame["prelu"].map(lambda value: value is True).astype(bool))

@@ -17,6 +17,8 @@ RESAMPLES = 2000
 CONFIDENCE = 0.95
 #: With fewer undisturbed rounds than this, the disturbed ones count too.
 FEWEST_UNDISTURBED = 3
+#: Timings that are resampled together: enough to be quick, few enough for memory.
+_TOGETHER = 64
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,18 @@ class Ratio:
 
 def speed_up(samples: Mapping[str, Any], resamples: int = RESAMPLES) -> Ratio | None:
     """The speed-up over the baseline that a timed record's `samples` show, with its interval; None if not paired."""
+    return speed_ups([samples], resamples)[0]
+
+
+def speed_ups(samples: Sequence[Mapping[str, Any]], resamples: int = RESAMPLES) -> list[Ratio | None]:
+    """The `speed_up` of each of many timings, together: one by one, thousands take a reader's patience."""
     pairs = [
-        [(one["latency_ms"], one["baseline_latency_ms"]) for one in rounds if _is_pair(one)]
-        for rounds in rounds_that_count(samples)
+        [[(one["latency_ms"], one["baseline_latency_ms"]) for one in rounds if _is_pair(one)] for rounds in processes]
+        for processes in map(rounds_that_count, samples)
     ]
-    return paired_ratio(pairs, resamples=resamples) if any(pairs) else None
+    paired = [place for place, processes in enumerate(pairs) if any(processes)]
+    ratios = dict(zip(paired, paired_ratios([pairs[place] for place in paired], resamples=resamples), strict=True))
+    return [ratios.get(place) for place in range(len(samples))]
 
 
 def rounds_that_count(samples: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
@@ -95,25 +104,47 @@ def paired_ratio(
     Raises:
         ValueError: no process has a round.
     """
-    ratios = [np.array([baseline / variant for variant, baseline in pairs]) for pairs in processes if pairs]
-    if not ratios:
-        raise ValueError("a paired ratio needs at least one round of one process, got none")
-    lengths = tuple(len(of_process) for of_process in ratios)
-    table = np.stack([np.resize(of_process, max(lengths)) for of_process in ratios])
-    medians = _medians(table.ravel()[_draws(lengths, resamples, seed)])
-    everything = np.concatenate(ratios)
-    tail = _expanded_tail(len(ratios) if len(ratios) > 1 else len(everything))
-    places = np.array([tail, 1 - tail]) * (resamples - 1)
-    low, high = np.interp(places, np.arange(resamples), np.sort(medians))
-    (median,) = _medians(everything[None])
-    return Ratio(float(median), float(low), float(high), len(ratios), len(everything), medians)
+    return paired_ratios([processes], seed, resamples)[0]
+
+
+def paired_ratios(
+    timings: Sequence[Sequence[Sequence[tuple[float, float]]]], seed: int = 0, resamples: int = RESAMPLES
+) -> list[Ratio]:
+    """The `paired_ratio` of each of many timings; those with as many rounds in as many processes are drawn together.
+
+    Raises:
+        ValueError: a timing has no process with a round.
+    """
+    alike: dict[tuple[int, ...], list[int]] = {}
+    ratios = [[np.array([baseline / variant for variant, baseline in p]) for p in timing if p] for timing in timings]
+    for place, processes in enumerate(ratios):
+        if not processes:
+            raise ValueError("a paired ratio needs at least one round of one process, got none")
+        alike.setdefault(tuple(map(len, processes)), []).append(place)
+    found: dict[int, Ratio] = {}
+    for lengths, places in alike.items():
+        draws = _draws(lengths, resamples, seed)
+        tail = _expanded_tail(len(lengths) if len(lengths) > 1 else lengths[0])
+        ends = np.array([tail, 1 - tail]) * (resamples - 1)
+        for start in range(0, len(places), _TOGETHER):
+            some = places[start : start + _TOGETHER]
+            tables = np.array([[np.resize(one, max(lengths)) for one in ratios[place]] for place in some])
+            resampled = _medians(tables.reshape(len(some), -1)[:, draws])
+            ordered = np.sort(resampled, axis=1)
+            medians = _medians(np.array([np.concatenate(ratios[place]) for place in some]))
+            for row, place in enumerate(some):
+                low, high = np.interp(ends, np.arange(resamples), ordered[row])
+                found[place] = Ratio(
+                    float(medians[row]), float(low), float(high), len(lengths), sum(lengths), resampled[row]
+                )
+    return [found[place] for place in range(len(timings))]
 
 
 def _medians(rows: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """The median of each row: numpy's own spends most of its time on what rows of a few numbers need not."""
-    low, high = (rows.shape[1] - 1) // 2, rows.shape[1] // 2
-    ordered = np.partition(rows, [low, high], axis=1)
-    middle: np.ndarray[Any, np.dtype[np.float64]] = (ordered[:, low] + ordered[:, high]) / 2
+    """The median along the last axis: numpy's own spends most of its time on what rows of a few numbers need not."""
+    low, high = (rows.shape[-1] - 1) // 2, rows.shape[-1] // 2
+    ordered = np.partition(rows, [low, high], axis=-1)
+    middle: np.ndarray[Any, np.dtype[np.float64]] = (ordered[..., low] + ordered[..., high]) / 2
     return middle
 
 

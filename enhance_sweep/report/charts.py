@@ -40,6 +40,8 @@ _MOST_SVG, _MOST_BARS = 2000, 80
 _MOST_NAMES = 14
 #: Of more networks than this the frontier's and the published ones alone have curves.
 MOST_CURVES = 60
+#: Of lines closer than this share of the axis the words stand beside each other, at these places.
+_LEAST_GAP, _WORDS_AT = 0.05, (1.0, 0.62, 0.24)
 #: Steps at which quality was noted are the axis's ticks, if they are no more than this.
 _MOST_TICKS = 10
 _TITLES = {
@@ -454,9 +456,12 @@ def _levels(results: Results, measure: str, axis: Chart, low: float, high: float
         across | {"y0": level, "y1": level, "line": {"color": "var(--muted)", "width": 1.2, "dash": dash}}
         for level, _, dash in levels
     ]
-    words: Chart = {"xref": "paper", "x": 1, "xanchor": "right", "yanchor": "bottom", "showarrow": False}
-    annotations = [
-        words | {"y": level, "text": escape(text), "font": {"size": 10, "color": "var(--muted)"}}
-        for level, text, _ in levels
-    ]
+    words: Chart = {"xref": "paper", "xanchor": "right", "yanchor": "bottom", "showarrow": False}
+    annotations: list[Chart] = []
+    for level, text, _ in sorted(levels):
+        # Words of neighbouring lines would lie over each other: they stand beside each other instead.
+        crowded = annotations and level - annotations[-1]["y"] < _LEAST_GAP * (high - low)
+        place = (_WORDS_AT.index(annotations[-1]["x"]) + 1) % len(_WORDS_AT) if crowded else 0
+        font = {"size": 10, "color": "var(--muted)"}
+        annotations.append(words | {"x": _WORDS_AT[place], "y": level, "text": escape(text), "font": font})
     return {"shapes": shapes, "annotations": annotations}

@@ -147,10 +147,12 @@ def _bootstrap(
     qualities = scores.resampled_means(draws, random)[:, rows]
     costs = np.tile(cost[rows], (draws, 1))
     if has_speed_ups:
-        for column, row in enumerate(rows):
-            ratio = ratios.get(variants["architecture_key"].iloc[row])
-            if ratio is not None and variants["slug"].iloc[row] != BASELINE_SLUG:
-                costs[:, column] = 1 / random.choice(ratio.resampled, size=draws)
+        keys, slugs = variants["architecture_key"].to_numpy()[rows], variants["slug"].to_numpy()[rows]
+        paired = [column for column, key in enumerate(keys) if key in ratios and slugs[column] != BASELINE_SLUG]
+        if paired:
+            resampled = np.stack([ratios[keys[column]].resampled for column in paired], axis=1)
+            drawn = random.integers(len(resampled), size=(draws, len(paired)))
+            costs[:, paired] = 1 / np.take_along_axis(resampled, drawn, axis=0)
     on_front = np.zeros(len(rows))
     volumes = np.zeros(draws)
     for draw in range(draws):

@@ -162,7 +162,7 @@ def _speed_figure(
 ) -> Figure:
     with style():
         figure = new_figure(shape.width, shape.height)
-        panels = _panels(figure, points["y"].to_numpy(dtype=float), untouched)
+        panels = _panels(figure, _heights(points), untouched)
         _draw_horizontal_axis(panels, points["x"].to_numpy(dtype=float), axis, second_axis)
         for panel in panels:
             _draw_points(panel, points)
@@ -200,6 +200,15 @@ def _speed_figure(
 
 
 # --- axes -------------------------------------------------------------------------------------------------------------
+
+
+def _heights(points: pd.DataFrame) -> Array:
+    """What the vertical axis has to hold: the points, and their intervals' ends where these are drawn."""
+    y = points["y"].to_numpy(dtype=float)
+    if "error" not in points or len(points) > _MOST_BARS:
+        return y
+    error = points["error"].to_numpy(dtype=float)
+    return np.concatenate([y, y - error, y + error])
 
 
 def _panels(figure: Figure, values: Array, untouched: float | None) -> list[Axes]:

@@ -29,20 +29,33 @@ FILES = (
     *(f"{name}.{kind}" for name in (*_DRAWN, *_ARCHITECTURES) for kind in ("png", "svg")),
     *("table1.csv", "table2.csv", "table3.csv", "variants.csv", "claims.csv", "runtimes.csv", "report.md", PAGE),
 )
-#: Photographs beside each other: as many as there are.
-PHOTOGRAPHS = "photograph_*.webp"
 _MOST_PROBLEMS = 200
 _LABEL_COLUMN = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multiply-adds"}
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """A chart on the page: its name, its title, and what is said under it."""
+    """A chart on the page: its name, its title, and what is said under it.
+
+    `pointer` is what can be done with the page's chart, `picture` what is true of the drawn figure alone.
+    """
 
     name: str
     title: str
     caption: str
+    pointer: str = ""
+    picture: str = ""
     tall: bool = False
+
+    @property
+    def on_page(self) -> str:
+        """What stands under the page's chart."""
+        return f"{self.caption} {self.pointer}".strip()
+
+    @property
+    def in_markdown(self) -> str:
+        """What stands under the drawn figure."""
+        return f"{self.caption} {self.picture}".strip()
 
 
 def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
@@ -70,6 +83,7 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
     judged = claims.claims(results)
     context: dict[str, Any] = {
         "results": results,
+        "pictures": pictures,
         "title": f"{_LABEL_COLUMN[results.cost_kind]} against MS-SSIM" if len(results.scored) else "Speed",
         "subtitle": " · ".join(part for part in (results.dataset, results.loss and f"{results.loss} loss") if part),
         "headline": statement.headline(results),
@@ -79,7 +93,7 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         "frontier": tables.frontier_shown(results),
         "frontier_note": statement.frontier_note(results),
         "claims": judged,
-        "claims_note": claims.NOTE,
+        "claims_note": claims.note(results),
         "comparisons": compared,
         "architectures": architectures,
         "challenge": replace(challenge_shown(results), notes=tuple(challenge_notes(results))),
@@ -152,26 +166,30 @@ def _captions(results: Results) -> list[_Shown]:
     if scored["below_untouched"].any():
         lines += " Hollow: below the untouched input."
     if results.untouched["ms_ssim"] is not None:
-        lines += (
-            f" The untouched input has {results.untouched['ms_ssim']:.4f}; zoom out to see lines that lie further off."
-        )
+        lines += f" The untouched input has {results.untouched['ms_ssim']:.4f}."
     placeless = int(scored["cost"].isna().sum())
     if placeless:
         lines += f" {placeless:,} scored but not comparably timed {'is' if placeless == 1 else 'are'} not in it."
     what = _LABEL_COLUMN[results.cost_kind].lower()
-    curves = "Noted on the test pairs during training. Thick: the frontier's networks and the baseline."
+    opens = "Choose a point to open its network."
+    first = " Of several seeds the first." if any(" " in str(seeds) for seeds in scored["seeds"]) else ""
+    noted = f"Noted on the test pairs during training.{first}"
+    loss = f"The generator's whole loss, neighbouring steps averaged.{first}"
+    thick = "Thick: the frontier's networks and the baseline."
     if len(results.variants) > charts.MOST_CURVES:
-        curves += " Of the frontier's and the paper's networks alone."
+        thick += " Of the frontier's and the paper's networks alone."
+    zoom = f"Zoom out to see lines that lie further off. {opens}"
+    paper = "The paper's Tables 1 and 2, with its own baseline time."
+    upper = "The upper axis: with the time that its headline implies."
+    dotted = speed.DOTTED if charts.paper_times_chart(results) else ""
     return [
-        _Shown(
-            "figure2", f"Figure 2: {what} against MS-SSIM", f"{lines} Choose a point to open its network.", tall=True
-        ),
-        _Shown("figure2_paper", "The paper's own Figure 2", "The paper's Tables 1 and 2, with its own baseline time."),
-        _Shown("speed", "Time against multiply-adds", speed.caption(results)),
+        _Shown("figure2", f"Figure 2: {what} against MS-SSIM", lines, pointer=zoom, tall=True),
+        _Shown("figure2_paper", "The paper's own Figure 2", paper, picture=upper),
+        _Shown("speed", "Time against multiply-adds", speed.caption(results), pointer=opens, picture=dotted),
         _Shown("paper_times", "Ours against the paper's", "Both on logarithmic scales. Dotted: one ratio for all."),
-        _Shown("quality", "MS-SSIM against steps", curves),
-        _Shown("quality_psnr", "PSNR against steps", curves),
-        _Shown("losses", "Training loss against steps", "The generator's whole loss, neighbouring steps averaged."),
+        _Shown("quality", "MS-SSIM against steps", noted, pointer=thick),
+        _Shown("quality_psnr", "PSNR against steps", noted, pointer=thick),
+        _Shown("losses", "Training loss against steps", loss, pointer=thick),
     ]
 
 

@@ -12,10 +12,9 @@ from typing import Any
 import pandas as pd
 
 from enhance_sweep.frontier import pareto_front
+from enhance_sweep.record_shape import ARCHITECTURE_COLUMNS, TIMED_COLUMNS
 from enhance_sweep.records import (
-    ARCHITECTURE_COLUMNS,
     DEFAULT_MEASUREMENT,
-    TIMED_COLUMNS,
     RecordError,
     architecture_slug,
     challenge_records,
@@ -26,7 +25,7 @@ from enhance_sweep.records import (
 from enhance_sweep.report.evidence import MEASURES, Evidence, read_scores, weigh
 from enhance_sweep.report.labels import network_label, spreadsheet_letters
 from enhance_sweep.report.published import BASELINE_SLUG, published_table
-from enhance_sweep.speed_up import RESAMPLES, Ratio, speed_up
+from enhance_sweep.speed_up import RESAMPLES, Ratio, speed_ups
 
 Record = Mapping[str, Any]
 
@@ -60,7 +59,7 @@ class Problem:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is equal to itself alone, and can be a key
 class Results:
     """All that the report shows.
 
@@ -366,8 +365,8 @@ def _variants(
     variants["timing"] = timing_group.map(timings.marks)
     baseline_ms = timing_group.map(timings.baseline_ms).astype("float64")
     # 1 for the baseline itself, whatever its noise; its interval says how large that was.
-    baselines = {key for key, architecture in architectures.items() if architecture_slug(architecture) == BASELINE_SLUG}
-    medians = {key: 1.0 if key in baselines else ratio.median for key, ratio in ratios.items()}
+    slug_of = {key: architecture_slug(architecture) for key, architecture in architectures.items()}
+    medians = {key: 1.0 if slug_of[key] == BASELINE_SLUG else ratio.median for key, ratio in ratios.items()}
     variants["paired_speed_up"] = variants["architecture_key"].map(medians).astype("float64")
     for end in ("low", "high"):
         ends = {key: getattr(ratio, end) for key, ratio in ratios.items()}
@@ -381,7 +380,6 @@ def _variants(
     variants.loc[variants["timed_elsewhere"], TIMED_COLUMNS] = float("nan")
     flags = {record["architecture_key"]: "; ".join(map(str, record.get("flags") or [])) for record in timings.chosen}
     variants["timing_flags"] = [flags.get(key, "") for key in variants["architecture_key"]]
-    slug_of = {key: architecture_slug(architecture) for key, architecture in architectures.items()}
     label_of = {key: network_label(architecture) for key, architecture in architectures.items()}
     variants["slug"] = variants["architecture_key"].map(slug_of)
     variants["label"] = variants["architecture_key"].map(label_of)
@@ -412,8 +410,9 @@ def _variants(
 def _speed_ups(records: Sequence[Record]) -> dict[str, Ratio]:
     """The speed-up of each timing that had the baseline beside it, by `architecture_key`."""
     resamples = RESAMPLES if len(records) <= _MANY_TIMINGS else _RESAMPLES_OF_MANY
-    found = {record["architecture_key"]: speed_up(record.get("samples") or {}, resamples) for record in records}
-    return {key: ratio for key, ratio in found.items() if ratio is not None}
+    found = speed_ups([record.get("samples") or {} for record in records], resamples)
+    keys = [record["architecture_key"] for record in records]
+    return {key: ratio for key, ratio in zip(keys, found, strict=True) if ratio is not None}
 
 
 def _condition_of(record: Record) -> str:

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
 from enhance_sweep.records import architecture_slug
-from enhance_sweep.report.labels import interval_text, is_number, network_label, significant, speed_up_text
+from enhance_sweep.report.labels import interval_text, is_number, network_label, plural, significant, speed_up_text
 from enhance_sweep.report.published import BASELINE_SLUG, PROPOSED_SLUG, baseline_time_s, published_table
 from enhance_sweep.report.results import Record, Results, is_timed
 from enhance_sweep.search.cost_model import CostModel, left_out_errors
@@ -62,6 +63,7 @@ class Measured:
         return network_label(self.record["architecture"])
 
 
+@lru_cache(maxsize=1)
 def by_place(results: Results) -> dict[Place, list[Measured]]:
     """Networks that were timed in more than one way, each way once, at every place where they were; the fullest first.
 
@@ -125,6 +127,7 @@ def latency_to_limit(record: Record) -> float | None:
     return float(record["latency_ms_median"] / least_ms)
 
 
+@lru_cache(maxsize=1)
 def shown_at_one_place(results: Results) -> list[Record]:
     """The timings that the report shows, one for each network, of the place where most were taken."""
     places: dict[Place, list[Record]] = {}
@@ -151,6 +154,7 @@ class Agreement:
     pearson: float
 
 
+@lru_cache(maxsize=1)
 def paper_times(results: Results) -> list[tuple[str, float, float]]:
     """The published networks that were timed here: slug, the paper's seconds and ours."""
     ours = {architecture_slug(r["architecture"]): r["latency_ms_median"] / 1e3 for r in shown_at_one_place(results)}
@@ -223,11 +227,12 @@ class Outlier:
 
 def paper_baseline(results: Results) -> Outlier | None:
     """What the paper's other times say of its {3, 64, 4} row; None where too few published networks are described."""
-    described = {
-        architecture_slug(record["architecture"]): record["description"]
+    architectures = {
+        record["architecture_key"]: record
         for record in [*results.every_timing, *results.trained]
         if record["description"].get("layers")
     }
+    described = {architecture_slug(r["architecture"]): r["description"] for r in architectures.values()}
     tables = pd.concat([published_table(1), published_table(2)]).set_index("slug")["time_s"]
     others = [slug for slug in tables.index if slug in described and slug != BASELINE_SLUG]
     if BASELINE_SLUG not in described or len(others) < len(tables) / 2:
@@ -244,6 +249,9 @@ def paper_baseline(results: Results) -> Outlier | None:
 def headline(results: Results) -> str:
     """What a folder of timings says where nothing is trained."""
     timed = results.variants[results.variants["timing"].notna()]
+    if timed.empty and results.challenges:
+        count = len({record["architecture_key"] for record in results.challenges})
+        return f"{plural(count, 'network')} timed by the challenge's rules alone (Table 3), none scored."
     text = f"{len(timed):,} network{'' if len(timed) == 1 else 's'} timed, none scored."
     proposed = timed[timed["slug"] == PROPOSED_SLUG]
     if len(proposed) and is_number(proposed.iloc[0]["speed_up"]):
@@ -254,14 +262,20 @@ def headline(results: Results) -> str:
     return text
 
 
+#: What the drawn figure of times says of its second panel, which is a chart of its own on the page.
+DOTTED = "Dotted: one ratio of ours to the paper's for all, the median."
+
+
 def caption(results: Results) -> str:
-    """Under the figure of times: where they were taken, and what its lines are."""
+    """Under the figure of times: where they were taken, and what its dashed line is."""
     shown = shown_at_one_place(results)
     where = f" ({_place(shown[0]).text})" if shown else ""
-    return (
-        f"Medians{where}, on logarithmic scales. Dashed: what the multiply-adds alone would take at the rate of a "
-        "large matrix product of the same run. Dotted: one ratio of ours to the paper's for all, the median."
-    )
+    text = f"Medians{where}, on logarithmic scales."
+    if any(latency_to_limit(record) for record in shown):
+        text += (
+            " Dashed: what the multiply-adds alone would take at the rate of a large matrix product of the same run."
+        )
+    return text
 
 
 def sentences(results: Results) -> list[str]:

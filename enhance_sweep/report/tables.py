@@ -158,23 +158,31 @@ def _difference(variant: dict[str, Any] | None, name: str, paper: float, digits:
     return Cell(signed(value - paper, digits)) if is_number(value) else Cell(_why_not_trained(variant or {}), True)
 
 
+#: How the paper trained: pairs of its data set, generator steps (its pick's last), batch and crop.
+_PAPERS_PAIRS, _PAPERS_STEPS, _PAPERS_BATCH = 160_000, (25_000, 40_000), (50, 100)
+
+
 def conditions(results: Results) -> list[str]:
     """In what the runs differ from the paper's, for a line under its tables; from the records."""
     said = []
     learned = [record["learned_from"] for record in results.trained]
-    if results.dataset:
-        pairs = {len_ for record in results.trained if (len_ := (record.get("data") or {}).get("train_pairs"))}
-        of = f" ({pairs.pop():,} training pairs)" if len(pairs) == 1 else ""
-        said.append(f"data: {results.dataset}{of}, the paper: DPED iphone (160,000)")
+    pairs = {(record.get("data") or {}).get("train_pairs") for record in results.trained if record.get("data")}
+    known = [count for count in pairs if isinstance(count, int)] if len(pairs) == 1 else []
+    if results.dataset and (results.dataset != "dped-iphone" or known != [_PAPERS_PAIRS]):
+        of = f" ({known[0]:,} training pairs)" if known else ""
+        said.append(f"data: {results.dataset}{of}, the paper: DPED iphone ({_PAPERS_PAIRS:,})")
     steps = results.steps
-    if steps:
+    batches = _all_alike(learned, "batch_size"), _all_alike(learned, "crop_size")
+    if steps and not (set(steps) <= set(_PAPERS_STEPS) and batches == _PAPERS_BATCH):
         budget = f"{steps[0]:,}" if len(steps) == 1 else f"{min(steps):,} to {max(steps):,}"
-        batches = _all_alike(learned, "batch_size"), _all_alike(learned, "crop_size")
         if None not in batches:
             budget += f" of {batches[0]} crops of {batches[1]}x{batches[1]}"
-        said.append(f"steps: {budget}, the paper: 25,000 of 50 patches of 100x100 (Table 2's pick: 40,000)")
-    if results.loss:
-        content = {str(one.get("content") or "none") for one in learned}
+        usual, longer = _PAPERS_STEPS
+        batch, crop = _PAPERS_BATCH
+        papers = f"{usual:,} of {batch} patches of {crop}x{crop} (Table 2's pick: {longer:,})"
+        said.append(f"steps: {budget}, the paper: {papers}")
+    content = {str(one.get("content") or "none") for one in learned}
+    if results.loss and (results.loss != "paper" or content != {"vgg19"}):
         said.append(f"loss: {results.loss}, content network: {', '.join(sorted(content))}; the paper: its own, VGG-19")
     machines = {
         f"{environment.get('cpu') or 'unknown'}, {record['measurement']['threads']} threads"
@@ -283,11 +291,13 @@ def _own_cells(variant: dict[str, Any] | None) -> dict[str, Cell]:
         "speed_up": _cell(variant, "speed_up", speed_up_text, no_ratio),
         "interval": _interval(variant, no_ratio),
         "psnr": _cell(variant, "psnr_db", lambda value: decimals(value, 2), trained),
-        "psnr_gain": _cell(variant, "gain_psnr_db", lambda value: signed(value, 2), trained),
+        "psnr_gain": _cell(variant, "gain_psnr_db", lambda value: signed(value, 2), _why_no_gain(variant, "psnr_db")),
         "ms_ssim": _cell(variant, "ms_ssim", lambda value: decimals(value, 4), trained),
-        "ms_ssim_gain": _cell(variant, "gain_ms_ssim", lambda value: signed(value, 4), trained),
+        "ms_ssim_gain": _cell(
+            variant, "gain_ms_ssim", lambda value: signed(value, 4), _why_no_gain(variant, "ms_ssim")
+        ),
         "memory": memory,
-        "ms_ssim_error": _cell(variant, "ms_ssim_error", lambda value: decimals(value, 4), trained),
+        "ms_ssim_error": _cell(variant, "ms_ssim_error", lambda value: decimals(value, 4), _why_no_error(variant)),
         "vs_baseline": _cell(variant, "vs_baseline", lambda value: signed(value, 4), NOT_COMPARED),
         "vs_interval": _versus(variant),
         "probability": _cell(variant, "frontier_probability", lambda value: decimals(value, 2), NOT_COMPARED),
@@ -325,6 +335,14 @@ def _why_not_trained(variant: dict[str, Any]) -> str:
         return NO_RECORD
     trained = variant.get("trained")
     return {"completed": "not a number", "unfinished": "unfinished", "failed": "failed"}.get(str(trained), NO_RECORD)
+
+
+def _why_no_error(variant: dict[str, Any]) -> str:
+    return "no scores per image" if is_number(variant.get("ms_ssim")) else _why_not_trained(variant)
+
+
+def _why_no_gain(variant: dict[str, Any], measure: str) -> str:
+    return "input not scored" if is_number(variant.get(measure)) else _why_not_trained(variant)
 
 
 def _why_not_timed(variant: dict[str, Any]) -> str:

@@ -31,7 +31,7 @@ def host_lock(shared: bool = False, path: Path | None = None) -> Iterator[None]:
     if fcntl is None:
         yield
         return
-    handle = _open(path or lock_path())
+    handle = open_lock(path or lock_path())
     try:
         _acquire(handle, shared)
         if not shared:
@@ -59,7 +59,7 @@ def _acquire(handle: int, shared: bool) -> None:
         fcntl.flock(handle, kind)
 
 
-def _open(path: Path) -> int:
+def open_lock(path: Path) -> int:
     """Open the file for reading and writing, by whichever user made it."""
     try:
         return os.open(path, os.O_RDWR)

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import nn
 
+from enhance_sweep import gpu
 from enhance_sweep.data.module import PairsDataModule
 from enhance_sweep.data.pairs import Pairs
 from enhance_sweep.environment import cpu_flags
@@ -128,12 +130,14 @@ def fit(
         LastCheckpoint(checkpoint, _CHECKPOINT_EVERY),  # after those whose state it keeps
         *beside,
     ]
-    with _quiet_lightning():
+    with gpu.claimed(accelerator) as devices, _quiet_lightning():
         trainer = Trainer(
             max_steps=max_steps * module.players,  # Lightning counts the steps of every optimizer
             max_epochs=-1,
             accelerator=accelerator,
-            devices=1,
+            devices=devices,
+            # One process trains one variant, whatever started it: Slurm's variables are not meant for it.
+            plugins=[LightningEnvironment()],
             logger=TensorBoardLogger(folder, name="tensorboard", version=""),
             callbacks=callbacks,
             enable_checkpointing=False,
@@ -163,7 +167,7 @@ class _quiet_lightning:  # noqa: N801 - reads as the context it is
             logger.setLevel(logging.ERROR)
         self.warnings = warnings.catch_warnings()
         self.warnings.__enter__()
-        warnings.filterwarnings("ignore", module=r"pytorch_lightning.*")
+        warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric)\b")
 
     def __exit__(self, *error: Any) -> None:
         self.warnings.__exit__(*error)

@@ -133,6 +133,33 @@ def test_the_keyboard_alone_opens_a_network_and_returns_to_it(opened: Opened) ->
     assert opened.page.evaluate("document.activeElement.textContent") == "{3-4, 16}"
 
 
+def test_what_a_networks_charts_show_stands_at_their_axes(opened: Opened) -> None:
+    opened.page.locator("tbody button[data-row]", has_text="{3-4, 16}").first.click()
+    opened.page.wait_for_selector("dialog .chart[data-drawn]")
+    opened.page.wait_for_function("[...document.querySelectorAll('dialog .chart')].every(c => c.dataset.drawn)")
+    titles = opened.page.locator("dialog .xtitle").all_text_contents()
+    assert titles == ["steps", "steps", "round"]
+
+
+def test_only_charts_that_open_something_invite_a_click(opened: Opened) -> None:
+    cursors = {}
+    for name in ("figure2", "figure2_paper", "paper_times"):
+        area = opened.chart(name).locator(".nsewdrag").first
+        cursors[name] = area.evaluate("area => getComputedStyle(area).cursor === 'pointer'")
+    assert cursors == {"figure2": True, "figure2_paper": False, "paper_times": False}
+
+
+def test_an_address_of_nothing_leaves_a_page_that_works(browser: Any, report: Path) -> None:
+    page = browser.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(report.as_uri() + "#network=%")
+    page.locator("th button[data-column]").first.click()
+    assert page.locator("th[aria-sort]").count() == 1
+    assert not wrong
+    page.close()
+
+
 def test_a_network_has_an_address(browser: Any, report: Path, opened: Opened) -> None:
     key = opened.page.evaluate("Object.values(JSON.parse(document.getElementById('data').textContent).networks)[3].key")
     page = browser.new_page()

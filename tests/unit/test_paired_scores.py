@@ -53,6 +53,18 @@ def test_an_image_without_a_score_is_left_out_for_all() -> None:
     assert found.mean == pytest.approx(-2 / 3)
 
 
+def test_a_training_with_a_score_that_is_no_number_takes_no_image_from_the_others() -> None:
+    one, other = hard_images(2)
+    broken = np.where(np.arange(60) < 40, np.nan, one)
+    scores = pooled(np.stack([one, broken, other, broken]), [0, 1, 2, 2], 3)
+    assert scores.images == 60
+    assert scores.trainings.tolist() == [1, 0, 1]
+    assert scores.difference(0, 1) is None
+    found = scores.difference(0, 2)
+    assert found is not None
+    assert found.mean == pytest.approx((one - other).mean())
+
+
 def test_a_network_without_scores_is_not_compared_and_harms_no_other() -> None:
     scores = pooled(hard_images(2), [0, 2], 3)
     assert scores.difference(0, 1) is None

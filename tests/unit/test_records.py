@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -261,6 +262,16 @@ def test_several_seeds_share_a_timing(tmp_path: Path) -> None:
     assert len(frame) == 4
 
 
+def test_a_copied_folder_is_no_second_training(tmp_path: Path) -> None:
+    path = records.write_trained(tmp_path, trained(BASELINE))
+    records.write_trained(tmp_path, trained(BASELINE, seed=1))
+    copy = path.parent.with_name(f"{path.parent.name} (copy)")
+    shutil.copytree(path.parent, copy)
+    assert load_records(tmp_path)["seed"].tolist() == [0, 1]
+    shutil.rmtree(path.parent)
+    assert load_records(tmp_path)["seed"].tolist() == [0, 1], "under a name of its own it still counts"
+
+
 def test_without_a_measurement_there_is_a_row_per_pair(tmp_path: Path) -> None:
     write(tmp_path, trained(SMALL, seed=0), trained(SMALL, seed=1), trained(BASELINE))
     write(tmp_path, timed(SMALL, 70.0), timed(SMALL, 90.0, measurement={"allocator": "stock"}), timed(STRIDED, 30.0))
@@ -400,6 +411,25 @@ def test_an_empty_folder_is_an_empty_table_and_a_missing_one_is_named(tmp_path: 
         (
             json.dumps(trained(BASELINE, description={"parameters": 1, "macs": "x"})),
             "description.macs: expected a number",
+        ),
+        (json.dumps(trained(BASELINE, environment="here")), "environment: expected a mapping, found 'here'"),
+        (json.dumps(trained(BASELINE, scores=3)), "scores: expected a mapping, found 3"),
+        (json.dumps(trained(BASELINE, quality=[{"ms_ssim": 0.9}])), "quality: expected what was noted at a step"),
+        (json.dumps(trained(BASELINE, steps="many")), "steps: expected a whole number, found 'many'"),
+        (json.dumps(trained(BASELINE, steps=10**30)), "steps: expected a whole number, found 1e.30"),
+        (
+            json.dumps(trained(BASELINE) | {"architecture": {"topology": [1]}}),
+            "topology: expected a text",
+        ),
+        (
+            json.dumps(timed(BASELINE, measurement=timed(BASELINE)["measurement"] | {"threads": "two"})),
+            "measurement.threads: expected a whole number",
+        ),
+        (
+            json.dumps(
+                timed(BASELINE) | {"samples": {"processes": [{"rounds": [{"latency_ms": 1.0, "conditions": "calm"}]}]}}
+            ),
+            "samples: expected processes",
         ),
     ],
 )

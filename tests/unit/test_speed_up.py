@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from enhance_sweep.speed_up import paired_ratio, speed_up
+from enhance_sweep.speed_up import paired_ratio, speed_up, speed_ups
 
 
 def test_the_ratio_is_of_pairs_and_not_of_medians() -> None:
@@ -67,3 +67,21 @@ def test_the_interval_is_of_the_medians_of_the_resamples() -> None:
     assert set(ratio.resampled) <= set(values.ravel()), "of 15 rounds the median is one"
     share = np.mean((ratio.resampled >= ratio.low) & (ratio.resampled <= ratio.high))
     assert share >= 0.95
+
+
+def test_timings_of_different_shapes_together_are_each_as_they_are_alone() -> None:
+    random = np.random.default_rng(1)
+
+    def timed(*lengths: int) -> dict[str, object]:
+        return {
+            "processes": [
+                {"rounds": [{"latency_ms": 1.0, "baseline_latency_ms": random.normal(5, 0.2)} for _ in range(length)]}
+                for length in lengths
+            ]
+        }
+
+    samples = [timed(3, 3), {}, timed(2, 5, 1), timed(4), *(timed(3, 3) for _ in range(150))]
+    together = speed_ups(samples)
+    assert together[1] is None
+    assert together == [speed_up(one) for one in samples]
+    assert len({ratio.median for ratio in together if ratio}) == len(samples) - 1

@@ -4,7 +4,7 @@
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
-  // plotly.js comes packed; browsers unpack it themselves.
+  // plotly.js comes packed; browsers unpack it themselves. One that cannot says so in place of the charts.
   const library = (async () => {
     const packed = Uint8Array.from(atob(document.getElementById("plotly").textContent.trim()), (c) => c.charCodeAt(0));
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -41,11 +41,18 @@
   };
 
   const fitted = (spec, element) => {
-    // A phone has no room for names and a legend beside the lines.
+    // A phone has no room for names and a legend beside the lines, nor for long titles of axes.
     if (element.clientWidth >= 560) return spec;
     const small = structuredClone(spec);
     small.layout.margin = { l: 45, r: 8, t: 30, b: 45 };
     small.layout.font.size = 11;
+    // The buttons are above the lines, where a touch screen always shows them: what the lines are stands below.
+    if (small.layout.legend) Object.assign(small.layout.legend, { y: -0.24, yanchor: "top" });
+    for (const axis of [small.layout.xaxis, small.layout.yaxis]) {
+      const words = axis.title.text.split(" ");
+      const half = words.findIndex((_, at) => words.slice(0, at + 1).join(" ").length > 28);
+      if (half > 0) axis.title.text = `${words.slice(0, half).join(" ")}<br>${words.slice(half).join(" ")}`;
+    }
     if (small.wide_legend) {
       small.layout.showlegend = false;
     }
@@ -54,7 +61,13 @@
   };
 
   const draw = async (element, spec) => {
-    const Plotly = await library;
+    let Plotly;
+    try {
+      Plotly = await library;
+    } catch {
+      element.textContent = "This browser is too old to draw the charts; all numbers are in the tables.";
+      return;
+    }
     const { data: traces, layout } = painted(fitted(spec, element), colors());
     await Plotly.react(element, traces, layout, config);
     if (spec.opens && !element.dataset.opens) {
@@ -97,20 +110,20 @@
     return element;
   };
 
-  const axis = (title, more = {}) => ({
-    title: { text: title },
+  const axis = ({ title, ...more }) => ({
     gridcolor: "var(--grid)",
     linecolor: "var(--muted)",
     zeroline: false,
     automargin: true,
     ...more,
+    title: { text: title },
   });
 
   const small = (traces, x, y, opensNothing = {}) => ({
     data: traces,
     layout: {
-      xaxis: axis(x.title, x),
-      yaxis: axis(y.title, y),
+      xaxis: axis(x),
+      yaxis: axis(y),
       font: { color: "var(--ink)", size: 11, family: "system-ui, sans-serif" },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
@@ -214,8 +227,9 @@
     button.addEventListener("click", () => open(button.dataset.row, button));
   const wanted = /^#network=(.+)$/.exec(location.hash);
   if (wanted) {
-    const key = decodeURIComponent(wanted[1]);
-    const row = Object.keys(data.networks).find((name) => data.networks[name].key === key);
+    const row = Object.keys(data.networks).find(
+      (name) => encodeURIComponent(data.networks[name].key) === wanted[1] || data.networks[name].key === wanted[1],
+    );
     if (row) open(row);
   }
 

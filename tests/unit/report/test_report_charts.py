@@ -74,6 +74,16 @@ def test_bars_are_the_intervals(results: Results) -> None:
         assert trace["x"][place] - trace["error_x"]["arrayminus"][place] == pytest.approx(variant["speed_up_low"])
 
 
+def test_words_of_neighbouring_lines_stand_beside_each_other(tmp_path: Path) -> None:
+    sample = gather(make.write(tmp_path, [make.trained(make.PROPOSED, fingerprint="682bf097303d8781436f08b3063f9a01")]))
+    chart = charts.curves_chart(sample, "psnr_db")
+    assert chart is not None
+    places = {words["text"].rsplit(" ", 1)[0]: words["x"] for words in chart["layout"]["annotations"]}
+    close = [places[name] for name in ("PPCN student", "published {3, 64, 4}", "published {3, 32, 2}")]
+    assert len(set(close)) == 3, "22.95, 23.06 and 23.17 dB"
+    assert places["untouched input"] == 1
+
+
 def test_single_seeds_stand_at_their_networks_speed(results: Results) -> None:
     chart = charts.frontier_chart(results)
     assert chart is not None

@@ -69,6 +69,21 @@ def test_the_frontier_is_drawn_through_its_networks_and_the_untouched_line_lies_
         assert any(low < row.ms_ssim < high for low, high in levels), row.label
 
 
+def test_intervals_are_drawn_whole(tmp_path: Path) -> None:
+    made = [*make.paper_records(careful=True), make.trained(make.PROPOSED, 0.9433, seed=1)]
+    runs = make.write(tmp_path, made)
+    for record in made:
+        if record["kind"] == "trained":
+            make.write_scores(runs, record)
+    results = gather(runs)
+    figure = frontier_figure(results, intervals=True)
+    assert figure is not None
+    levels = [axes.get_ylim() for axes in figure.axes]
+    for row in results.scored.itertuples():
+        for end in (row.ms_ssim - row.ms_ssim_error, row.ms_ssim + row.ms_ssim_error):
+            assert any(low < end < high for low, high in levels), row.label
+
+
 def test_networks_below_the_untouched_input_are_hollow(tmp_path: Path) -> None:
     results = gather(make.write(tmp_path, make.grid_records()))
     figure = frontier_figure(results)

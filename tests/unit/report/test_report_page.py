@@ -13,7 +13,17 @@ import pytest
 import record_factory as make
 from markdown_it import MarkdownIt
 
-from enhance_sweep.report import ReportError, __main__, default_out, gather, output, statement, tables, write_report
+from enhance_sweep.report import (
+    ReportError,
+    __main__,
+    claims,
+    default_out,
+    gather,
+    output,
+    statement,
+    tables,
+    write_report,
+)
 from enhance_sweep.report.page import FILES, PAGE, escape_markdown, render
 from enhance_sweep.report.results import Results
 
@@ -214,7 +224,7 @@ def test_a_short_budget_is_called_one(tmp_path: Path) -> None:
 def test_the_best_and_the_fastest_that_is_good_enough_are_named(whole: tuple[Results, dict[str, bytes]]) -> None:
     tiles = {tile.title: (tile.value, tile.note) for tile in statement.tiles(whole[0])}
     assert tiles["Best quality"] == ("{3-4, 32}", "MS-SSIM 0.9248, 3.27\N{MULTIPLICATION SIGN} the baseline's speed")
-    value, note = tiles["Fastest that is as good as the baseline"]
+    value, note = tiles["Fastest that beats the baseline"]
     assert value == "6.31\N{MULTIPLICATION SIGN}"
     assert note.startswith("{3-4, 16}, MS-SSIM +0.0010")
     assert tiles["Not below the untouched input"][0] == "25 of 26"
@@ -243,6 +253,10 @@ SCENARIOS: dict[str, tuple[Callable[[], list[dict[str, Any]]], list[str]]] = {
     "all failed": (
         lambda: [make.failed(make.plain(3, c, 1), "the loss is NaN at step 7") for c in (16, 32)],
         ["No network has a score yet", "2 training runs failed"],
+    ),
+    "timed by the challenge's rules alone": (
+        lambda: [make.challenge(make.SRCNN, 1.0), make.challenge(make.PROPOSED, 0.8)],
+        ["2 networks timed by the challenge's rules alone (Table 3), none scored"],
     ),
     "half-finished": (
         lambda: [make.trained(make.PROPOSED, 0.92), make.running(make.BASELINE), make.timed(make.BASELINE, 900.0)],
@@ -368,6 +382,77 @@ def test_the_markdown_has_the_pages_tables(whole: tuple[Results, dict[str, bytes
     }
 
 
+def test_what_the_page_and_the_markdown_say_of_a_figure_is_true_there(whole: tuple[Results, dict[str, bytes]]) -> None:
+    page, markdown = Page(whole[1][PAGE].decode()).text, whole[1]["report.md"].decode()
+    for only_on_the_page in ("Choose a point", "Zoom out", "Thick:"):
+        assert only_on_the_page in page
+        assert only_on_the_page not in markdown
+    for only_in_the_picture in ("upper axis", "Dotted: one ratio of ours"):
+        assert only_in_the_picture in markdown
+        assert only_in_the_picture not in page
+
+
+def test_columns_that_a_reader_cannot_know_are_explained(tmp_path: Path) -> None:
+    results = with_scores(tmp_path, make.paper_records(careful=True))
+    note = statement.frontier_note(results)
+    for explained in ("±: half the 95% interval", "On frontier: how probable", "surely not worse by 0.002"):
+        assert explained in note
+    bare = gather(make.write(tmp_path / "bare", [make.trained(make.PROPOSED, 0.92)]))
+    assert statement.frontier_note(bare).endswith("fewest first.")
+
+
+def with_scores(runs: Path, made: list[dict[str, Any]]) -> Results:
+    """The same with scores of each image, so that networks can be compared."""
+    make.write(runs, made)
+    for record in made:
+        if record["kind"] == "trained":
+            make.write_scores(runs, record)
+    return gather(runs)
+
+
+def pair_of(ours: float, **changes: Any) -> list[dict[str, Any]]:
+    return [make.trained(make.BASELINE, 0.92), make.trained(make.PROPOSED, ours, **changes)]
+
+
+CAREFUL = [make.paired(make.BASELINE, 10_080.0, 10_080.0), make.paired(make.PROPOSED, 1600.0, 10_080.0)]
+
+
+def test_the_headline_names_the_margin_and_the_tile_agrees_with_it(tmp_path: Path) -> None:
+    results = with_scores(tmp_path, [*pair_of(0.9195), *CAREFUL])
+    assert "as fast as the baseline {3, 64, 4} and surely not worse by 0.002: MS-SSIM" in statement.headline(results)
+    tiles = {tile.title: tile for tile in statement.tiles(results)}
+    assert tiles["Fastest that beats the baseline"].value == "6.30\N{MULTIPLICATION SIGN}"
+    assert not any("reaches" in title for title in tiles)
+
+
+def test_what_was_trained_otherwise_is_marked_wherever_it_is_named(tmp_path: Path) -> None:
+    results = with_scores(tmp_path, [*pair_of(0.93, steps=2400), make.trained(make.plain(3, 16, 1), 0.91), *CAREFUL])
+    assert statement.headline(results).startswith("{3-4, 16} (trained as B) is 6.30")
+    assert "the baseline {3, 64, 4} (trained as A) and" in statement.headline(results)
+    assert statement.tiles(results)[0].value == "{3-4, 16} (trained as B)"
+    assert "The fastest is {3-4, 16} (trained as B)" in said(results)
+
+
+def test_without_intervals_of_speed_nothing_is_said_to_beat_nothing(tmp_path: Path) -> None:
+    quick = [make.timed(make.BASELINE, 10_080.0), make.timed(make.PROPOSED, 1600.0)]
+    results = with_scores(tmp_path, [*pair_of(0.93), *quick])
+    assert "Whether any network beats the baseline" in said(results)
+    assert "is not tested here" in said(results)
+    assert "No network beats" not in said(results)
+
+
+def test_claims_say_what_their_intervals_cover(tmp_path: Path) -> None:
+    made = [*pair_of(0.92), *CAREFUL]
+    assert "not of seeds" in claims.note(with_scores(tmp_path / "once", made))
+    made.append(make.trained(make.PROPOSED, 0.921, seed=1))
+    several = with_scores(tmp_path / "several", made)
+    assert "images and of seeds." in claims.note(several)
+    assert "Of several seeds the first." in page_of(several).text
+    untimed = with_scores(tmp_path / "untimed", pair_of(0.92))
+    assert "logarithm of multiply-adds" in claims.note(untimed)
+    assert all("time" not in claim.measured for claim in claims.claims(untimed))
+
+
 # --- the folder -------------------------------------------------------------------------------------------------------
 
 
@@ -378,13 +463,36 @@ def small(tmp_path: Path) -> Path:
 def test_an_older_report_is_replaced_and_what_others_put_there_stays(tmp_path: Path) -> None:
     out = tmp_path / "reports" / "mine"
     out.mkdir(parents=True)
-    for name in ("notes.txt", "quality.png", PAGE):
-        (out / name).write_text("old")
+    write_report(gather(make.write(tmp_path / "older", [make.trained(make.PROPOSED, 0.9)])), out)
+    assert (out / "quality.png").exists()
+    (out / "notes.txt").write_text("old")
     assert write_report(gather(small(tmp_path)), out) == out / PAGE
     assert (out / "notes.txt").read_text() == "old"
     assert not (out / "quality.png").exists(), "of an older report: this one has no curves"
     assert (out / PAGE).read_text().startswith("<!DOCTYPE html>")
     assert [path.name for path in out.parent.iterdir()] == ["mine"], "nothing left beside it"
+
+
+def test_files_of_other_origin_are_never_deleted(tmp_path: Path) -> None:
+    out = tmp_path / "pictures"
+    out.mkdir()
+    mine = ("photograph_beach.webp", "losses.png", "speed.svg", "claims.csv")
+    for name in mine:
+        (out / name).write_text("mine")
+    for _ in range(2):
+        write_report(gather(small(tmp_path)), out, pictures=False)
+        assert [name for name in mine if (out / name).exists()] == [*mine[:3], "claims.csv"]
+        assert (out / mine[0]).read_text() == "mine"
+
+
+def test_a_page_of_other_origin_is_not_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    out.mkdir()
+    (out / PAGE).write_text("<h1>My homepage</h1>")
+    with pytest.raises(ReportError, match=r"site/index\.html is not a report of this tool.*--out"):
+        write_report(gather(small(tmp_path)), out)
+    assert [path.name for path in out.iterdir()] == [PAGE]
+    assert (out / PAGE).read_text() == "<h1>My homepage</h1>"
 
 
 def test_a_report_that_cannot_be_made_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

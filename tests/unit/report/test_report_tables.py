@@ -92,6 +92,24 @@ def test_a_cell_says_why_it_is_empty(tmp_path: Path) -> None:
     assert csv_rows["{3, 32, 4}"]["timed"] == "timing failed"
 
 
+def test_a_gain_over_an_input_without_a_score_says_so(tmp_path: Path) -> None:
+    results = gather(make.write(tmp_path, [make.trained(make.PROPOSED, 0.9, untouched=None)]))
+    (row,) = tables.frontier_shown(results).rows
+    assert [cell.text for cell in row.cells].count("input not scored") == 2
+    assert "not a number" not in [cell.text for cell in row.cells]
+
+
+def test_only_what_differs_from_the_paper_is_called_different(tmp_path: Path) -> None:
+    alike = {"batch_size": 50, "crop_size": 100, "content": "vgg19"}
+    made = make.trained(
+        make.PROPOSED, 0.92, loss="paper", steps=40_000, learned_from=alike, data={"train_pairs": 160_000}
+    )
+    assert tables.conditions(gather(make.write(tmp_path / "alike", [made]))) == []
+    (line,) = tables.conditions(gather(make.write(tmp_path / "other", [make.trained(make.PROPOSED, 0.92)])))
+    for name in ("data: dped-iphone", "steps: 1,200 of 16 crops", "loss: fidelity"):
+        assert name in line
+
+
 def test_a_published_network_trained_in_two_ways_has_two_marked_rows(tmp_path: Path) -> None:
     made = [make.trained(make.PROPOSED, 0.90, steps=75), make.trained(make.PROPOSED, 0.93, steps=1200)]
     results = gather(make.write(tmp_path, [*made, make.trained(make.BASELINE, 0.92, steps=1200)]))

@@ -1,0 +1,104 @@
+"""Jobs through submitit: by Slurm's queue, or by processes of this machine as a rehearsal of it."""
+
+import os
+import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import submitit
+from hydra.core.utils import JobReturn
+from submitit.core.utils import FailedJobError
+
+from enhance_sweep.launchers.job import Environment, Job, LauncherError, lost, travelling_environment
+
+#: What submitit takes under one name for every kind of queue; all else is Slurm's own.
+_COMMON = ("name", "timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node")
+_LOOK_EVERY_S = 0.5
+#: How long the result of a job that has ended may take to appear in a folder on the network.
+_SLOW_FOLDER_S = 15.0
+
+#: Submitit hides GPUs from a local job; it may choose among those that this process sees.
+SAME_GPUS: Environment = {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES")}
+
+
+def executor(cluster: str, folder: Path, settings: Mapping[str, Any]) -> submitit.AutoExecutor:
+    """Submitit's, with the launcher's settings.
+
+    Args:
+        cluster: `slurm` or `local`.
+        folder: for what submitit writes: scripts, pickled jobs, the queue's own log.
+        settings: those of submitit's `AutoExecutor.update_parameters`, Slurm's without their prefix.
+
+    Raises:
+        LauncherError: there is no such setting, or no Slurm here.
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    timeouts = {f"{cluster}_max_num_timeout": given.pop("max_num_timeout")} if "max_num_timeout" in given else {}
+    if cluster == "slurm":
+        # Spelled out, as a cluster need not pass the environment on.
+        exports = [f"export {name}={shlex.quote(value)}" for name, value in travelling_environment().items()]
+        given["setup"] = [*exports, *given.get("setup", [])]
+    parameters = {name if name in _COMMON else f"{cluster}_{name}": value for name, value in given.items()}
+    try:
+        made = submitit.AutoExecutor(folder=folder / "%j", cluster=cluster, **timeouts)
+        made.update_parameters(**parameters)
+    except (ValueError, NameError, RuntimeError) as error:
+        raise LauncherError(f"hydra/launcher=submitit_{cluster}: {error}") from error
+    return made
+
+
+def hand_out(
+    jobs: Sequence[Job], queue: submitit.AutoExecutor, at_a_time: int | None, max_retries: int
+) -> Iterator[tuple[Job, JobReturn]]:
+    """Submit jobs, and yield them as they end.
+
+    Args:
+        jobs: what to run.
+        queue: takes them.
+        at_a_time: how many are submitted before the first has ended; None: all, and the queue sees to it.
+        max_retries: how often a job is submitted again that was lost.
+    """
+    patience_s = 0.0 if queue.cluster == "local" else _SLOW_FOLDER_S
+    ahead = list(jobs)
+    tries = dict.fromkeys((job.number for job in jobs), 1 + max_retries)
+    running: dict[str, tuple[submitit.Job[JobReturn], Job]] = {}
+    gone_since: dict[str, float] = {}
+    try:
+        while ahead or running:
+            room = len(ahead) if at_a_time is None else at_a_time - len(running)
+            now, ahead = ahead[:room], ahead[room:]
+            running |= {one.job_id: (one, job) for one, job in zip(_submit(queue, now), now, strict=True)}
+            for one, job in [pair for pair in running.values() if pair[0].done()]:
+                if one.paths.result_pickle.exists():
+                    del running[one.job_id]
+                    yield job, _result(one, job)
+                elif time.monotonic() - gone_since.setdefault(one.job_id, time.monotonic()) >= patience_s:
+                    del running[one.job_id]
+                    tries[job.number] -= 1
+                    if tries[job.number]:
+                        ahead.append(job)
+                    else:
+                        yield job, lost(job, f"{queue.cluster} job {one.job_id} was lost ({one.state.lower()})")
+            if running:
+                time.sleep(_LOOK_EVERY_S)
+    finally:
+        for one, _ in running.values():
+            one.cancel()
+
+
+def _result(one: "submitit.Job[JobReturn]", job: Job) -> JobReturn:
+    try:
+        result: JobReturn = one.result()
+    except FailedJobError as error:
+        return lost(job, str(error).strip().splitlines()[-1])
+    return result
+
+
+def _submit(queue: submitit.AutoExecutor, jobs: Sequence[Job]) -> list[submitit.Job[JobReturn]]:
+    """All at once: an array, where the queue has such."""
+    if not jobs:
+        return []
+    with queue.batch():
+        return [queue.submit(job) for job in jobs]

@@ -1,0 +1,45 @@
+"""Thousands of small files, read several at once: one after the other, each waits for the disk."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+_READERS = 8
+_FILES_EACH = 64
+
+
+def files_below(folder: Path, suffix: str) -> list[str]:
+    """`folder/*/*` with names that end in `suffix` and do not begin with a dot, sorted; empty without the folder."""
+    found: list[str] = []
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            found += files_in(entry.path, suffix)
+    return sorted(found)
+
+
+def files_in(folder: str | Path, suffix: str) -> list[str]:
+    """`folder/*` with names that end in `suffix` and do not begin with a dot, sorted; empty without the folder."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        return sorted(e.path for e in entries if e.name.endswith(suffix) and not e.name.startswith("."))
+    return []
+
+
+def contents(paths: Sequence[str]) -> Iterator[bytes | None]:
+    """What is in each file, in the order of `paths`; None for one that cannot be read."""
+    parts = [paths[start : start + _FILES_EACH] for start in range(0, len(paths), _FILES_EACH)]
+    with ThreadPoolExecutor(_READERS) as pool:
+        for start in range(0, len(parts), _READERS):  # no more in memory than is worked on
+            for some in pool.map(_read, parts[start : start + _READERS]):
+                yield from some
+
+
+def _read(paths: Sequence[str]) -> list[bytes | None]:
+    return [_bytes(path) for path in paths]
+
+
+def _bytes(path: str) -> bytes | None:
+    with suppress(OSError), Path(path).open("rb", buffering=0) as file:
+        return file.readall()
+    return None

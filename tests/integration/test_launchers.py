@@ -1,0 +1,194 @@
+"""Sweeps beside each other on this machine, on a Ray cluster of two nodes, and through submitit."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from enhance_sweep import records
+from enhance_sweep.environment import ALLOCATORS, describe_environment, usable_cores
+
+TASK = Path(__file__).with_name("launcher_task.py")
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="the extra ray is not installed")
+needs_submitit = pytest.mark.skipif(find_spec("submitit") is None, reason="the extra slurm is not installed")
+
+
+@pytest.fixture(autouse=True)
+def without_ray_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would be left in the user's home."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+
+
+def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+def sweep(*overrides: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return run("-m", "enhance_sweep", "-m", *overrides, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a cluster of two nodes with a core each."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    folder = tmp_path_factory.mktemp("r")
+    environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_task_oom_retries": "0"}
+    start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1", "--num-gpus=0"]
+    head = ["--head", f"--port={address.split(':')[1]}", "--include-dashboard=false", f"--temp-dir={folder}"]
+    nodes = []
+    try:
+        for index, options in enumerate([head, [f"--address={address}"]]):
+            log = (folder / f"node{index}.log").open("w")
+            nodes.append(
+                subprocess.Popen(
+                    [*start, "--node-ip-address=127.0.0.1", *options],
+                    env=environment,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            )
+            while "Ray runtime started" not in (folder / f"node{index}.log").read_text():
+                assert nodes[-1].poll() is None, (folder / f"node{index}.log").read_text()
+                time.sleep(0.1)
+        yield address
+    finally:
+        for node in reversed(nodes):
+            node.terminate()
+            node.wait()
+
+
+@pytest.fixture
+def launcher(request: pytest.FixtureRequest) -> list[str]:
+    """Overrides for two jobs at a time."""
+    if request.param == "ray":
+        return ["hydra/launcher=ray", f"hydra.launcher.address={request.getfixturevalue('ray_cluster')}"]
+    return [f"hydra/launcher={request.param}", "hydra.launcher.n_jobs=2"]
+
+
+ALL = ["joblib", pytest.param("ray", marks=needs_ray), pytest.param("submitit_local", marks=needs_submitit)]
+
+
+@pytest.mark.parametrize("launcher", ALL, indirect=True)
+def test_no_job_waits_for_a_slow_one_and_no_job_takes_others_with_it(
+    launcher: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides = ["hydra/sweeper=basic", *launcher, "runs_dir=runs", "stages=[evaluate]", "seed=0,1,2,3,4"]
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    done = run(str(TASK), "-m", *overrides, cwd=tmp_path, **ALLOCATORS["tuned"])
+    said = done.stderr.splitlines()
+    ends = [line.split("ended: ")[1] for line in said if " of 5 jobs have ended: " in line]
+    assert len(ends) == 5, done.stderr
+    # The first ends only when all others have, or it says that they have not.
+    assert set(ends) >= {*(f"seed={seed}: number {seed} completed" for seed in (0, 1, 4)), "seed=2: a bug"}
+    host = describe_environment()["host"]
+    assert f"seed=3: error: no such photograph (on {host})" in ends
+
+    threads = 1 if "hydra/launcher=ray" in launcher else max(1, usable_cores() // 2)
+    processes = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "ends").iterdir()}
+    assert len({process["pid"] for process in processes.values()}) == 5  # each a fresh one
+    for process in processes.values():
+        assert process["environment"].items() >= ALLOCATORS["tuned"].items()
+        assert process["environment"]["OMP_NUM_THREADS"] == str(threads)
+        assert not process["torch"]
+    killed = (tmp_path / "runs" / "logs" / "001-seed=1.log").read_text()
+    assert killed.count(f"{host}, process ") == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"ends", "killed", "runs"}
+
+
+@pytest.mark.parametrize("launcher", ALL, indirect=True)
+def test_a_sweep_on_each_launcher(launcher: list[str], quick: list[str], tmp_path: Path) -> None:
+    done = sweep(*quick, *launcher, "seed=0,1", "trainer.max_steps=2", "trainer.evaluate_at=[]", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2 of 2 variants are complete." in done.stderr
+    frame = records.load_records(tmp_path / "runs")
+    assert len(frame) == 2
+    assert frame[["psnr_db", "ms_ssim", "latency_ms_median"]].notna().all(axis=None)
+    host = describe_environment()["host"]
+    for record in [*records.trained_records(tmp_path / "runs"), *records.timed_records(tmp_path / "runs")]:
+        assert record["environment"]["host"] == host
+        assert record["environment"]["allocator"] == "tuned"
+    assert {path.name for path in tmp_path.iterdir()} == {"runs", "cache"}
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_training_whose_ray_worker_is_killed_goes_on_elsewhere(
+    ray_cluster: str, quick: list[str], tmp_path: Path
+) -> None:
+    options = ["hydra/launcher=ray", f"hydra.launcher.address={ray_cluster}", "stages=[train,evaluate]", "seed=0,1"]
+    long = [*quick, "trainer.max_steps=400", "trainer.schedule=constant", "trainer.evaluate_at=[]"]
+    command = [sys.executable, "-m", "enhance_sweep", "-m", *long, *options]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    logs = tmp_path / "runs" / "logs"
+    while not list((tmp_path / "runs").rglob("*-s0-*/last.ckpt")) and process.poll() is None:
+        time.sleep(0.01)
+    started = (logs / "000-seed=0.log").read_text().splitlines()[0]
+    os.kill(int(started.split("process ")[1].split(":")[0]), signal.SIGKILL)
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+    assert "2 of 2 variants are complete." in said
+    assert (logs / "000-seed=0.log").read_text().count(", process ") == 2
+
+    whole = sweep(*long, "seed=0,1", "stages=[train,evaluate]", f"runs_dir={tmp_path / 'whole'}", cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    ended, uninterrupted = (
+        {record["key"]: record["scores"] for record in records.trained_records(tmp_path / name)}
+        for name in ("runs", "whole")
+    )
+    assert ended.keys() == uninterrupted.keys()
+    for key, scores in ended.items():
+        assert scores == pytest.approx(uninterrupted[key], abs=1e-4)
+
+
+def test_ctrl_c_reaches_every_job_once_and_none_is_left(tmp_path: Path) -> None:
+    command = [str(TASK), "-m", "hydra/sweeper=basic", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    process = subprocess.Popen(
+        [sys.executable, *command, "runs_dir=runs", "stages=[evaluate]", "seed=0,5,6"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while len(list(tmp_path.glob("ends/*"))) < 2:  # 0 waits for four
+        assert process.poll() is None
+        time.sleep(0.05)
+    started = (tmp_path / "runs" / "logs" / "000-seed=0.log").read_text()
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert process.returncode != 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.split("process ")[1].split(":")[0]), 0)
+
+
+@pytest.mark.parametrize("override", ["hydra/launcher=ray", "hydra/launcher=submitit_slurm"])
+def test_a_launcher_that_is_not_installed_says_how_to_get_it(tmp_path: Path, override: str) -> None:
+    module, extra = {"ray": ("ray", "ray"), "submitit_slurm": ("submitit", "slurm")}[override.split("=")[1]]
+    (tmp_path / "without.py").write_text(
+        "import importlib.util, runpy, sys\n"
+        "found = importlib.util.find_spec\n"
+        f"importlib.util.find_spec = lambda name, *rest: None if name == {module!r} else found(name, *rest)\n"
+        f"sys.argv = [{str(TASK)!r}, '-m', 'hydra/sweeper=basic', 'runs_dir=runs', {override!r}]\n"
+        f"runpy.run_path({str(TASK)!r}, run_name='__main__')\n"
+    )
+    done = run(str(tmp_path / "without.py"), cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {override} needs {module}, which is not installed: pip install ")
+    assert f"'enhance-sweep[{extra}]'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
