@@ -4,14 +4,18 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
+import optuna
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
+from optuna.trial import FrozenTrial
 
 from enhance_sweep import records
+from enhance_sweep.search.store import JOURNAL_FILE
 from enhance_sweep.variant import Plan, plan_variant
 
 Quality = Callable[[dict[str, Any], int], float | None]
@@ -146,3 +150,12 @@ class PretendLauncher:
             configuration.timing_settings(plan.config), configuration.resolved(plan.config, "runtime")
         )
         return here if self.host is None else here | {"host": self.host, "threads": 7}
+
+
+def trials(runs: Path, storage: str | None = None) -> list[FrozenTrial]:
+    """Those of the only study."""
+    place = storage or optuna.storages.JournalStorage(
+        optuna.storages.journal.JournalFileBackend(str(runs / JOURNAL_FILE))
+    )
+    (name,) = optuna.get_all_study_names(place)
+    return optuna.load_study(study_name=name, storage=place).get_trials()

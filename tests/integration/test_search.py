@@ -5,65 +5,19 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.utils import setup_globals
 from optuna.trial import FrozenTrial, TrialState
 
-from enhance_sweep import config as configuration
 from enhance_sweep import records
 from enhance_sweep.search.store import JOURNAL_FILE
-from enhance_sweep.search.sweeper import search_variants
 from enhance_sweep.variant import Plan
-from tests.integration.search_launchers import PretendLauncher, QuickLoader, latency_ms, quality
-
-SPACE = {
-    "model": "choice(plain, strided)",
-    "model.channels": "range(2, 9)",
-    "model.blocks": "choice(0, 1, 2)",
-    "model.strided_kernel_size": "choice(3, 4)",
-}
-RUNGS = ["trainer.schedule=constant", "trainer.max_steps=8", "search.first_rung=2", "trainer.evaluate_at=[]"]
+from tests.integration.search_launchers import PretendLauncher, latency_ms, quality, trials
 
 Start = Callable[..., PretendLauncher]
-
-
-@pytest.fixture
-def start(quick: list[str], tmp_path: Path) -> Iterator[Start]:
-    """Search with a launcher that only pretends; returns it."""
-    shared = [one for one in quick if not one.startswith(("model.", "trainer.evaluate_at", "trainer.max_steps"))]
-    shared += [one for one in RUNGS if not one.startswith("trainer.evaluate_at")]
-
-    def search(*overrides: str, parallel_jobs: int = 1, when: dict[str, Any] | None = None, **launcher: Any) -> Any:
-        setup_globals()
-        configuration.register()
-        GlobalHydra.instance().clear()
-        arguments = [*shared, *overrides]
-        fixed = [one for one in arguments if "(" not in one]
-        with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
-            config = compose("config", overrides=fixed, return_hydra_config=True)
-            loader = QuickLoader(GlobalHydra.instance().config_loader())
-            pretend = PretendLauncher(config, loader, **launcher)
-            search_variants(config, loader, pretend, SPACE, when or {}, arguments, parallel_jobs)  # type: ignore[arg-type]
-        return pretend
-
-    yield search
-    GlobalHydra.instance().clear()
-
-
-def trials(runs: Path, storage: str | None = None) -> list[FrozenTrial]:
-    """Those of the only study."""
-    place = storage or optuna.storages.JournalStorage(
-        optuna.storages.journal.JournalFileBackend(str(runs / JOURNAL_FILE))
-    )
-    (name,) = optuna.get_all_study_names(place)
-    return optuna.load_study(study_name=name, storage=place).get_trials()
 
 
 # --- the flow, without training ---------------------------------------------------------------------------------------
