@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import optuna
+from filelock import FileLock
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, StorageInternalError
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -23,6 +24,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from enhance_sweep.config import ConfigError
 
 JOURNAL_FILE = "search.journal"
+#: Held by who opens a study or proposes trials, one process of all that share a folder of runs.
+LOCK_FILE = ".search.lock"
 #: How long a storage that does not answer is waited for: a database server's restart, not a day.
 PATIENCE_S = 600.0
 #: What is minimised, and what is maximised.
@@ -69,7 +72,9 @@ def open_study(url: str | None, runs_dir: Path, name: str, sampler: BaseSampler)
     Raises:
         ConfigError: the URL is of no storage that can be opened.
     """
-    storage = patiently(lambda: _open(url, runs_dir))
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    with FileLock(runs_dir / LOCK_FILE):  # of two that make a database's tables at once, one fails
+        storage = patiently(lambda: _open(url, runs_dir))
 
     def create() -> optuna.Study:
         try:
@@ -93,7 +98,6 @@ def open_study(url: str | None, runs_dir: Path, name: str, sampler: BaseSampler)
 
 def _open(url: str | None, runs_dir: Path) -> BaseStorage:
     if url is None:
-        runs_dir.mkdir(parents=True, exist_ok=True)
         return JournalStorage(WholeLineBackend(str(runs_dir / JOURNAL_FILE)))
     try:
         # A connection may have died with its server since it was last used: look first.

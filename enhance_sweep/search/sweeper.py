@@ -156,8 +156,14 @@ class Search:
             {key: curve for key, (curve, _) in known.items()},
             {key: latency_ms for key, (_, latency_ms) in known.items()},
         )
-        while work := halving.ask(self.parallel_jobs):
-            self._train(halving, running, work)
+        held: list[tuple[str, int]] = []
+        while work := halving.ask(self.parallel_jobs) or held:
+            # What another process trains is asked for again when nothing else is left to do.
+            again = work is held
+            left = self._train(halving, running, work)
+            if again and len(left) == len(held):
+                time.sleep(_HELD_PAUSE_S)
+            held = left if again else [*held, *left]
         self._time_finalists([running[key] for key in halving.finalists])
         for key, one in candidates.items():
             for number in one.trials:
@@ -225,9 +231,16 @@ class Search:
         """Time networks, wherever the launcher runs jobs."""
         for begin in range(0, len(candidates), self.parallel_jobs):
             some = {one.key: one for one in candidates[begin : begin + self.parallel_jobs]}
-            failures = self._until_not_held({key: [*one.overrides, TIMING] for key, one in some.items()})
-            for key, reason in failures.items():
-                some[key].reason, some[key].failed = reason, True
+            jobs = {key: [*one.overrides, TIMING] for key, one in some.items()}
+            while jobs:
+                failures, held = self._launch(jobs)
+                for key, reason in failures.items():
+                    some[key].reason, some[key].failed = reason, True
+                if len(held) == len(jobs):
+                    time.sleep(_HELD_PAUSE_S)
+                jobs = {key: jobs[key] for key in jobs if key in held}
+            if self.trials.kept("measurement") is not None and all(map(self._unmeasured, some.values())):
+                return  # jobs run on another host than the one whose latencies count
 
     def _unmeasured(self, one: Candidate) -> bool:
         return one.reason is None and self.latencies.measured_ms(one.plan.architecture) is None
@@ -243,8 +256,10 @@ class Search:
 
     # --- training -----------------------------------------------------------------------------------------------------
 
-    def _train(self, halving: Halving, candidates: Mapping[str, Candidate], work: Sequence[tuple[str, int]]) -> None:
-        """Train each network as far as its rung, and tell the halving."""
+    def _train(
+        self, halving: Halving, candidates: Mapping[str, Candidate], work: Sequence[tuple[str, int]]
+    ) -> list[tuple[str, int]]:
+        """Train each network as far as its rung, and tell the halving; returns what another process has in hand."""
         at = ",".join(map(str, self.rungs))
         jobs = {}
         for key, steps in work:
@@ -258,8 +273,10 @@ class Search:
                 *pictures,
             ]
             tell(f"{candidates[key].plan.name}: to {steps} steps ({candidates[key].latency_ms:.0f} ms)")
-        failures = self._until_not_held(jobs)
+        failures, held = self._launch(jobs)
         for key, steps in work:
+            if key in held:
+                continue
             one = candidates[key]
             record = one.plan.trained_record() or {}
             quality = _quality_at(record, steps)
@@ -269,30 +286,26 @@ class Search:
             elif quality is None:
                 one.reason, one.failed = f"it has no MS-SSIM after {steps} steps", True
             halving.tell(key, quality)
+        return [(key, steps) for key, steps in work if key in held]
 
-    def _until_not_held(self, jobs: Mapping[str, Sequence[str]]) -> dict[str, str]:
-        """Run jobs through Hydra's launcher, again as long as another process has them in hand; reasons of failures."""
-        left, failures = dict(jobs), {}
-        while left:
-            returns = self.launcher.launch(
-                [[*self.question.shared, *overrides] for overrides in left.values()],
-                initial_job_idx=sum(map(len, self.returns)),
-            )
-            self.returns.append(returns)
-            held = {}
-            for (key, overrides), job in zip(left.items(), returns, strict=True):
-                try:
-                    outcome = job.return_value
-                except Exception as error:  # the job's own, or its node's: the other variants go on
-                    outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
-                if outcome["status"] == "failed":
-                    failures[key] = str(outcome["reason"])
-                elif outcome["status"] != "completed":
-                    held[key] = overrides
-            if len(held) == len(left):
-                time.sleep(_HELD_PAUSE_S)
-            left = held
-        return failures
+    def _launch(self, jobs: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], set[str]]:
+        """Run jobs through Hydra's launcher; reasons of failures, and what another process has in hand."""
+        returns = self.launcher.launch(
+            [[*self.question.shared, *overrides] for overrides in jobs.values()],
+            initial_job_idx=sum(map(len, self.returns)),
+        )
+        self.returns.append(returns)
+        failures, held = {}, set()
+        for key, job in zip(jobs, returns, strict=True):
+            try:
+                outcome = job.return_value
+            except Exception as error:  # the job's own, or its node's: the other variants go on
+                outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
+            if outcome["status"] == "failed":
+                failures[key] = str(outcome["reason"])
+            elif outcome["status"] != "completed":
+                held.add(key)
+        return failures, held
 
     def _verdict(self, one: Candidate, curve: Mapping[int, float], dropped: Dropped | None) -> Verdict:
         """What a network reached, or why it has nothing."""

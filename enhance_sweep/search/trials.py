@@ -5,6 +5,7 @@ one that is told already stays as it is.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,13 @@ from typing import Any
 
 import optuna
 from filelock import FileLock
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from enhance_sweep.search.space import Space
-from enhance_sweep.search.store import patiently
+from enhance_sweep.search.store import LOCK_FILE, patiently
 
-LOCK_FILE = ".search.lock"
 #: What is said of a trial, and of its repeats.
 _ABOUT = ("curve", "latency_ms", "latency", "steps", "finished", "reason")
 
@@ -94,12 +95,14 @@ class Trials:
             return numbers
 
     def note(self, number: int, about: Mapping[str, Any]) -> None:
-        """Keep something with a trial."""
-        patiently(partial(self._note, number, about))
+        """Keep something with a trial, unless another process has told it meanwhile."""
+        with suppress(UpdateFinishedTrialError):
+            patiently(partial(self._note, number, about))
 
     def tell(self, number: int, verdict: Verdict) -> None:
         """Tell one trial, unless another process has done so meanwhile."""
-        patiently(partial(self._tell, number, verdict))
+        with suppress(UpdateFinishedTrialError):
+            patiently(partial(self._tell, number, verdict))
 
     def tell_repeats(self, numbers: Sequence[int]) -> None:
         """Tell proposals of a network that is told already what is known of it."""

@@ -152,6 +152,43 @@ def test_what_another_process_has_in_hand_is_waited_for(start: Start, monkeypatc
     assert pauses, "it does not ask without a pause while all is held"
 
 
+def test_what_another_process_has_in_hand_keeps_nobody_waiting(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    from enhance_sweep.search import sweeper
+
+    monkeypatch.setattr(sweeper.time, "sleep", lambda seconds: None)
+    asked: list[tuple[str, int]] = []
+
+    def held(plan: Plan) -> dict[str, Any] | None:
+        if "train" not in plan.config.stages:
+            return None
+        asked.append((plan.name, plan.max_steps))
+        return {"status": "held", "reason": None} if len(asked) == 1 else None
+
+    pretend = start("search.trials=4", "search.cohort=4", interrupt=held)
+    first_rung = [one for one in asked if one[1] == 2]
+    assert first_rung[0] == first_rung[-1], "asked for again after all others"
+    assert set(Counter(pretend.trained).values()) == {1}
+
+
+def test_another_machine_does_not_time_what_would_not_count(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from enhance_sweep.search import sweeper
+
+    class Waiting(BaseException):
+        """Instead of a wait."""
+
+    def wait(seconds: float) -> None:
+        raise Waiting
+
+    start("search.trials=4", "search.cohort=4", host="node-7")
+    timed = len(list((tmp_path / "runs" / "timed").iterdir()))
+    monkeypatch.setattr(sweeper.time, "sleep", wait)
+    with pytest.raises(Waiting):
+        start("search.trials=8", "search.cohort=4", host="node-8")
+    assert len(list((tmp_path / "runs" / "timed").iterdir())) == timed + 1
+
+
 def test_networks_above_the_limit_are_dropped_untrained(start: Start, tmp_path: Path) -> None:
     pretend = start("search.trials=16", "search.cohort=8", "search.max_latency_ms=60")
     told = trials(tmp_path / "runs")

@@ -45,6 +45,8 @@ class Outage:
         mode = self.moments.get(self.jobs)
         self.jobs += 1
         if mode is not None:
+            for restart in self.restarts:
+                restart.join()
             self.server.stop(mode)
             self.restarts.append(threading.Thread(target=self._restart))
             self.restarts[-1].start()
@@ -58,7 +60,6 @@ def test_a_server_that_is_stopped_and_started_again_loses_nothing(
     start: Start, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["search.trials=12", "search.cohort=4"]
-    # One network timed, the last of a cohort's: what is told next meets no server.
     outage = Outage(server, {3: "fast", 11: "immediate", 20: "fast", 27: "immediate"})
     broken = start(*arguments, f"search.storage={server.url}", interrupt=outage)
     for restart in outage.restarts:
