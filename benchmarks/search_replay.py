@@ -39,6 +39,8 @@ from enhance_sweep.search import halving
 from enhance_sweep.search.halving import Halving, rung_steps
 
 FIRST_RUNG, FACTOR, FINALISTS, SATURATION = 75, 2.0, 4, 4.0
+AS_RUN = "The grid as it was run: each network's first seed"
+SEEDS_DRAWN = "A seed drawn for each network that has several"
 #: Of the full grid's steps, where methods are compared.
 BUDGET = 0.30
 ENOUGH = 0.99
@@ -324,54 +326,43 @@ def summary(name: str, replays: list[Replay]) -> dict[str, Any]:
     }
 
 
-def luck(grid: Grid, worlds: list[dict[str, Curve]]) -> list[float]:
-    """What the full grid's own frontier, found with one draw of seeds, is worth in another."""
-    shares = []
-    for one, other in itertools.pairwise(worlds):
-        frontier = pareto_front(points(grid, {slug: one[slug][grid.steps] for slug in one})).index
-        whole = {slug: other[slug][grid.steps] for slug in other}
-        shares.append(volume(grid, {slug: whole[slug] for slug in frontier}) / volume(grid, whole))
-    return shares
-
-
 # --- showing ----------------------------------------------------------------------------------------------------------
 
 _COLORS = ("#0072B2", "#D55E00", "#555555", "#CC79A7")
 _SHARES = np.linspace(0, 1, 201)
 
 
-def curve_table(replays: Mapping[str, list[Replay]]) -> pd.DataFrame:
+def curve_table(replays: Mapping[str, Mapping[str, list[Replay]]]) -> pd.DataFrame:
+    """The hypervolume over the share of steps and of arithmetic, as far as a method goes."""
     rows = []
-    for (name, ones), of in itertools.product(replays.items(), ("steps", "arithmetic")):
-        for share in _SHARES:
-            low, middle, high = np.quantile([one.at(float(share), of=of) for one in ones], [0.1, 0.5, 0.9])
-            rows.append((name, of, round(float(share), 4), low, middle, high))
-    columns = ["method", "share_of", "share", "hypervolume_p10", "hypervolume_median", "hypervolume_p90"]
+    for title, methods in replays.items():
+        for (name, ones), of in itertools.product(methods.items(), ("steps", "arithmetic")):
+            end = max(getattr(one, of)[-1] for one in ones)
+            for share in _SHARES[end + _SHARES[1] > _SHARES]:
+                low, middle, high = np.quantile([one.at(float(share), of=of) for one in ones], [0.1, 0.5, 0.9])
+                rows.append((title, name, of, round(float(share), 4), low, middle, high))
+    columns = ["draws", "method", "share_of", "share", "hypervolume_p10", "hypervolume_median", "hypervolume_p90"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def figure(curves: pd.DataFrame, title: str) -> Figure:
+def figure(curves: pd.DataFrame) -> Figure:
     drawn = Figure(figsize=(10, 4.6), layout="constrained")
     panels = drawn.subplots(1, 2, sharey=True)
-    labels = {"steps": "share of the full grid's training steps", "arithmetic": "share of its training arithmetic"}
-    for axes, (of, label) in zip(panels, labels.items(), strict=True):
-        for (name, rows), color in zip(
-            curves[curves["share_of"] == of].groupby("method", sort=False), _COLORS, strict=True
-        ):
-            axes.step(rows["share"], rows["hypervolume_median"], where="post", color=color, label=name, linewidth=1.6)
-            axes.fill_between(
-                rows["share"], rows["hypervolume_p10"], rows["hypervolume_p90"],
-                step="post", color=color, alpha=0.13, linewidth=0,
-            )  # fmt: skip
-        axes.axhline(ENOUGH, color="#999999", linewidth=0.8, linestyle="--")
-        axes.axvline(BUDGET, color="#999999", linewidth=0.8, linestyle="--")
-        axes.set(xlabel=label, xlim=(0, 1), ylim=(0.7, 1.005))
+    steps = curves[curves["share_of"] == "steps"]
+    for axes, (title, rows) in zip(panels, steps.groupby("draws", sort=False), strict=True):
+        for (name, line), color in zip(rows.groupby("method", sort=False), _COLORS, strict=True):
+            axes.step(line["share"], line["hypervolume_median"], where="post", color=color, label=name, linewidth=1.8)
+            axes.step(line["share"], line["hypervolume_p10"], where="post", color=color, linewidth=1, linestyle=":")
+            axes.plot(line["share"].iloc[-1], line["hypervolume_median"].iloc[-1], "o", color=color, markersize=4)
+        axes.axhline(ENOUGH, color="#999999", linewidth=0.8, linestyle="--", zorder=0)
+        axes.axvline(BUDGET, color="#999999", linewidth=0.8, linestyle="--", zorder=0)
+        axes.set(xlabel="share of the full grid's training steps", xlim=(0, 1.01), ylim=(0.7, 1.005))
+        axes.set_title(title, fontsize=10)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("share of the full grid's hypervolume")
-    panels[1].legend(loc="lower right", frameon=False, fontsize=9)
-    drawn.suptitle(title, fontsize=10)
+    panels[1].legend(loc="lower right", frameon=False, fontsize=9, title="median; dotted: 10th percentile")
     return drawn
 
 
@@ -401,7 +392,7 @@ def main() -> None:
     as_run = [{slug: seeds[min(seeds)] for slug, seeds in grid.curves.items()}] * options.replays
     replays: dict[str, dict[str, list[Replay]]] = {}
     tables = []
-    for title, ones in (("Seeds drawn", worlds), ("The grid as it was run: the first seed of each network", as_run)):
+    for title, ones in ((AS_RUN, as_run), (SEEDS_DRAWN, worlds)):
         replays[title] = {
             name: [replay(grid, curves, method, seed) for seed, curves in enumerate(ones)]
             for name, method in METHODS.items()
@@ -409,20 +400,21 @@ def main() -> None:
         table = pd.DataFrame([summary(name, found) for name, found in replays[title].items()])
         tables.append(table.assign(draws=title))
         say(f"{title}\n" + "\n".join(_readable(row) for row in table.to_dict("records")) + "\n")
-    say(f"The full grid's frontier, found with one draw of seeds, in the next draw: {spread(luck(grid, worlds))}")
-    say()
     say("Variations of the halving, seeds drawn")
     for name, (method, ranking) in VARIATIONS.items():
         with patch.object(halving, "ranked", ranking):
             row = summary(name, [replay(grid, curves, method, seed) for seed, curves in enumerate(worlds)])
+            once = replay(grid, as_run[0], method, 0)
         tables.append(pd.DataFrame([row]).assign(draws="Variations, seeds drawn"))
         say(_readable(row))
+        at_budget, needed = _percent(once.at(BUDGET)), _percent(once.needed())
+        say(f"    on the grid as it was run               {at_budget} after 30%; 99% with {needed} of the steps")
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
-        curves = curve_table(replays["Seeds drawn"])
+        curves = curve_table(replays)
         curves.to_csv(options.out / "curves.csv", index=False, float_format="%.5f")
         pd.concat(tables, ignore_index=True).to_csv(options.out / "summary.csv", index=False)
-        drawn = figure(curves, f"{count}, seeds drawn {options.replays} times: median, 10th to 90th percentile")
+        drawn = figure(curves)
         drawn.savefig(options.out / "replay.png", dpi=130)
         drawn.savefig(options.out / "replay.svg", metadata={"Date": None})
         (options.out / "replay.txt").write_text("\n".join(lines) + "\n")
