@@ -326,6 +326,18 @@ def summary(name: str, replays: list[Replay]) -> dict[str, Any]:
     }
 
 
+def noise(grid: Grid) -> str:
+    """How much of a difference is luck."""
+    finals = [[curve[grid.steps] for curve in seeds.values()] for seeds in grid.curves.values() if len(seeds) > 1]
+    between = [max(values) - min(values) for values in finals]
+    whole = {slug: seeds[min(seeds)][grid.steps] for slug, seeds in grid.curves.items()}
+    percent = (1 - ENOUGH) * volume(grid, whole) / (grid.worst_ms["baseline"] - min(grid.latencies_ms.values()))
+    return (
+        f"Between seeds of one network the final MS-SSIM differs by {min(between):.4f} to {max(between):.4f}; "
+        f"{1 - ENOUGH:.0%} of the hypervolume is {percent:.4f} at all latencies"
+    )
+
+
 # --- showing ----------------------------------------------------------------------------------------------------------
 
 _COLORS = ("#0072B2", "#D55E00", "#555555", "#CC79A7")
@@ -386,6 +398,8 @@ def main() -> None:
     count = f"{len(grid.architectures)} of the paper's {published} networks"
     say(f"{count}, {grid.steps} steps each; {several} of them with several seeds")
     say(f"Reference: {grid.worst_ms['baseline']:.0f} ms (the baseline), MS-SSIM {grid.untouched:.4f} (untouched input)")
+    if several:
+        say(noise(grid))
     say(f"{options.replays} draws of seeds; median (10th to 90th percentile)")
     say()
     worlds = draws(grid, options.replays)

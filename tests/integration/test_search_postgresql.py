@@ -103,6 +103,6 @@ def test_two_processes_share_one_search(quick: list[str], server: Server, tmp_pa
     assert [search.returncode for search in searches] == [0, 0], "".join(said)
     told = trials(tmp_path / "runs", server.url)
     assert len(told) == 6
-    assert all(one.state == TrialState.COMPLETE for one in told)
+    assert all(one.state == TrialState.COMPLETE for one in told), [one.user_attrs for one in told] + said
     by_network = {one.user_attrs["architecture_key"]: tuple(one.values) for one in told}
     assert all(tuple(one.values) == by_network[one.user_attrs["architecture_key"]] for one in told)
