@@ -11,7 +11,7 @@ storage; they share each cohort, and wait for what another one is training.
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,12 @@ _HELD_PAUSE_S = 5.0
 
 @dataclass
 class Candidate:
-    """One network of a cohort, and the trials that proposed it.
+    """One network of a cohort.
 
     Attributes:
         plan: its configuration, checked.
         overrides: what makes it this network.
-        trials: numbers of the trials to tell.
+        trial: the number of the first trial that proposed it.
         latency_ms: None until it is known.
         predicted: whether that is a cost model's.
         reason: why it is out, if it is.
@@ -55,7 +55,7 @@ class Candidate:
 
     plan: Plan
     overrides: list[str]
-    trials: list[int] = field(default_factory=list)
+    trial: int
     latency_ms: float | None = None
     predicted: bool = False
     reason: str | None = None
@@ -166,8 +166,8 @@ class Search:
             held = left if again else [*held, *left]
         self._time_finalists([running[key] for key in halving.finalists])
         for key, one in candidates.items():
-            for number in one.trials:
-                self.trials.tell(number, self._verdict(one, halving.qualities.get(key, {}), halving.dropped.get(key)))
+            verdict = self._verdict(one, halving.qualities.get(key, {}), halving.dropped.get(key))
+            self.trials.tell(one.trial, verdict)
         self.trials.tell_repeats(numbers)
 
     def _candidates(self, trials: Sequence[FrozenTrial], numbers: Sequence[int]) -> dict[str, Candidate]:
@@ -182,10 +182,10 @@ class Search:
                 self.trials.tell(number, Verdict(TrialState.FAIL, None, {"reason": str(error)}))
                 tell(f"{' '.join(overrides)}: failed: {error}")
                 continue
-            one = Candidate(plan, overrides)
+            one = Candidate(plan, overrides, number)
             self.trials.note(number, {"architecture_key": one.key, "name": plan.name})
             if one.key not in told:
-                found.setdefault(one.key, one).trials.append(number)
+                found.setdefault(one.key, one)
         return found
 
     # --- latency ------------------------------------------------------------------------------------------------------

@@ -98,7 +98,9 @@ def test_one_network_is_run_once_however_often_it_is_proposed(start: Start, tmp_
         by_network.setdefault(one.user_attrs["architecture_key"], set()).add((one.state, tuple(one.values or ())))
     assert len(by_network) == 4
     assert all(len(known) == 1 for known in by_network.values()), "repeats are told what is known"
-    assert sum("same_as" in one.user_attrs for one in told) > 0
+    repeats = [one for one in told if "same_as" in one.user_attrs]
+    assert len(repeats) == 16
+    assert all(one.user_attrs["name"] == told[one.user_attrs["same_as"]].user_attrs["name"] for one in repeats)
 
 
 def test_what_was_run_before_the_search_is_not_run_again(start: Start, tmp_path: Path) -> None:
