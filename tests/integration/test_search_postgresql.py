@@ -96,6 +96,7 @@ def test_a_real_search_outlives_its_server(quick: list[str], server: Server, tmp
     assert not (tmp_path / "runs" / "search.journal").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_share_one_search(quick: list[str], server: Server, tmp_path: Path) -> None:
     arguments = command(quick, f"search.storage={server.url}", "search.trials=6", "search/sampler=random")
     searches = [subprocess.Popen(arguments, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
