@@ -23,6 +23,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from enhance_sweep.failures import Retries
+from enhance_sweep.search.settings import SearchSettings
 from enhance_sweep.timing.settings import TimingSettings
 
 STAGES = ("train", "evaluate", "time")
@@ -69,12 +70,14 @@ class Config:
     runtime: dict[str, Any] = field(default_factory=dict)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     timing: TimingSettings = field(default_factory=TimingSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
     seed: int = 0
     runs_dir: str = "runs"
     stages: list[str] = field(default_factory=lambda: list(STAGES))
     retries: Retries = field(default_factory=Retries)
     retry_failed: bool = False
     dry_run: bool = False
+    pictures: bool = True
 
 
 class _SweepsSearchPath(SearchPathPlugin):
@@ -149,6 +152,14 @@ def one_of(name: str, value: str, allowed: Sequence[str]) -> None:
         raise ConfigError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
 
 
+def search_settings(config: DictConfig) -> SearchSettings:
+    """`conf/search` as the search room takes it. Raises `ConfigError` where a value is out of its range."""
+    try:
+        return typing.cast(SearchSettings, OmegaConf.to_object(config.search))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
 def resolved(config: DictConfig, group: str) -> dict[str, Any]:
     """A group as a plain dictionary, its interpolations filled in."""
     container = OmegaConf.to_container(config[group], resolve=True)
@@ -205,7 +216,10 @@ def _check_own_arguments(node: Mapping[str, Any], place: str) -> None:
     catch_all = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     signature = inspect.signature(target).parameters
     parameters = {name: parameter for name, parameter in signature.items() if parameter.kind not in catch_all}
-    hints = typing.get_type_hints(target.__init__)  # type: ignore[misc]
+    try:
+        hints = typing.get_type_hints(target.__init__)  # type: ignore[misc]
+    except NameError:  # a library's, which imports its types for type checkers only: names are checked all the same
+        hints = {}
     given = arguments(node)
     for name, value in given.items():
         if name not in parameters:

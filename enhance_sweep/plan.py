@@ -110,6 +110,8 @@ class Plan:
             return False
         if not record.get("scores"):
             return True
+        if not self.config.pictures:
+            return False
         return not are_complete(record.get("pictures"), self.folder) and (self.folder / GENERATOR_FILE).is_file()
 
     def needs_timing(self) -> bool:

@@ -311,7 +311,7 @@ def _with_pictures(plan: Plan, record: dict[str, Any], mine: Lease) -> dict[str,
     is, and the next evaluation tries again.
     """
     assert plan.pairs is not None
-    if not _is_trained(record):
+    if not _is_trained(record) or not plan.config.pictures:
         return record
     try:
         generator = load_generator(plan.folder / GENERATOR_FILE)

@@ -131,3 +131,27 @@ def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been(quick: list[st
     (ended,), (uninterrupted,) = (list(records.trained_records(tmp_path / name)) for name in ("runs", "whole"))
     assert ended["status"] == "completed"
     assert ended["scores"] == pytest.approx(uninterrupted["scores"], abs=1e-4)
+
+
+def test_a_dry_run_shows_every_variant_and_computes_nothing(quick: list[str], tmp_path: Path) -> None:
+    grid = ["-m", *quick, "model.channels=2,3", "stages=[train,evaluate,time]"]
+    planned = start(*grid, "--dry-run", cwd=tmp_path)
+    assert planned.returncode == 0, planned.stderr
+    rows = [line.split() for line in planned.stdout.splitlines() if line.startswith("plain-")]
+    assert [row[0] for row in rows] == ["plain-k3-c2-b1", "plain-k3-c3-b1"]
+    assert all("first guess" in line for line in planned.stdout.splitlines() if line.startswith("plain-"))
+    assert "2 variants: 2 to train for 6 steps, 2 to time" in planned.stdout
+    assert not list((tmp_path / "runs").rglob("*.json"))
+
+    assert start(*grid, cwd=tmp_path).returncode == 0
+    again = start(*grid, "model.channels=2,3,4", "dry_run=true", cwd=tmp_path).stdout
+    states = {
+        line.split()[0]: ("measured" in line, "nothing" in line) for line in again.splitlines() if "plain-" in line
+    }
+    assert states == {
+        "plain-k3-c2-b1": (True, True),
+        "plain-k3-c3-b1": (True, True),
+        "plain-k3-c4-b1": (False, False),
+    }
+    assert start("-m", "sweeps=search", *quick, "trainer.schedule=constant", "--dry-run", cwd=tmp_path).returncode == 0
+    assert not (tmp_path / "runs" / "search.journal").exists()

@@ -1,0 +1,229 @@
+"""Successive halving on two axes: which networks are trained on, seen from what each costs and has reached so far.
+
+Plain logic over (latency, quality at equal steps): the search drives it with trainings, `benchmarks/search_replay.py`
+with stored learning curves. Successive halving is Jamieson & Talwalkar's (2016), ranking by non-dominated fronts and
+crowding NSGA-II's (Deb et al. 2002), as Schmucker et al. (2021) put it into halving.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from enhance_sweep.frontier import pareto_front
+
+#: How many slower networks must have been tried, and none have been better, before the rest counts as saturated.
+_TRIED_IN_VAIN = 2
+
+
+def rung_steps(first: int, last: int, factor: float) -> list[int]:
+    """The steps at which networks are compared: from `last` down by `factor`, none below `first`, the fewest first.
+
+    Args:
+        first: the fewest steps after which a comparison means something.
+        last: the steps of a whole training. Where it is not above `first`, it is the only rung: nothing is halved.
+        factor: how many times more steps each rung has than the one before, above 1.
+
+    Raises:
+        ValueError: a value out of its range.
+    """
+    if first < 1 or last < 1 or not 1 < factor < math.inf:
+        raise ValueError(f"expected steps of at least 1 and a factor above 1, got {first} to {last} by {factor}")
+    steps, rung = [last], last / factor
+    while rung >= first:
+        if round(rung) < steps[-1]:
+            steps.append(round(rung))
+        rung /= factor
+    return steps[::-1]
+
+
+def ranked(latencies_ms: Mapping[str, float], qualities: Mapping[str, float]) -> list[tuple[str, int]]:
+    """Every network with its front, the most promising first.
+
+    Front 0 is what no other dominates, front 1 what then no other dominates, and so on. Within a front those in sparser
+    parts of it come first, its ends before all (crowding distance, latencies on a logarithmic scale); equal ones in the
+    order of their latency, then of their key, so that the result does not depend on the order of what is given.
+
+    Args:
+        latencies_ms: of each network, positive.
+        qualities: of the networks to rank, the larger the better.
+    """
+    points = pd.DataFrame(
+        {"latency": [latencies_ms[key] for key in qualities], "quality": [*qualities.values()]},
+        index=list(qualities),
+    ).astype(float)
+    ranking: list[tuple[str, int]] = []
+    front = 0
+    while not points.empty:
+        best = pareto_front(points, cost="latency", quality="quality")
+        crowding = _crowding(best)
+        order = sorted(best.index, key=lambda key: (-crowding[key], latencies_ms[key], key))
+        ranking += [(key, front) for key in order]
+        points = points.drop(index=best.index)
+        front += 1
+    return ranking
+
+
+def _crowding(front: pd.DataFrame) -> dict[str, float]:
+    """How far each point's two neighbours on a front are apart, as a share of the front, summed over both axes.
+
+    Along a front both axes rise together. Points that are equal on both count as one.
+    """
+    points = sorted({(math.log(latency), quality) for latency, quality in front.to_numpy(dtype=float)})
+    widths = [points[-1][axis] - points[0][axis] for axis in (0, 1)]
+    distances = dict.fromkeys(points, math.inf)
+    for before, point, after in zip(points, points[1:], points[2:], strict=False):
+        distances[point] = sum((after[axis] - before[axis]) / widths[axis] for axis in (0, 1) if widths[axis])
+    return {
+        key: distances[math.log(latency), quality]
+        for key, latency, quality in zip(front.index, front["latency"], front["quality"], strict=True)
+    }
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Why a network is not trained on.
+
+    Attributes:
+        reason: in words.
+        steps: how long it was trained; 0 if not at all.
+    """
+
+    reason: str
+    steps: int
+
+
+class Halving:
+    """The fate of a set of candidates, from untrained to their last rung.
+
+    `ask` says which trainings are next, `tell` how one ended. All that may run at once is handed out at once; nobody
+    leaves a rung before the whole rung is known, so that the order in which trainings end changes nothing there.
+
+    From rung to rung the best ranked go on, one in `factor` of those compared, but no fewer than `finalists`: towards
+    the end halving alone would leave two or three networks, which is no frontier. The frontier itself may be halved, or
+    nothing would ever be saved where quality rises with latency all the way.
+
+    On the first rung the fastest are trained first, and those so slow that `saturation` says no are not trained at
+    all. That is a heuristic: it takes for granted that what did not pay in the range between does not pay beyond.
+
+    Args:
+        latencies_ms: of every candidate, positive.
+        rungs: steps of the trainings, rising.
+        factor: one in so many goes on.
+        finalists: so many go on in any case, if there are so many.
+        saturation: a candidate is dropped untrained if it is more than so many times slower than the best on the first
+            rung (the fastest of them), and at least two slower than that one were tried: none was better. None: never.
+        rivals: what networks of earlier halvings, which are not candidates, reached: quality by steps, by key.
+        rival_latencies_ms: theirs.
+
+    Attributes:
+        dropped: who is out, and why.
+        failed: who gave no result.
+        qualities: quality by steps, by key.
+    """
+
+    def __init__(
+        self,
+        latencies_ms: Mapping[str, float],
+        rungs: Sequence[int],
+        factor: float = 2.0,
+        finalists: int = 4,
+        saturation: float | None = 4.0,
+        rivals: Mapping[str, Mapping[int, float]] | None = None,
+        rival_latencies_ms: Mapping[str, float] | None = None,
+    ) -> None:
+        if not rungs or list(rungs) != sorted(set(rungs)) or rungs[0] < 1:
+            raise ValueError(f"rungs: expected rising numbers of steps, got {list(rungs)}")
+        for key, latency_ms in latencies_ms.items():
+            if not 0 < latency_ms < math.inf:
+                raise ValueError(f"{key}: expected a positive latency, got {latency_ms}")
+        self._latencies_ms = {**(rival_latencies_ms or {}), **latencies_ms}
+        self._rungs = list(rungs)
+        self._factor = factor
+        self._fewest = finalists
+        self._saturation = saturation
+        self._rivals = {key: dict(curve) for key, curve in (rivals or {}).items() if key not in latencies_ms}
+        self._rung = 0
+        self._running: set[str] = set()
+        self._waiting = sorted(latencies_ms, key=lambda key: (latencies_ms[key], key))
+        self.dropped: dict[str, Dropped] = {}
+        self.failed: set[str] = set()
+        self.qualities: dict[str, dict[int, float]] = {key: {} for key in latencies_ms}
+
+    @property
+    def finalists(self) -> list[str]:
+        """Those trained to the end, the fastest first."""
+        done = [key for key, curve in self.qualities.items() if self._rungs[-1] in curve]
+        return sorted(done, key=self._fastest_first)
+
+    def ask(self, count: int | None = None) -> list[tuple[str, int]]:
+        """Up to `count` trainings that can be done now, as (key, steps); none while a rung's last ones are running.
+
+        It is over when nothing is asked for and nothing is running.
+        """
+        while self._waiting or self._running or self._enter_next_rung():
+            batch: list[tuple[str, int]] = []
+            while self._waiting and (count is None or len(batch) < count):
+                key = self._waiting.pop(0)
+                saturated = self._saturated_by(key) if self._rung == 0 else None
+                if saturated is None:
+                    batch.append((key, self._rungs[self._rung]))
+                else:
+                    self.dropped[key] = Dropped(saturated, 0)
+            self._running.update(key for key, _ in batch)
+            if batch or self._running:
+                return batch
+        return []
+
+    def tell(self, key: str, quality: float | None) -> None:
+        """How good `key` is after the training that was asked for; None if that failed.
+
+        Raises:
+            ValueError: no training of it was asked for.
+        """
+        if key not in self._running:
+            raise ValueError(f"{key}: told a result that was not asked for")
+        self._running.remove(key)
+        if quality is None or not math.isfinite(quality):
+            self.failed.add(key)
+        else:
+            self.qualities[key][self._rungs[self._rung]] = quality
+
+    def _enter_next_rung(self) -> bool:
+        """Decide on a complete rung who goes on; whether anybody does."""
+        if self._rung + 1 == len(self._rungs):
+            return False
+        steps, compared = self._rungs[self._rung], self._on_rung()
+        room = max(math.ceil(len(compared) / self._factor), self._fewest)
+        going = {key for key, _ in ranked(self._latencies_ms, compared)[:room]}
+        own = [key for key, curve in self.qualities.items() if steps in curve]
+        for key in own:
+            if key not in going:
+                self.dropped[key] = Dropped(f"others are better or faster after {steps} steps", steps)
+        self._waiting = sorted(going.intersection(own), key=self._fastest_first)
+        self._rung += 1
+        return bool(self._waiting)
+
+    def _on_rung(self) -> dict[str, float]:
+        """The quality of candidates and rivals that have been through this rung."""
+        steps = self._rungs[self._rung]
+        return {key: curve[steps] for key, curve in {**self.qualities, **self._rivals}.items() if steps in curve}
+
+    def _fastest_first(self, key: str) -> tuple[float, str]:
+        return self._latencies_ms[key], key
+
+    def _saturated_by(self, key: str) -> str | None:
+        """Why a candidate's latency is beyond what paid on the first rung; None if it is not."""
+        reached = self._on_rung()
+        if self._saturation is None or not reached:
+            return None
+        best_quality = max(reached.values())
+        best = min((other for other in reached if reached[other] == best_quality), key=self._fastest_first)
+        slower = sum(self._latencies_ms[other] > self._latencies_ms[best] for other in reached)
+        if slower < _TRIED_IN_VAIN or self._latencies_ms[key] <= self._saturation * self._latencies_ms[best]:
+            return None
+        return (
+            f"more than {self._saturation:g} times slower than {best}, and no slower one was better after "
+            f"{self._rungs[0]} steps"
+        )

@@ -1,0 +1,157 @@
+"""Where a search's trials are kept: a journal beside the records, or any storage that Optuna knows by its URL.
+
+What has been told is never lost: a journal that was cut short in the middle of a line is mended, and a database that
+has gone away is waited for.
+"""
+
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import optuna
+from filelock import FileLock
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, StorageInternalError
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from enhance_sweep.config import ConfigError
+
+JOURNAL_FILE = "search.journal"
+#: Held by who opens a study or proposes trials, one process of all that share a folder of runs.
+LOCK_FILE = ".search.lock"
+#: How long a storage that does not answer is waited for: a database server's restart, not a day.
+PATIENCE_S = 600.0
+#: What is minimised, and what is maximised.
+METRICS = ["latency_ms", "ms_ssim"]
+
+Result = TypeVar("Result")
+
+
+class WholeLineBackend(JournalFileBackend):
+    """Optuna's journal file, which survives a writer that died, or whose disk was full, in the middle of a line.
+
+    Optuna appends behind such a piece, and then can read neither; here it is cut off first. It was never read: a line
+    counts from its end on.
+    """
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append whole lines, after whole lines."""
+        self._lock.acquire()
+        try:
+            with Path(self._file_path).open("r+b") as file:
+                file.truncate(_end_of_last_line(file.read()))
+                file.seek(0, os.SEEK_END)
+                lines = (json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+                file.write("".join(lines).encode())
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            self._lock.release()
+
+
+def _end_of_last_line(content: bytes) -> int:
+    return content.rfind(b"\n") + 1
+
+
+def open_study(url: str | None, runs_dir: Path, name: str, sampler: BaseSampler) -> optuna.Study:
+    """The study of that name, new or as it was left.
+
+    Args:
+        url: an Optuna storage URL; None: a journal in `runs_dir`.
+        runs_dir: the folder of runs.
+        name: the study's.
+        sampler: who proposes.
+
+    Raises:
+        ConfigError: the URL is of no storage that can be opened.
+    """
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    with FileLock(runs_dir / LOCK_FILE):  # of two that make a database's tables at once, one fails
+        storage = patiently(lambda: _open(url, runs_dir))
+
+    def create() -> optuna.Study:
+        try:
+            study = optuna.create_study(
+                storage=storage,
+                study_name=name,
+                sampler=sampler,
+                directions=["minimize", "maximize"],
+                load_if_exists=True,
+            )
+        except DuplicatedStudyError:  # another process made it in between
+            study = optuna.load_study(storage=storage, study_name=name, sampler=sampler)
+        if study.metric_names is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)  # experimental for years; only names axes
+                study.set_metric_names(METRICS)
+        return study
+
+    return patiently(create)
+
+
+def _open(url: str | None, runs_dir: Path) -> BaseStorage:
+    if url is None:
+        return JournalStorage(WholeLineBackend(str(runs_dir / JOURNAL_FILE)))
+    try:
+        # A connection may have died with its server since it was last used: look first.
+        return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise ConfigError(
+            f"search.storage: {url!r} cannot be opened ({error}): expected null, or a URL such as "
+            "postgresql+psycopg://user@host/name (extra postgresql) or sqlite:////path/search.db"
+        ) from error
+
+
+def patiently(
+    call: Callable[[], Result], patience_s: float = PATIENCE_S, sleep: Callable[[float], None] = time.sleep
+) -> Result:
+    """What `call` returns, tried again while the storage does not answer.
+
+    Args:
+        call: something that may be done twice.
+        patience_s: how long to try.
+        sleep: how to wait.
+
+    Raises:
+        ConfigError: the storage did not come back.
+    """
+    waited, pause = 0.0, 0.5
+    while True:
+        try:
+            return call()
+        except (StorageInternalError, SQLAlchemyError) as error:
+            if not _is_away(error):
+                raise
+            if waited >= patience_s:
+                raise ConfigError(
+                    f"search.storage: it has not answered for {waited:.0f} s ({_root(error)}). Nothing is lost: "
+                    "start it, and then the same search again"
+                ) from error
+            if not waited:
+                print(f"The storage does not answer; waiting for it ({_root(error)})", file=sys.stderr, flush=True)
+            sleep(pause)
+            waited, pause = waited + pause, min(2 * pause, 10.0)
+
+
+def _is_away(error: BaseException) -> bool:
+    """Whether a connection failed, and not a statement."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, DBAPIError):
+            return cause.connection_invalidated or type(cause).__name__ in ("OperationalError", "InterfaceError")
+        cause = cause.__cause__
+    return False
+
+
+def _root(error: BaseException) -> str:
+    """What the driver said, without what is wrapped around it."""
+    while (inner := getattr(error, "orig", None) or error.__cause__) is not None:
+        error = inner
+    return " ".join(str(error).split())[:200]

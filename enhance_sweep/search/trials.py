@@ -1,0 +1,176 @@
+"""A search's trials in Optuna's storage: proposed a cohort at a time, counted in total, told once.
+
+Every step may be done again by whoever takes over: a trial whose proposal was interrupted keeps the parameters it has,
+one that is told already stays as it is.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import optuna
+from filelock import FileLock
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from enhance_sweep.search.space import Space
+from enhance_sweep.search.store import LOCK_FILE, patiently
+
+#: What is said of a trial, and of its repeats.
+_ABOUT = ("curve", "latency_ms", "latency", "steps", "finished", "reason")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a trial is told.
+
+    Attributes:
+        state: complete with values, pruned (dropped untrained) or failed without.
+        values: the latency in ms and the MS-SSIM reached.
+        about: what else is to be kept: why, after how many steps, the curve.
+        over_limit_ms: by how much it is slower than allowed, negative if it is not; None without a limit.
+    """
+
+    state: TrialState
+    values: list[float] | None
+    about: Mapping[str, Any]
+    over_limit_ms: float | None = None
+
+
+class Trials:
+    """The trials of one study, shared by all who run this search.
+
+    Args:
+        study: Optuna's.
+        space: what is searched.
+        settings_of: the names of a model's settings (see `Space.draw`).
+        sampler: who proposes the trial of a number.
+        runs_dir: the folder of runs, where one process at a time may propose.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        space: Space,
+        settings_of: Callable[[str | None], Collection[str]],
+        sampler: Callable[[int], BaseSampler],
+        runs_dir: Path,
+    ) -> None:
+        self._study = study
+        self._space = space
+        self._settings_of = settings_of
+        self._sampler = sampler
+        self._lock_path = runs_dir / LOCK_FILE
+
+    @property
+    def name(self) -> str:
+        """The study's."""
+        return str(self._study.study_name)
+
+    def all(self) -> list[FrozenTrial]:
+        """Every trial there is, in the order of their numbers."""
+        return patiently(self._now)
+
+    def next_cohort(self, size: int, total: int) -> list[int]:
+        """The numbers of the first cohort that is not all told, proposed if need be; none once `total` are told.
+
+        A cohort is a block of `size` numbers, so that everybody means the same one. One process proposes at a time: the
+        trials of all together are never more than `total`.
+        """
+        with FileLock(self._lock_path):
+            trials = self.all()
+            first = next((one.number for one in trials if not one.state.is_finished()), len(trials))
+            begin = first // size * size
+            end = min(begin + size, total)
+            while len(trials) < end:
+                patiently(partial(self._propose, end))
+                trials = self.all()
+            numbers = [one.number for one in trials[begin:end] if not one.state.is_finished()]
+            for number in numbers:
+                patiently(partial(self._draw, number))
+            return numbers
+
+    def note(self, number: int, about: Mapping[str, Any]) -> None:
+        """Keep something with a trial, unless another process has told it meanwhile."""
+        with suppress(UpdateFinishedTrialError):
+            patiently(partial(self._note, number, about))
+
+    def tell(self, number: int, verdict: Verdict) -> None:
+        """Tell one trial, unless another process has done so meanwhile."""
+        with suppress(UpdateFinishedTrialError):
+            patiently(partial(self._tell, number, verdict))
+
+    def tell_repeats(self, numbers: Sequence[int]) -> None:
+        """Tell proposals of a network that is told already what is known of it."""
+        trials = self.all()
+        known = {one.user_attrs.get("architecture_key"): one for one in trials if one.state.is_finished()}
+        for number in numbers:
+            if trials[number].state.is_finished():
+                continue
+            same = known[trials[number].user_attrs["architecture_key"]]
+            about = {name: same.user_attrs[name] for name in _ABOUT if name in same.user_attrs}
+            values = list(same.values) if same.state == TrialState.COMPLETE else None
+            over_limit_ms = next(iter(same.constraints.values()), None)
+            self.tell(number, Verdict(same.state, values, about | {"same_as": same.number}, over_limit_ms))
+
+    def keep(self, name: str, value: Any) -> Any:
+        """What the study keeps under a name: what is there, else `value`, from now on."""
+
+        def keep() -> Any:
+            if name not in self._study.user_attrs:
+                self._study.set_user_attr(name, value)
+            return self._study.user_attrs[name]
+
+        return patiently(keep)
+
+    def kept(self, name: str) -> Any:
+        """What the study keeps under a name; None if nothing."""
+        return patiently(lambda: self._study.user_attrs.get(name))
+
+    def _now(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False)
+
+    def _propose(self, end: int) -> None:
+        """One more trial, unless an attempt whose answer was lost has made it already."""
+        count = len(self._now())
+        if count < end:
+            self._study.sampler = self._sampler(count)
+            self._study.ask()
+
+    def _draw(self, number: int) -> None:
+        frozen = self._now()[number]
+        if "overrides" not in frozen.user_attrs:
+            self._study.sampler = self._sampler(number)
+            trial = Trial(self._study, frozen._trial_id)
+            trial.set_user_attr("overrides", self._space.draw(trial, self._settings_of))
+
+    def _note(self, number: int, about: Mapping[str, Any]) -> None:
+        frozen = self._now()[number]
+        trial = Trial(self._study, frozen._trial_id)
+        for name, value in about.items():
+            if frozen.user_attrs.get(name) != value:
+                trial.set_user_attr(name, value)
+
+    def _tell(self, number: int, verdict: Verdict) -> None:
+        frozen = self._now()[number]
+        if frozen.state.is_finished():
+            return
+        self._note(number, verdict.about)
+        if verdict.over_limit_ms is not None and not frozen.constraints:
+            # Samplers learn from it where too slow begins.
+            Trial(self._study, frozen._trial_id).set_constraint("max_latency_ms", verdict.over_limit_ms)
+        self._study.tell(number, values=verdict.values, state=verdict.state, skip_if_finished=True)
+
+
+def rivals(trials: Sequence[FrozenTrial]) -> dict[str, tuple[dict[int, float], float]]:
+    """What networks that are told already reached by steps, and their latency in ms, by architecture key."""
+    found: dict[str, tuple[dict[int, float], float]] = {}
+    for trial in trials:
+        if trial.state == TrialState.COMPLETE:
+            curve = {int(steps): float(quality) for steps, quality in trial.user_attrs["curve"].items()}
+            found[trial.user_attrs["architecture_key"]] = (curve, float(trial.values[0]))
+    return found

@@ -1,0 +1,375 @@
+"""A search from proposals to told trials: its flow in this process, without training; and as a person types it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from enhance_sweep import records
+from enhance_sweep.search.store import JOURNAL_FILE
+from enhance_sweep.variant import Plan
+from tests.integration.search_launchers import PretendLauncher, latency_ms, quality, trials
+
+Start = Callable[..., PretendLauncher]
+
+
+# --- the flow, without training ---------------------------------------------------------------------------------------
+
+
+def test_a_search_times_halves_and_tells(start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pretend = start("search.trials=12", "search.cohort=6")
+    told = trials(tmp_path / "runs")
+    assert len(told) == 12
+    assert all(one.state.is_finished() for one in told)
+    assert sorted(pretend.timed) == sorted(set(pretend.timed)), "nothing is timed twice"
+    assert set(Counter(pretend.trained).values()) == {1}, "nothing is trained twice"
+    steps = Counter(steps for _, steps in pretend.trained)
+    assert steps[2] > steps[4] >= steps[8] > 0
+    for one in told:
+        about = one.user_attrs
+        if one.state == TrialState.COMPLETE:
+            assert about["latency"] == "measured"
+            assert one.values[0] == about["latency_ms"]
+            assert one.values[1] == about["curve"][str(about["steps"])]
+            assert about["finished"] == (about["steps"] == 8)
+            assert ("reason" not in about) == about["finished"]
+        assert ("model.strided_kernel_size" in one.params) == (one.params["model"] == "strided")
+    said = capsys.readouterr().err
+    assert "12 trials in all, 0 of them told; 4 parameters; trained in 3 rungs (2, 4, 8 steps)." in said
+    assert "12 trials: " in said
+    assert "On the frontier, of those:" in said
+
+
+def test_trials_are_counted_in_total_over_restarts(start: Start, tmp_path: Path) -> None:
+    one_go = start("search.trials=10", "search.cohort=4", f"runs_dir={tmp_path / 'other'}")
+    start("search.trials=4", "search.cohort=4")
+    assert len(trials(tmp_path / "runs")) == 4
+    more = start("search.trials=10", "search.cohort=4")
+    assert len(trials(tmp_path / "runs")) == 10
+    again = start("search.trials=10", "search.cohort=4")
+    assert (again.trained, again.timed) == ([], [])
+    fewer = start("search.trials=3", "search.cohort=4")
+    assert (fewer.trained, fewer.timed) == ([], [])
+    ours, others = ([(one.params, one.values) for one in trials(tmp_path / name)] for name in ("runs", "other"))
+    assert ours == others, "an interrupted search is the same as one in one go"
+    assert set(more.trained) < set(one_go.trained)
+
+
+class Killed(BaseException):
+    """What nobody catches, as a SIGKILL is caught by nobody."""
+
+
+@pytest.mark.parametrize("moment", [0, 7, 14])
+def test_a_search_that_was_stopped_anywhere_ends_as_if_it_had_not_been(
+    start: Start, tmp_path: Path, moment: int
+) -> None:
+    left = [moment]
+
+    def interrupt(plan: Plan) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+
+    arguments = ["search.trials=8", "search.cohort=4"]
+    with pytest.raises(Killed):
+        start(*arguments, interrupt=interrupt)
+    start(*arguments)
+    start(*arguments, f"runs_dir={tmp_path / 'whole'}")
+    ended, whole = ([(one.params, one.values, one.state) for one in trials(tmp_path / n)] for n in ("runs", "whole"))
+    assert ended == whole
+
+
+def test_one_network_is_run_once_however_often_it_is_proposed(start: Start, tmp_path: Path) -> None:
+    few = ["model=plain", "model.channels=choice(2,3)", "model.blocks=choice(0,1)"]
+    pretend = start(*few, "search.trials=20", "search.cohort=5", "search/sampler=random")
+    told = trials(tmp_path / "runs")
+    assert len(told) == 20
+    assert len(pretend.timed) == 4
+    assert set(Counter(pretend.trained).values()) == {1}
+    by_network: dict[str, set[Any]] = {}
+    for one in told:
+        by_network.setdefault(one.user_attrs["architecture_key"], set()).add((one.state, tuple(one.values or ())))
+    assert len(by_network) == 4
+    assert all(len(known) == 1 for known in by_network.values()), "repeats are told what is known"
+    repeats = [one for one in told if "same_as" in one.user_attrs]
+    assert len(repeats) == 16
+    assert all(one.user_attrs["name"] == told[one.user_attrs["same_as"]].user_attrs["name"] for one in repeats)
+
+
+def test_what_was_run_before_the_search_is_not_run_again(start: Start, tmp_path: Path) -> None:
+    few = ["model=plain", "model.channels=choice(2,3,4,5)", "model.blocks=1"]
+    start(*few, "search.trials=6", "search.cohort=6")
+    (tmp_path / "runs" / JOURNAL_FILE).unlink()
+    again = start(*few, "search.trials=6", "search.cohort=6")
+    assert again.timed == []
+    # The launcher is asked, and the variant itself knows what it has; here that is the records of the first search.
+    assert {steps for _, steps in again.trained} <= {2, 4, 8}
+
+
+def test_a_failed_variant_is_told_as_failed_and_stops_nothing(start: Start, tmp_path: Path) -> None:
+    def failing(architecture: dict[str, Any], steps: int) -> float | None:
+        return None if architecture["channels"] % 2 and steps > 2 else quality(architecture, steps)
+
+    start("search.trials=12", "search.cohort=6", quality=failing)
+    told = trials(tmp_path / "runs")
+    assert len(told) == 12
+    failed = [one for one in told if one.state == TrialState.FAIL]
+    assert failed
+    assert {one.user_attrs["reason"] for one in failed} == {"diverged: as arranged"}
+    assert all(one.params["model.channels"] % 2 for one in failed)
+    assert [one for one in told if one.state == TrialState.COMPLETE and one.user_attrs["finished"]]
+
+
+def test_a_job_that_is_lost_with_its_node_is_a_failure_of_its_own(start: Start, tmp_path: Path) -> None:
+    def lost(plan: Plan) -> Exception | None:
+        return RuntimeError("node lost") if plan.architecture["blocks"] == 1 else None
+
+    start("search.trials=8", "search.cohort=8", interrupt=lost)
+    told = trials(tmp_path / "runs")
+    reasons = {one.user_attrs["reason"] for one in told if one.state == TrialState.FAIL}
+    assert reasons == {"RuntimeError: node lost"}
+    assert {one.params["model.blocks"] for one in told if one.state == TrialState.COMPLETE} <= {0, 2}
+
+
+def test_what_another_process_has_in_hand_is_waited_for(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    from enhance_sweep.search import sweeper
+
+    pauses: list[float] = []
+    monkeypatch.setattr(sweeper.time, "sleep", pauses.append)
+    seen: Counter[tuple[str, int]] = Counter()
+
+    def held(plan: Plan) -> dict[str, Any] | None:
+        seen[plan.name, plan.max_steps] += 1
+        return {"status": "held", "reason": None} if seen[plan.name, plan.max_steps] < 3 else None
+
+    pretend = start("search.trials=3", "search.cohort=3", parallel_jobs=2, interrupt=held)
+    assert set(Counter(pretend.trained).values()) == {1}
+    assert pauses, "it does not ask without a pause while all is held"
+
+
+def test_what_another_process_has_in_hand_keeps_nobody_waiting(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    from enhance_sweep.search import sweeper
+
+    monkeypatch.setattr(sweeper.time, "sleep", lambda seconds: None)
+    asked: list[tuple[str, int]] = []
+
+    def held(plan: Plan) -> dict[str, Any] | None:
+        if "train" not in plan.config.stages:
+            return None
+        asked.append((plan.name, plan.max_steps))
+        return {"status": "held", "reason": None} if len(asked) == 1 else None
+
+    pretend = start("search.trials=4", "search.cohort=4", interrupt=held)
+    first_rung = [one for one in asked if one[1] == 2]
+    assert first_rung[0] == first_rung[-1], "asked for again after all others"
+    assert set(Counter(pretend.trained).values()) == {1}
+
+
+def test_another_machine_does_not_time_what_would_not_count(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from enhance_sweep.search import sweeper
+
+    class Waiting(BaseException):
+        """Instead of a wait."""
+
+    def wait(seconds: float) -> None:
+        raise Waiting
+
+    start("search.trials=4", "search.cohort=4", host="node-7")
+    timed = len(list((tmp_path / "runs" / "timed").iterdir()))
+    monkeypatch.setattr(sweeper.time, "sleep", wait)
+    with pytest.raises(Waiting):
+        start("search.trials=8", "search.cohort=4", host="node-8")
+    assert len(list((tmp_path / "runs" / "timed").iterdir())) == timed + 1
+
+
+def test_networks_above_the_limit_are_dropped_untrained(start: Start, tmp_path: Path) -> None:
+    pretend = start("search.trials=16", "search.cohort=8", "search.max_latency_ms=60")
+    told = trials(tmp_path / "runs")
+    slow = [one for one in told if one.user_attrs["latency_ms"] > 60]
+    assert slow
+    assert all(one.state == TrialState.PRUNED and one.user_attrs["steps"] == 0 for one in slow)
+    assert not {one.user_attrs["name"] for one in slow} & {name for name, _ in pretend.trained}
+    for one in told:
+        assert one.constraints == {"max_latency_ms": one.user_attrs["latency_ms"] - 60}
+
+
+def test_latencies_can_be_predicted_and_those_who_reach_the_end_are_timed(start: Start, tmp_path: Path) -> None:
+    pretend = start("search.trials=24", "search.cohort=12", "search.latency=predicted")
+    told = trials(tmp_path / "runs")
+    assert 8 <= len(pretend.timed) < len({one.user_attrs["architecture_key"] for one in told})
+    finished = {one.user_attrs["name"] for one in told if one.user_attrs.get("finished")}
+    assert finished <= set(pretend.timed)
+    assert {one.user_attrs["latency"] for one in told if one.user_attrs.get("finished")} == {"measured"}
+    assert "predicted" in {one.user_attrs["latency"] for one in told}
+
+
+def test_predicting_from_too_few_times_them_all(start: Start, tmp_path: Path) -> None:
+    pretend = start("search.trials=3", "search.cohort=3", "search.latency=predicted")
+    assert len(pretend.timed) == len({one.user_attrs["architecture_key"] for one in trials(tmp_path / "runs")})
+
+
+def test_jobs_that_run_on_another_host_bring_its_latencies(start: Start, tmp_path: Path) -> None:
+    start("search.trials=4", "search.cohort=4", host="node-7")
+    told = trials(tmp_path / "runs")
+    assert {one.state for one in told} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    assert all(one.user_attrs["latency"] == "measured" for one in told)
+    # Another machine goes on, and is told the latencies of the first, not its own.
+    more = start("search.trials=8", "search.cohort=4", host="node-7")
+    assert more.timed
+    assert len(trials(tmp_path / "runs")) == 8
+
+
+def test_the_launcher_gets_as_many_jobs_as_it_was_said(start: Start) -> None:
+    pretend = start("search.trials=6", "search.cohort=6", parallel_jobs=4)
+    assert max(pretend.batches) == 4
+    assert pretend.batches[:2] == [4, 2]
+
+
+def test_later_cohorts_compete_with_earlier_ones(start: Start, tmp_path: Path) -> None:
+    def worse_and_worse(architecture: dict[str, Any], steps: int) -> float:
+        return 0.5 - latency_ms(architecture) / 1e4
+
+    pretend = start("search.trials=24", "search.cohort=6", quality=worse_and_worse)
+    finished = [one for one in trials(tmp_path / "runs") if one.user_attrs.get("finished")]
+    fastest = min(latency_ms_of(one) for one in trials(tmp_path / "runs"))
+    assert fastest in {latency_ms_of(one) for one in finished}
+    assert len([1 for _, steps in pretend.trained if steps == 8]) < 12
+
+
+def latency_ms_of(trial: FrozenTrial) -> float:
+    return float(trial.user_attrs["latency_ms"])
+
+
+def test_conditions_reach_the_proposals(start: Start, tmp_path: Path) -> None:
+    start("search.trials=12", "search.cohort=12", when={"model.blocks": "model=plain"})
+    for one in trials(tmp_path / "runs"):
+        assert ("model.blocks" in one.params) == (one.params["model"] == "plain")
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        "search/sampler=nsga2",
+        "search/sampler=random",
+        "search/sampler=nsga2 search.sampler._target_=optuna.samplers.NSGAIIISampler",
+    ],
+)
+def test_samplers_are_chosen_by_configuration(start: Start, tmp_path: Path, sampler: str) -> None:
+    start("search.trials=10", "search.cohort=5", *sampler.split())
+    first = [one.params for one in trials(tmp_path / "runs")]
+    start("search.trials=10", "search.cohort=5", *sampler.split(), f"runs_dir={tmp_path / 'again'}")
+    assert [one.params for one in trials(tmp_path / "again")] == first, "seeded"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["trainer.schedule=one_cycle"], "trainer.schedule: expected constant, got one_cycle"),
+        (
+            ["model=plain", "model.strided_kernel_size=choice(3,4)"],
+            "model.strided_kernel_size: no model of this search",
+        ),
+        (
+            ["model.channels=choice(4,wide)"],
+            "model=plain model.channels: expected int, got 'wide'",
+        ),
+        (["model.blocks=interval(0.5,2.5)"], "model.blocks: expected int, got 0.5"),
+        (["stages=[train]"], "stages=[train]: a search decides itself"),
+        (["search.trials=0"], "search.trials: expected at least 1, got 0"),
+        (["search.latency=guessed"], "search.latency: expected one of measured, predicted, got 'guessed'"),
+        (["search.reduction_factor=1"], "search.reduction_factor: expected a number above 1, got 1.0"),
+        (["search.max_latency_ms=-1"], "search.max_latency_ms: expected a positive number or null, got -1.0"),
+        (["search.storage=nonsense"], "search.storage: 'nonsense' cannot be opened"),
+        (["+search.sampler.sede=1"], "search.sampler.sede: search.sampler=TPESampler has no such setting"),
+        (
+            ["search.sampler._target_=optuna.pruners.NopPruner", "~search.sampler.seed"],
+            "expected a class of optuna.samplers, got 'optuna.pruners.NopPruner'",
+        ),
+    ],
+)
+def test_what_cannot_end_well_is_refused_before_anything_is_run(
+    start: Start, tmp_path: Path, overrides: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        start(*overrides)
+    assert message in str(refused.value)
+    assert not (tmp_path / "runs" / "timed").exists()
+
+
+def test_one_cycle_is_fine_where_nothing_is_halved(start: Start, tmp_path: Path) -> None:
+    pretend = start("trainer.schedule=one_cycle", "search.first_rung=8", "search.trials=3", "search.cohort=3")
+    assert {steps for _, steps in pretend.trained} == {8}
+
+
+# --- for real ---------------------------------------------------------------------------------------------------------
+
+REAL = [
+    "model=plain",
+    "model.kernel_size=choice(1,3)",
+    "model.channels=choice(2,3)",
+    "search.trials=4",
+    "search.cohort=4",
+]
+
+
+def command(quick: list[str], *overrides: str) -> list[str]:
+    left_out = ("model.channels", "trainer.evaluate_at", "trainer.max_steps")
+    shared = [one for one in quick if not one.startswith(left_out)]
+    halved = ["sweeps=search", "trainer.max_steps=4", "search.first_rung=2"]
+    return [sys.executable, "-m", "enhance_sweep", *halved, *shared, *REAL, *overrides]
+
+
+def test_a_real_search_over_two_kernels_and_two_widths(quick: list[str], tmp_path: Path) -> None:
+    random = "search/sampler=random"  # of four networks, four draws have three
+    arguments = command([*quick, "trainer.batch_size=2", "trainer.crop_size=32"], random)
+    first = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert first.returncode == 0, first.stderr
+    assert "4 trials in all, 0 of them told" in first.stderr
+    runs = tmp_path / "runs"
+    told = trials(runs)
+    assert [one.state for one in told] == [TrialState.COMPLETE] * 4
+    finished = {one.user_attrs["architecture_key"]: one for one in told if one.user_attrs["finished"]}
+    frame = records.load_records(runs).set_index("architecture_key")
+    assert frame["status"].eq("completed").all()
+    for key, one in finished.items():
+        assert one.values == pytest.approx([frame.loc[key, "latency_ms_median"], frame.loc[key, "ms_ssim"]])
+        assert frame.loc[key, "steps"] == 4
+    for record in records.trained_records(runs):
+        assert [row["step"] for row in record["quality"]] == ([2, 4] if record["steps"] == 4 else [2])
+        assert bool(record.get("pictures")) == (record["steps"] == 4), "only the finished are looked at"
+
+    second = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert second.returncode == 0, second.stderr
+    assert "4 trials in all, 4 of them told" in second.stderr
+    assert "completed (did" not in second.stderr
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on_and_loses_nothing(quick: list[str], tmp_path: Path) -> None:
+    arguments = command(quick, "search.trials=6", "search.cohort=3", "model.channels=choice(2,3,4)")
+    for kill in range(4):
+        process = subprocess.Popen(arguments, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        assert process.stderr is not None
+        seen = 0
+        for line in process.stderr:  # some finished job further each time
+            seen += "completed (did" in line
+            if seen > kill:
+                break
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    done = {one.number: one.values for one in trials(tmp_path / "runs") if one.state.is_finished()}
+    ended = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert ended.returncode == 0, ended.stderr
+    told = trials(tmp_path / "runs")
+    assert len(told) == 6
+    assert all(one.state == TrialState.COMPLETE for one in told)
+    assert {number: told[number].values for number in done} == done
