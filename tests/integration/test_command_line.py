@@ -153,5 +153,8 @@ def test_a_dry_run_shows_every_variant_and_computes_nothing(quick: list[str], tm
         "plain-k3-c3-b1": (True, True),
         "plain-k3-c4-b1": (False, False),
     }
-    assert start("-m", "sweeps=search", *quick, "trainer.schedule=constant", "--dry-run", cwd=tmp_path).returncode == 0
+    searched = [one for one in quick if not one.startswith(("trainer.evaluate_at", "trainer.max_steps"))]
+    search = start("-m", "sweeps=search", *searched, "--dry-run", cwd=tmp_path)
+    assert "A search of 100 trials" in search.stderr, search.stderr
+    assert search.returncode == 0
     assert not (tmp_path / "runs" / "search.journal").exists()
