@@ -12,6 +12,9 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 # The second index holds builds of torch that PyPI has not. Where it cannot be reached, PyPI's own build is taken.
 TORCH_INDEX := https://download.pytorch.org/whl/$(TORCH_BUILD)
 
+# A process for each core, as each test computes with one thread; several test files at once wait for each other's timings.
+PYTEST := --numprocesses=auto --maxprocesses=8
+
 .DEFAULT_GOAL := help
 .PHONY: help setup sweep report test test-slow lint format clean
 
@@ -47,10 +50,10 @@ report: setup  ## the report again, from the records in runs/
 	$(BIN)/python -m enhance_sweep.report
 
 test: $(DEVELOPER)  ## the fast tests: a few minutes, no network
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST)
 
 test-slow: $(DEVELOPER)  ## the slow ones too
-	$(BIN)/python -m pytest -m 'slow or not slow'
+	$(BIN)/python -m pytest $(PYTEST) -m 'slow or not slow'
 
 lint: $(DEVELOPER)  ## style, types, and which room may import which
 	$(BIN)/ruff check .
