@@ -39,7 +39,7 @@ from enhance_sweep.training.evaluation import Scores, score
 from enhance_sweep.training.fit import CHECKPOINT_FILE, Fitted, fit, start_from_seed
 from enhance_sweep.training.parts import Watch, unwatched
 from enhance_sweep.training.pictures import write_pictures
-from enhance_sweep.whole_files import NoSpaceError, raise_if_full, write_whole
+from enhance_sweep.whole_files import NoSpaceError, raise_if_full, remove_leftovers, write_whole
 
 
 def run_variant(config: DictConfig) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def run_variant(config: DictConfig) -> dict[str, Any]:
                 _time(plan, mine, did)
         if "time" in config.stages and (timed := plan.timed_records()[-1])["status"] == "failed":
             outcome |= {"status": "failed", "reason": timed["reason"], "failure": timed.get("failure")}
-    except HeldError as error:
+    except (HeldError, LostError) as error:
         outcome |= {"status": "held", "reason": str(error)}
     return outcome
 
@@ -108,6 +108,7 @@ class _Stages:
 
 def _learn(plan: Plan, mine: Lease, did: _Stages) -> dict[str, Any] | None:
     """Train and evaluate what is still to be, again where that may help."""
+    remove_leftovers(plan.folder)
     again = False
     while True:
         record = plan.trained_record()  # another may have done it before the lease was taken
@@ -125,6 +126,7 @@ def _learn(plan: Plan, mine: Lease, did: _Stages) -> dict[str, Any] | None:
 
 def _time(plan: Plan, mine: Lease, did: _Stages) -> None:
     """Time it, again where that may help."""
+    remove_leftovers(plan.runs_dir / "timed" / plan.measured_key())
     again = False
     while plan.may_time_again(plan.timed_records()) if again else plan.needs_timing():
         again = True

@@ -36,6 +36,12 @@ def write_whole(path: Path, content: str | bytes) -> None:
         raise
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes that were killed while they wrote have left in `folder`; nobody else may write there."""
+    for path in folder.glob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
 def raise_if_full(error: BaseException, path: Path) -> None:
     """Raise a `NoSpaceError` with what to do, if `error` came of a full disk or a used-up quota."""
     if isinstance(error, OSError) and error.errno in _NO_SPACE and not isinstance(error, NoSpaceError):

@@ -165,6 +165,9 @@ def test_ctrl_c_reaches_every_job_once_and_none_is_left(tmp_path: Path) -> None:
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # tests started in the background are deaf to it
     )
     while len(list(tmp_path.glob("ends/*"))) < 2:  # 0 waits for four
         assert process.poll() is None

@@ -22,7 +22,14 @@ def begin(arguments: list[str], cwd: Path, log: Path) -> "subprocess.Popen[bytes
     """A sweep in a session of its own, so that a kill takes whatever it has started along."""
     with log.open("ab") as file:
         command = [sys.executable, "-m", "enhance_sweep", "-m", *arguments]
-        return subprocess.Popen(command, cwd=cwd, stdout=file, stderr=file, start_new_session=True)
+        return subprocess.Popen(
+            command, cwd=cwd, stdout=file, stderr=file, start_new_session=True, preexec_fn=_hear_ctrl_c
+        )
+
+
+def _hear_ctrl_c() -> None:
+    """Whoever started the tests in the background may have made them deaf to it, and what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish(arguments: list[str], cwd: Path) -> str:
@@ -114,7 +121,7 @@ def test_a_polite_stop_saves_the_step_it_is_at(
     running = status(tmp_path)
     assert f"process {process.pid}, since" in running
     process.send_signal(number)
-    assert process.wait() == exit_status, (tmp_path / "log").read_text()
+    assert process.wait(60) == exit_status, (tmp_path / "log").read_text()
     said = (tmp_path / "log").read_text()
     assert "stopping after this step" in said
     assert "stopped; the same command again goes on from here" in said

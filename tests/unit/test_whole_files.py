@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from enhance_sweep.whole_files import NoSpaceError, write_whole
+from enhance_sweep.whole_files import NoSpaceError, remove_leftovers, write_whole
 
 
 @pytest.mark.parametrize("content", ["text", b"\x00bytes"])
@@ -39,3 +39,11 @@ def test_another_error_stays_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"Not a directory|File exists") as caught:
         write_whole(tmp_path / "file" / "below", "text")
     assert not isinstance(caught.value, NoSpaceError)
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+    for name in (".record.json.x1y2.part", "record.json", ".hidden"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    remove_leftovers(tmp_path / "nowhere")
+    assert {path.name for path in tmp_path.iterdir()} == {"record.json", ".hidden"}
