@@ -3,10 +3,19 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from enhance_sweep.interruption import StoppedError, stopping_gently
+
+
+@pytest.fixture(autouse=True)
+def as_started_by_a_person() -> Iterator[None]:
+    """Whoever started the tests in the background may have made them deaf to Ctrl-C."""
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, earlier)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
