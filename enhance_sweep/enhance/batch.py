@@ -1,0 +1,83 @@
+"""Many photographs: the next are read and the last are written while one is enhanced."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
+
+from PIL import Image
+
+from enhance_sweep.enhance.enhancer import Enhancer
+from enhance_sweep.enhance.finding import Failure, Task, printable
+from enhance_sweep.enhance.memory import MIB, anonymous_pixels
+from enhance_sweep.enhance.reading import Pixels, bytes_needed, decode, opened
+from enhance_sweep.enhance.writing import comparison_of, write_comparison, write_photo
+from enhance_sweep.environment import usable_cores
+
+
+def enhance_files(
+    enhancer: Enhancer, tasks: Sequence[Task], comparisons: bool = False
+) -> Iterator[tuple[Task, Failure | None]]:
+    """Enhance files, each written whole or not at all; what fails stops no other.
+
+    Several photographs are read and written at once, as far as the enhancer's budget of memory has room for them; the
+    network takes one after the other. Ending the iteration early leaves out what has not begun.
+
+    Args:
+        enhancer: its budget counts photographs too.
+        tasks: their folders are made.
+        comparisons: also write a comparison beside each result.
+
+    Yields:
+        Each task as it is finished, in no certain order, with what went wrong, if anything.
+    """
+    Image.MAX_IMAGE_PIXELS = None  # the budget is the bound, and says so
+    with (
+        warnings.catch_warnings(),
+        # The network's calls come from one thread: each that called it would keep threads of torch's for itself.
+        ThreadPoolExecutor(1, "enhance") as network,
+        ThreadPoolExecutor(usable_cores() + 1, "photo") as workers,
+    ):
+        warnings.simplefilter("ignore")  # of Pillow's about metadata: each would be a line without a name
+        work = partial(_enhance_file, enhancer, network, comparisons)
+        futures = {workers.submit(work, task): task for task in tasks}
+        try:
+            for future in as_completed(list(futures)):
+                task, error = futures.pop(future), future.exception()
+                yield task, None if error is None else Failure(str(task.source), reason(error))
+        finally:
+            workers.shutdown(wait=False, cancel_futures=True)
+
+
+def _enhance_file(enhancer: Enhancer, network: ThreadPoolExecutor, comparisons: bool, task: Task) -> None:
+    """Read, enhance and write one file."""
+    with opened(task.source) as image:
+        width, height = image.size
+        needed = bytes_needed(image, task.source) + enhancer.needs(height, width)
+        budget = enhancer.budget
+        if needed > budget.size:
+            raise ValueError(
+                f"is {width}x{height}, which needs about {needed // MIB} MiB of the {budget.size // MIB} MiB "
+                "that --max-memory leaves for photographs: raise it"
+            )
+        budget.wait_and_take(needed)
+        try:
+            photo = decode(image, task.source)
+            enhanced: Pixels = anonymous_pixels(*photo.pixels.shape)
+            network.submit(enhancer.enhance_pixels, photo.pixels, enhanced).result()
+            task.target.parent.mkdir(parents=True, exist_ok=True)
+            write_photo(photo, enhanced, task.target)
+            if comparisons:
+                write_comparison(photo, enhanced, comparison_of(task.target))
+            del photo, enhanced
+        finally:
+            budget.give_back(needed)
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong, in one line."""
+    if isinstance(error, MemoryError):
+        return "needs more memory than there is"
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    first_line = text.strip().partition("\n")[0]
+    return printable(first_line) or type(error).__name__
