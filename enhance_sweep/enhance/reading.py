@@ -93,8 +93,21 @@ def decode(image: Image.Image, path: Path) -> Photo:
     The EXIF orientation is honoured, transparency kept apart, an ICC profile applied.
 
     Raises:
-        ValueError, OSError: the file is damaged or cut short.
+        ValueError: the file is damaged or cut short.
     """
+    try:
+        return _decoded(image, path)
+    except (_DamagedError, MemoryError):
+        raise
+    except Exception as error:  # of a damaged file decoders raise nearly anything
+        raise _DamagedError(f"is damaged or cut short ({error})") from error
+
+
+class _DamagedError(ValueError):
+    """What is wrong with a file has been said."""
+
+
+def _decoded(image: Image.Image, path: Path) -> Photo:
     is_jpeg = image.format in ("JPEG", "MPO")
     orientation = _orientation(image)
     space = color_space(_plain_mode(image), image.info.get("icc_profile"))
@@ -167,7 +180,7 @@ def _decode_jpeg(path: Path, image: Image.Image) -> Pixels | None:
     except ValueError:
         return None  # Pillow knows kinds that this library does not
     if (width, height) != image.size:
-        raise ValueError(f"says of itself that it is {image.width}x{image.height} and {width}x{height}: is damaged")
+        raise _DamagedError(f"says of itself that it is {image.width}x{image.height} and {width}x{height}: is damaged")
     wanted = {"YCbCr": "RGB", "RGB": "RGB", "Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}.get(colorspace)
     if wanted is None:
         return None
@@ -177,7 +190,7 @@ def _decode_jpeg(path: Path, image: Image.Image) -> Pixels | None:
         simplejpeg.decode_jpeg(content, colorspace=wanted, buffer=canvas, strict=True)
     except ValueError as error:
         if "extraneous bytes before marker 0xd9" not in str(error):  # these stand behind the last pixel
-            raise ValueError(f"is damaged or cut short ({error})") from error
+            raise _DamagedError(f"is damaged or cut short ({error})") from error
         simplejpeg.decode_jpeg(content, colorspace=wanted, buffer=canvas, strict=False)
     return canvas if channels == 3 else None
 
