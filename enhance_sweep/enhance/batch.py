@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from functools import partial
 
 from PIL import Image
@@ -51,27 +52,24 @@ def enhance_files(
 
 def _enhance_file(enhancer: Enhancer, network: ThreadPoolExecutor, comparisons: bool, task: Task) -> None:
     """Read, enhance and write one file."""
-    with opened(task.source) as image:
-        width, height = image.size
-        needed = bytes_needed(image, task.source) + enhancer.needs(height, width)
-        budget = enhancer.budget
-        if needed > budget.size:
-            raise ValueError(
-                f"is {width}x{height}, which needs about {needed // MIB} MiB of the {budget.size // MIB} MiB "
-                "that --max-memory leaves for photographs: raise it"
-            )
-        budget.wait_and_take(needed)
-        try:
+    budget = enhancer.budget
+    with ExitStack() as at_last:
+        with opened(task.source) as image:
+            needed = bytes_needed(image, task.source) + enhancer.needs(image.height, image.width)
+            if needed > budget.size:
+                raise ValueError(
+                    f"is {image.width}x{image.height}, which needs about {needed // MIB} MiB of the "
+                    f"{budget.size // MIB} MiB that --max-memory leaves for photographs: raise it"
+                )
+            budget.wait_and_take(needed)
+            at_last.callback(budget.give_back, needed)
             photo = decode(image, task.source)
-            enhanced: Pixels = anonymous_pixels(*photo.pixels.shape)
-            network.submit(enhancer.enhance_pixels, photo.pixels, enhanced).result()
-            task.target.parent.mkdir(parents=True, exist_ok=True)
-            write_photo(photo, enhanced, task.target)
-            if comparisons:
-                write_comparison(photo, enhanced, comparison_of(task.target))
-            del photo, enhanced
-        finally:
-            budget.give_back(needed)
+        enhanced: Pixels = anonymous_pixels(*photo.pixels.shape)
+        network.submit(enhancer.enhance_pixels, photo.pixels, enhanced).result()
+        task.target.parent.mkdir(parents=True, exist_ok=True)
+        write_photo(photo, enhanced, task.target)
+        if comparisons:
+            write_comparison(photo, enhanced, comparison_of(task.target))
 
 
 def reason(error: BaseException) -> str:
