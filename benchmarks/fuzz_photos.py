@@ -4,16 +4,18 @@
 
 Small pictures of every format and kind are changed at random: bits flipped, bytes replaced, cut short, parts left out,
 doubled or taken from another file, lengths in headers made enormous. They go through `python -m enhance_sweep.enhance`
-in folders of 500, as a person would call it.
+in folders of 500, as a person would call it. Before that, what else may be wrong with a file, and what is said of it.
 """
 
 import argparse
 import io
 import os
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +56,7 @@ def main() -> int:
         weights = Path(place) / "generator.pt"
         torch.manual_seed(0)
         save_generator(weights, build(MODEL, "model"), MODEL)
+        print_messages(Path(place), weights, dict(sources))
         for start in range(0, options.count, FOLDER):
             folder, out = Path(place) / f"in{start}", Path(place) / f"out{start}"
             folder.mkdir()
@@ -86,6 +89,43 @@ PROBLEMS = (
     *("traceback", "died or hung", "neither enhanced nor refused", "refused and written"),
     *("result that cannot be read", "leftover part"),
 )
+
+
+def print_messages(place: Path, weights: Path, sources: dict[str, bytes]) -> None:
+    """Bad files of every kind in one folder, between two good ones, and all that the command says."""
+    folder = place / "bad"
+    folder.mkdir()
+    jpeg, png = sources["plain.jpg"], sources["plain.png"]
+    frame = jpeg.index(b"\xff\xc0") + 5  # its height, then its width
+    bomb = bytearray(png)
+    struct.pack_into(">II", bomb, 16, 300_000, 300_000)
+    struct.pack_into(">I", bomb, 29, zlib.crc32(bomb[12:29]))
+    pages = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(pages, "TIFF", save_all=True, append_images=[Image.new("RGB", (8, 8), "red")])
+    files = {
+        "a good one.jpg": jpeg,
+        "bomb.png": bytes(bomb),
+        "cut.jpg": jpeg[: len(jpeg) * 3 // 4],
+        "cut.png": png[: len(png) // 2],
+        "deep.png": sources["deep.png"],
+        "empty.jpg": b"",
+        "lying-height.jpg": jpeg[:frame] + (360).to_bytes(2, "big") + jpeg[frame + 2 :],
+        "new\nline \x1b[31m.jpg": b"text",
+        "pages.tif": pages.getvalue(),
+        "text.webp": b"not a picture",
+        "zz good too.png": png,
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    (place / "outside.jpg").write_bytes(jpeg)
+    (folder / "link out.jpg").symlink_to(place / "outside.jpg")
+    (folder / "link nowhere.jpg").symlink_to(folder / "gone.jpg")
+    (folder / "link folder").symlink_to(place)
+    os.mkfifo(folder / "pipe.jpg")
+    command = [sys.executable, "-m", "enhance_sweep.enhance", "bad", "gone/*.jpg", "--weights", str(weights)]
+    done = subprocess.run([*command, "--out", "out"], capture_output=True, text=True, cwd=place, check=False)
+    print(f"a folder of bad files; exit status {done.returncode}")
+    print(done.stderr + done.stdout)
 
 
 def run(command: list[str], said: io.TextIOWrapper) -> tuple[int, float]:
