@@ -122,7 +122,7 @@ def print_messages(place: Path, weights: Path, sources: dict[str, bytes]) -> Non
     (folder / "link nowhere.jpg").symlink_to(folder / "gone.jpg")
     (folder / "link folder").symlink_to(place)
     os.mkfifo(folder / "pipe.jpg")
-    command = [sys.executable, "-m", "enhance_sweep.enhance", "bad", "gone/*.jpg", "--weights", str(weights)]
+    command = [sys.executable, "-m", "enhance_sweep.enhance", "bad", "gone/*.jpg", "--weights", weights.name]
     done = subprocess.run([*command, "--out", "out"], capture_output=True, text=True, cwd=place, check=False)
     print(f"a folder of bad files; exit status {done.returncode}")
     print(done.stderr + done.stdout)

@@ -14,7 +14,7 @@ from enhance_sweep.timing.settings import PRECISIONS
 
 if TYPE_CHECKING:
     from enhance_sweep.enhance import Enhancer
-    from enhance_sweep.enhance.finding import Failure
+    from enhance_sweep.enhance.finding import Failure, Task
 
 BEST = "best"
 _OVERRIDE = re.compile(r"model(\.\w+)?=")
@@ -26,7 +26,7 @@ _LEAST_MIB = 64
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Enhance every photograph that can be read.
+    """Enhance every photograph that can be read. Ctrl-C lets those end that have begun; a second one does not wait.
 
     Returns:
         1 if any could not, 2 if there is nothing to do it with, 130 where Ctrl-C ended it.
@@ -52,22 +52,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tasks, failures = find(options.photos, out)
     done, start = 0, time.monotonic()
     interrupted = False
+    failed: dict[Task, Failure] = {}
     with tqdm(total=len(tasks), unit="photo", disable=None, smoothing=0.1) as bar:
-        files = enhance_files(enhancer, tasks, options.before_after)
         try:
-            for _, failure in files:
+            for task, failure in enhance_files(enhancer, tasks, options.before_after):
                 bar.update()
-                failures += [failure] if failure else []
                 done += failure is None
+                if failure:
+                    failed[task] = failure
         except KeyboardInterrupt:
             interrupted = True
-            print("\ninterrupted: finishing what has begun; Ctrl-C again ends at once", file=sys.stderr)
-            try:
-                files.close()  # type: ignore[attr-defined]  # a generator
-            except KeyboardInterrupt:
-                os._exit(130)
+    failures += [failed[task] for task in tasks if task in failed]
     _say(failures, done, len(tasks), time.monotonic() - start, out)
-    return 130 if interrupted else 1 if failures else 0
+    if interrupted:
+        print("interrupted: what is in the folder is whole", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(130)  # a second Ctrl-C leaves threads behind, which the interpreter would wait for
+    return 1 if failures else 0
 
 
 def choose_run(

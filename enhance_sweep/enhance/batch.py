@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 from PIL import Image
@@ -11,7 +12,7 @@ from PIL import Image
 from enhance_sweep.enhance.enhancer import Enhancer
 from enhance_sweep.enhance.finding import Failure, Task, printable
 from enhance_sweep.enhance.memory import MIB, anonymous_pixels
-from enhance_sweep.enhance.reading import Pixels, bytes_needed, decode, opened
+from enhance_sweep.enhance.reading import bytes_needed, decode, opened
 from enhance_sweep.enhance.writing import comparison_of, write_comparison, write_photo
 from enhance_sweep.environment import usable_cores
 
@@ -55,7 +56,7 @@ def _enhance_file(enhancer: Enhancer, network: ThreadPoolExecutor, comparisons: 
     budget = enhancer.budget
     with ExitStack() as at_last:
         with opened(task.source) as image:
-            needed = bytes_needed(image, task.source) + enhancer.needs(image.height, image.width)
+            needed = bytes_needed(image, task.source, comparisons) + enhancer.needs(image.height, image.width)
             if needed > budget.size:
                 raise ValueError(
                     f"is {image.width}x{image.height}, which needs about {needed // MIB} MiB of the "
@@ -64,12 +65,14 @@ def _enhance_file(enhancer: Enhancer, network: ThreadPoolExecutor, comparisons: 
             budget.wait_and_take(needed)
             at_last.callback(budget.give_back, needed)
             photo = decode(image, task.source)
-        enhanced: Pixels = anonymous_pixels(*photo.pixels.shape)
+        enhanced = anonymous_pixels(*photo.pixels.shape)
         network.submit(enhancer.enhance_pixels, photo.pixels, enhanced).result()
+        before = photo.pixels if comparisons else None
+        photo = replace(photo, pixels=enhanced)
         task.target.parent.mkdir(parents=True, exist_ok=True)
-        write_photo(photo, enhanced, task.target)
-        if comparisons:
-            write_comparison(photo, enhanced, comparison_of(task.target))
+        write_photo(photo, task.target)
+        if before is not None:
+            write_comparison(before, enhanced, comparison_of(task.target))
 
 
 def reason(error: BaseException) -> str:

@@ -28,21 +28,21 @@ _TIFF_TAGS = {269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 33723, 700, *r
 #: EXIF's and GPS's.
 _TIFF_DIRECTORIES = {0x8769, 0x8825}
 
-#: Bytes a pixel that a photograph holds at most from being read to being written: itself (3), the result (3), the
-#: picture that Pillow writes (4), or before that the one it reads, and what it writes into (2). Measured: 12.2.
-_BYTES_PER_PIXEL = 13
+#: Bytes a pixel that a photograph holds at most from being read to being written: at last the result (3), the picture
+#: that Pillow makes of it (4), transparency (1), and what is encoded (2 for JPEG).
+_BYTES_PER_PIXEL = 10
 #: A TIFF may be one strip, and turned by Pillow. WebP's library needs much for itself (measured: 49).
-_BYTES_PER_PIXEL_OF = {"TIFF": 17, "WEBP": 55}
+_BYTES_PER_PIXEL_OF = {"TIFF": 15, "WEBP": 52}
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph as a network takes it, and what its result has to keep.
+    """A photograph as a network takes or makes it, and what belongs to it.
 
     Attributes:
         pixels: uint8 RGB (H, W, 3) in sRGB, upright.
         alpha: uint8 (H, W), or None.
-        color_space: of the result.
+        color_space: of the file.
         format: JPEG, PNG, WEBP or TIFF.
         keep: what Pillow's `save` takes beside: EXIF, resolution, texts, compression.
     """
@@ -88,9 +88,12 @@ def opened(path: Path) -> Iterator[Image.Image]:
         image.close()  # its pixels too, which leaving `with` would keep
 
 
-def bytes_needed(image: Image.Image, path: Path) -> int:
-    """What a photograph takes in memory at most from being read to being written, its features aside."""
-    per_pixel = _BYTES_PER_PIXEL_OF.get(str(image.format), _BYTES_PER_PIXEL)
+def bytes_needed(image: Image.Image, path: Path, comparison: bool = False) -> int:
+    """What a photograph takes in memory at most from being read to being written, its features aside.
+
+    With a comparison it has to stay until that is made.
+    """
+    per_pixel = _BYTES_PER_PIXEL_OF.get(str(image.format), _BYTES_PER_PIXEL) + (3 if comparison else 0)
     return image.width * image.height * per_pixel + path.stat().st_size
 
 

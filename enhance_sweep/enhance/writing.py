@@ -21,27 +21,26 @@ _GAP = 8
 _TIFF_COMPRESSIONS = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate")
 
 
-def write_photo(photo: Photo, enhanced: Pixels, target: Path) -> None:
-    """Write a result in the format of its source.
+def write_photo(photo: Photo, target: Path) -> None:
+    """Write a photograph in its format, mode and colors.
 
     Args:
-        photo: the source.
-        enhanced: uint8 RGB (H, W, 3) in sRGB.
+        photo: with the result's pixels in place of the source's.
         target: a file that is there already is replaced.
 
     Raises:
         OSError, ValueError: it cannot be written; then nothing is.
     """
-    _write_whole(_picture(photo, enhanced), target, photo.format, _settings(photo))
+    _write_whole(_picture(photo), target, photo.format, _settings(photo))
 
 
-def write_comparison(photo: Photo, enhanced: Pixels, target: Path) -> None:
+def write_comparison(photo: Pixels, enhanced: Pixels, target: Path) -> None:
     """Write a JPEG of a photograph, left, and its result, right; large ones scaled down.
 
     Raises:
         OSError: it cannot be written; then nothing is.
     """
-    before, after = _small(photo.pixels), _small(enhanced)
+    before, after = _small(photo), _small(enhanced)
     both = Image.new("RGB", (2 * before.width + _GAP, before.height), "white")
     both.paste(before, (0, 0))
     both.paste(after, (before.width + _GAP, 0))
@@ -59,16 +58,16 @@ def _small(pixels: Pixels) -> Image.Image:
     return image
 
 
-def _picture(photo: Photo, enhanced: Pixels) -> Image.Image:
-    """A result in the mode and the colors of its source, made a few rows at a time."""
-    height, width = enhanced.shape[:2]
+def _picture(photo: Photo) -> Image.Image:
+    """A photograph in the mode and the colors of its file, made a few rows at a time."""
+    height, width = photo.pixels.shape[:2]
     mode = photo.color_space.mode
     if photo.alpha is not None:
         mode = {"L": "LA", "RGB": "RGBA"}[mode]
     picture = Image.new(mode, (width, height))
     for first in range(0, height, _STRIP_ROWS):
         rows = slice(first, first + _STRIP_ROWS)
-        strip = photo.color_space.from_srgb(Image.fromarray(np.ascontiguousarray(enhanced[rows])))
+        strip = photo.color_space.from_srgb(Image.fromarray(np.ascontiguousarray(photo.pixels[rows])))
         if photo.alpha is not None:
             strip.putalpha(Image.fromarray(np.ascontiguousarray(photo.alpha[rows])))
         picture.paste(strip, (0, first))

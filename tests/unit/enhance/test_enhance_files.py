@@ -24,7 +24,7 @@ def read(path: Path) -> Photo:
 def through(path: Path, target: Path) -> Image.Image:
     """A file read and written again as if it had been enhanced."""
     photo = read(path)
-    write_photo(photo, photo.pixels, target)
+    write_photo(photo, target)
     with Image.open(target) as image:
         image.load()
         return image
@@ -275,7 +275,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr("enhance_sweep.enhance.writing.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        write_photo(photo, photo.pixels, target)
+        write_photo(photo, target)
     assert target.read_bytes() == b"earlier"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
 
@@ -291,7 +291,7 @@ def test_permissions_are_the_replaced_files(tmp_path: Path) -> None:
 def test_a_comparison_shows_both(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encoded(Image.new("RGB", (40, 30), "black"), "PNG"))
     photo = read(tmp_path / "a.png")
-    write_comparison(photo, np.full_like(photo.pixels, 200), tmp_path / "both.jpg")
+    write_comparison(photo.pixels, np.full_like(photo.pixels, 200), tmp_path / "both.jpg")
     with Image.open(tmp_path / "both.jpg") as both:
         assert both.size == (40 + 8 + 40, 30)
         assert max(both.getpixel((10, 10))) < 5  # type: ignore[arg-type]
