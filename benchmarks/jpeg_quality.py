@@ -1,6 +1,6 @@
 """What JPEG costs an enhanced photograph: size and PSNR for qualities and color resolutions.
 
-    python benchmarks/jpeg_quality.py RESULT.png...     # results of the command on PNG photographs
+python benchmarks/jpeg_quality.py RESULT.png...     # results of the command on PNG photographs
 """
 
 import io

@@ -62,12 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     failed[task] = failure
         except KeyboardInterrupt:
             interrupted = True
-    failures += [failed[task] for task in tasks if task in failed]
-    _say(failures, done, len(tasks), time.monotonic() - start, out)
     if interrupted:
-        print("interrupted: what is in the folder is whole", file=sys.stderr, flush=True)
-        sys.stdout.flush()
+        print("interrupted: every result that is there is whole", file=sys.stderr, flush=True)
         os._exit(130)  # a second Ctrl-C leaves threads behind, which the interpreter would wait for
+    failures += [failed[task] for task in tasks if task in failed]
+    _say(failures, done, time.monotonic() - start, out)
     return 1 if failures else 0
 
 
@@ -149,7 +148,7 @@ def _spill_dir(options: argparse.Namespace) -> Path | None:
     return None if options.in_place or os.environ.get("TMPDIR") else options.out
 
 
-def _say(failures: "Sequence[Failure]", done: int, count: int, seconds: float, out: Path | None) -> None:
+def _say(failures: "Sequence[Failure]", done: int, seconds: float, out: Path | None) -> None:
     from enhance_sweep.enhance.finding import printable
 
     for failure in failures:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from PIL import Image
 
@@ -46,7 +47,7 @@ def enhance_files(
         try:
             for future in as_completed(list(futures)):
                 task, error = futures.pop(future), future.exception()
-                yield task, None if error is None else Failure(str(task.source), reason(error))
+                yield task, None if error is None else Failure(str(task.source), _reason(error, task))
         finally:
             workers.shutdown(wait=False, cancel_futures=True)
 
@@ -75,10 +76,13 @@ def _enhance_file(enhancer: Enhancer, network: ThreadPoolExecutor, comparisons: 
             write_comparison(before, enhanced, comparison_of(task.target))
 
 
-def reason(error: BaseException) -> str:
+def _reason(error: BaseException, task: Task) -> str:
     """What went wrong, in one line."""
     if isinstance(error, MemoryError):
         return "needs more memory than there is"
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        elsewhere = error.filename is not None and Path(error.filename) != task.source
+        text = f"{error.strerror}: {task.target.parent}" if elsewhere else error.strerror
     first_line = text.strip().partition("\n")[0]
     return printable(first_line) or type(error).__name__
