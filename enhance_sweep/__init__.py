@@ -15,15 +15,23 @@ __version__ = "0.1.0"
 __all__ = ["load_enhancer"]
 
 
-def load_enhancer(run_dir_or_file: str | Path) -> "Enhancer":
-    """A trained variant as a function: `enhancer(photo)`, uint8 RGB (H, W, 3) to the same.
+def load_enhancer(
+    run_dir_or_file: str | Path, runtime: str = "eager", precision: str = "fp32", memory_mib: int = 2048
+) -> "Enhancer":
+    """A trained variant as a function: `enhancer(photo)`, uint8 RGB (H, W, 3) to the same; see `Enhancer`.
+
+    Pillow images and tensors, (3, H, W) or (N, 3, H, W), are taken too. Nothing in the file is executed.
 
     Args:
         run_dir_or_file: a variant's folder under `runs/trained/`, or the `generator.pt` in it.
+        runtime: eager, compile, onnxruntime or openvino (the last two with the extra `runtimes`).
+        precision: fp32 or bf16.
+        memory_mib: what features may take in memory; the rest is kept in a temporary file.
 
     Raises:
         FileNotFoundError: there is no trained variant.
+        ValueError: the file holds none, or there is no such runtime or precision.
     """
     from enhance_sweep.enhance import load_enhancer as load
 
-    return load(run_dir_or_file)
+    return load(run_dir_or_file, runtime, precision, memory_mib)

@@ -1,115 +1,202 @@
 """`python -m enhance_sweep.enhance PHOTO... --run KEY|best --out DIR`: photographs through a trained variant."""
 
 import argparse
+import os
+import re
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from enhance_sweep.environment import restart_with_allocator
+from enhance_sweep.timing.settings import PRECISIONS
 
 if TYPE_CHECKING:
     from enhance_sweep.enhance import Enhancer
+    from enhance_sweep.enhance.finding import Failure, Task
 
 BEST = "best"
-_QUALITY = 95
+_OVERRIDE = re.compile(r"model(\.\w+)?=")
+_SIZES = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+#: For what is no photograph's: threads, buffers of libraries, what the allocator cannot give back (measured).
+_SPARE_MIB = 160
+#: Below this nothing but small pictures would fit.
+_LEAST_MIB = 64
 
 
-def main() -> int:
-    """Enhance every photograph that can be read; 1 if any could not, 2 if there is nothing to do it with."""
-    restart_with_allocator("tuned")  # before torch is imported
-    arguments = _parser().parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Enhance every photograph that can be read. Ctrl-C lets those end that have begun; a second one does not wait.
+
+    Returns:
+        1 if any could not, 2 if there is nothing to do it with, 130 where Ctrl-C ended it.
+    """
+    if arguments is None:
+        restart_with_allocator("tuned")  # before torch is imported
+    options = _options(arguments)
 
     from tqdm import tqdm
 
-    from enhance_sweep.enhance import load_enhancer
+    from enhance_sweep.enhance.batch import enhance_files
+    from enhance_sweep.enhance.finding import find, printable
 
     try:
-        run_dir = choose_run(arguments.runs, arguments.run, arguments.max_latency_ms)
-        enhancer = load_enhancer(run_dir)
-    except (FileNotFoundError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        out = None if options.in_place else options.out
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+        enhancer, name = _enhancer(options)
+    except (OSError, ValueError) as error:
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
-    print(f"network: {run_dir.name}", file=sys.stderr)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    failures: list[str] = []
-    made: dict[Path, Path] = {}
-    for photo in tqdm(arguments.photos, unit="photo", disable=None):
-        target = target_of(photo, arguments.out)
+    print(f"network: {printable(name)}", file=sys.stderr)
+    tasks, failures = find(options.photos, out)
+    done, start = 0, time.monotonic()
+    interrupted = False
+    failed: dict[Task, Failure] = {}
+    with tqdm(total=len(tasks), unit="photo", disable=None, smoothing=0.1) as bar:
         try:
-            if target in made:
-                raise ValueError(f"its result would replace that of {made[target]}: give it another --out")
-            enhance_file(enhancer, photo, target, arguments.before_after)
-            made[target] = photo
-        except (OSError, ValueError, SyntaxError) as error:  # Pillow's readers raise all three
-            failures.append(f"{photo}: {error}")
-    for failure in failures:
-        print(f"error: {failure}", file=sys.stderr)
-    print(f"{len(arguments.photos) - len(failures)} of {len(arguments.photos)} photographs are in {arguments.out}")
+            for task, failure in enhance_files(enhancer, tasks, options.before_after):
+                bar.update()
+                done += failure is None
+                if failure:
+                    failed[task] = failure
+        except KeyboardInterrupt:
+            interrupted = True
+    if interrupted:
+        print("interrupted: every result that is there is whole", file=sys.stderr, flush=True)
+        os._exit(130)  # a second Ctrl-C leaves threads behind, which the interpreter would wait for
+    failures += [failed[task] for task in tasks if task in failed]
+    _say(failures, done, time.monotonic() - start, out)
     return 1 if failures else 0
 
 
-def choose_run(runs: Path, run: str, max_latency_ms: float | None) -> Path:
-    """The folder of a variant by its key, or of the best one by MS-SSIM, among those fast enough.
+def choose_run(
+    runs: Path, run: str, max_latency_ms: float | None, runtime: str = "eager", precision: str = "fp32"
+) -> Path:
+    """The folder of a variant by its key, or of the best on the frontier by MS-SSIM, among those fast enough.
+
+    Where nothing was timed in this runtime and precision, and no latency is asked for, the best is that of all.
 
     Raises:
         FileNotFoundError: no such folder of runs.
-        ValueError: no such variant.
+        ValueError: no such variant, or several data sets, whose scores do not compare.
     """
-    from enhance_sweep.records import load_records, trained_dir
+    from enhance_sweep.frontier import pareto_front
+    from enhance_sweep.records import DEFAULT_MEASUREMENT, load_records, trained_dir
 
-    frame = load_records(runs)
+    frame = load_records(runs, {**DEFAULT_MEASUREMENT, "runtime": runtime, "precision": precision})
     frame = frame[frame["status"] == "completed"]
     if run != BEST:
         if run not in set(frame["key"]):
             raise ValueError(f"--run: no completed variant {run!r} in {runs}; there are: {', '.join(frame['key'])}")
         return trained_dir(runs, run)
     frame = frame.dropna(subset=["ms_ssim"])
+    if "data_fingerprint" in frame and frame["data_fingerprint"].nunique() > 1:
+        names = ", ".join(sorted(set(frame["dataset"])))
+        raise ValueError(f"--run best: scores in {runs} are of different data ({names}): name a network")
+    front = pareto_front(frame)
     if max_latency_ms is not None:
-        frame = frame[frame["latency_ms_median"] <= max_latency_ms]
-    if frame.empty:
+        front = front[front["latency_ms_median"] <= max_latency_ms]
+    elif front.empty:
+        front = frame
+    if front.empty:
         limit = "" if max_latency_ms is None else f" of at most {max_latency_ms:g} ms"
-        raise ValueError(f"--run best: no scored variant{limit} in {runs}")
-    return trained_dir(runs, str(frame.sort_values("ms_ssim")["key"].iloc[-1]))
+        raise ValueError(f"--run best: no scored variant{limit} in {runs} (in {runtime} {precision})")
+    return trained_dir(runs, str(front.sort_values("ms_ssim", kind="stable")["key"].iloc[-1]))
 
 
-def target_of(photo: Path, out: Path) -> Path:
-    """Where a photograph's result goes: under its own name; JPEG stays JPEG, everything else becomes PNG."""
-    return out / (photo.name if photo.suffix.lower() in (".jpg", ".jpeg") else f"{photo.stem}.png")
-
-
-def enhance_file(enhancer: "Enhancer", photo: Path, target: Path, before_after: bool) -> None:
-    """Enhance one file into `target`, in the format that its name says.
+def memory_size(text: str) -> int:
+    """Bytes from `2GiB`, `1500M`, `800 MB`: letters stand for powers of 1024; a number alone is bytes.
 
     Raises:
-        ValueError: the result would replace its source.
-        OSError: the file cannot be read or written.
+        ValueError: it says no size.
     """
-    import numpy as np
-    from PIL import Image, ImageOps
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?\s*", text, re.IGNORECASE)
+    if not match:
+        raise ValueError(f"--max-memory: expected a size such as 2GiB or 1500MiB, got {text!r}")
+    return int(float(match[1]) * _SIZES[match[2].upper()])
 
-    with Image.open(photo) as opened:
-        profile = opened.info.get("icc_profile")
-        upright = ImageOps.exif_transpose(opened).convert("RGB")
-    before = np.asarray(upright)
-    after = enhancer(before)
-    shown = np.concatenate([before, after], axis=1) if before_after else after
-    jpeg = target.suffix.lower() != ".png"
-    if target.exists() and target.samefile(photo):
-        raise ValueError("its result would replace it: choose another --out")
-    part = target.with_name(f".{target.name}.part")
-    settings: dict[str, Any] = {"quality": _QUALITY, "subsampling": 0} if jpeg else {}
-    Image.fromarray(shown).save(part, format="JPEG" if jpeg else "PNG", icc_profile=profile, **settings)
-    part.replace(target)
+
+def _enhancer(options: argparse.Namespace) -> "tuple[Enhancer, str]":
+    """What is asked for, with the memory that the program itself leaves of `--max-memory`."""
+    import psutil
+
+    from enhance_sweep.enhance import Enhancer
+    from enhance_sweep.enhance.loading import load_network, load_weights
+
+    bound = memory_size(options.max_memory)
+    if options.weights:
+        network, name = load_weights(options.weights, options.overrides), str(options.weights)
+    else:
+        run_dir = choose_run(options.runs, options.run, options.max_latency_ms, options.runtime, options.precision)
+        network, name = load_network(run_dir), run_dir.name
+    enhancer = Enhancer(network, options.runtime, options.precision, spill_dir=_spill_dir(options))
+    enhancer.warm_up()
+    own = psutil.Process().memory_info().rss // 2**20
+    left = bound // 2**20 - own - _SPARE_MIB
+    if left < _LEAST_MIB:
+        raise ValueError(
+            f"--max-memory: expected at least {own + _SPARE_MIB + _LEAST_MIB}MiB, of which the program itself takes "
+            f"{own + _SPARE_MIB}, got {options.max_memory}"
+        )
+    enhancer.limit(left)
+    return enhancer, name
+
+
+def _spill_dir(options: argparse.Namespace) -> Path | None:
+    """Beside the results, unless a person said where: the system's temporary folder may itself be in memory."""
+    return None if options.in_place or os.environ.get("TMPDIR") else options.out
+
+
+def _say(failures: "Sequence[Failure]", done: int, seconds: float, out: Path | None) -> None:
+    from enhance_sweep.enhance.finding import printable
+
+    for failure in failures:
+        print(f"error: {printable(failure.name)}: {failure.reason}", file=sys.stderr)
+    where = "enhanced in place" if out is None else f"in {printable(str(out))}"
+    rate = f", {done / seconds:.2f} a second" if done else ""
+    print(f"{done} of {done + len(failures)} photographs are {where} ({seconds:.1f} s{rate})")
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options = parser.parse_intermixed_args(arguments)
+    options.overrides = [text for text in options.photos if _OVERRIDE.match(text)]
+    options.photos = [text for text in options.photos if not _OVERRIDE.match(text)]
+    if not options.photos:
+        parser.error("name at least one photograph, folder or pattern")
+    if options.overrides and not options.weights:
+        parser.error(f"{options.overrides[0]}: a run says itself which network it is; overrides go with --weights")
+    if options.in_place and options.before_after:
+        parser.error("--before-after needs --out: comparisons do not belong among the photographs")
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m enhance_sweep.enhance", description="Enhance photographs.")
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="JPEG, PNG, WebP or TIFF files")
-    parser.add_argument("--run", default=BEST, metavar="KEY", help="a variant's key, or best (highest MS-SSIM)")
-    parser.add_argument("--runs", default=Path("runs"), type=Path, metavar="DIR", help="folder of runs (runs)")
-    parser.add_argument("--out", default=Path("enhanced"), type=Path, metavar="DIR", help="where results go (enhanced)")
-    parser.add_argument("--max-latency-ms", type=float, metavar="MS", help="best among networks this fast at 1280x720")
-    parser.add_argument("--before-after", action="store_true", help="save each photograph beside its result")
+    from enhance_sweep.timing.variants import runtimes
+
+    parser = argparse.ArgumentParser(
+        prog="python -m enhance_sweep.enhance",
+        description="Enhance photographs. Results keep their source's name, format, size, EXIF, color profile and "
+        "transparency, and are turned upright. One that fails stops no other, and is named at the end.",
+    )
+    add = parser.add_argument
+    add("photos", nargs="*", metavar="PHOTO", help="JPEG, PNG, WebP or TIFF files, folders, or patterns")
+    add("--run", default=BEST, metavar="KEY", help="a variant's key, or best: on the frontier, by MS-SSIM (best)")
+    add("--runs", default=Path("runs"), type=Path, metavar="DIR", help="folder of runs (runs)")
+    add("--max-latency-ms", type=float, metavar="MS", help="best among networks this fast at 1280x720")
+    add(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="weights of any origin, with overrides: model.blocks=4",
+    )
+    add("--out", default=Path("enhanced"), type=Path, metavar="DIR", help="where results go (enhanced)")
+    add("--in-place", action="store_true", help="replace the photographs by their results")
+    add("--before-after", action="store_true", help="also save a comparison of each photograph and its result")
+    add("--max-memory", default="2GiB", metavar="SIZE", help="of the whole program; the rest goes to the disk (2GiB)")
+    add("--runtime", default="eager", choices=runtimes(), help="others than eager take whole images only (eager)")
+    add("--precision", default="fp32", choices=PRECISIONS, help="(fp32)")
     return parser
 
 

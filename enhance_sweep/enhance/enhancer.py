@@ -1,60 +1,240 @@
 """A trained variant as a function on photographs."""
 
+import copy
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
+from typing import Any, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from omegaconf import OmegaConf
+from PIL import Image
+from torch import Tensor, nn
 
-from enhance_sweep.data.batches import to_unit
-from enhance_sweep.plan import GENERATOR_FILE
-from enhance_sweep.variant import load_generator
+from enhance_sweep.config import CONF_DIR, build, one_of
+from enhance_sweep.enhance.color import color_space
+from enhance_sweep.enhance.loading import load_network
+from enhance_sweep.enhance.memory import MIB, Budget
+from enhance_sweep.enhance.strips import ByStrips, NotByStripsError
+from enhance_sweep.environment import usable_cores
+from enhance_sweep.timing import variants
+from enhance_sweep.timing.runtimes import Prepared, Runtime
+from enhance_sweep.timing.settings import PRECISIONS
 
-Photo = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
+Rows = Callable[[int, int], Tensor]
+
+#: What a photograph's features may take in memory unless told otherwise; the rest is kept on the disk.
+DEFAULT_MEMORY_MIB = 2048
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+#: Features that a runtime holds at once at full resolution, at most, in multiples of the widest layer's.
+_WHOLE_IMAGE_FEATURES = 4
 
 
 class Enhancer:
-    """Enhances one photograph at a time, on the CPU, in fp32.
+    """Enhances photographs of any size on the CPU; may be called from several threads.
+
+    Eager runs strip by strip: a photograph of any size within `memory_mib`, with the whole image's result. The other
+    runtimes take whole images, and refuse what would not fit.
 
     Args:
-        generator: (1, 3, H, W) in [0, 1] to the same.
+        generator: (1, 3, H, W) in [0, 1] to the same; not changed.
+        runtime: eager, compile, onnxruntime or openvino (the last two with the extra `runtimes`).
+        precision: fp32 or bf16.
+        memory_mib: what features may take in memory, in MiB, beside the photograph and its result.
+        spill_dir: where features go that do not fit; None is the system's folder for temporary files.
+
+    Raises:
+        ValueError: there is no such runtime or precision, or the one does not have the other.
     """
 
-    def __init__(self, generator: nn.Module) -> None:
-        self.generator = generator.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def __init__(
+        self,
+        generator: nn.Module,
+        runtime: str = "eager",
+        precision: str = "fp32",
+        memory_mib: int = DEFAULT_MEMORY_MIB,
+        spill_dir: Path | None = None,
+    ) -> None:
+        one_of("runtime", runtime, variants.runtimes())
+        one_of("precision", precision, PRECISIONS)
+        self.generator = generator.eval()
+        self.budget = Budget(memory_mib * MIB)
+        self.spill_dir = spill_dir or Path(tempfile.gettempdir())
+        self._dtype = _DTYPES[precision] if runtime in ("eager", "compile") else torch.float32
+        self._by_strips: ByStrips | None = None
+        if runtime == "eager":
+            try:
+                self._by_strips = ByStrips(generator, self._dtype)
+            except NotByStripsError as error:
+                self._why_whole = str(error)
+        else:
+            self._why_whole = f"{runtime} takes whole images"
+        self._whole = _WholeImages(generator, runtime, precision, self._dtype)
 
-    def __call__(self, photo: Photo) -> Photo:
-        """Enhance a photograph: uint8 RGB (H, W, 3) to the same, any height and width.
+    @overload
+    def __call__(self, photo: Pixels) -> Pixels: ...
+    @overload
+    def __call__(self, photo: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, photo: Image.Image) -> Image.Image: ...
+
+    def __call__(self, photo: Any) -> Any:
+        """Enhance a photograph, to the same type, shape and size.
+
+        Args:
+            photo: uint8 RGB (H, W, 3) as a NumPy array; or a tensor (3, H, W) or (N, 3, H, W), uint8, or floating-point
+                in [0, 1]; or a Pillow image with 8 bits a channel. All are taken as sRGB but for a Pillow image with
+                an ICC profile, whose result has that profile. Pillow images keep transparency, gray and `info`, EXIF
+                among it; they are not turned. Of other modes comes RGB.
+
+        Returns:
+            The same type and shape; a tensor on the same device, in the same dtype, clipped to [0, 1].
 
         Raises:
-            ValueError: it is of another type or shape.
+            ValueError: it is of another type or shape, or needs more memory than there is.
+            OSError: features do not fit on the disk either.
         """
+        if isinstance(photo, Image.Image):
+            return self._enhance_image(photo)
+        if isinstance(photo, Tensor):
+            return self._enhance_tensor(photo)
+        return self.enhance_pixels(photo)
+
+    def enhance_pixels(self, photo: Pixels, into: Pixels | None = None) -> Pixels:
+        """Enhance uint8 RGB (H, W, 3), into an array that is there where one is given. Raises as a call does."""
         if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
             found = f"{photo.dtype} {photo.shape}" if isinstance(photo, np.ndarray) else type(photo).__name__
             raise ValueError(f"expected a photograph as uint8 RGB of shape (H, W, 3), got {found}")
-        if photo.size == 0:
-            raise ValueError(f"expected a photograph with at least one pixel, got shape {photo.shape}")
-        input = to_unit(torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None])
-        with torch.inference_mode():
-            enhanced = self.generator(input.contiguous(memory_format=torch.channels_last))
-        pixels: Photo = (enhanced[0].float().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-        return pixels
+        result = np.empty(photo.shape, np.uint8) if into is None else into
+
+        def read(first: int, last: int) -> Tensor:
+            return torch.from_numpy(np.array(photo[first:last])).float().div_(255).to(self._dtype)
+
+        def write(first: int, rows: Tensor) -> None:
+            pixels = rows.float().clamp(0, 1).mul_(255).round_().byte()
+            result[first : first + len(rows)] = pixels.numpy()
+
+        self._enhance(read, write, *photo.shape[:2])
+        return result
+
+    def needs(self, height: int, width: int) -> int:
+        """The bytes of memory without which a photograph of this size is not enhanced, beside itself and its result."""
+        if self._by_strips is not None:
+            return self._by_strips.least_bytes(height, width)
+        return self._whole.bytes_needed(height, width)
+
+    def limit(self, memory_mib: int) -> None:
+        """Change what features may take in memory, in MiB, between photographs."""
+        self.budget = Budget(memory_mib * MIB)
+
+    def warm_up(self) -> None:
+        """Enhance a tiny picture, so that whatever is loaded on first use is there."""
+        self.enhance_pixels(np.zeros((32, 32, 3), np.uint8))
+
+    def _enhance(self, read: Rows, write: Callable[[int, Tensor], None], height: int, width: int) -> None:
+        if not height or not width:
+            raise ValueError(f"expected a photograph with at least one pixel, got {width}x{height}")
+        if self._by_strips is not None:
+            self._by_strips(read, write, height, width, self.budget, self.spill_dir)
+            return
+        size = self._whole.bytes_needed(height, width)
+        if not self.budget.take(size):
+            raise ValueError(
+                f"{width}x{height} needs about {size // MIB} MiB, and {self.budget.size // MIB} MiB are allowed: "
+                f"{self._why_whole}; allow more, or choose eager"
+            )
+        try:
+            write(0, self._whole(read(0, height)))
+        finally:
+            self.budget.give_back(size)
+
+    def _enhance_tensor(self, photo: Tensor) -> Tensor:
+        channels = photo.shape[-3] if photo.dim() in (3, 4) else None
+        if channels != 3 or not (photo.dtype == torch.uint8 or photo.is_floating_point()):
+            raise ValueError(
+                "expected a photograph of shape (3, H, W) or (N, 3, H, W), uint8 or floating-point in [0, 1], "
+                f"got {photo.dtype} {tuple(photo.shape)}"
+            )
+        if photo.dim() == 4:
+            return torch.stack([self._enhance_tensor(one) for one in photo]) if len(photo) else photo.clone()
+        if photo.dtype == torch.uint8:
+            enhanced = self.enhance_pixels(photo.detach().permute(1, 2, 0).cpu().numpy())
+            return torch.from_numpy(enhanced).permute(2, 0, 1).contiguous().to(photo.device)
+        source = photo.detach().permute(1, 2, 0).cpu()
+        result = torch.empty(source.shape, dtype=photo.dtype)
+
+        def write(first: int, rows: Tensor) -> None:
+            result[first : first + len(rows)] = rows.float().clamp(0, 1)
+
+        self._enhance(lambda first, last: source[first:last].to(self._dtype), write, *source.shape[:2])
+        return result.permute(2, 0, 1).contiguous().to(photo.device)
+
+    def _enhance_image(self, photo: Image.Image) -> Image.Image:
+        if photo.mode.startswith(("I", "F")):
+            raise ValueError(f"expected a picture with 8 bits a channel, got mode {photo.mode}")
+        is_gray = photo.mode in ("L", "LA", "La", "1")
+        mode = "L" if is_gray else "CMYK" if photo.mode == "CMYK" else "RGB"
+        space = color_space(mode, photo.info.get("icc_profile"))
+        alpha = photo.convert("LA" if is_gray else "RGBA").getchannel("A") if photo.has_transparency_data else None
+        before = np.asarray(space.to_srgb(photo.convert(mode)))
+        result = space.from_srgb(Image.fromarray(self.enhance_pixels(before)))
+        if alpha is not None:
+            result.putalpha(alpha)
+        result.info = {name: value for name, value in photo.info.items() if name not in ("icc_profile", "transparency")}
+        if space.profile:
+            result.info["icc_profile"] = space.profile
+        return result
 
 
-def load_enhancer(run_dir_or_file: str | Path) -> Enhancer:
+def load_enhancer(
+    run_dir_or_file: str | Path,
+    runtime: str = "eager",
+    precision: str = "fp32",
+    memory_mib: int = DEFAULT_MEMORY_MIB,
+) -> Enhancer:
     """Load a trained variant; nothing in the file is executed.
 
     Args:
         run_dir_or_file: a variant's folder under `runs/trained/`, or the `generator.pt` in it.
+        runtime, precision, memory_mib: see :class:`Enhancer`.
 
     Raises:
         FileNotFoundError: there is no trained variant.
+        ValueError: the file holds none, or there is no such runtime or precision.
     """
-    path = Path(run_dir_or_file)
-    file = path / GENERATOR_FILE if path.is_dir() else path
-    if not file.is_file():
-        raise FileNotFoundError(
-            f"no trained variant at {path}: name a folder under runs/trained/ that holds a {GENERATOR_FILE}"
-        )
-    return Enhancer(load_generator(file))
+    return Enhancer(load_network(run_dir_or_file), runtime, precision, memory_mib)
+
+
+class _WholeImages:
+    """A network in one of the timing's runtimes, prepared anew for each size; photographs of one size share that."""
+
+    def __init__(self, generator: nn.Module, runtime: str, precision: str, dtype: torch.dtype) -> None:
+        self._generator, self._precision, self._dtype = generator, precision, dtype
+        described = OmegaConf.to_container(OmegaConf.load(CONF_DIR / "runtime" / f"{runtime}.yaml"))
+        self._runtime: Runtime = build(described, "runtime")
+        self._input = torch.empty(0)
+        self._prepared: Prepared | None = None
+        self._lock = Lock()
+
+    def bytes_needed(self, height: int, width: int) -> int:
+        """About what a photograph's features take at once."""
+        weights = [parameter for parameter in self._generator.parameters() if parameter.dim() == 4]
+        widest = max([3, *(max(weight.shape[:2]) for weight in weights)])
+        return height * width * widest * 4 * _WHOLE_IMAGE_FEATURES
+
+    def __call__(self, photo: Tensor) -> Tensor:
+        """(H, W, 3) in [0, 1] to the same."""
+        with self._lock:
+            images = photo.permute(2, 0, 1)[None]
+            if self._prepared is None or self._input.shape != images.shape:
+                # Runtimes read the photograph that they were prepared with, whatever is in it by then.
+                self._input = images.to(self._dtype).contiguous().clone()
+                self._prepared = self._runtime.prepare(
+                    copy.deepcopy(self._generator), self._input, self._precision, "channels_first", usable_cores()
+                )
+            self._input.copy_(images)
+            return self._prepared.to_tensor(self._prepared.run())[0].permute(1, 2, 0)

@@ -1,19 +1,28 @@
 """Photographs through a trained variant."""
 
+import io
+import json
+import struct
 import subprocess
 import sys
+import zlib
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 import enhance_sweep
 from enhance_sweep.config import compose_config
-from enhance_sweep.enhance.__main__ import choose_run
+from enhance_sweep.enhance import Enhancer
+from enhance_sweep.enhance.__main__ import choose_run, main, memory_size
+from enhance_sweep.models import PlainGenerator
 from enhance_sweep.plan import plan_variant
+from enhance_sweep.records import write_timed, write_trained
 from enhance_sweep.variant import load_generator, run_variant
+from tests.unit.report import record_factory as records
 
 
 @pytest.fixture
@@ -23,9 +32,16 @@ def trained(quick: list[str]) -> Path:
     return plan_variant(config).folder
 
 
-def enhance(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def enhance_as_a_process(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "enhance_sweep.enhance", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def enhance(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The command within this process: a new one takes seconds to import torch."""
+    with redirect_stdout(io.StringIO()) as stdout, redirect_stderr(io.StringIO()) as stderr, chdir(cwd):
+        status = main(arguments)
+    return subprocess.CompletedProcess(arguments, status, stdout.getvalue(), stderr.getvalue())
 
 
 def test_an_enhancer_is_its_generator_on_pixels(trained: Path) -> None:
@@ -39,29 +55,36 @@ def test_an_enhancer_is_its_generator_on_pixels(trained: Path) -> None:
     np.testing.assert_array_equal(enhance_sweep.load_enhancer(trained / "generator.pt")(photo), enhanced)
 
 
-@pytest.mark.parametrize(
-    "photo", [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8), "photo.jpg"]
-)
-def test_what_is_no_photograph_is_refused(trained: Path, photo: object) -> None:
-    with pytest.raises(ValueError, match="expected a photograph"):
-        enhance_sweep.load_enhancer(trained)(photo)  # type: ignore[arg-type]
-
-
 def test_command_line_enhances_turns_upright_and_reports_the_bad_one(trained: Path, tmp_path: Path) -> None:
+    """A folder, a pattern and a file; a bad one and a bomb among them stop nothing."""
     pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     exif = Image.Exif()
     exif[0x0112] = 6  # taken with the camera on its side
     Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=exif)
     Image.fromarray(pixels[..., 0]).save(tmp_path / "gray.png")
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 not a photograph")
-    done = enhance("turned.jpg", "broken.jpg", "gray.png", "--out", "out", "--before-after", cwd=tmp_path)
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "broken\n.jpg").write_bytes(b"\xff\xd8 not a photograph")
+    Image.fromarray(pixels).save(tmp_path / "in" / "deep" / "-odd name.webp")
+    bomb = bytearray((tmp_path / "gray.png").read_bytes())
+    struct.pack_into(">II", bomb, 16, 300_000, 300_000)
+    struct.pack_into(">I", bomb, 29, zlib.crc32(bomb[12:29]))
+    (tmp_path / "in" / "bomb.png").write_bytes(bomb)
+    done = enhance_as_a_process(
+        "turned.jpg", "in", "gr*.png", "--out", "out", "--before-after", "--precision", "fp32", cwd=tmp_path
+    )
     assert done.returncode == 1
-    assert "error: broken.jpg: cannot identify image file" in done.stderr
+    assert "error: in/broken\\n.jpg: is no picture in JPEG, PNG, WebP or TIFF" in done.stderr
+    assert "error: in/bomb.png: is 300000x300000, which needs about" in done.stderr
     assert "Traceback" not in done.stderr
-    assert "2 of 3 photographs are in out" in done.stdout
-    assert Image.open(tmp_path / "out" / "turned.jpg").size == (40, 30)
-    assert Image.open(tmp_path / "out" / "gray.png").size == (60, 20)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["gray.png", "turned.jpg"]
+    assert "3 of 5 photographs are in out" in done.stdout
+    results = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    names = {"turned.jpg", "deep/-odd name.webp", "gray.png"}
+    assert results == names | {f"{name}.before-after.jpg" for name in names}
+    with Image.open(tmp_path / "out" / "turned.jpg") as turned:
+        assert turned.size == (20, 30)
+        upright = enhance_sweep.load_enhancer(trained)(ImageOps.exif_transpose(Image.open(tmp_path / "turned.jpg")))
+        assert np.abs(np.asarray(turned).astype(int) - np.asarray(upright)).mean() < 3
+    assert Image.open(tmp_path / "out" / "gray.png").mode == "L"
 
 
 def test_a_source_is_never_replaced(trained: Path, tmp_path: Path) -> None:
@@ -79,8 +102,73 @@ def test_two_photographs_of_one_name_do_not_replace_each_other(trained: Path, tm
         Image.new("RGB", (8, 8)).save(tmp_path / folder / "IMG_0001.jpg")
     done = enhance("first/IMG_0001.jpg", "second/IMG_0001.jpg", "--out", "out", cwd=tmp_path)
     assert done.returncode == 1
-    assert "error: second/IMG_0001.jpg: its result would replace that of first/IMG_0001.jpg" in done.stderr
+    assert "error: second/IMG_0001.jpg: its result would replace that of first/IMG_0001.jpg: rename one" in done.stderr
     assert "1 of 2 photographs" in done.stdout
+
+
+def test_in_place_replaces_what_could_be_enhanced(trained: Path, tmp_path: Path) -> None:
+    for name in ("good.png", "cut.png"):
+        Image.new("RGB", (16, 16), "gray").save(tmp_path / name)
+    cut = (tmp_path / "cut.png").read_bytes()[:-30]
+    (tmp_path / "cut.png").write_bytes(cut)
+    before = np.asarray(Image.open(tmp_path / "good.png"))
+    done = enhance("good.png", "cut.png", "--in-place", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "error: cut.png: is damaged or cut short" in done.stderr
+    assert (tmp_path / "cut.png").read_bytes() == cut
+    wanted = enhance_sweep.load_enhancer(trained)(before)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "good.png")), wanted)
+
+
+def test_weights_of_any_origin_through_the_same_command(tmp_path: Path) -> None:
+    network = PlainGenerator(3, 2, 1)
+    np.savez(tmp_path / "w.npz", **{name: value.numpy() for name, value in network.state_dict().items()})
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    done = enhance("photo.png", "--weights", "w.npz", "model.channels=2", "model.blocks=1", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "network: w.npz\n")
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(tmp_path / "enhanced" / "photo.png")), Enhancer(network)(pixels)
+    )
+    done = enhance("photo.png", "--weights", "w.npz", "model.channels=3", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "check the overrides" in done.stderr
+    done = enhance("photo.png", "--weights", "w.npz", "model.channels=2", "--max-memory", "9M", cwd=tmp_path)
+    assert done.returncode == 2
+
+
+def test_memory_is_bounded_and_sizes_are_read(tmp_path: Path, trained: Path) -> None:
+    assert memory_size("2GiB") == memory_size("2g") == memory_size("2048 MB") == 2**31
+    assert memory_size("1.5G") == 3 * 2**29
+    with pytest.raises(ValueError, match="--max-memory: expected a size such as 2GiB"):
+        memory_size("much")
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
+    done = enhance("photo.png", "--max-memory", "100MiB", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--max-memory: expected at least" in done.stderr
+
+
+def test_the_best_is_on_the_frontier(tmp_path: Path) -> None:
+    fast, slow, dominated = records.plain(3, 16, 1), records.plain(3, 64, 4), records.plain(3, 32, 4)
+    for architecture, ms_ssim in ((fast, 0.91), (slow, 0.93), (dominated, 0.90)):
+        write_trained(tmp_path, records.trained(architecture, ms_ssim))
+
+    def best(max_latency_ms: float | None, *measured: str) -> str:
+        record = json.loads((choose_run(tmp_path, "best", max_latency_ms, *measured) / "record.json").read_text())
+        return f"{record['architecture']['channels']}/{record['architecture']['blocks']}"
+
+    assert best(None) == "64/4", "without any timing: of all"
+    for architecture, latency_ms in ((fast, 10.0), (slow, 90.0), (dominated, 40.0)):
+        write_timed(tmp_path, records.timed(architecture, latency_ms))
+    assert best(None) == "64/4"
+    assert best(50) == "16/1", "what is slower and no better is not on the frontier"
+    with pytest.raises(ValueError, match="no scored variant of at most 5 ms"):
+        best(5)
+    with pytest.raises(ValueError, match=r"no scored variant of at most 50 ms .* \(in openvino bf16\)"):
+        best(50, "openvino", "bf16")
+    write_trained(tmp_path, records.trained(records.plain(5, 16, 1), 0.95, fingerprint="elsewhere"))
+    with pytest.raises(ValueError, match="are of different data"):
+        best(None)
 
 
 def test_runs_that_are_not_there_are_named(trained: Path, tmp_path: Path) -> None:

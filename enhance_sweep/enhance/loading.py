@@ -1,0 +1,133 @@
+"""Networks from files, without running anything that a file says.
+
+A file is read as numbers and names alone: `torch.load(weights_only=True)`, or NumPy's archives without pickled objects.
+The class that a file of ours names is made only if it is one of the topologies in `conf/model`.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+
+from enhance_sweep.config import CONF_DIR, build
+from enhance_sweep.plan import GENERATOR_FILE
+from enhance_sweep.timing import variants
+
+State = Mapping[str, Tensor]
+
+
+def load_network(run_dir_or_file: str | Path) -> nn.Module:
+    """A trained network as it was saved, on the CPU, in evaluation mode.
+
+    Args:
+        run_dir_or_file: a variant's folder under `runs/trained/`, or the `generator.pt` in it.
+
+    Raises:
+        FileNotFoundError: there is no trained network.
+        ValueError: the file holds no network of this package's topologies.
+    """
+    path = Path(run_dir_or_file)
+    file = path / GENERATOR_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"no trained variant at {path}: name a folder under runs/trained/ that holds a {GENERATOR_FILE}"
+        )
+    stored = _read(file)
+    if not _is_ours(stored):
+        raise ValueError(f"{file} does not say which network it is: give it as --weights, with overrides")
+    return _with_weights(stored["model"], stored["state_dict"], file)
+
+
+def load_weights(file: str | Path, overrides: Sequence[str]) -> nn.Module:
+    """A network with weights of any origin.
+
+    Args:
+        file: a `generator.pt` of ours, a state dict that torch saved, or a NumPy archive (`.npz`) of arrays. Where
+            names differ from ours, layers are matched in the order in which they run.
+        overrides: which network they are of, such as `model=plain model.channels=64`. May be empty for a file of ours.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be read, or holds another network's weights; says where they differ.
+    """
+    file = Path(file)
+    if not file.is_file():
+        raise FileNotFoundError(f"no file of weights at {file}")
+    stored = _read(file)
+    if not overrides:
+        if not _is_ours(stored):
+            raise ValueError(f"{file} does not say which network it is: add overrides such as model.channels=64")
+        return _with_weights(stored["model"], stored["state_dict"], file)
+    networks = variants.of_overrides(overrides)
+    if len(networks) != 1:
+        raise ValueError(f"{' '.join(overrides)}: expected one network for {file}, got {len(networks)}")
+    return _with_weights(networks[0], stored["state_dict"] if _is_ours(stored) else stored, file)
+
+
+def _read(file: Path) -> Any:
+    """What is in a file: dictionaries, numbers, names and tensors."""
+    try:
+        if file.suffix == ".npz":
+            with np.load(file, allow_pickle=False) as arrays:
+                return {name: torch.from_numpy(arrays[name]) for name in arrays}
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{file} cannot be read as weights ({reason})") from error
+
+
+def _is_ours(stored: Any) -> bool:
+    return isinstance(stored, Mapping) and {"model", "state_dict"} <= set(stored)
+
+
+def _with_weights(model: Any, state: Any, file: Path) -> nn.Module:
+    """Make a network and give it weights."""
+    target = model.get("_target_") if isinstance(model, Mapping) else None
+    topologies = [
+        OmegaConf.select(OmegaConf.load(path), "_target_") for path in sorted((CONF_DIR / "model").glob("*.yaml"))
+    ]
+    if target not in topologies:
+        raise ValueError(f"{file}: expected a network of {', '.join(topologies)}, got {target!r}")
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(f"{file}: expected tensors by name, got {type(state).__name__}")
+    with torch.device("meta"):  # a file may claim any size; only its own weights take memory
+        network: nn.Module = build(model, "model")
+    named = _by_our_names(network.state_dict(), state, file)
+    network.load_state_dict({name: value.float() for name, value in named.items()}, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def _by_our_names(ours: State, theirs: State, file: Path) -> State:
+    """Weights under our names: layers are taken in order where theirs are called something else."""
+    if set(ours) != set(theirs):
+        our_layers, their_layers = _layers(ours), _layers(theirs)
+        if len(our_layers) != len(their_layers):
+            raise ValueError(
+                f"{file}: expected {len(our_layers)} layers with weights, as the network has, got {len(their_layers)}: "
+                "check the overrides"
+            )
+        theirs = {
+            f"{our}.{name}": theirs[f"{their}.{name}"]
+            for (our, _), (their, names) in zip(our_layers.items(), their_layers.items(), strict=True)
+            for name in names
+        }
+    for name, wanted in ours.items():
+        found = tuple(theirs[name].shape) if name in theirs else "none"
+        if found != tuple(wanted.shape):
+            raise ValueError(f"{file}: {name}: expected shape {tuple(wanted.shape)}, got {found}: check the overrides")
+    return {name: theirs[name] for name in ours}
+
+
+def _layers(state: State) -> dict[str, list[str]]:
+    """Names of weights by layer, in order."""
+    layers: dict[str, list[str]] = {}
+    for key in state:
+        layer, _, name = key.rpartition(".")
+        layers.setdefault(layer, []).append(name)
+    return layers

@@ -1,0 +1,129 @@
+"""Strip by strip, a network gives what it gives on the whole image."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from enhance_sweep.enhance import strips
+from enhance_sweep.enhance.memory import Budget
+from enhance_sweep.enhance.strips import ByStrips, NotByStripsError
+from enhance_sweep.models import SRCNN, PlainGenerator, StridedGenerator
+from enhance_sweep.models.instance_norm import InstanceNorm2d
+
+NETWORKS = {
+    "plain": lambda: PlainGenerator(3, 8, 2),
+    "plain-k5-prelu": lambda: PlainGenerator(5, 4, 1, prelu=True),
+    "plain-even-kernel": lambda: PlainGenerator(4, 4, 1),
+    "plain-no-blocks": lambda: PlainGenerator(3, 4, 0),
+    "strided": lambda: StridedGenerator(3, 4, 4, 2),
+    "strided-3-3-prelu": lambda: StridedGenerator(3, 3, 4, 1, prelu=True),
+    "strided-2": lambda: StridedGenerator(2, 2, 4, 1),
+    "strided-5": lambda: StridedGenerator(3, 5, 4, 0),
+    "srcnn": SRCNN,
+}
+
+
+def lively(network: nn.Module) -> nn.Module:
+    """Weights that make every layer count, as trained ones do and initial ones do not."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                nn.init.kaiming_normal_(module.weight)
+            if isinstance(module, InstanceNorm2d):
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.uniform_(-0.3, 0.3)
+            if isinstance(module, nn.PReLU):
+                module.weight.uniform_(-0.2, 0.4)
+        network.output.weight.mul_(0.1)  # type: ignore[operator, union-attr]
+    return network.eval()
+
+
+def by_strips(network: nn.Module, photo: Tensor, budget: Budget, folder: Path, dtype: torch.dtype) -> Tensor:
+    pixels = photo[0].permute(1, 2, 0).to(dtype)
+    result = torch.full(pixels.shape, float("nan"))
+
+    def write(first: int, rows: Tensor) -> None:
+        result[first : first + len(rows)] = rows.float()
+
+    height, width = photo.shape[2:]
+    ByStrips(network, dtype)(lambda first, last: pixels[first:last], write, height, width, budget, folder)
+    return result.permute(2, 0, 1)[None]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("size", [(1, 1), (2, 7), (33, 20), (61, 14)])
+def test_the_result_is_the_whole_images(
+    name: str, size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strips, "_STRIP_BYTES", 1)
+    monkeypatch.setattr(strips, "_LEAST_ROWS", 4)
+    network = lively(NETWORKS[name]())
+    photo = torch.rand(1, 3, *size)
+    with torch.inference_mode():
+        wanted = network(photo)
+    for memory in (0, 20_000, 2**30):  # all on the disk, some, none
+        budget = Budget(memory)
+        torch.testing.assert_close(
+            by_strips(network, photo, budget, tmp_path, torch.float32), wanted, rtol=0, atol=2e-5
+        )
+        assert budget.take(memory), "something was not given back"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_statistics_are_those_of_the_whole_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half black, half noise: strips that normed themselves would be far off."""
+    monkeypatch.setattr(strips, "_STRIP_BYTES", 1)
+    network = lively(PlainGenerator(3, 4, 2))
+    photo = torch.rand(1, 3, 96, 16)
+    photo[:, :, :48] = 0
+    with torch.inference_mode():
+        wanted = network(photo)
+        halves = torch.cat([network(photo[:, :, :48]), network(photo[:, :, 48:])], dim=2)
+    found = by_strips(network, photo, Budget(2**30), tmp_path, torch.float32)
+    assert (halves - wanted).abs().max() > 0.02
+    torch.testing.assert_close(found, wanted, rtol=0, atol=2e-5)
+
+
+def test_bf16_is_the_whole_images_too(tmp_path: Path) -> None:
+    network = lively(StridedGenerator(3, 4, 4, 1))
+    photo = torch.rand(1, 3, 40, 30)
+    with torch.inference_mode():
+        wanted = lively(StridedGenerator(3, 4, 4, 1)).to(torch.bfloat16)(photo.to(torch.bfloat16)).float()
+    found = by_strips(network, photo, Budget(2**30), tmp_path, torch.bfloat16)
+    assert (found - wanted).abs().mean() < 2e-3
+
+
+def test_a_failure_gives_everything_back(tmp_path: Path) -> None:
+    network = ByStrips(lively(PlainGenerator(3, 4, 1)))
+    budget = Budget(2**20)
+
+    def full(first: int, rows: Tensor) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        network(lambda first, last: torch.zeros(last - first, 8, 3), full, 16, 8, budget, tmp_path)
+    assert budget.take(2**20)
+
+
+class Unknown(nn.Module):
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, input: Tensor) -> Tensor:
+        result: Tensor = self.part(input)
+        return result
+
+
+class Looks(nn.Module):
+    def forward(self, input: Tensor) -> Tensor:
+        return input if input.shape[2] > 4 else -input
+
+
+@pytest.mark.parametrize("part", [nn.AdaptiveAvgPool2d(1), nn.Conv2d(3, 3, 3, padding=1), Looks()])
+def test_parts_that_are_not_known_are_refused(part: nn.Module) -> None:
+    with pytest.raises(NotByStripsError):
+        ByStrips(Unknown(part))
