@@ -13,7 +13,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 TORCH_INDEX := https://download.pytorch.org/whl/$(TORCH_BUILD)
 
 # A process for each core, as each test computes with one thread; several test files at once wait for each other's timings.
-PYTEST := --numprocesses=auto --maxprocesses=8
+PYTEST := --numprocesses=auto --maxprocesses=8 --dist=worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup sweep report test test-slow lint format clean
