@@ -30,7 +30,6 @@ _NEEDED = {
     "timed": [*_OF_A_VARIANT, *_OF_A_TIMING],
     "challenge": [*_OF_A_TIMING, *_CHALLENGE_COLUMNS, "samples"],
 }
-_NEEDED_BY_KIND = {kind: [name.split(".") for name in [*_NEEDED_BY_ALL, *names]] for kind, names in _NEEDED.items()}
 
 
 _TEXT, _MAPPING, _COUNT, _LIST = (str, "a text"), (dict, "a mapping"), (int, "a whole number"), (list, "a list")
@@ -59,8 +58,23 @@ _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     **{f"measurement.{name}": _TEXT for name in ("runtime", "precision", "layout", "allocator", "host")},
     "measurement.threads": _COUNT,
 }
-_TYPES_BY_PATH = {tuple(name.split(".")): expected for name, expected in _TYPES.items()}
+
+
+def _by_holder(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names without their dot, by the mapping that holds them; "" is the record itself. Thousands are looked through."""
+    held: dict[str, list[str]] = {}
+    for name in names:
+        holder, _, last = name.rpartition(".")
+        held.setdefault(holder, []).append(last)
+    return held
+
+
+_TYPES_BY_HOLDER = {
+    holder: [(last, *_TYPES[f"{holder}.{last}".lstrip(".")]) for last in lasts]
+    for holder, lasts in _by_holder(_TYPES).items()
+}
 _LARGEST_COUNT = 2**62
+_NEEDED_BY_KIND = {kind: _by_holder([*_NEEDED_BY_ALL, *names]) for kind, names in _NEEDED.items()}
 
 
 def misshapen(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
@@ -80,15 +94,17 @@ def misshapen(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
 
 
 def _mistyped(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
-    for path, (kind, expected) in _TYPES_BY_PATH.items():
-        value: Any = record
-        for step in path:
-            value = value.get(step) if isinstance(value, dict) else None
-        if value is None:
-            continue
-        huge = isinstance(value, int) and (isinstance(value, bool) or abs(value) > _LARGEST_COUNT)
-        if not isinstance(value, kind) or huge:
-            yield ".".join(path), value, expected
+    for holder, expectations in _TYPES_BY_HOLDER.items():
+        part = record.get(holder) if holder else record
+        if not isinstance(part, dict):
+            continue  # none there, or said of the holder itself
+        for name, kind, expected in expectations:
+            value = part.get(name)
+            if value is None:
+                continue
+            huge = isinstance(value, int) and (isinstance(value, bool) or abs(value) > _LARGEST_COUNT)
+            if huge or not isinstance(value, kind):
+                yield f"{holder}.{name}".lstrip("."), value, expected
     for one in record.get("quality") or []:
         if not (isinstance(one, dict) and isinstance(one.get("step"), int)):
             yield "quality", one, "what was noted at a step"
@@ -159,11 +175,9 @@ def lacking(record: Mapping[str, Any]) -> list[str]:
     kind = str(record.get("kind"))
     if kind not in _NEEDED_BY_KIND:
         return [f"a kind (one of {', '.join(_NEEDED_BY_KIND)})"]
-    lacking = []
-    for path in _NEEDED_BY_KIND[kind]:
-        value: Any = record
-        for step in path:
-            value = value.get(step) if isinstance(value, dict) else None
-        if value is None:
-            lacking.append(".".join(path))
-    return lacking
+    missing = []
+    for holder, names in _NEEDED_BY_KIND[kind].items():
+        part = record.get(holder) if holder else record
+        there = part if isinstance(part, dict) else {}
+        missing += [f"{holder}.{name}".lstrip(".") for name in names if there.get(name) is None]
+    return missing
