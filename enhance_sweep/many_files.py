@@ -8,6 +8,7 @@ from pathlib import Path
 
 _READERS = 8
 _FILES_EACH = 64
+_AT_A_TIME = 2**17  # bytes; most records are smaller
 
 
 def files_below(folder: Path, suffix: str) -> list[str]:
@@ -40,6 +41,14 @@ def _read(paths: Sequence[str]) -> list[bytes | None]:
 
 
 def _bytes(path: str) -> bytes | None:
-    with suppress(OSError), Path(path).open("rb", buffering=0) as file:
-        return file.readall()
+    """By the system's own calls: each gives the interpreter away, and a Python file makes four times as many of them."""
+    parts = []
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            while part := os.read(descriptor, _AT_A_TIME):
+                parts.append(part)
+        finally:
+            os.close(descriptor)
+        return b"".join(parts)
     return None
