@@ -41,7 +41,7 @@ def _read(paths: Sequence[str]) -> list[bytes | None]:
 
 
 def _bytes(path: str) -> bytes | None:
-    """By the system's own calls: each gives the interpreter away, and a Python file makes four times as many of them."""
+    """By the system's own calls: each gives the interpreter away, and a Python file makes four times as many."""
     parts = []
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

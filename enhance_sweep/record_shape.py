@@ -61,7 +61,7 @@ _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
 
 
 def _by_holder(names: Iterable[str]) -> dict[str, list[str]]:
-    """Names without their dot, by the mapping that holds them; "" is the record itself. Thousands are looked through."""
+    """Names after their dot, by the mapping that holds them ("" is the record itself), which is looked up once."""
     held: dict[str, list[str]] = {}
     for name in names:
         holder, _, last = name.rpartition(".")
