@@ -8,11 +8,12 @@ threads first.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from enhance_sweep.version import __version__
+
 if TYPE_CHECKING:
     from enhance_sweep.enhance import Enhancer
 
-__version__ = "0.1.0"
-__all__ = ["load_enhancer"]
+__all__ = ["__version__", "load_enhancer"]
 
 
 def load_enhancer(

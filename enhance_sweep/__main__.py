@@ -3,10 +3,14 @@
 import sys
 
 from enhance_sweep.environment import restart_with_allocator
+from enhance_sweep.version import VERSION_LINE
 
 
 def main() -> None:
     """Start Hydra on the configuration in `conf/`."""
+    if "--version" in sys.argv[1:]:
+        print(VERSION_LINE)
+        return
     restart_with_allocator("tuned")  # before torch is imported
     sys.argv = ["dry_run=true" if argument == "--dry-run" else argument for argument in sys.argv]
 

@@ -28,6 +28,7 @@ _NEEDED = {
         "environment",
     ],
     "timed": [*_OF_A_VARIANT, *_OF_A_TIMING],
+    "export": [*_OF_A_VARIANT, *_OF_A_TIMING, "format", "precision", "bytes", "scores"],
     "challenge": [*_OF_A_TIMING, *_CHALLENGE_COLUMNS, "samples"],
 }
 
@@ -57,6 +58,9 @@ _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "quality": _LIST,
     **{f"measurement.{name}": _TEXT for name in ("runtime", "precision", "layout", "allocator", "host")},
     "measurement.threads": _COUNT,
+    "format": _TEXT,
+    "precision": _TEXT,
+    "bytes": _COUNT,
 }
 
 

@@ -5,6 +5,7 @@ Records are the only thing that passes from running to reporting. A folder of ru
     trained/<learned_key>/record.json     one network trained once: what it learned from, its scores, its curve
     timed/<measured_key>/<when>.json      one architecture timed once: how, on which host, every raw sample
     challenge/<architecture_key>/<when>.json  one architecture timed by the PIRM 2018 challenge's rules
+    exports/<learned_key>/<format>-<precision>/export.json  a trained network as a file for another runtime, checked
 
 All carry the `architecture_key`. On it `load_records` joins the first two: three seeds of one network share its timing.
 Every file is written whole or not at all.
@@ -33,6 +34,7 @@ from enhance_sweep.whole_files import write_whole
 SCHEMA = 1
 RECORD_FILE = "record.json"
 SCORES_FILE = "scores.csv"
+EXPORT_FILE = "export.json"
 
 #: What `load_records` shows unless it is asked for something else.
 DEFAULT_MEASUREMENT: Mapping[str, Any] = {"runtime": "eager", "precision": "fp32", "allocator": "tuned"}
@@ -119,6 +121,11 @@ def write_challenge(runs_dir: Path, record: Mapping[str, Any]) -> Path:
     path = runs_dir / "challenge" / str(record["architecture_key"]) / f"{_when()}.json"
     write_json(path, record)
     return path
+
+
+def exports_dir(runs_dir: Path) -> Path:
+    """Where exports are written unless somebody says otherwise, and where the report looks for them."""
+    return runs_dir / "exports"
 
 
 def _when() -> str:
@@ -224,6 +231,15 @@ def timed_records(runs_dir: Path, key: str | None = None) -> Iterator[dict[str, 
 def challenge_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
     """All timings by the challenge's rules (`python -m enhance_sweep.timing --challenge`), by architecture and age."""
     yield from _read_all(files_below(Path(runs_dir) / "challenge", ".json"), "challenge")
+
+
+def export_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
+    """All exports (`python -m enhance_sweep.export`), by the key of what was exported, format and precision."""
+    paths = []
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for folder in sorted(exports_dir(Path(runs_dir)).iterdir()):
+            paths += files_below(folder, EXPORT_FILE)
+    yield from _read_all(paths, "export")
 
 
 def image_scores(runs_dir: Path, keys: Iterable[str]) -> dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]:

@@ -18,6 +18,7 @@ from typing import Any
 from enhance_sweep.leases import Holder, holder_of
 from enhance_sweep.records import RECORD_FILE, RecordError, read_record, timed_records, trained_records, write_json
 from enhance_sweep.sweep_manifest import Manifest, Wanted, manifests, measured_without_host
+from enhance_sweep.version import VERSION_LINE
 
 DONE, RUNNING, FAILED, INTERRUPTED, MISSING = "done", "running", "failed", "interrupted", "missing"
 _ORDER = (DONE, RUNNING, INTERRUPTED, FAILED, MISSING)
@@ -218,6 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="How the sweeps in a folder stand: done, running (on which host, since when, until when), "
         "interrupted, failed (why), missing. Times are local.",
     )
+    parser.add_argument("--version", action="version", version=VERSION_LINE)
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
     parser.add_argument(
         "--retry", choices=["failed"], help="mark what has failed; the next sweep that asks for it tries it again"

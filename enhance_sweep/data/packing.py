@@ -165,6 +165,15 @@ def packed(cache_dir: Path, dataset: str, source: str, pack: Callable[[Packer], 
     return pairs
 
 
+def find_packed(cache_dir: Path, dataset: str, fingerprint: str) -> Pairs | None:
+    """Return a data set that was packed before, by its content; None if it is not, or no longer, in the cache."""
+    for entry in sorted((cache_dir.expanduser() / "packed").glob(f"{dataset}-*")):
+        pairs = _open(entry)
+        if pairs is not None and pairs.fingerprint == fingerprint:
+            return pairs
+    return None
+
+
 def _pack_into(entry: Path, dataset: str, pack: Callable[[Packer], Description]) -> None:
     partial = _partial(entry)
     partial.mkdir()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from enhance_sweep.environment import restart_with_allocator
 from enhance_sweep.timing.settings import PRECISIONS
+from enhance_sweep.version import VERSION_LINE
 
 if TYPE_CHECKING:
     from enhance_sweep.enhance import Enhancer
@@ -180,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Enhance photographs. Results keep their source's name, format, size, EXIF, color profile and "
         "transparency, and are turned upright. One that fails stops no other, and is named at the end.",
     )
+    parser.add_argument("--version", action="version", version=VERSION_LINE)
     add = parser.add_argument
     add("photos", nargs="*", metavar="PHOTO", help="JPEG, PNG, WebP or TIFF files, folders, or patterns")
     add("--run", default=BEST, metavar="KEY", help="a variant's key, or best: on the frontier, by MS-SSIM (best)")

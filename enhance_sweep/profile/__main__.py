@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from enhance_sweep.environment import restart_with_allocator
+from enhance_sweep.version import VERSION_LINE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Overrides are those of python -m enhance_sweep; several values are profiled one after the other: "
         "model=strided loss=paper,fidelity trainer.batch_size=50 trainer.crop_size=100",
     )
+    parser.add_argument("--version", action="version", version=VERSION_LINE)
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="such as model=strided loss=paper")
     parser.add_argument("--steps", type=_positive, default=10, metavar="N", help="measured steps (default: 10)")
     parser.add_argument("--warm-up", type=_positive, default=3, metavar="N", help="steps before them (default: 3)")

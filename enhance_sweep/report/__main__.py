@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from enhance_sweep.report import ReportError, gather, write_report
+from enhance_sweep.version import VERSION_LINE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Write tables, figures and a page from the records of runs: which network gives the most quality "
         "for the CPU time it costs. Needs no checkpoint and trains nothing.",
     )
+    parser.add_argument("--version", action="version", version=VERSION_LINE)
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the report (default: reports/<data set>)")
     parser.add_argument("--data", metavar="NAME", help="the data set to report, where the runs hold several")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from enhance_sweep.frontier import pareto_front
+from enhance_sweep.report.exports import Exported, exports
 from enhance_sweep.report.labels import (
     TIMES,
     decimals,
@@ -33,6 +34,7 @@ Chart = dict[str, Any]
 _COLORS = {"plain": "var(--blue)", "strided": "var(--vermillion)"}
 _OTHER_COLORS = ("var(--green)", "var(--purple)", "var(--ochre)")
 _SYMBOLS = {"plain": "circle", "strided": "diamond"}
+_EXPORT_SYMBOLS = {"fp32": "circle-open", "fp16": "square-open", "bf16": "diamond-open", "int8": "triangle-up-open"}
 _OTHER_SYMBOLS = ("triangle-up", "square", "triangle-down")
 #: More points than this are drawn by WebGL; more intervals than this would hide the points.
 _MOST_SVG, _MOST_BARS = 2000, 80
@@ -65,6 +67,7 @@ def frontier_chart(results: Results) -> Chart | None:
         *_frontier_lines(results, shown, x),
         *(_points(results, some, x) for _, some in shown.groupby("topology", sort=False)),
         *_single_seeds(results, shown, x),
+        *_exports(results),
     ]
     layout = _layout(_TITLES[results.cost_kind], "MS-SSIM", log_x=True)
     layout["xaxis"] |= {"autorange": "reversed"} if results.cost_kind != "speed_up" else {"ticksuffix": TIMES}
@@ -320,6 +323,46 @@ def _single_seeds(results: Results, shown: pd.DataFrame, x: "pd.Series[float]") 
             "marker": {"color": "var(--muted)", "symbol": "line-ew-open", "size": 9, "line": {"width": 1.5}},
         }
     ]
+
+
+def _exports(results: Results) -> list[Chart]:
+    """The networks' exported files, one look for each precision."""
+    placed = [one for one in exports(results) if one.placed]
+    chart: list[Chart] = []
+    for precision in dict.fromkeys(str(one.record["precision"]) for one in placed):
+        some = [one for one in placed if one.record["precision"] == precision]
+        chart.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": f"exported, {escape(precision)}",
+                "x": [_place_of(results, one) for one in some],
+                "y": [one.ms_ssim for one in some],
+                "customdata": [one.row for one in some],
+                "hovertext": [_export_hover(one) for one in some],
+                "hoverinfo": "text",
+                "marker": {
+                    "color": "var(--green)",
+                    "symbol": _EXPORT_SYMBOLS.get(precision, "star-open"),
+                    "size": 9,
+                    "line": {"width": 1.5},
+                },
+            }
+        )
+    return chart
+
+
+def _place_of(results: Results, one: Exported) -> float:
+    assert one.cost is not None, "it is placed"
+    return 1 / one.cost if results.cost_kind == "speed_up" else one.cost
+
+
+def _export_hover(one: Exported) -> str:
+    assert one.ratio is not None, "it is placed"
+    lines = [f"<b>{escape(one.label)}</b>", f"MS-SSIM {one.ms_ssim:.4f}"]
+    lines.append(f"{speed_up_text(one.ratio.median)} of eager ({interval_text(one.ratio.low, one.ratio.high)})")
+    lines.append(f"{decimals(one.record['bytes'] / 1024, 0)} KiB")
+    return "<br>".join([*lines, *(["on the frontier of networks and files"] if one.on_frontier else [])])
 
 
 def hover_text(results: Results, row: Any) -> str:

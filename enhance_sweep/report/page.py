@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from enhance_sweep.report import charts, claims, details, speed, statement, tables
+from enhance_sweep.report import exports as exported_files
 from enhance_sweep.report.challenge_table import challenge_csv, challenge_notes, challenge_shown
 from enhance_sweep.report.gallery import Slides, slides
 from enhance_sweep.report.references import references
@@ -27,7 +28,17 @@ _ARCHITECTURES = ("figure1", "figure3")
 #: All that a report may consist of; whatever else lies in its folder is someone else's.
 FILES = (
     *(f"{name}.{kind}" for name in (*_DRAWN, *_ARCHITECTURES) for kind in ("png", "svg")),
-    *("table1.csv", "table2.csv", "table3.csv", "variants.csv", "claims.csv", "runtimes.csv", "report.md", PAGE),
+    *(
+        "table1.csv",
+        "table2.csv",
+        "table3.csv",
+        "variants.csv",
+        "claims.csv",
+        "runtimes.csv",
+        "exports.csv",
+        "report.md",
+        PAGE,
+    ),
 )
 _MOST_PROBLEMS = 200
 _LABEL_COLUMN = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multiply-adds"}
@@ -104,6 +115,8 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         "speed_notes": [statement.paper_time_note(), *speed.sentences(results)],
         "runtimes": runtimes_shown(results),
         "runtimes_note": NOTE,
+        "exports": exported_files.exports_shown(results),
+        "exports_note": exported_files.NOTE,
         "problems": results.problems[:_MOST_PROBLEMS],
         "more_problems": max(0, len(results.problems) - _MOST_PROBLEMS),
         "unfinished": results.unfinished[:_MOST_PROBLEMS],
@@ -118,6 +131,8 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         files["claims.csv"] = claims.claims_csv(judged).encode()
     if context["runtimes"]:
         files["runtimes.csv"] = runtimes_csv(results).encode()
+    if results.exports:
+        files["exports.csv"] = exported_files.exports_csv(results).encode()
     downloads = [*(name for name in FILES if name in files), *sorted(files.keys() - set(FILES)), "report.md"]
     drawn = {name.removesuffix(".png") for name in files if name.endswith(".png")}
     files["report.md"] = _markdown().get_template("report.md.j2").render(context, drawn=drawn).encode()

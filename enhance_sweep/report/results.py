@@ -18,6 +18,7 @@ from enhance_sweep.records import (
     RecordError,
     architecture_slug,
     challenge_records,
+    export_records,
     join_records,
     timed_records,
     trained_records,
@@ -97,6 +98,7 @@ class Results:
     timed: list[Record] = field(repr=False)
     every_timing: list[Record] = field(repr=False)
     challenges: list[Record] = field(repr=False)
+    exports: list[Record] = field(repr=False)
     training_conditions: list[Condition]
     timing_conditions: list[Condition]
     problems: list[Problem]
@@ -162,6 +164,7 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None, c
         trained: list[Record] = list(trained_records(runs))
         timed: list[Record] = list(timed_records(runs))
         challenges: list[Record] = list(challenge_records(runs))
+        exports: list[Record] = list(export_records(runs))
     except RecordError as error:
         raise ReportError(str(error)) from error
     if not trained and not timed and not challenges:
@@ -194,6 +197,7 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None, c
         timed=timings.chosen,
         every_timing=timed,
         challenges=challenges,
+        exports=exports,
         training_conditions=conditions,
         timing_conditions=timings.conditions,
         problems=_problems(chosen, timings),

@@ -25,6 +25,7 @@ from enhance_sweep.timing.process import TimingError
 from enhance_sweep.timing.protocol import BASELINE, time_variants
 from enhance_sweep.timing.settings import LAYOUTS, PRECISIONS, TimingSettings
 from enhance_sweep.timing.subject import JsonObject
+from enhance_sweep.version import VERSION_LINE
 
 #: A photograph this large takes the baseline 64 channels of it, several times over: no machine's memory holds more.
 _MOST_PIXELS = 100_000_000
@@ -76,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
         "--runtime, --precision, --layout or --allocator are measured one after the other.",
         epilog="Without --sweep and overrides, whatever was trained in --runs is timed.",
     )
+    parser.add_argument("--version", action="version", version=VERSION_LINE)
     add = parser.add_argument
     add("overrides", nargs="*", metavar="OVERRIDE", help="networks, such as model=strided model.channels=16,32")
     add("--sweep", action="append", default=[], metavar="NAME", help="the networks of a named sweep; may be repeated")

@@ -1,0 +1,1 @@
+"""Trained networks as files for other runtimes, each checked against eager, with its figures and a model card."""

@@ -1,0 +1,96 @@
+"""`python -m enhance_sweep.export --run KEY|best --format onnx`: a trained network as a file for another runtime."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from enhance_sweep.environment import restart_with_allocator
+from enhance_sweep.version import VERSION_LINE
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Export what is asked for and print its figures; 1 if anything could not be exported, 2 if there is no run."""
+    if arguments is None:
+        restart_with_allocator("tuned")  # before torch is imported
+    options = _parser().parse_args(arguments)
+
+    from hydra.errors import HydraException
+
+    from enhance_sweep.config import ConfigError
+    from enhance_sweep.data.pairs import DataError
+    from enhance_sweep.enhance.__main__ import choose_run
+    from enhance_sweep.export.exporting import export_run
+    from enhance_sweep.export.formats import ExportError
+    from enhance_sweep.records import exports_dir, read_record
+    from enhance_sweep.timing.process import TimingError
+
+    try:
+        run_dir = choose_run(options.runs, options.run, options.max_latency_ms)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    out = options.out or exports_dir(options.runs)
+    print(f"network: {run_dir.name}", file=sys.stderr)
+    failed = False
+    for format in options.format:
+        for precision in options.precision:
+            try:
+                folder = export_run(run_dir, format, precision, out, options.data, not options.no_timing)
+            except (ExportError, ConfigError, DataError, TimingError, HydraException, OSError) as error:
+                failed = True
+                print(f"error: {format} {precision}: {error}", file=sys.stderr)
+                continue
+            print(_summary(read_record(folder / "export.json", "export")))
+            print(folder)
+    return 1 if failed else 0
+
+
+def _summary(record: dict[str, object]) -> str:
+    from typing import Any
+
+    from enhance_sweep.speed_up import speed_up
+
+    one: dict[str, Any] = record
+    scores, check = one["scores"], one["check"]
+    text = f"{one['format']} {one['precision']}: {one['bytes'] / 1024:,.0f} KiB"
+    if scores["ms_ssim"] is not None:
+        change = scores["intervals"]["ms_ssim_over_eager"]["mean"]
+        text += f", MS-SSIM {scores['ms_ssim']:.4f} ({change:+.4f} to eager), PSNR {scores['psnr_db']:.2f} dB"
+    text += f", {'the same as' if check['psnr_db'] is None else format_db(check['psnr_db'])} eager on photographs"
+    ratio = speed_up(one["samples"] or {})
+    if ratio:
+        text += f", {one['latency_ms_median']:.0f} ms, {ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f}) times "
+        text += "eager's speed"
+    return text + "".join(f"; {flag}" for flag in one["flags"])
+
+
+def format_db(value: float) -> str:
+    """How close two pictures are."""
+    return f"{value:.1f} dB to"
+
+
+def _parser() -> argparse.ArgumentParser:
+    from enhance_sweep.export.formats import FORMATS, PRECISIONS
+
+    parser = argparse.ArgumentParser(
+        prog="python -m enhance_sweep.export",
+        description="Write a trained network for another runtime, with a dynamic height and width; compare it with "
+        "eager on real photographs, time both, and write figures (export.json) and a model card (README.md) beside the "
+        "file. The report shows what is in the folder of runs.",
+    )
+    parser.add_argument("--version", action="version", version=VERSION_LINE)
+    add = parser.add_argument
+    add("data", nargs="*", metavar="OVERRIDE", help="the run's data if it is not in the cache: data=dped data.root=DIR")
+    add("--run", default="best", metavar="KEY", help="a variant's key, or best (highest MS-SSIM)")
+    add("--runs", default=Path("runs"), type=Path, metavar="DIR", help="folder of runs (runs)")
+    add("--max-latency-ms", type=float, metavar="MS", help="best among networks this fast at 1280x720")
+    add("--format", nargs="+", required=True, choices=FORMATS, help="one or more")
+    add("--precision", nargs="+", default=["fp32"], choices=PRECISIONS, help="one or more (fp32)")
+    add("--out", type=Path, metavar="DIR", help="folder of exports (<runs>/exports)")
+    add("--no-timing", action="store_true", help="do not measure its speed")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

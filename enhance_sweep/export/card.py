@@ -1,0 +1,171 @@
+"""A model card: what an exported network is, for a person who finds the file alone.
+
+Markdown with YAML in front, as Hugging Face's hub reads it (huggingface.co/docs/hub/model-cards).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from enhance_sweep.export.formats import INPUT, OUTPUT, Format
+from enhance_sweep.records import architecture_slug
+from enhance_sweep.speed_up import speed_up
+
+#: Scores a person of the field knows, as records name them.
+_MEASURES = {"ms_ssim": ("MS-SSIM", 4), "psnr_db": ("PSNR, dB", 2)}
+
+
+def model_card(export: Mapping[str, Any], trained: Mapping[str, Any], kind: Format, timed: str | None) -> str:
+    """The card of one export.
+
+    Args:
+        export: its record, as `export.json` has it.
+        trained: the record of the training.
+        kind: its format.
+        timed: how fast the network is in eager fp32 by the careful protocol, in words; None where it was not timed.
+    """
+    learned = trained["learned_from"]
+    slug = architecture_slug(trained["architecture"])
+    metadata = {
+        "license": "unknown",
+        "pipeline_tag": "image-to-image",
+        "library_name": kind.name,
+        "tags": ["image-enhancement", "enhance-sweep", trained["architecture"]["topology"], export["precision"]],
+        "datasets": [learned["dataset"]],
+        "metrics": ["psnr", "ms-ssim"],
+    }
+    parts = [
+        f"---\n{yaml.safe_dump(metadata, sort_keys=False)}---",
+        f"# {slug}, {kind.name} {export['precision']}",
+        f"A network that makes a phone's photographs look like a better camera's. `{export['file']}`, "
+        f"{export['bytes'] / 1024:,.0f} KiB in all; {trained['description']['parameters']:,} parameters, "
+        f"{trained['description']['macs'] / 1e9:.1f} billion multiply-adds for 1280x720. "
+        f"{kind.meaning[export['precision']]}.",
+        _use(export, kind),
+        _training(trained),
+        _scores(export),
+        _speed(export, timed),
+        _limits(export, trained, kind),
+        _origin(export, trained),
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _use(export: Mapping[str, Any], kind: Format) -> str:
+    sizes = "any height and width"
+    if kind.multiple > 1:
+        sizes = f"height and width multiples of {kind.multiple}, from {2 * kind.multiple} to {kind.largest}"
+    return f"""## Use
+
+Input (`{INPUT}` where the format knows names): float32 (N, 3, H, W), RGB in [0, 1], sRGB as a JPEG file has it; \
+{sizes}; {"any N" if kind.multiple == 1 else "N = 1"}.
+Output (`{OUTPUT}`): float32 of the same shape, a little beyond [0, 1]: clip it.
+
+```python
+import numpy as np
+from PIL import Image
+
+photo = np.asarray(Image.open("photo.jpg").convert("RGB"), np.float32).transpose(2, 0, 1)[None] / 255
+photo = np.ascontiguousarray(photo)
+{kind.usage(export["file"], export["precision"])}
+pixels = (np.asarray(enhanced)[0].clip(0, 1) * 255).round().astype(np.uint8).transpose(1, 2, 0)
+Image.fromarray(pixels).save("enhanced.jpg", quality=95)
+```
+
+Meant for enhancing photographs of the kind that it was trained on, and for research on small networks. Not meant as
+evidence of what was in front of the camera: it changes colors, contrast and detail."""
+
+
+def _training(trained: Mapping[str, Any]) -> str:
+    learned, data = trained["learned_from"], trained.get("data") or {}
+    pairs = f", {data['train_pairs']:,} pairs" if "train_pairs" in data else ""
+    source = f" ({data['source']})" if "source" in data else ""
+    return f"""## Training
+
+- Data: {learned["dataset"]}{source}{pairs}; fingerprint `{learned["data_fingerprint"]}`
+- Loss: {learned["loss"]}; {trained["steps"]:,} steps of {learned["batch_size"]} crops of \
+{learned["crop_size"]}x{learned["crop_size"]}; learning rate {learned["learning_rate"]}, {learned["schedule"]}; \
+{learned["precision"]}; seed {learned["seed"]}
+- Architecture: {", ".join(f"{name} {value}" for name, value in trained["architecture"].items())}"""
+
+
+def _scores(export: Mapping[str, Any]) -> str:
+    scores, check = export["scores"], export["check"]
+    lines = [
+        "## Scores",
+        "",
+        f"Of {scores['images']} photographs: {scores['on']}. Means with 95% intervals over photographs; the difference "
+        "to the network in eager fp32 is paired.",
+        "",
+        "| | this file | eager fp32 | difference |",
+        "| :-- | --: | --: | --: |",
+    ]
+    for measure, (name, digits) in _MEASURES.items():
+        cells = [
+            _interval(scores["intervals"][key], digits, signed)
+            for key, signed in ((measure, False), (f"eager_{measure}", False), (f"{measure}_over_eager", True))
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    sizes = ", ".join(f"{width}x{height}" for width, height in check["sizes"])
+    close = "the same" if check["psnr_db"] is None else f"{check['psnr_db']:.1f} dB"
+    lines += [
+        "",
+        f"Against eager fp32 on whole photographs ({sizes}): {close} at worst, largest difference of a value "
+        f"{check['max_abs_error']:.2g}.",
+    ]
+    return "\n".join(lines)
+
+
+def _interval(value: Mapping[str, Any], digits: int, signed: bool) -> str:
+    if value["mean"] is None:
+        return "none"
+    sign = "+" if signed else ""
+    text = f"{value['mean']:{sign}.{digits}f}"
+    if value["low"] is None:
+        return text
+    return f"{text} ({value['low']:{sign}.{digits}f} to {value['high']:{sign}.{digits}f})"
+
+
+def _speed(export: Mapping[str, Any], timed: str | None) -> str:
+    ratio = speed_up(export["samples"] or {})
+    if ratio is None:
+        return "## Speed\n\nNot measured." + (f" {timed}" if timed else "")
+    measured, cpu = export["measurement"], export["environment"]["cpu"]
+    width, height = measured["size"]
+    text = f"""## Speed
+
+{export["latency_ms_median"]:.0f} ms for one photograph of {width}x{height} on {measured["threads"]} threads of {cpu} \
+(host {measured["host"]}, allocator {measured["allocator"]}): {ratio.median:.2f} times as fast as eager fp32 beside it \
+(95% interval {ratio.low:.2f} to {ratio.high:.2f}; {ratio.rounds} rounds in {ratio.processes} processes). Peak memory \
+{export["peak_rss_mib"]:.0f} MiB. A phone's times are its own."""
+    if export["flags"]:
+        text += f"\n\nNot on a quiet machine: {'; '.join(export['flags'])}. Trust the ratio more than the time."
+    return text + (f"\n\n{timed}" if timed else "")
+
+
+def _limits(export: Mapping[str, Any], trained: Mapping[str, Any], kind: Format) -> str:
+    lines = [
+        "## Limits",
+        "",
+        f"- Scores are of {trained['learned_from']['dataset']} alone; other cameras and other scenes may look worse.",
+        "- Each photograph is normed as a whole (instance norm): a piece of one has other colors than the whole.",
+        "- Skin, text and flat surfaces were not looked at apart.",
+    ]
+    if kind.largest:
+        lines.append(f"- Sides of at most {kind.largest} pixels, multiples of {kind.multiple}.")
+    if kind.multiple > 1:
+        lines.append("- Ran on a desktop processor only; no phone was tried.")
+    if export["precision"] == "int8":
+        lines.append("- Ranges were calibrated on training patches: photographs beyond them are clipped inside.")
+    return "\n".join(lines)
+
+
+def _origin(export: Mapping[str, Any], trained: Mapping[str, Any]) -> str:
+    made = ", ".join(f"{name} {value}" for name, value in export["versions"].items() if value)
+    return f"""## Origin
+
+Run `{export["key"]}`, finished {trained.get("finished_at") or "at an unknown time"}; exported \
+{export["finished_at"]} by enhance_sweep {export["environment"]["enhance_sweep"]} with {made}. All figures and raw \
+samples are in `export.json` beside this card. Architecture after de Stoutz et al. 2018, *Fast Perceptual Image \
+Enhancement*, and Ignatov et al. 2017, *DSLR-Quality Photos on Mobile Devices with Deep Convolutional Networks*."""

@@ -1,0 +1,124 @@
+"""An export against the network that it was made from, in eager fp32, on real photographs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import stdtrit
+from torch import Tensor, nn
+
+from enhance_sweep.export.formats import ExportError, Format, Runner
+from enhance_sweep.export.photographs import Photograph, cropped
+from enhance_sweep.metrics import ms_ssim, psnr
+from enhance_sweep.speed_up import CONFIDENCE
+
+#: How close an export must be to eager fp32. What int8 loses its scores say: this only finds a broken one.
+_LARGEST_ERROR_FP32 = 1e-3
+_LEAST_PSNR_DB = {"fp16": 40.0, "bf16": 40.0, "int8": 20.0}
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+_MEASURES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "psnr_db": lambda enhanced, target: psnr(enhanced.clamp(0, 1), target),
+    "ms_ssim": ms_ssim,
+}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of each photograph, of the export and of eager fp32.
+
+    Attributes:
+        on: what they are of, in words.
+        of_test_pairs: they are of the run's own test pairs, all of them.
+        names: of the photographs.
+        exported, eager: by measure (`psnr_db`, `ms_ssim`), (N,); infinite where a pair is identical.
+    """
+
+    on: str
+    of_test_pairs: bool
+    names: list[str]
+    exported: Mapping[str, Array]
+    eager: Mapping[str, Array]
+
+    def as_json(self) -> dict[str, Any]:
+        """Means, and under `intervals` with their 95% intervals, eager's, and the paired difference to eager."""
+        intervals = {}
+        for measure in _MEASURES:
+            both = np.isfinite(self.exported[measure]) & np.isfinite(self.eager[measure])
+            exported, eager = self.exported[measure][both], self.eager[measure][both]
+            intervals[measure] = mean_with_interval(exported)
+            intervals[f"eager_{measure}"] = mean_with_interval(eager)
+            intervals[f"{measure}_over_eager"] = mean_with_interval(exported - eager)
+        means = {measure: intervals[measure]["mean"] for measure in _MEASURES}
+        about = {"on": self.on, "of_test_pairs": self.of_test_pairs, "images": len(self.names)}
+        return {**about, **means, "intervals": intervals}
+
+
+def compare(network: nn.Module, run: Runner, kind: Format, precision: str, photographs: Sequence[Photograph]) -> Any:
+    """How far an export's results are from eager fp32's on whole photographs of several sizes.
+
+    Returns:
+        `max_abs_error`, `psnr_db` (of the clipped results; None where they are the same), the worst photograph's, and
+        the `sizes`, width and height.
+
+    Raises:
+        ExportError: they are too far.
+    """
+    errors, psnrs, sizes = [], [], []
+    for one in photographs:
+        fitting = cropped(one, kind.multiple, kind.largest)
+        reference, result = _eager(network, fitting.input), run(fitting.input)
+        if result.shape != reference.shape:
+            raise ExportError(f"{kind.name} {precision} gives {tuple(result.shape)}, eager {tuple(reference.shape)}")
+        errors.append(float((result - reference).abs().max()))
+        psnrs.append(float(psnr(result.clamp(0, 1), reference.clamp(0, 1))))
+        sizes.append([fitting.input.shape[3], fitting.input.shape[2]])
+    worst_db, largest = min(psnrs), max(errors)
+    wrong = not largest <= _LARGEST_ERROR_FP32 if precision == "fp32" else not worst_db >= _LEAST_PSNR_DB[precision]
+    if wrong:
+        wanted = f"{_LARGEST_ERROR_FP32:g}" if precision == "fp32" else f"{_LEAST_PSNR_DB[precision]:g} dB"
+        raise ExportError(
+            f"{kind.name} {precision} is not the network it was made from: expected within {wanted} of eager fp32, got "
+            f"{largest:.2g} at most, {worst_db:.1f} dB"
+        )
+    return {"max_abs_error": largest, "psnr_db": worst_db if np.isfinite(worst_db) else None, "sizes": sizes}
+
+
+def score(
+    network: nn.Module, run: Runner, kind: Format, on: str, of_test_pairs: bool, photographs: Sequence[Photograph]
+) -> Scored:
+    """Score an export and eager fp32 on the same photographs, under the challenge's protocol."""
+    exported: dict[str, list[float]] = {measure: [] for measure in _MEASURES}
+    eager: dict[str, list[float]] = {measure: [] for measure in _MEASURES}
+    for one in photographs:
+        fitting = cropped(one, kind.multiple, kind.largest)
+        for scores, result in ((exported, run(fitting.input)), (eager, _eager(network, fitting.input))):
+            for measure, function in _MEASURES.items():
+                scores[measure].append(float(function(result, fitting.target)))
+    return Scored(
+        on,
+        of_test_pairs,
+        [one.name for one in photographs],
+        {measure: np.array(values) for measure, values in exported.items()},
+        {measure: np.array(values) for measure, values in eager.items()},
+    )
+
+
+def mean_with_interval(values: Array) -> dict[str, float | None]:
+    """A mean over images with Student's 95% interval; no interval of one image, no mean of none."""
+    count = len(values)
+    if not count:
+        return {"mean": None, "low": None, "high": None}
+    mean = float(values.mean())
+    if count < 2:
+        return {"mean": mean, "low": None, "high": None}
+    half = float(-stdtrit(count - 1, (1 - CONFIDENCE) / 2) * values.std(ddof=1) / np.sqrt(count))
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def _eager(network: nn.Module, input: Tensor) -> Tensor:
+    with torch.inference_mode():
+        enhanced: Tensor = network(input)
+        return enhanced

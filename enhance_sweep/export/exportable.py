@@ -1,0 +1,192 @@
+"""A generator as exporters can take it: the same sums, without a decision that depends on the photograph's size.
+
+Exporters follow one call and write down what they see. Our layers look at height and width to know how many zeros go on
+which side ("same" padding is uneven for some sizes); an exporter would fix what one size needed. Here the zeros are
+counted by arithmetic on the sizes, which exporters carry along, or are the same for all sizes that are allowed.
+"""
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from enhance_sweep.models.blocks import Conv2d, ConvTranspose2d
+from enhance_sweep.models.instance_norm import NORM_EPS, InstanceNorm2d
+
+#: What height and width must be multiples of where sizes are restricted: our topologies halve them twice.
+MULTIPLE = 4
+
+
+def for_any_size(generator: nn.Module) -> nn.Module:
+    """A copy of `generator`, in evaluation mode, that can be exported with a dynamic height and width.
+
+    Its layers of ours are replaced; whatever else it holds stays as it is. (N, 3, H, W) to the same, with the same
+    result within rounding.
+
+    Raises:
+        ValueError: it has a layer of ours that cannot be exported.
+    """
+    return _replaced(generator, _Halving, _Enlarging, _Norm)
+
+
+def for_multiples(generator: nn.Module) -> nn.Module:
+    """The same for heights and widths that are multiples of `MULTIPLE`, for runtimes that know few operations.
+
+    No slice and no padding depends on a size there, and instance norm is spelled out.
+    """
+    return _replaced(generator, _HalvingEven, _EnlargingEven, _NormByParts)
+
+
+def _replaced(
+    generator: nn.Module,
+    halving: Callable[[Conv2d], nn.Module],
+    enlarging: Callable[[ConvTranspose2d], nn.Module],
+    norm: Callable[[InstanceNorm2d], nn.Module],
+) -> nn.Module:
+    network = copy.deepcopy(generator).eval().requires_grad_(False)
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, Conv2d):
+                _check(child)
+                setattr(parent, name, _Convolution(child) if child.stride[0] == 1 else halving(child))
+            elif isinstance(child, ConvTranspose2d):
+                setattr(parent, name, enlarging(child))
+            elif isinstance(child, InstanceNorm2d):
+                setattr(parent, name, norm(child))
+            elif isinstance(child, nn.ReLU):
+                setattr(parent, name, nn.ReLU())  # quantisers want none in place
+    return network
+
+
+def _check(layer: Conv2d) -> None:
+    kernel_size, stride = layer.kernel_size[0], layer.stride[0]
+    if stride > 2 or kernel_size < stride:
+        raise ValueError(
+            f"cannot export a {kernel_size}x{kernel_size} convolution of stride {stride} for any size: expected "
+            "stride 1 or 2, and a kernel that is no smaller"
+        )
+
+
+class _Convolution(nn.Module):
+    """Stride 1: the zeros depend on the kernel alone. An even kernel has the odd one at the bottom and right."""
+
+    def __init__(self, layer: Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = layer.weight, layer.bias
+        self.before = (layer.kernel_size[0] - 1) // 2
+        self.is_even = layer.kernel_size[0] % 2 == 0
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, O, H, W)."""
+        if self.is_even:
+            input = F.pad(input, (0, 1, 0, 1))
+        return F.conv2d(input, self.weight, self.bias, padding=self.before)
+
+
+class _Halving(nn.Module):
+    """Stride 2, (N, C, H, W) to (N, O, ceil(H / 2), ceil(W / 2)).
+
+    TensorFlow's "same" has k - 2 zeros for an even size and k - 1 for an odd one, the smaller half before. For an even
+    kernel k / 2 - 1 are before any size, and one too many after an even size is never reached. For an odd one
+    (k - 3) / 2 are before an even size, and one more before an odd one.
+    """
+
+    def __init__(self, layer: Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = layer.weight, layer.bias
+        self.after = layer.kernel_size[0] // 2
+        self.is_even = layer.kernel_size[0] % 2 == 0
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Pad, then convolve."""
+        top, left = self.after - 1, self.after - 1
+        if not self.is_even:
+            top, left = top + input.shape[2] % 2, left + input.shape[3] % 2
+        padded = F.pad(input, (left, self.after, top, self.after))
+        return F.conv2d(padded, self.weight, self.bias, stride=2)
+
+
+class _HalvingEven(nn.Module):
+    """The same of even sizes alone: the zeros are those of every size."""
+
+    def __init__(self, layer: Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = layer.weight, layer.bias
+        total = layer.kernel_size[0] - 2
+        self.before, self.after = total // 2, total - total // 2
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, O, H / 2, W / 2)."""
+        if self.before == self.after:
+            return F.conv2d(input, self.weight, self.bias, stride=2, padding=self.before)
+        padded = F.pad(input, (self.before, self.after, self.before, self.after))
+        return F.conv2d(padded, self.weight, self.bias, stride=2)
+
+
+class _Enlarging(nn.Module):
+    """The stride-2 transposed convolution to exactly the size of `like`: all of it, and the surplus cut off."""
+
+    def __init__(self, layer: ConvTranspose2d) -> None:
+        super().__init__()
+        self.weight, self.bias = layer.weight, layer.bias
+        self.is_even = layer.kernel_size[0] % 2 == 0
+        self.surplus = max(layer.kernel_size[0] // 2 - 1, 0)
+
+    def forward(self, input: Tensor, like: Tensor) -> Tensor:
+        """(N, C, ceil(H / 2), ceil(W / 2)) to (N, O, H, W), where `like` is (N, *, H, W)."""
+        whole = F.conv_transpose2d(input, self.weight, self.bias, stride=2, padding=self.surplus)
+        height, width = like.shape[2], like.shape[3]
+        if not self.is_even:
+            whole = whole[:, :, height % 2 :, width % 2 :]
+        return whole[:, :, :height, :width]
+
+
+class _EnlargingEven(nn.Module):
+    """The same to even sizes alone, whose surplus is always one row and column, or none."""
+
+    def __init__(self, layer: ConvTranspose2d) -> None:
+        super().__init__()
+        self.weight, self.bias = layer.weight, layer.bias
+        self.is_even = layer.kernel_size[0] % 2 == 0
+        self.surplus = max(layer.kernel_size[0] // 2 - 1, 0)
+
+    def forward(self, input: Tensor, like: Tensor) -> Tensor:
+        """(N, C, H / 2, W / 2) to (N, O, H, W); `like` is not looked at."""
+        whole = F.conv_transpose2d(input, self.weight, self.bias, stride=2, padding=self.surplus)
+        return whole if self.is_even else whole[:, :, :-1, :-1]
+
+
+class _Norm(nn.Module):
+    """`InstanceNorm2d` in the form that torch's fastest kernel and large runtimes know; statistics in fp32."""
+
+    def __init__(self, layer: InstanceNorm2d) -> None:
+        super().__init__()
+        self.weight, self.bias = layer.weight, layer.bias
+        self.channels, self.eps = layer.weight.numel(), NORM_EPS
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to the same."""
+        features = input.to(torch.float32)
+        weight, bias = self.weight.to(torch.float32), self.bias.to(torch.float32)
+        normed = torch.group_norm(features, self.channels, weight, bias, self.eps)
+        return normed.to(input.dtype)
+
+
+class _NormByParts(nn.Module):
+    """The same, deviations first: E[x^2] - E[x]^2 would cancel on a flat picture."""
+
+    def __init__(self, layer: InstanceNorm2d) -> None:
+        super().__init__()
+        self.weight, self.bias = (nn.Parameter(one[:, None, None], False) for one in (layer.weight, layer.bias))
+        self.eps = NORM_EPS
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to the same."""
+        features = input.to(torch.float32)
+        weight, bias = self.weight.to(torch.float32), self.bias.to(torch.float32)
+        centred = features - features.mean(dim=(2, 3), keepdim=True)
+        variance = (centred * centred).mean(dim=(2, 3), keepdim=True)
+        normed = centred * (torch.rsqrt(variance + self.eps) * weight) + bias
+        return normed.to(input.dtype)

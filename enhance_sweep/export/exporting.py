@@ -1,0 +1,138 @@
+"""One export from a run's folder to a folder with the file, its figures and its card."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from enhance_sweep import records
+from enhance_sweep.environment import describe_environment
+from enhance_sweep.export import checking, latency, photographs
+from enhance_sweep.export.card import model_card
+from enhance_sweep.export.formats import ExportError, format_of, versions
+from enhance_sweep.frontier import pareto_front
+from enhance_sweep.plan import GENERATOR_FILE
+from enhance_sweep.variant import load_generator
+from enhance_sweep.whole_files import remove_leftovers
+
+CARD_FILE = "README.md"  # where Hugging Face's hub looks for a card
+_STEM = "model"
+
+
+def export_run(
+    run_dir: Path, format: str, precision: str, out: Path, data: Sequence[str] = (), timed: bool = True
+) -> Path:
+    """Export a trained network, check it, time it, and write it with `export.json` and a card.
+
+    Args:
+        run_dir: the variant's folder, `<runs>/trained/<key>`.
+        format: one of `enhance_sweep.export.formats.FORMATS`.
+        precision: one of `enhance_sweep.export.formats.PRECISIONS`.
+        out: the folder of exports; what is written is `out/<key>/<format>-<precision>/`, in place of an older one.
+        data: overrides that name the run's data where it is not in the cache any more.
+        timed: measure its speed too.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ExportError: it is not possible here, or what came out is not the network; nothing is written then.
+        FileNotFoundError: the run's folder has no network.
+        OSError: it cannot be written.
+    """
+    kind = format_of(format, precision)
+    key = run_dir.name
+    trained = records.find_trained(run_dir.parents[1], key)
+    if trained is None or trained["status"] != "completed":
+        raise ExportError(f"{run_dir} holds no completed training: train it first, or name another --run")
+    generator_file = run_dir / GENERATOR_FILE
+    if not generator_file.is_file():
+        raise FileNotFoundError(f"no network at {generator_file}: its weights are not there any more, train it again")
+    network = load_generator(generator_file)
+    pairs = photographs.pairs_of(trained, data)
+    patches = photographs.calibration_patches(pairs) if precision == "int8" else []
+    folder = out / key / f"{format}-{precision}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        file = building / f"{_STEM}{kind.suffix}"
+        with redirect_stdout(sys.stderr):  # converters tell of their progress where our results go
+            kind.write(network, precision, patches, file)
+        size = sum(one.stat().st_size for one in building.iterdir())
+        measurement = latency.measurement_of(format, precision)
+        run = kind.open(file, precision, measurement["threads"])
+        check = checking.compare(network, run, kind, precision, photographs.whole_photographs())
+        scored = checking.score(network, run, kind, *photographs.test_photographs(pairs))
+        speed = latency.time_beside_eager(latency.model_of(generator_file), format, precision, file) if timed else {}
+        record = {
+            "schema": records.SCHEMA,
+            "kind": "export",
+            "key": key,
+            "architecture_key": trained["architecture_key"],
+            "status": "completed",
+            "architecture": trained["architecture"],
+            "description": {name: trained["description"][name] for name in ("parameters", "macs")},
+            "format": format,
+            "precision": precision,
+            "file": file.name,
+            "bytes": size,
+            "calibration_patches": len(patches),
+            "check": check,
+            "scores": scored.as_json(),
+            "measurement": measurement,
+            "latency_ms_median": None,
+            "flags": [],
+            "samples": None,
+            **speed,
+            "versions": versions(kind.packages),
+            "environment": describe_environment(),
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        _write_scores(building / records.SCORES_FILE, scored)
+        card = model_card(record, trained, kind, _timed_in_words(run_dir.parents[1], key))
+        (building / CARD_FILE).write_text(card, encoding="utf-8")
+        records.write_json(building / records.EXPORT_FILE, record)
+        building.chmod(0o755)
+        _put_in_place(building, folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return folder
+
+
+def _put_in_place(building: Path, folder: Path) -> None:
+    """A folder in place of an older one; what belongs to nobody's export stays out of the way."""
+    remove_leftovers(building)
+    if folder.exists():
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as older:
+            folder.rename(Path(older) / "older")
+            building.rename(folder)
+    else:
+        building.rename(folder)
+
+
+def _write_scores(path: Path, scored: checking.Scored) -> None:
+    columns: dict[str, Any] = {"name": scored.names}
+    columns |= scored.exported
+    columns |= {f"eager_{name}": values for name, values in scored.eager.items()}
+    pd.DataFrame(columns).to_csv(path, index=False, float_format="%.6f")
+
+
+def _timed_in_words(runs: Path, key: str) -> str | None:
+    """What the careful protocol says of the network in eager fp32, and whether it is on the frontier there."""
+    frame = records.load_records(runs)
+    rows = frame[frame["key"] == key]
+    if rows.empty or pd.isna(rows["latency_ms_median"].iloc[0]):
+        return None
+    row = rows.iloc[0]
+    same = frame[frame["data_fingerprint"] == row["data_fingerprint"]] if "data_fingerprint" in frame else frame
+    place = "on" if key in set(pareto_front(same)["key"]) else "not on"
+    return (
+        f"The network in eager fp32, timed by the careful protocol: {row['latency_ms_median']:.0f} ms for "
+        f"{row['size']} on {row['threads']} threads, host {row['host']}; it is {place} the frontier of its runs."
+    )

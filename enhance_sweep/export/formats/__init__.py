@@ -1,0 +1,119 @@
+"""Formats that a network can be exported to: one file each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from torch import Tensor, nn
+
+PRECISIONS = ("fp32", "fp16", "bf16", "int8")
+#: The input's name in files that name it, and the output's.
+INPUT, OUTPUT = "input", "enhanced"
+
+#: fp32 (1, 3, H, W) in [0, 1] to the same, a little beyond [0, 1].
+Runner = Callable[[Tensor], Tensor]
+
+
+class ExportError(ValueError):
+    """An export that is not possible, in words for the person who asked for it."""
+
+
+class Format(Protocol):
+    """What a format does.
+
+    Attributes:
+        name: as records and people call it.
+        suffix: of its file.
+        precisions: what it can hold.
+        refused: why it cannot hold the others, by precision.
+        packages: the distributions that decide what comes out; a record names their versions.
+        multiple: what height and width must be multiples of.
+        largest: the longest side that it takes, in pixels; None where there is no limit.
+        meaning: what each precision means here, by precision, for the card.
+    """
+
+    name: str
+    suffix: str
+    precisions: tuple[str, ...]
+    refused: ClassVar[Mapping[str, str]]
+    packages: tuple[str, ...]
+    multiple: int
+    largest: int | None
+    meaning: ClassVar[Mapping[str, str]]
+
+    def write(self, generator: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
+        """Write `generator` to `file`.
+
+        Args:
+            generator: in evaluation mode, fp32; not changed.
+            precision: one of `precisions`.
+            patches: what int8 is calibrated on, fp32 (1, 3, H, W) in [0, 1]; empty otherwise.
+            file: in a folder that is there. What belongs to it goes beside it under the same stem.
+        """
+        ...
+
+    def open(self, file: Path, precision: str, threads: int) -> Runner:
+        """Load `file` as a person would, to compute with `threads` threads.
+
+        Raises:
+            ExportError: this host cannot run it in that precision.
+        """
+        ...
+
+    def usage(self, file: str, precision: str) -> str:
+        """A few lines of Python that run the file, for the card."""
+        ...
+
+
+#: Format, and where it is: nothing is imported before it is asked for.
+_CLASSES = {
+    "onnx": "as_onnx.Onnx",
+    "openvino": "as_openvino.OpenVino",
+    "torchscript": "as_torchscript.TorchScript",
+    "litert": "as_litert.LiteRt",
+    "executorch": "as_executorch.ExecuTorch",
+}
+FORMATS = tuple(_CLASSES)
+
+
+def format_of(name: str, precision: str) -> Format:
+    """A format by its name.
+
+    Raises:
+        ExportError: there is none of that name, or it has no such precision.
+    """
+    if name not in _CLASSES:
+        raise ExportError(f"--format: expected one of {', '.join(FORMATS)}, got {name!r}")
+    module, _, class_name = _CLASSES[name].rpartition(".")
+    found: Format = getattr(import_module(f"{__name__}.{module}"), class_name)()
+    if precision not in found.precisions:
+        why = found.refused.get(precision, f"expected one of {', '.join(found.precisions)}")
+        raise ExportError(f"--precision {precision}: not in {name}: {why}")
+    return found
+
+
+def needed(module: str, install: str) -> Any:
+    """Import `module`, or say what to install.
+
+    Raises:
+        ExportError: it is not installed, or cannot be loaded here.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        raise ExportError(f"{error.name} is not installed: pip install {install}") from error
+    except (ImportError, OSError) as error:
+        raise ExportError(f"{module} cannot be loaded here ({error})") from error
+
+
+def versions(packages: Sequence[str]) -> dict[str, str | None]:
+    """The installed version of each distribution; None for one that is not there."""
+    found: dict[str, str | None] = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found

@@ -1,0 +1,61 @@
+"""ExecuTorch, PyTorch's runtime for phones, with XNNPACK for the processor."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from enhance_sweep.export.exportable import MULTIPLE, for_multiples
+from enhance_sweep.export.formats import Runner, needed
+
+_INSTALL = "'enhance-sweep[executorch]'"
+_LARGEST = 1280
+
+
+class ExecuTorch:
+    """A `.pte`; one photograph at a time, sides of up to 1280 pixels that are multiples of 4.
+
+    ExecuTorch plans memory for the largest size that it is told of.
+    """
+
+    name, suffix = "executorch", ".pte"
+    precisions = ("fp32",)
+    refused: ClassVar[Mapping[str, str]] = {
+        "fp16": "tried with ExecuTorch 1.5.1, its half-precision result was no photograph: choose fp32",
+        "bf16": "XNNPACK has no bf16 convolution: choose fp32",
+        "int8": "tried with ExecuTorch 1.5.1, its XNNPACK refuses a quantised convolution of a dynamic size "
+        "(xnn_status_invalid_parameter): choose fp32, or --format litert or onnx",
+    }
+    packages = ("executorch", "torch")
+    multiple, largest = MULTIPLE, _LARGEST
+    meaning: ClassVar[Mapping[str, str]] = {"fp32": "weights and arithmetic in fp32"}
+
+    def write(self, generator: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
+        """See `Format.write`."""
+        exir = needed("executorch.exir", _INSTALL)
+        xnnpack = needed("executorch.backends.xnnpack.partition.xnnpack_partitioner", _INSTALL)
+        shapes = ({2: _dimension("height"), 3: _dimension("width")},)
+        with torch.no_grad():
+            program = torch.export.export(for_multiples(generator), (torch.zeros(1, 3, 64, 96),), dynamic_shapes=shapes)
+            lowered = exir.to_edge_transform_and_lower(program, partitioner=[xnnpack.XnnpackPartitioner()])
+        file.write_bytes(lowered.to_executorch().buffer)
+
+    def open(self, file: Path, precision: str, threads: int) -> Runner:
+        """See `Format.open`; it computes with as many threads as it likes."""
+        runtime = needed("executorch.runtime", _INSTALL)
+        method = runtime.Runtime.get().load_program(str(file)).load_method("forward")
+        return lambda input: method.execute([input])[0].clone()
+
+    def usage(self, file: str, precision: str) -> str:
+        """See `Format.usage`."""
+        return (
+            "import torch\nfrom executorch.runtime import Runtime\n\n"
+            f'method = Runtime.get().load_program("{file}").load_method("forward")\n'
+            "enhanced = method.execute([torch.from_numpy(photo)])[0]"
+        )
+
+
+def _dimension(name: str) -> Any:
+    return MULTIPLE * torch.export.Dim(f"{name}_by_{MULTIPLE}", min=2, max=_LARGEST // MULTIPLE)

@@ -1,0 +1,125 @@
+"""LiteRT (formerly TensorFlow Lite), Google's runtime for phones."""
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from enhance_sweep.export.exportable import MULTIPLE, for_multiples
+from enhance_sweep.export.formats import Runner, needed
+
+_INSTALL = "litert-torch (in an environment of its own: it asks for older versions than the rest of this package)"
+_LARGEST = 4096
+
+
+class LiteRt:
+    """A `.tflite`; one photograph at a time, sides of up to 4096 pixels that are multiples of 4."""
+
+    name, suffix = "litert", ".tflite"
+    precisions = ("fp32", "fp16", "int8")
+    refused: ClassVar[Mapping[str, str]] = {
+        "bf16": "LiteRT has no bf16 convolution on a CPU: choose fp32, fp16 or int8"
+    }
+    packages = ("litert-torch", "ai-edge-litert", "ai-edge-quantizer", "litert-converter")
+    multiple, largest = MULTIPLE, _LARGEST
+    meaning: ClassVar[Mapping[str, str]] = {
+        "fp32": "weights and arithmetic in fp32",
+        "fp16": "weights in fp16, arithmetic as the phone likes: fp32 on this CPU",
+        "int8": "convolutions with 8-bit weights (per channel) and activations, calibrated on training patches; norms, "
+        "sums, the first and the last convolution in fp32",
+    }
+
+    def write(self, generator: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
+        """See `Format.write`."""
+        litert_torch = needed("litert_torch", _INSTALL)
+        shapes = ({2: _dimension("height"), 3: _dimension("width")},)
+        with torch.no_grad():
+            converted = litert_torch.convert(
+                for_multiples(generator), (torch.zeros(1, 3, 64, 96),), dynamic_shapes=shapes
+            )
+        if precision == "fp32":
+            converted.export(str(file))
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            float_file = Path(folder) / "fp32.tflite"
+            converted.export(str(float_file))
+            _quantize(float_file, precision, patches, file)
+
+    def open(self, file: Path, precision: str, threads: int) -> Runner:
+        """See `Format.open`."""
+        interpreter = needed("ai_edge_litert.interpreter", _INSTALL).Interpreter(str(file), num_threads=threads)
+        (input_details,), (output_details,) = interpreter.get_input_details(), interpreter.get_output_details()
+        sizes: list[tuple[int, ...]] = []
+
+        def run(input: Tensor) -> Tensor:
+            if sizes != [tuple(input.shape)]:
+                interpreter.resize_tensor_input(input_details["index"], tuple(input.shape))
+                interpreter.allocate_tensors()
+                sizes[:] = [tuple(input.shape)]
+            interpreter.set_tensor(input_details["index"], input.numpy())
+            interpreter.invoke()
+            return torch.from_numpy(interpreter.get_tensor(output_details["index"]))
+
+        return run
+
+    def usage(self, file: str, precision: str) -> str:
+        """See `Format.usage`."""
+        return (
+            "from ai_edge_litert.interpreter import Interpreter\n\n"
+            f'interpreter = Interpreter("{file}")\n'
+            'index = interpreter.get_input_details()[0]["index"]\n'
+            "interpreter.resize_tensor_input(index, photo.shape)\n"
+            "interpreter.allocate_tensors()\n"
+            "interpreter.set_tensor(index, photo)\n"
+            "interpreter.invoke()\n"
+            'enhanced = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])'
+        )
+
+
+def _dimension(name: str) -> Any:
+    return MULTIPLE * torch.export.Dim(f"{name}_by_{MULTIPLE}", min=2, max=_LARGEST // MULTIPLE)
+
+
+def _ends(float_file: Path) -> list[str]:
+    """What the first and the last convolution compute, by the names of the file."""
+    interpreter = needed("ai_edge_litert.interpreter", _INSTALL).Interpreter(str(float_file))
+    names = {one["index"]: one["name"] for one in interpreter.get_tensor_details()}
+    # The package lists operations under a private name alone.
+    convolutions = [one for one in interpreter._get_ops_details() if one["op_name"] == "CONV_2D"]
+    return [str(names[one["outputs"][0]]) for one in (convolutions[0], convolutions[-1])]
+
+
+def _quantize(float_file: Path, precision: str, patches: Sequence[Tensor], file: Path) -> None:
+    quantizer = needed("ai_edge_quantizer", _INSTALL)
+    kinds = quantizer.qtyping
+    recipe = quantizer.recipe_manager.RecipeManager()
+    if precision == "int8":
+        for operation in (kinds.TFLOperationName.CONV_2D, kinds.TFLOperationName.CONV_2D_TRANSPOSE):
+            recipe.add_static_config(regex=".*", operation_name=operation, activation_num_bits=8, weight_num_bits=8)
+        for name in _ends(float_file):
+            recipe.add_quantization_config(
+                regex=re.escape(name),
+                operation_name=kinds.TFLOperationName.CONV_2D,
+                algorithm_key=quantizer.recipe.AlgorithmName.NO_QUANTIZE,
+            )
+    else:
+        half = kinds.TensorQuantizationConfig(num_bits=16, dtype=kinds.TensorDataType.FLOAT)
+        recipe.add_quantization_config(
+            regex=".*",
+            operation_name=kinds.TFLOperationName.ALL_SUPPORTED,
+            op_config=kinds.OpQuantizationConfig(
+                weight_tensor_config=half, compute_precision=kinds.ComputePrecision.FLOAT, explicit_dequantize=True
+            ),
+            algorithm_key=quantizer.recipe.AlgorithmName.FLOAT_CASTING,
+        )
+    quantising = quantizer.quantizer.Quantizer(str(float_file), recipe.get_quantization_recipe())
+    ranges = None
+    if quantising.need_calibration:
+        interpreter = needed("ai_edge_litert.interpreter", _INSTALL).Interpreter(str(float_file))
+        ((signature, ends),) = interpreter.get_signature_list().items()
+        ranges = quantising.calibrate({signature: [{ends["inputs"][0]: one.numpy()} for one in patches]})
+    quantising.quantize(ranges).export_model(str(file))

@@ -1,0 +1,93 @@
+"""What an export is calibrated and checked on: the run's own data where it is there, else photographs of ours."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from enhance_sweep.config import build, compose_config, resolved
+from enhance_sweep.data.batches import to_unit
+from enhance_sweep.data.packing import default_cache_dir, find_packed
+from enhance_sweep.data.pairs import Pairs, Pixels
+from enhance_sweep.data.showcase import shots
+from enhance_sweep.export.formats import ExportError
+
+#: Training patches that int8 is calibrated on: more change its scores by less than a thousandth.
+_CALIBRATION_PATCHES = 64
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A photograph and what the good camera made of it, both fp32 (1, 3, H, W) in [0, 1]."""
+
+    name: str
+    input: Tensor
+    target: Tensor
+
+
+def pairs_of(record: Mapping[str, Any], overrides: Sequence[str]) -> Pairs | None:
+    """The data that a run learned from: packed in the cache, or where `overrides` say (`data=dped data.root=...`).
+
+    None where it is neither.
+
+    Raises:
+        ExportError: what the overrides name is other data.
+        DataError, ConfigError: it cannot be read.
+    """
+    learned_from = record["learned_from"]
+    fingerprint = str(learned_from["data_fingerprint"])
+    if not overrides:
+        return find_packed(default_cache_dir(), str(learned_from["dataset"]), fingerprint)
+    pairs: Pairs = build(resolved(compose_config(list(overrides)), "data"), "data").load(default_cache_dir())
+    if pairs.fingerprint != fingerprint:
+        raise ExportError(
+            f"{' '.join(overrides)}: expected the data that the run learned from, {learned_from['dataset']} "
+            f"{fingerprint}, got {pairs.dataset} {pairs.fingerprint}"
+        )
+    return pairs
+
+
+def calibration_patches(pairs: Pairs | None) -> list[Tensor]:
+    """Training inputs from all over the data, always the same.
+
+    Raises:
+        ExportError: there are no pairs.
+    """
+    if pairs is None:
+        raise ExportError(
+            "int8 is calibrated on training patches, and those of this run are not in the cache "
+            f"({default_cache_dir()}): name them, such as data=dped data.root=FOLDER"
+        )
+    count = min(_CALIBRATION_PATCHES, len(pairs.train))
+    places = np.linspace(0, len(pairs.train) - 1, count).round().astype(int)
+    return [_unit(pairs.train.input[int(place)]) for place in places]
+
+
+def whole_photographs() -> list[Photograph]:
+    """The photographs that come along, in their own sizes, with a simulated phone's shots of them as inputs."""
+    return [Photograph(shot.photograph.name, _unit(shot.input), _unit(shot.target)) for shot in shots()]
+
+
+def test_photographs(pairs: Pairs | None) -> tuple[str, bool, list[Photograph]]:
+    """What scores are of, in words; whether that is the run's test pairs; and the photographs themselves."""
+    if pairs is None:
+        return "photographs that come along, taken by a simulated phone", False, whole_photographs()
+    test = pairs.test
+    found = [Photograph(test.names[i], _unit(test.input[i]), _unit(test.target[i])) for i in range(len(test))]
+    return f"the test pairs of {pairs.dataset}", True, found
+
+
+def cropped(photograph: Photograph, multiple: int, largest: int | None) -> Photograph:
+    """Its largest piece at the top left whose sides a format takes."""
+    height, width = (side - side % multiple for side in photograph.input.shape[2:])
+    height, width = (min(side, largest or side) for side in (height, width))
+    input, target = (one[:, :, :height, :width].contiguous() for one in (photograph.input, photograph.target))
+    return Photograph(photograph.name, input, target)
+
+
+def _unit(pixels: Pixels) -> Tensor:
+    """uint8 (H, W, 3) to fp32 (1, 3, H, W) in [0, 1]."""
+    return to_unit(torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None]).contiguous()

@@ -1,0 +1,234 @@
+"""A trained variant as files for other runtimes, as a person exports them."""
+
+import io
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from enhance_sweep import records
+from enhance_sweep.config import compose_config
+from enhance_sweep.export import latency
+from enhance_sweep.export.__main__ import main
+from enhance_sweep.export.formats import ExportError, Runner, format_of
+from enhance_sweep.metrics import ms_ssim
+from enhance_sweep.plan import plan_variant
+from enhance_sweep.report import gather, write_report
+from enhance_sweep.variant import load_generator, run_variant
+from tests.integration.conftest import QUICK
+
+pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One for all: this process packs the photographs once."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("ENHANCE_SWEEP_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module", params=["plain", "strided"])
+def network_folder(
+    request: pytest.FixtureRequest, cache: Path, photographs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    strided = ["model=strided"] if request.param == "strided" else []
+    arguments = [one for one in QUICK if not (strided and one.startswith("model.blocks"))]
+    folders = [f"data.root={photographs}", f"runs_dir={tmp_path_factory.mktemp('runs')}"]
+    config = compose_config([*strided, *arguments, *folders, "stages=[train,evaluate]"])
+    run_variant(config)
+    return plan_variant(config).folder
+
+
+@pytest.fixture
+def trained(network_folder: Path) -> Path:
+    """A network that nobody has exported yet."""
+    shutil.rmtree(records.exports_dir(network_folder.parents[1]), ignore_errors=True)
+    return network_folder
+
+
+def export(trained: Path, *arguments: str) -> tuple[int, str, str]:
+    """Exit status, standard output and error of the command, in this process: a new one takes seconds to start."""
+    common = ["--runs", str(trained.parents[1]), "--run", trained.name]
+    with redirect_stdout(io.StringIO()) as stdout, redirect_stderr(io.StringIO()) as stderr, chdir(trained.parents[1]):
+        status = main([*common, *arguments])
+    return status, stdout.getvalue(), stderr.getvalue()
+
+
+def exported(trained: Path, format: str, precision: str) -> tuple[Mapping[str, Any], Runner]:
+    folder = records.exports_dir(trained.parents[1]) / trained.name / f"{format}-{precision}"
+    record = json.loads((folder / "export.json").read_text())
+    return record, format_of(format, precision).open(folder / record["file"], precision, 1)
+
+
+def photo(height: int, width: int) -> torch.Tensor:
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+def test_files_of_any_size_give_what_eager_gives(trained: Path) -> None:
+    status, said, complaints = export(trained, "--no-timing", "--format", "onnx", "torchscript", "openvino")
+    assert status == 0, complaints
+    network = load_generator(trained / "generator.pt")
+    for format in ("onnx", "torchscript", "openvino"):
+        record, run = exported(trained, format, "fp32")
+        assert f"{format} fp32: " in said
+        for height, width in ((48, 64), (33, 47), (50, 41)):
+            with torch.inference_mode():
+                wanted = network(photo(height, width))
+            torch.testing.assert_close(run(photo(height, width)), wanted, rtol=0, atol=1e-4)
+        assert record["check"]["max_abs_error"] < 1e-3
+        assert record["latency_ms_median"] is None
+        folder = records.exports_dir(trained.parents[1]) / trained.name / f"{format}-fp32"
+        weights = [one for one in folder.iterdir() if one.name.startswith("model.")]
+        assert record["bytes"] == sum(one.stat().st_size for one in weights)
+
+
+def test_what_is_written_beside_a_file_is_what_it_scores(trained: Path) -> None:
+    status, _, complaints = export(trained, "--no-timing", "--format", "onnx", "--precision", "int8", "fp16")
+    assert status == 0, complaints
+    network = load_generator(trained / "generator.pt")
+    trained_record = records.find_trained(trained.parents[1], trained.name)
+    assert trained_record is not None
+    for precision in ("int8", "fp16"):
+        record, run = exported(trained, "onnx", precision)
+        scores = record["scores"]
+        assert scores["of_test_pairs"] is True
+        assert scores["images"] == trained_record["scores"]["images"]
+        eager = scores["intervals"]["eager_ms_ssim"]["mean"]
+        assert eager == pytest.approx(trained_record["scores"]["ms_ssim"], abs=1e-5)
+        assert scores["ms_ssim"] - eager == pytest.approx(scores["intervals"]["ms_ssim_over_eager"]["mean"], abs=1e-9)
+        with torch.inference_mode():
+            wanted, got = network(photo(64, 64)), run(photo(64, 64))
+        difference = float((wanted - got).abs().max())
+        assert 1e-6 < difference < 0.2, "as precise as it says, and no more"
+    smaller, larger = (exported(trained, "onnx", precision)[0]["bytes"] for precision in ("int8", "fp16"))
+    assert smaller != larger
+    assert exported(trained, "onnx", "int8")[0]["calibration_patches"] > 0
+
+
+def test_the_card_says_what_a_stranger_has_to_know_and_its_lines_run(trained: Path) -> None:
+    status, _, complaints = export(trained, "--no-timing", "--format", "onnx")
+    assert status == 0, complaints
+    folder = records.exports_dir(trained.parents[1]) / trained.name / "onnx-fp32"
+    card = (folder / "README.md").read_text()
+    _, front, text = card.split("---\n", 2)
+    assert yaml.safe_load(front)["pipeline_tag"] == "image-to-image"
+    for heading in ("## Use", "## Training", "## Scores", "## Speed", "## Limits", "## Origin"):
+        assert heading in text
+    assert str(folder) not in card, "nothing of this computer's folders"
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(0, 256, (37, 52, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(folder / "photo.jpg")
+    match = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert match is not None
+    with chdir(folder):
+        exec(compile(match.group(1), "README.md", "exec"), {})
+    with Image.open(folder / "enhanced.jpg") as enhanced:
+        assert enhanced.size == (52, 37)
+
+
+def test_the_report_shows_a_point_for_each_file(trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(latency, "_PROCESSES", 1)
+    monkeypatch.setattr(latency, "_ROUNDS", 3)
+    monkeypatch.setattr(latency, "_WARM_UP_CALLS", 1)
+    monkeypatch.setattr(latency, "_WIDTH", 64)
+    monkeypatch.setattr(latency, "_HEIGHT", 48)
+    status, said, complaints = export(trained, "--format", "onnx", "--precision", "int8")
+    assert status == 0, complaints
+    record, _ = exported(trained, "onnx", "int8")
+    assert record["latency_ms_median"] > 0
+    assert record["eager_latency_ms_median"] > 0
+    assert len(record["samples"]["processes"][0]["rounds"]) == 3
+    assert "times eager's speed" in said
+    page = write_report(gather(trained.parents[1]), tmp_path / "report", pictures=False)
+    assert "Exports" in page.read_text()
+    table = (page.parent / "exports.csv").read_text().splitlines()
+    assert len(table) == 2
+    assert ",onnx,int8," in table[1]
+
+
+def test_what_is_not_possible_is_said_and_stops_nothing_else(trained: Path) -> None:
+    status, said, complaints = export(
+        trained, "--no-timing", "--format", "onnx", "torchscript", "--precision", "bf16", "int8"
+    )
+    assert status == 1
+    assert "error: onnx bf16: --precision bf16: not in onnx" in complaints
+    assert "error: torchscript int8: --precision int8: not in torchscript" in complaints
+    assert "onnx int8: " in said
+    assert "torchscript bf16: " in said
+    assert "Traceback" not in complaints
+
+
+def test_int8_without_the_training_patches_is_refused_with_what_to_do(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photographs: Path
+) -> None:
+    monkeypatch.setenv("ENHANCE_SWEEP_CACHE", str(tmp_path / "emptied"))
+    status, _, complaints = export(trained, "--no-timing", "--format", "onnx", "--precision", "int8")
+    assert status == 1
+    assert "int8 is calibrated on training patches" in complaints
+    assert not list(records.exports_dir(trained.parents[1]).glob("*/*")), "nothing half written"
+    other = [f"data.root={photographs}", "data.patch_size=64", "data.shots=1"]
+    status, _, complaints = export(trained, *other, "--no-timing", "--format", "onnx", "--precision", "int8")
+    assert status == 1
+    assert "expected the data that the run learned from" in complaints
+    same = [f"data.root={photographs}", "data.patch_size=48", "data.shots=1"]
+    status, _, complaints = export(trained, *same, "--no-timing", "--format", "onnx", "--precision", "int8")
+    assert status == 0, complaints
+
+
+def test_an_export_that_is_not_its_network_is_not_written(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from enhance_sweep.export.formats.as_onnx import Onnx
+
+    real = Onnx.open
+
+    def open_another(self: Onnx, file: Path, precision: str, threads: int) -> Runner:
+        run = real(self, file, precision, threads)
+        return lambda input: run(input) + 0.01
+
+    monkeypatch.setattr(Onnx, "open", open_another)
+    status, _, complaints = export(trained, "--no-timing", "--format", "onnx")
+    assert status == 1
+    assert "is not the network it was made from" in complaints
+    assert not list(records.exports_dir(trained.parents[1]).glob("*/*"))
+
+
+def test_unknown_runs_are_told_with_what_there_is(trained: Path, tmp_path: Path) -> None:
+    for runs, run, wanted in ((trained.parents[1], "plain-k3", trained.name), (tmp_path / "none", "best", "none")):
+        with redirect_stderr(io.StringIO()) as stderr:
+            status = main(["--runs", str(runs), "--run", run, "--format", "onnx"])
+        assert status == 2
+        assert wanted in stderr.getvalue()
+        assert stderr.getvalue().count("\n") == 1
+
+
+def test_formats_that_are_not_there_name_what_to_install() -> None:
+    with pytest.raises(ExportError, match="expected one of onnx, openvino"):
+        format_of("coreml", "fp32")
+
+
+def test_scores_are_those_of_the_metrics(trained: Path) -> None:
+    """One photograph, by hand."""
+    from enhance_sweep.export.checking import score
+    from enhance_sweep.export.photographs import Photograph
+
+    network = load_generator(trained / "generator.pt")
+    pair = Photograph("one", photo(180, 180), photo(180, 180).flip(3) * 0.5 + photo(180, 180) * 0.5)
+
+    def darker(input: torch.Tensor) -> torch.Tensor:
+        return input * 0.9
+
+    scored = score(network, darker, format_of("onnx", "fp32"), "one photograph", False, [pair])
+    assert scored.exported["ms_ssim"][0] == pytest.approx(float(ms_ssim(pair.input * 0.9, pair.target)))
+    with torch.inference_mode():
+        eager = float(ms_ssim(network(pair.input), pair.target))
+    assert scored.eager["ms_ssim"][0] == pytest.approx(eager)
