@@ -95,6 +95,8 @@ def misshapen(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
     if not (isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) for side in size)):
         yield "measurement.size", size, "width and height"
     yield from (_misshapen_challenge if record["kind"] == "challenge" else _misshapen_timing)(record)
+    if record["kind"] == "export":
+        yield from _misshapen_export(record)
 
 
 def _mistyped(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
@@ -128,6 +130,23 @@ def _misshapen_timing(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str
     )
     if not whole:
         yield "samples", samples, "processes with rounds, each with a latency_ms"
+
+
+def _misshapen_export(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    check, intervals = record.get("check"), record["scores"].get("intervals")
+    if check is not None and not (isinstance(check, dict) and _are_measures(check, ("psnr_db", "max_abs_error"))):
+        yield "check", check, "how close the file is to eager"
+    if intervals is not None and not (
+        isinstance(intervals, dict)
+        and all(isinstance(one, dict) and _are_measures(one, ("mean", "low", "high")) for one in intervals.values())
+    ):
+        yield "scores.intervals", intervals, "intervals, each with mean, low and high"
+    if not _are_measures(record, ("latency_ms_median", "eager_latency_ms_median", "peak_rss_mib")):
+        yield "eager_latency_ms_median", record.get("eager_latency_ms_median"), "a number"
+
+
+def _are_measures(part: Mapping[str, Any], names: Iterable[str]) -> bool:
+    return all(part.get(name) is None or _is_number(part[name]) for name in names)
 
 
 def _misshapen_challenge(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:

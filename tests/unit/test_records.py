@@ -395,7 +395,7 @@ def test_an_empty_folder_is_an_empty_table_and_a_missing_one_is_named(tmp_path: 
         ("[1, 2]", "found list"),
         ('{"hello": "world"}', "found None"),
         ('{"schema": 2}', "found 2"),
-        ('{"schema": 1}', r"lacks a kind \(one of trained, timed, challenge\)"),
+        ('{"schema": 1}', r"lacks a kind \(one of trained, timed, export, challenge\)"),
         (json.dumps(trained(BASELINE, learned_from={"dataset": "x"})), "lacks learned_from.data_fingerprint"),
         (json.dumps(trained(BASELINE, description=None)), "lacks description.parameters, description.macs"),
         (json.dumps(timed(BASELINE) | {"measurement": {"runtime": "eager"}}), "lacks measurement.precision"),
@@ -482,7 +482,7 @@ def test_timings_by_the_challenges_rules_come_back_by_architecture_and_age_and_a
     ("record", "complaint"),
     [
         (challenge(BASELINE) | {"schema": 2}, "expected a record of schema 1, found 2"),
-        (challenge(BASELINE) | {"kind": "guess"}, r"lacks a kind \(one of trained, timed, challenge\)"),
+        (challenge(BASELINE) | {"kind": "guess"}, r"lacks a kind \(one of trained, timed, export, challenge\)"),
         (challenge(BASELINE, latency_s_mean=None), "lacks latency_s_mean: delete it"),
         (challenge(BASELINE) | {"architecture": {}}, "lacks architecture.topology: delete it"),
         (challenge(BASELINE, measurement={"host": "here"}), "lacks measurement.runtime, measurement.precision, "),

@@ -204,6 +204,45 @@ def challenge(
     } | changes
 
 
+def exported(
+    made: dict[str, Any], format: str, precision: str, times_faster: float | None, change: float, **changes: Any
+) -> dict[str, Any]:
+    """A trained network as a file: so many times as fast as in eager, its MS-SSIM changed by so much."""
+    ms_ssim = made["scores"]["ms_ssim"]
+    rounds = [
+        {"latency_ms": 100.0, "baseline_latency_ms": 100.0 * (times_faster or 1) * (1 + 0.01 * (i - 1))}
+        for i in range(3)
+    ]
+    intervals = {
+        "ms_ssim": {"mean": ms_ssim + change, "low": ms_ssim + change - 0.01, "high": ms_ssim + change + 0.01},
+        "ms_ssim_over_eager": {"mean": change, "low": change - 0.001, "high": change + 0.001},
+    }
+    return {
+        "schema": 1,
+        "kind": "export",
+        "key": made["key"],
+        "architecture_key": made["architecture_key"],
+        "status": "completed",
+        "architecture": made["architecture"],
+        "description": {name: made["description"][name] for name in ("parameters", "macs")},
+        "format": format,
+        "precision": precision,
+        "file": "model.onnx",
+        "bytes": 123_456,
+        "check": {"max_abs_error": 0.01, "psnr_db": 43.2, "sizes": [[640, 427]]},
+        "scores": {"on": "the test pairs", "of_test_pairs": True, "images": 100, "ms_ssim": ms_ssim + change}
+        | {"psnr_db": 20.0, "intervals": intervals},
+        "measurement": MEASUREMENT | {"runtime": format, "precision": precision},
+        "latency_ms_median": None if times_faster is None else 100.0,
+        "eager_latency_ms_median": None if times_faster is None else 100.0 * times_faster,
+        "peak_rss_mib": 400.0,
+        "flags": [],
+        "samples": None if times_faster is None else {"processes": [{"rounds": rounds}] * 3},
+        "finished_at": "2026-01-04T10:00:00Z",
+        "environment": ENVIRONMENT,
+    } | changes
+
+
 def write_scores(runs: Path, record: dict[str, Any], spread: float = 0.003) -> None:
     """Scores of 100 single images whose mean is the record's, as evaluation leaves them beside it.
 
@@ -249,12 +288,19 @@ def grid_records() -> list[dict[str, Any]]:
     return made
 
 
+def _write_export(runs: Path, record: dict[str, Any]) -> None:
+    folder = records.exports_dir(runs) / record["key"] / f"{record['format']}-{record['precision']}"
+    folder.mkdir(parents=True)
+    records.write_json(folder / records.EXPORT_FILE, record)
+
+
 def write(runs: Path, made: list[dict[str, Any]]) -> Path:
     """A folder of runs with these records."""
     writers = {
         "trained": records.write_trained,
         "timed": records.write_timed,
         "challenge": records.write_challenge,
+        "export": _write_export,
     }
     for record in made:
         writers[record["kind"]](runs, record)

@@ -110,6 +110,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, dict[str, 
     made += [make.trained(make.plain(3, 24, 2), 0.9171), make.timed(make.plain(3, 24, 2), 2300.0)]
     made += [make.trained(make.plain(3, 8, 1), 0.85, 17.0), make.timed(make.plain(3, 8, 1), 800.0)]
     made += [make.timed(make.PROPOSED, 400.0, measurement={"runtime": "openvino", "precision": "bf16"})]
+    made += [make.exported(made[0], "onnx", "int8", 1.5, -0.002)]
     for record in made:
         record["description"] = record["description"] | {"layers": LAYERS}
     runs = make.write(tmp_path_factory.mktemp("runs"), made)
@@ -150,9 +151,9 @@ def test_the_page_says_what_it_rests_on(whole: tuple[Results, dict[str, bytes]])
 
 
 def test_the_tables_on_the_page_have_every_row_and_both_sides(whole: tuple[Results, dict[str, bytes]]) -> None:
-    frontier, claims, table1, table2, table3, runtimes, others = Page(whole[1][PAGE].decode()).tables
+    frontier, claims, table1, table2, table3, runtimes, exports, others = Page(whole[1][PAGE].decode()).tables
     assert (len(claims), len(table3)) == (1 + 5, 2 + 12)
-    assert (len(table1), len(table2), len(runtimes), len(others)) == (17 + 3, 7 + 3, 2 + 2, 2 + 2)
+    assert (len(table1), len(table2), len(runtimes), len(exports), len(others)) == (17 + 3, 7 + 3, 2 + 2, 1 + 2, 2 + 2)
     assert {len(row) for row in table1[2:]} == {19}
     first = table1[2]
     assert first[0] == "{3, 64, 4}"
@@ -374,7 +375,7 @@ def test_markdown_shows_what_was_meant(text: str) -> None:
 
 def test_the_markdown_has_the_pages_tables(whole: tuple[Results, dict[str, bytes]]) -> None:
     shown = Page(MarkdownIt("commonmark").enable("table").render(whole[1]["report.md"].decode()))
-    rows = [len(whole[0].frontier) + 1, 5 + 1, 17 + 2, 7 + 2, 12 + 1, 2 + 1, 2 + 1]
+    rows = [len(whole[0].frontier) + 1, 5 + 1, 17 + 2, 7 + 2, 12 + 1, 2 + 1, 1 + 1, 2 + 1]
     assert [len(table) for table in shown.tables] == rows
     assert {str(a["src"]) for tag, a in shown.tags if tag == "img"} == {
         *("figure2.png", "figure2_intervals.png", "figure2_paper.png"),

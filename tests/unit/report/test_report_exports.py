@@ -1,0 +1,117 @@
+"""Exported files in the report: their places beside the networks, their table, and what damaged ones do."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import record_factory as make
+
+from enhance_sweep import records
+from enhance_sweep.report import ReportError, gather
+from enhance_sweep.report.charts import frontier_chart
+from enhance_sweep.report.exports import exports, exports_csv, exports_shown
+from enhance_sweep.report.page import PAGE, render
+
+NETWORK = make.plain(3, 16, 2)
+
+
+def runs_with(tmp_path: Path, *made: dict[str, Any]) -> Path:
+    """A baseline of 1,000 ms with 0.92, a network of 250 ms with 0.9, and these."""
+    own = [make.trained(make.BASELINE, 0.92), make.paired(make.BASELINE, 1000.0, 1000.0)]
+    own += [make.trained(NETWORK, 0.9), make.paired(NETWORK, 250.0, 1000.0)]
+    return make.write(tmp_path / "runs", [*own, *made])
+
+
+def of_network(*arguments: Any, **changes: Any) -> dict[str, Any]:
+    return make.exported(make.trained(NETWORK, 0.9), *arguments, **changes)
+
+
+def test_a_file_stands_at_its_networks_place_moved_by_what_it_changes(tmp_path: Path) -> None:
+    results = gather(runs_with(tmp_path, of_network("openvino", "int8", 2.0, -0.003)))
+    (one,) = exports(results)
+    assert one.cost is not None
+    assert 1 / one.cost == pytest.approx(8.0)
+    assert one.ms_ssim == pytest.approx(0.897)
+    assert one.on_frontier
+    chart = frontier_chart(results)
+    assert chart is not None
+    (trace,) = [trace for trace in chart["data"] if trace["name"] == "exported, int8"]
+    assert trace["x"] == pytest.approx([8.0])
+    assert trace["y"] == pytest.approx([0.897])
+    assert "openvino int8" in trace["hovertext"][0]
+    assert results.variants.loc[trace["customdata"][0], "slug"] == "plain-k3-c16-b2"
+
+
+def test_a_file_that_is_slower_and_worse_is_not_on_the_frontier(tmp_path: Path) -> None:
+    made = [of_network("onnx", "fp16", 0.8, -0.001), of_network("onnx", "int8", 1.2, -0.001)]
+    found = {one.record["precision"]: one.on_frontier for one in exports(gather(runs_with(tmp_path, *made)))}
+    assert found == {"fp16": False, "int8": True}
+
+
+def test_what_was_not_timed_or_scored_on_other_photographs_has_a_row_and_no_point(tmp_path: Path) -> None:
+    elsewhere = of_network("litert", "fp32", 1.5, 0.0)
+    elsewhere["scores"] |= {"of_test_pairs": False}
+    results = gather(runs_with(tmp_path, of_network("onnx", "fp32", None, 0.0), elsewhere))
+    assert [one.placed for one in exports(results)] == [False, False]
+    chart = frontier_chart(results)
+    assert chart is not None
+    assert not [trace for trace in chart["data"] if trace["name"].startswith("exported")]
+    table = exports_shown(results)
+    assert [row.tag for row in table.rows] == ["other photographs", ""]
+
+
+def test_table_and_csv_have_the_figures(tmp_path: Path) -> None:
+    results = gather(runs_with(tmp_path, of_network("onnx", "int8", 1.5, -0.002)))
+    (row,) = exports_shown(results).rows
+    cells = [cell.text for cell in row.cells]
+    assert cells[:4] == ["onnx", "int8", "121", "0.8980"]
+    assert cells[4].replace("\N{MINUS SIGN}", "-") == "-0.0020"
+    assert len(cells) == exports_shown(results).columns
+    (read,) = csv.DictReader(io.StringIO(exports_csv(results)))
+    assert read["bytes"] == "123456"
+    assert float(read["speed_against_eager"]) == pytest.approx(1.5)
+    assert read["on_frontier"] == "True"
+
+
+def test_files_of_networks_that_the_report_does_not_show_are_left_out(tmp_path: Path) -> None:
+    other = make.exported(make.trained(NETWORK, 0.9, dataset="another"), "onnx", "fp32", 1.0, 0.0)
+    assert exports(gather(runs_with(tmp_path, other))) == []
+
+
+def test_nothing_in_a_record_becomes_markup(tmp_path: Path) -> None:
+    made = of_network("<b>onnx", "<i>int8", 1.5, -0.002)
+    folder = make.records.exports_dir(tmp_path / "runs") / made["key"] / "odd"
+    runs = runs_with(tmp_path)
+    folder.mkdir(parents=True)
+    records.write_json(folder / records.EXPORT_FILE, made)
+    text = render(gather(runs), pictures=False)[PAGE].decode()
+    assert "<b>onnx" not in text
+    assert "<i>int8" not in text
+    assert "&lt;b&gt;onnx" in text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bytes": "many"},
+        {"check": [1]},
+        {"check": {"psnr_db": "close"}},
+        {"scores": {"ms_ssim": 0.9, "intervals": {"ms_ssim_over_eager": 0.1}}},
+        {"scores": {"ms_ssim": 0.9, "intervals": {"ms_ssim_over_eager": {"mean": "0.1"}}}},
+        {"scores": None},
+        {"eager_latency_ms_median": "slow"},
+        {"samples": {"processes": [{"rounds": 3}]}},
+        {"format": 7},
+    ],
+    ids=lambda changes: json.dumps(changes),
+)
+def test_a_damaged_record_is_named(tmp_path: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(ReportError, match=r"export\.json.*(expected|lacks)"):
+        gather(
+            runs_with(
+                tmp_path, of_network("onnx", "int8", 1.5, -0.002) | changes | {"format": changes.get("format", "onnx")}
+            )
+        )
