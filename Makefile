@@ -37,7 +37,7 @@ $(USER): pyproject.toml constraints.txt
 
 $(DEVELOPER): $(USER)
 	@echo 'Adding what tests and linters need, about a minute ...'
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,export,ray,slurm,postgresql]'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,demo,export,ray,slurm,postgresql]'
 	@touch $@
 
 sweep: setup  ## train, score and time 12 networks on photographs that come with it, then report: about 12 minutes

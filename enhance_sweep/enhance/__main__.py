@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from enhance_sweep.enhance import Enhancer
     from enhance_sweep.enhance.finding import Failure, Task
 
-BEST = "best"
 _OVERRIDE = re.compile(r"model(\.\w+)?=")
 _SIZES = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 #: For what is no photograph's: threads, buffers of libraries, what the allocator cannot give back (measured).
@@ -71,41 +70,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failures else 0
 
 
-def choose_run(
-    runs: Path, run: str, max_latency_ms: float | None, runtime: str = "eager", precision: str = "fp32"
-) -> Path:
-    """The folder of a variant by its key, or of the best on the frontier by MS-SSIM, among those fast enough.
-
-    Where nothing was timed in this runtime and precision, and no latency is asked for, the best is that of all.
-
-    Raises:
-        FileNotFoundError: no such folder of runs.
-        ValueError: no such variant, or several data sets, whose scores do not compare.
-    """
-    from enhance_sweep.frontier import pareto_front
-    from enhance_sweep.records import DEFAULT_MEASUREMENT, load_records, trained_dir
-
-    frame = load_records(runs, {**DEFAULT_MEASUREMENT, "runtime": runtime, "precision": precision})
-    frame = frame[frame["status"] == "completed"]
-    if run != BEST:
-        if run not in set(frame["key"]):
-            raise ValueError(f"--run: no completed variant {run!r} in {runs}; there are: {', '.join(frame['key'])}")
-        return trained_dir(runs, run)
-    frame = frame.dropna(subset=["ms_ssim"])
-    if "data_fingerprint" in frame and frame["data_fingerprint"].nunique() > 1:
-        names = ", ".join(sorted(set(frame["dataset"])))
-        raise ValueError(f"--run best: scores in {runs} are of different data ({names}): name a network")
-    front = pareto_front(frame)
-    if max_latency_ms is not None:
-        front = front[front["latency_ms_median"] <= max_latency_ms]
-    elif front.empty:
-        front = frame
-    if front.empty:
-        limit = "" if max_latency_ms is None else f" of at most {max_latency_ms:g} ms"
-        raise ValueError(f"--run best: no scored variant{limit} in {runs} (in {runtime} {precision})")
-    return trained_dir(runs, str(front.sort_values("ms_ssim", kind="stable")["key"].iloc[-1]))
-
-
 def memory_size(text: str) -> int:
     """Bytes from `2GiB`, `1500M`, `800 MB`: letters stand for powers of 1024; a number alone is bytes.
 
@@ -123,6 +87,7 @@ def _enhancer(options: argparse.Namespace) -> "tuple[Enhancer, str]":
     import psutil
 
     from enhance_sweep.enhance import Enhancer
+    from enhance_sweep.enhance.choosing import choose_run
     from enhance_sweep.enhance.loading import load_network, load_weights
 
     bound = memory_size(options.max_memory)
@@ -174,6 +139,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from enhance_sweep.enhance.choosing import BEST
     from enhance_sweep.timing.variants import runtimes
 
     parser = argparse.ArgumentParser(

@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from enhance_sweep.config import ConfigError
     from enhance_sweep.data.pairs import DataError
-    from enhance_sweep.enhance.__main__ import choose_run
+    from enhance_sweep.enhance.choosing import choose_run
     from enhance_sweep.export.exporting import export_run
     from enhance_sweep.export.formats import ExportError
     from enhance_sweep.records import exports_dir, read_record

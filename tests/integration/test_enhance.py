@@ -17,7 +17,8 @@ from PIL import Image, ImageOps
 import enhance_sweep
 from enhance_sweep.config import compose_config
 from enhance_sweep.enhance import Enhancer
-from enhance_sweep.enhance.__main__ import choose_run, main, memory_size
+from enhance_sweep.enhance.__main__ import main, memory_size
+from enhance_sweep.enhance.choosing import choose_run
 from enhance_sweep.models import PlainGenerator
 from enhance_sweep.plan import plan_variant
 from enhance_sweep.records import write_timed, write_trained

@@ -26,7 +26,7 @@ def test_all_places_agree() -> None:
     "command",
     [
         "enhance_sweep",
-        *(f"enhance_sweep.{one}" for one in ("report", "status", "timing", "enhance", "export", "profile")),
+        *(f"enhance_sweep.{one}" for one in ("report", "status", "timing", "enhance", "export", "demo", "profile")),
     ],
 )
 def test_every_command_tells_it(command: str, tmp_path: Path) -> None:
