@@ -21,7 +21,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from enhance_sweep.data.pairs import DataError
     from enhance_sweep.enhance.choosing import choose_run
     from enhance_sweep.export.exporting import export_run
-    from enhance_sweep.export.formats import ExportError
     from enhance_sweep.records import exports_dir, read_record
     from enhance_sweep.timing.process import TimingError
 
@@ -37,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for precision in options.precision:
             try:
                 folder = export_run(run_dir, format, precision, out, options.data, not options.no_timing)
-            except (ExportError, ConfigError, DataError, TimingError, HydraException, OSError) as error:
+            except (ValueError, ConfigError, DataError, TimingError, HydraException, OSError, MemoryError) as error:
                 failed = True
                 print(f"error: {format} {precision}: {error}", file=sys.stderr)
                 continue

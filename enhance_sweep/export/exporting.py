@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from torch import Tensor, nn
 
 from enhance_sweep import records
+from enhance_sweep.enhance.loading import load_network
 from enhance_sweep.environment import describe_environment
 from enhance_sweep.export import checking, latency, photographs
 from enhance_sweep.export.card import model_card
-from enhance_sweep.export.formats import ExportError, format_of, versions
+from enhance_sweep.export.formats import ExportError, Format, format_of, versions
 from enhance_sweep.frontier import pareto_front
 from enhance_sweep.plan import GENERATOR_FILE
-from enhance_sweep.variant import load_generator
 from enhance_sweep.whole_files import remove_leftovers
 
 CARD_FILE = "README.md"  # where Hugging Face's hub looks for a card
@@ -44,6 +45,7 @@ def export_run(
     Raises:
         ExportError: it is not possible here, or what came out is not the network; nothing is written then.
         FileNotFoundError: the run's folder has no network.
+        ValueError: its file holds none of this package's topologies.
         OSError: it cannot be written.
     """
     kind = format_of(format, precision)
@@ -54,7 +56,7 @@ def export_run(
     generator_file = run_dir / GENERATOR_FILE
     if not generator_file.is_file():
         raise FileNotFoundError(f"no network at {generator_file}: its weights are not there any more, train it again")
-    network = load_generator(generator_file)
+    network = load_network(generator_file)  # of our own topologies alone: nothing that a file names is run
     pairs = photographs.pairs_of(trained, data)
     patches = photographs.calibration_patches(pairs) if precision == "int8" else []
     folder = out / key / f"{format}-{precision}"
@@ -62,8 +64,7 @@ def export_run(
     building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         file = building / f"{_STEM}{kind.suffix}"
-        with redirect_stdout(sys.stderr):  # converters tell of their progress where our results go
-            kind.write(network, precision, patches, file)
+        _convert(kind, network, precision, patches, file)
         size = sum(one.stat().st_size for one in building.iterdir())
         measurement = latency.measurement_of(format, precision)
         run = kind.open(file, precision, measurement["threads"])
@@ -103,6 +104,17 @@ def export_run(
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return folder
+
+
+def _convert(kind: Format, network: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
+    try:
+        with redirect_stdout(sys.stderr):  # converters tell of their progress where our results go
+            kind.write(network, precision, patches, file)
+    except (ExportError, OSError, MemoryError):
+        raise
+    except Exception as error:  # a converter may raise anything of a network that it does not know
+        first_line = str(error).strip().partition("\n")[0]
+        raise ExportError(f"its converter failed ({type(error).__name__}: {first_line:.200})") from error
 
 
 def _put_in_place(building: Path, folder: Path) -> None:

@@ -202,6 +202,32 @@ def test_an_export_that_is_not_its_network_is_not_written(trained: Path, monkeyp
     assert not list(records.exports_dir(trained.parents[1]).glob("*/*"))
 
 
+def test_a_converter_that_fails_is_one_line_and_stops_no_other(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from enhance_sweep.export.formats.as_onnx import Onnx
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no such operation\nand a long stack")
+
+    monkeypatch.setattr(Onnx, "write", fail)
+    status, said, complaints = export(trained, "--no-timing", "--format", "onnx", "torchscript")
+    assert status == 1
+    assert "error: onnx fp32: its converter failed (RuntimeError: no such operation)\n" in complaints
+    assert "torchscript fp32: " in said
+
+
+def test_a_file_that_names_a_function_is_not_run(trained: Path, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    shutil.copytree(trained, runs / "trained" / trained.name)
+    marker = tmp_path / "was run"
+    stored = {"model": {"_target_": "pathlib.Path.mkdir", "self": str(marker)}, "state_dict": {}}
+    torch.save(stored, runs / "trained" / trained.name / "generator.pt")
+    with redirect_stderr(io.StringIO()) as stderr:
+        status = main(["--runs", str(runs), "--run", trained.name, "--no-timing", "--format", "onnx"])
+    assert status == 1
+    assert "error: onnx fp32: " in stderr.getvalue()
+    assert not marker.exists()
+
+
 def test_unknown_runs_are_told_with_what_there_is(trained: Path, tmp_path: Path) -> None:
     for runs, run, wanted in ((trained.parents[1], "plain-k3", trained.name), (tmp_path / "none", "best", "none")):
         with redirect_stderr(io.StringIO()) as stderr:
