@@ -20,12 +20,11 @@ from enhance_sweep.data.pairs import Pairs
 from enhance_sweep.failures import OUT_OF_MEMORY, Retries
 from enhance_sweep.leases import Holder, holder_of
 from enhance_sweep.models.description import describe
+from enhance_sweep.records import GENERATOR_FILE
 from enhance_sweep.sweep_manifest import Wanted, measured_without_host
 from enhance_sweep.timing.protocol import architecture_of, measurement_of
 from enhance_sweep.training.fit import check_accelerator, resolve_precision
 from enhance_sweep.training.pictures import are_complete
-
-GENERATOR_FILE = "generator.pt"
 
 #: What identifies a training but not what is learned: it may differ between a run and its continuation.
 _NOT_LEARNED = ("max_steps", "evaluate_at", "accelerator", "precision", "micro_batches")

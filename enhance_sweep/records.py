@@ -34,6 +34,8 @@ from enhance_sweep.whole_files import write_whole
 SCHEMA = 1
 RECORD_FILE = "record.json"
 SCORES_FILE = "scores.csv"
+#: Beside a training: the network that came of it.
+GENERATOR_FILE = "generator.pt"
 EXPORT_FILE = "export.json"
 
 #: What `load_records` shows unless it is asked for something else.

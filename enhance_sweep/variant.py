@@ -32,7 +32,8 @@ from enhance_sweep.failures import (
     reason_of,
 )
 from enhance_sweep.leases import HeldError, Lease, LostError, lease
-from enhance_sweep.plan import GENERATOR_FILE, Plan, plan_variant
+from enhance_sweep.plan import Plan, plan_variant
+from enhance_sweep.records import GENERATOR_FILE
 from enhance_sweep.timing.lock import host_lock
 from enhance_sweep.timing.protocol import time_variant
 from enhance_sweep.training.evaluation import Scores, score

@@ -19,7 +19,7 @@ from enhance_sweep.export import checking, latency, photographs
 from enhance_sweep.export.card import model_card
 from enhance_sweep.export.formats import ExportError, Format, format_of, versions
 from enhance_sweep.frontier import pareto_front
-from enhance_sweep.plan import GENERATOR_FILE
+from enhance_sweep.records import GENERATOR_FILE
 from enhance_sweep.whole_files import remove_leftovers
 
 CARD_FILE = "README.md"  # where Hugging Face's hub looks for a card
