@@ -13,7 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Export what is asked for and print its figures; 1 if anything could not be exported, 2 if there is no run."""
     if arguments is None:
         restart_with_allocator("tuned")  # before torch is imported
-    options = _parser().parse_args(arguments)
+    options = _options(arguments)
 
     from hydra.errors import HydraException
 
@@ -69,6 +69,22 @@ def format_db(value: float) -> str:
     return f"{value:.1f} dB to"
 
 
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Overrides may stand anywhere, behind a list of formats too."""
+    from enhance_sweep.export.formats import FORMATS, PRECISIONS
+
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    for name, known in (("format", FORMATS), ("precision", PRECISIONS)):
+        values = getattr(options, name)
+        options.data += [value for value in values if "=" in value]
+        setattr(options, name, [value for value in values if "=" not in value])
+        for value in getattr(options, name):
+            if value not in known:
+                parser.error(f"--{name}: expected some of {', '.join(known)}, got {value!r}")
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
     from enhance_sweep.export.formats import FORMATS, PRECISIONS
 
@@ -84,8 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--run", default="best", metavar="KEY", help="a variant's key, or best (highest MS-SSIM)")
     add("--runs", default=Path("runs"), type=Path, metavar="DIR", help="folder of runs (runs)")
     add("--max-latency-ms", type=float, metavar="MS", help="best among networks this fast at 1280x720")
-    add("--format", nargs="+", required=True, choices=FORMATS, help="one or more")
-    add("--precision", nargs="+", default=["fp32"], choices=PRECISIONS, help="one or more (fp32)")
+    add("--format", nargs="+", required=True, metavar="FORMAT", help=f"one or more of {', '.join(FORMATS)}")
+    add("--precision", nargs="+", default=["fp32"], help=f"one or more of {', '.join(PRECISIONS)} (fp32)")
     add("--out", type=Path, metavar="DIR", help="folder of exports (<runs>/exports)")
     add("--no-timing", action="store_true", help="do not measure its speed")
     return parser

@@ -182,7 +182,7 @@ def test_int8_without_the_training_patches_is_refused_with_what_to_do(
     assert status == 1
     assert "expected the data that the run learned from" in complaints
     same = [f"data.root={photographs}", "data.patch_size=48", "data.shots=1"]
-    status, _, complaints = export(trained, *same, "--no-timing", "--format", "onnx", "--precision", "int8")
+    status, _, complaints = export(trained, "--no-timing", "--format", "onnx", "--precision", "int8", *same)
     assert status == 0, complaints
 
 
@@ -235,6 +235,13 @@ def test_unknown_runs_are_told_with_what_there_is(trained: Path, tmp_path: Path)
         assert status == 2
         assert wanted in stderr.getvalue()
         assert stderr.getvalue().count("\n") == 1
+
+
+def test_unknown_formats_and_precisions_are_told_with_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--format", "coreml"], ["--format", "onnx", "--precision", "int4"]):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        assert f"got {arguments[-1]!r}" in capsys.readouterr().err
 
 
 def test_formats_that_are_not_there_name_what_to_install() -> None:

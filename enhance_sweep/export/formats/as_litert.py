@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from enhance_sweep.export.exportable import MULTIPLE, for_multiples
 from enhance_sweep.export.formats import Runner, needed
 
-_INSTALL = "litert-torch (in an environment of its own: it asks for older versions than the rest of this package)"
+_INSTALL = "litert-torch (in an environment without constraints.txt, with which it cannot be installed)"
 _LARGEST = 4096
 
 
