@@ -26,6 +26,7 @@ from typing import Any
 import psutil
 
 from enhance_sweep.environment import system_id
+from enhance_sweep.whole_files import raise_if_full
 
 FOLDER = "leases"
 #: A lease that was not touched for so long is free.
@@ -151,9 +152,14 @@ def lease(runs_dir: Path, key: str, work: str) -> Iterator[Lease]:
 
     Raises:
         HeldError: another process holds it.
-        OSError: it cannot be written down.
+        NoSpaceError: the disk is full.
+        OSError: it cannot be written down for another reason.
     """
-    mine = _take(runs_dir / FOLDER / key, Holder.here(work))
+    try:
+        mine = _take(runs_dir / FOLDER / key, Holder.here(work))
+    except OSError as error:
+        raise_if_full(error, runs_dir / FOLDER / key)
+        raise
     stop = threading.Event()
 
     def live() -> None:

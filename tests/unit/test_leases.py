@@ -14,6 +14,7 @@ import pytest
 
 from enhance_sweep import leases
 from enhance_sweep.leases import HeldError, Holder, LostError, holder_of, lease
+from enhance_sweep.whole_files import NoSpaceError
 
 KEY = "plain-k3-c16-b1-photos-fidelity-s0-0123abcd"
 TAKE_AND_SLEEP = """
@@ -197,6 +198,18 @@ def test_a_full_disk_takes_no_lease_away_and_leaves_nothing_behind(
         mine.check()
         assert [path.name for path in mine.path.parent.iterdir()] == ["000001.json"]
         assert mine.path.stat().st_mtime > 1
+
+
+def test_a_lease_that_a_full_disk_has_no_room_for_is_no_variants_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "link", full)
+    with pytest.raises(NoSpaceError, match=r"no space left to write .*leases"), lease(tmp_path, KEY, "train"):
+        pass
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_who_was_away_too_long_learns_that_another_has_taken_over(tmp_path: Path) -> None:
