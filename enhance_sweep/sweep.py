@@ -22,7 +22,7 @@ from enhance_sweep.config import ConfigError
 from enhance_sweep.data.pairs import DataError
 from enhance_sweep.dry_run import Past, announcement, past_of, show
 from enhance_sweep.estimate import readable
-from enhance_sweep.interruption import StoppedError
+from enhance_sweep.interruption import STOPPED, StoppedError
 from enhance_sweep.losses import WeightsError
 from enhance_sweep.plan import Plan, plan_variant
 from enhance_sweep.records import RecordError, check_writable
@@ -32,8 +32,6 @@ from enhance_sweep.whole_files import NoSpaceError
 
 #: What a user can mend: told in one line, without a traceback.
 USER_ERRORS = (ConfigError, DataError, NoSpaceError, RecordError, WeightsError)
-
-STOPPED = "stopped; the same command again goes on from here"
 
 #: How often it is looked whether another's work is done.
 _LOOK_AGAIN_S = 2.0
