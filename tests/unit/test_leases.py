@@ -223,6 +223,37 @@ def test_who_was_away_too_long_learns_that_another_has_taken_over(tmp_path: Path
     assert holder_of(tmp_path, KEY) is not None  # the other's was not given back
 
 
+def test_who_has_lost_a_lease_once_has_lost_it_for_good(tmp_path: Path) -> None:
+    with lease(tmp_path, KEY, "train") as mine:
+        others = mine.path.parent / "000002.json"
+        others.write_text(json.dumps(asdict(elsewhere())))
+        mine.touch()
+        others.unlink()  # by then the other has trained on, or finished
+        mine.touch()
+        with pytest.raises(LostError):
+            mine.check()
+
+
+@pytest.mark.parametrize("difference", [{"system": "another boot"}, {"process": 1}, {"began": 1.0}])
+def test_a_lease_of_the_same_number_is_not_mine_if_another_holds_it(
+    tmp_path: Path, difference: dict[str, object]
+) -> None:
+    with lease(tmp_path, KEY, "train") as mine:
+        mine.path.write_text(json.dumps(asdict(mine.holder) | difference))
+        mine.touch()
+        with pytest.raises(LostError):
+            mine.check()
+    assert json.loads(mine.path.read_text()) == asdict(mine.holder) | difference  # not given back, nor written over
+
+
+def test_a_holder_lets_it_be_seen_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "_TOUCHED_EVERY_S", 0.01)
+    with lease(tmp_path, KEY, "train") as mine:
+        mine.note(40, 300)
+        while (holder := holder_of(tmp_path, KEY)) is None or holder.step != 40:
+            time.sleep(0.01)
+
+
 def test_progress_is_told_when_the_lease_is_touched(tmp_path: Path) -> None:
     with lease(tmp_path, KEY, "train") as mine:
         mine.note(10, 300)
