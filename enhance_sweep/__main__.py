@@ -3,6 +3,7 @@
 import sys
 
 from enhance_sweep.environment import restart_with_allocator
+from enhance_sweep.interruption import STOPPED
 from enhance_sweep.version import VERSION_LINE
 
 
@@ -14,6 +15,14 @@ def main() -> None:
     restart_with_allocator("tuned")  # before torch is imported
     sys.argv = ["dry_run=true" if argument == "--dry-run" else argument for argument in sys.argv]
 
+    try:
+        sys.exit(_run())
+    except KeyboardInterrupt:  # while it imports, too: that takes seconds
+        print(f"\n{STOPPED}", file=sys.stderr, flush=True)
+        sys.exit(130)
+
+
+def _run() -> int:
     import hydra
     from omegaconf import DictConfig
 
@@ -25,12 +34,8 @@ def main() -> None:
     def run(settings: DictConfig) -> dict[str, object]:
         return sweep.run_one(settings)
 
-    try:
-        run()
-    except KeyboardInterrupt:
-        sweep.tell(f"\n{sweep.STOPPED}")
-        sys.exit(130)
-    sys.exit(sweep.exit_status())
+    run()
+    return sweep.exit_status()
 
 
 if __name__ == "__main__":

@@ -32,10 +32,12 @@ class Retries:
     bug: int | None = 1
 
     def allow(self, failure: str | None, attempts: int) -> bool:
-        """Whether one more is due after so many failed attempts; a failure of no class was of an older version."""
+        """Whether one more is due after so many failed attempts; one of no class, or an unknown one, was of another
+        version.
+        """
         if failure is None:
             return False
-        limit: int | None = getattr(self, failure)
+        limit: int | None = getattr(self, failure, -1)
         return limit is None or attempts <= limit
 
 
@@ -54,9 +56,10 @@ def classify_timing(reason: str) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """One line for a record."""
+    """One line for a record, whatever the lines of what was raised."""
     name = DIVERGED if isinstance(error, DivergedError) else type(error).__name__
-    return f"{name}: {error}" if str(error) else name
+    words = " ".join(str(error).split())
+    return f"{name}: {words}" if words else name
 
 
 def attempts_after(attempts: Mapping[str, Any] | None, failure: str) -> dict[str, int]:

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+#: What is said where a process ends because it was asked to.
+STOPPED = "stopped; the same command again goes on from here"
+
 
 class StoppedError(BaseException):
     """This process was asked to stop, and has saved what it had: not a failure, so not an `Exception`."""

@@ -10,10 +10,12 @@ that slept) finds a higher number and stops.
 
 import errno
 import json
+import math
 import os
 import platform
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from typing import Any
 import psutil
 
 from enhance_sweep.environment import system_id
+from enhance_sweep.whole_files import raise_if_full
 
 FOLDER = "leases"
 #: A lease that was not touched for so long is free.
@@ -81,7 +84,9 @@ class Holder:
         if self.system != system_id():
             return False
         try:
-            return bool(abs(psutil.Process(self.process).create_time() - self.began) > 1)
+            process = psutil.Process(self.process)
+            # Killed, a process keeps its number until its parent asks for its end, which some containers' never does.
+            return bool(process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - self.began) > 1)
         except psutil.NoSuchProcess:
             return True
 
@@ -147,9 +152,14 @@ def lease(runs_dir: Path, key: str, work: str) -> Iterator[Lease]:
 
     Raises:
         HeldError: another process holds it.
-        OSError: it cannot be written down.
+        NoSpaceError: the disk is full.
+        OSError: it cannot be written down for another reason.
     """
-    mine = _take(runs_dir / FOLDER / key, Holder.here(work))
+    try:
+        mine = _take(runs_dir / FOLDER / key, Holder.here(work))
+    except OSError as error:
+        raise_if_full(error, runs_dir / FOLDER / key)
+        raise
     stop = threading.Event()
 
     def live() -> None:
@@ -193,7 +203,11 @@ def _take(folder: Path, holder: Holder) -> Lease:
         except (FileNotFoundError, FileExistsError):
             continue  # its folder was given back at this moment, or another was first: look again
         for number in numbers:
-            (folder / _name(number)).unlink(missing_ok=True)
+            with suppress(OSError):
+                (folder / _name(number)).unlink(missing_ok=True)
+        for part in folder.glob(".*.part"):  # of the killed, else nobody could remove the folder; the living write anew
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
         return Lease(path, holder)
 
 
@@ -212,11 +226,26 @@ def _make(path: Path, part: Path) -> None:
 
 def _read(path: Path) -> Holder | None:
     try:
-        return Holder(**json.loads(path.read_text()))
-    except FileNotFoundError:
+        holder = Holder(**json.loads(path.read_text()))
+    except (FileNotFoundError, IsADirectoryError):
         return None
     except (ValueError, TypeError):
         return None  # of another version, or damaged by hand: nobody can be asked
+    return holder if _is_whole(holder) else None
+
+
+def _is_whole(holder: Holder) -> bool:
+    """Whether all is as `Holder` says, so that nobody who asks stumbles over it."""
+    texts = (holder.host, holder.system, holder.work, holder.since)
+    counts = [count for count in (holder.step, holder.start_step, holder.steps) if count is not None]
+    whole = all(isinstance(one, str) for one in texts) and all(type(one) is int for one in [holder.process, *counts])
+    try:
+        for when in (holder.since, holder.noted):
+            if when is not None and datetime.fromisoformat(when).tzinfo is None:
+                return False
+        return whole and holder.process > 0 and math.isfinite(holder.began)
+    except (ValueError, TypeError):
+        return False
 
 
 def _living(path: Path) -> Holder | None:
@@ -227,23 +256,36 @@ def _living(path: Path) -> Holder | None:
     if holder.system == system_id():
         return holder  # it lives, however slow it is
     with suppress(FileNotFoundError):
-        return holder if _clock(path.parent) - path.stat().st_mtime < EXPIRES_S else None
+        # Nor has one been touched lately whose time is yet to come: that clock was put back since.
+        return holder if abs(_clock(path.parent) - path.stat().st_mtime) < EXPIRES_S else None
     return None
 
 
 def _clock(folder: Path) -> float:
-    """The file system's time, which hosts agree on while their own clocks differ."""
+    """The file system's time, which hosts agree on while their own clocks differ.
+
+    This host's where nothing can be written: to see who works on what must be possible there too.
+    """
     probe = folder / f".clock.{secrets.token_hex(8)}"
     try:
         probe.touch()
         return probe.stat().st_mtime
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return time.time()
     finally:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
 
 
 def _written(folder: Path, holder: Holder) -> Path:
     part = folder / f".{secrets.token_hex(8)}.part"
-    part.write_text(json.dumps(vars(holder)))
+    try:
+        part.write_text(json.dumps(vars(holder)))
+    except OSError:  # a full disk has room for the name, perhaps
+        part.unlink(missing_ok=True)
+        raise
     return part
 
 
@@ -252,7 +294,8 @@ def _numbers(folder: Path) -> list[int]:
         names = [path.name for path in folder.iterdir()]
     except FileNotFoundError:
         return []
-    return sorted(int(stem) for stem, _, kind in (name.partition(".") for name in names) if kind == "json")
+    parts = (name.partition(".") for name in names)
+    return sorted(int(stem) for stem, _, kind in parts if kind == "json" and stem.isdecimal())
 
 
 def _name(number: int) -> str:

@@ -12,11 +12,14 @@ _AT_A_TIME = 2**17  # bytes; most records are smaller
 
 
 def files_below(folder: Path, suffix: str) -> list[str]:
-    """`folder/*/*` with names that end in `suffix` and do not begin with a dot, sorted; empty without the folder."""
+    """`folder/*/*` with names that end in `suffix`, sorted; empty without the folder. Neither file nor folder begins
+    with a dot: that is what somebody still writes, or removes.
+    """
     found: list[str] = []
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
-            found += files_in(entry.path, suffix)
+            if not entry.name.startswith("."):
+                found += files_in(entry.path, suffix)
     return sorted(found)
 
 

@@ -98,7 +98,7 @@ class Plan:
     def may_train_again(self, record: Mapping[str, Any]) -> bool:
         """Whether a failed training is tried again by itself."""
         failure = record.get("failure")
-        return self.retries.allow(failure, record.get("attempts", {}).get(failure, 0))
+        return self.retries.allow(failure, (record.get("attempts") or {}).get(failure, 0))
 
     def needs_evaluation(self, record: Mapping[str, Any] | None) -> bool:
         """Whether a trained network lacks scores, or pictures that can be made of what is in its folder.

@@ -6,6 +6,7 @@ here once, so that nothing below has to.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 #: The paper's architectural axes, in the order in which it names a network: {kernel, channels, blocks}.
@@ -33,6 +34,10 @@ _NEEDED = {
 }
 
 
+#: What one that is completed has in addition.
+_RESULT = {"trained": "steps", "timed": "latency_ms_median", "export": "bytes", "challenge": "samples"}
+
+
 _TEXT, _MAPPING, _COUNT, _LIST = (str, "a text"), (dict, "a mapping"), (int, "a whole number"), (list, "a list")
 #: Of what type readers count on something to be, where it is there at all; a dot steps into a mapping.
 _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
@@ -40,7 +45,13 @@ _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "architecture_key": _TEXT,
     "architecture": _MAPPING,
     "architecture.topology": _TEXT,
+    "reason": _TEXT,
+    "failure": _TEXT,
+    "attempts": _MAPPING,
+    "micro_batches": _COUNT,
     "environment": _MAPPING,
+    "environment.code": _TEXT,
+    "environment.host": _TEXT,
     "environment.versions": _MAPPING,
     "environment.fingerprint": _MAPPING,
     **{f"learned_from.{name}": _TEXT for name in ("dataset", "data_fingerprint", "loss")},
@@ -89,7 +100,13 @@ def misshapen(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
             yield place, value, "a number"
     if record["kind"] != "challenge" and record["status"] not in STATUSES:
         yield "status", record["status"], f"one of {', '.join(STATUSES)}"
+    for name in ("started_at", "finished_at"):
+        if not _is_time(record.get(name)):
+            yield name, record[name], "a time such as 2026-01-02T03:04:05+00:00"
     if record["kind"] == "trained":
+        attempts = record.get("attempts")
+        if isinstance(attempts, dict) and any(type(count) is not int for count in attempts.values()):
+            yield "attempts", attempts, "whole numbers"
         return
     size = record["measurement"]["size"]
     if not (isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) for side in size)):
@@ -174,6 +191,14 @@ def _are_conditions(value: Any) -> bool:
     return value is None or (isinstance(value, dict) and isinstance(value.get("disturbed_by") or [], list))
 
 
+def _is_time(value: Any) -> bool:
+    """Whether it is a time that a record gives, or none."""
+    try:
+        return value is None or datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -183,7 +208,7 @@ def _measures(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     if record["kind"] == "challenge":
         yield from ((name, record[name]) for name in _CHALLENGE_COLUMNS)
         return
-    for name in TIMED_COLUMNS:
+    for name in (*TIMED_COLUMNS, "train_wall_s"):
         yield name, record.get(name)
     for name in ("parameters", "macs"):
         yield f"description.{name}", record["description"][name]
@@ -198,7 +223,7 @@ def lacking(record: Mapping[str, Any]) -> list[str]:
     kind = str(record.get("kind"))
     if kind not in _NEEDED_BY_KIND:
         return [f"a kind (one of {', '.join(_NEEDED_BY_KIND)})"]
-    missing = []
+    missing = [_RESULT[kind]] if record.get("status") == "completed" and record.get(_RESULT[kind]) is None else []
     for holder, names in _NEEDED_BY_KIND[kind].items():
         part = record.get(holder) if holder else record
         there = part if isinstance(part, dict) else {}

@@ -10,12 +10,13 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from enhance_sweep.leases import Holder, holder_of
+from enhance_sweep.leases import HeldError, Holder, holder_of, lease
+from enhance_sweep.many_files import files_below
 from enhance_sweep.records import RECORD_FILE, RecordError, read_record, timed_records, trained_records, write_json
 from enhance_sweep.sweep_manifest import Manifest, Wanted, manifests, measured_without_host
 from enhance_sweep.version import VERSION_LINE
@@ -73,9 +74,19 @@ class Folder:
 
     def standings(self) -> list[Standing]:
         """Every variant that a sweep asked for, and every training that none did."""
-        wanted = {(one.key, one.measured): one for sweep in self.sweeps for one in sweep.variants}
-        keys = {key for key, _ in wanted}
-        found = [self.standing(one) for one in wanted.values()]
+        asked = [one for sweep in self.sweeps for one in sweep.variants]
+        longest: dict[str | None, int] = {}
+        for one in asked:
+            longest[one.key] = max(longest.get(one.key, 0), one.steps or 0)
+        wanted = {(one.key, one.measured): one for one in asked}
+        timed = {one.key for one in asked if one.measured}
+        # What one sweep trains, and another one trains and times, is one variant.
+        found = [
+            self.standing(replace(one, steps=longest[one.key] or None))
+            for one in wanted.values()
+            if one.measured or one.key not in timed
+        ]
+        keys = set(longest)
         return found + [self.standing(_alone(record)) for key, record in self.trained.items() if key not in keys]
 
     def unfinished(self) -> list[Manifest]:
@@ -100,7 +111,8 @@ class Folder:
         elif record["status"] == "failed":
             yield FAILED, _why(record)
         elif record["status"] == "running":
-            yield INTERRUPTED, f"since {_at(record['started_at'])}; started again it goes on from its checkpoint"
+            since = f"since {_at(record['started_at'])}; " if record.get("started_at") else ""
+            yield INTERRUPTED, f"{since}started again it goes on from its checkpoint"
         elif wanted.steps is not None and record["steps"] < wanted.steps:
             yield MISSING, f"trained for {record['steps']:,} of {wanted.steps:,} steps"
         elif not record.get("scores"):
@@ -142,8 +154,10 @@ def describe(holder: Holder) -> str:
 
 
 def _why(record: Mapping[str, Any]) -> str:
-    failure, count = record.get("failure"), sum(record.get("attempts", {}).values())
-    reason = str(record["reason"])
+    # Who was only interrupted has not failed.
+    attempts = {name: count for name, count in (record.get("attempts") or {}).items() if name != INTERRUPTED}
+    failure, count = record.get("failure"), sum(attempts.values())
+    reason = str(record.get("reason"))
     said = reason if failure is None or reason.startswith(failure) else f"{failure}: {reason}"
     tried = f" (failed {count} times)" if count > 1 else ""
     return said + tried + (" (will be tried again)" if record.get("retry") else "")
@@ -162,10 +176,10 @@ def retry_failed(runs_dir: Path) -> list[str]:
     Raises:
         RecordError: a record cannot be read, with its path.
     """
-    paths = sorted((runs_dir / "trained").glob(f"*/{RECORD_FILE}"))
-    newest = (max(folder.glob("*.json"), default=None) for folder in sorted((runs_dir / "timed").glob("*")))
+    paths = files_below(runs_dir / "trained", RECORD_FILE)
+    newest = {str(Path(path).parent): path for path in files_below(runs_dir / "timed", ".json")}
     marked = []
-    for path in [*paths, *(path for path in newest if path is not None)]:
+    for path in map(Path, [*paths, *newest.values()]):
         record = read_record(path)
         if record["status"] == "failed":
             write_json(path, record | {"retry": True})
@@ -179,18 +193,20 @@ def forget(runs_dir: Path, prefix: str) -> str:
     Raises:
         ValueError: there is none, or more than one, or somebody works on it.
     """
-    folders = [path for kind in ("trained", "timed") for path in sorted((runs_dir / kind).glob("*")) if path.is_dir()]
+    folders = [path for kind in ("trained", "timed") for path in sorted((runs_dir / kind).glob("[!.]*"))]
+    folders = [path for path in folders if path.is_dir()]
     found = [path for path in folders if path.name == prefix] or [
         path for path in folders if path.name.startswith(prefix)
     ]
     if not prefix or len(found) != 1:
         some = ", ".join(path.name for path in found[:5])
         raise ValueError(f"--forget {prefix!r}: expected the beginning of one key, got that of {len(found)} ({some})")
-    holder = holder_of(runs_dir, found[0].name)
-    if holder:
-        raise ValueError(f"--forget {found[0].name}: {describe(holder)}; stop it first")
-    gone = found[0].with_name(f".{found[0].name}.{secrets.token_hex(4)}.forgotten")
-    found[0].rename(gone)  # at once, so that nobody sees a part of it
+    try:
+        with lease(runs_dir, found[0].name, "forget"):  # nobody begins with it meanwhile
+            gone = found[0].with_name(f".{found[0].name}.{secrets.token_hex(4)}.forgotten")
+            found[0].rename(gone)  # at once, so that nobody sees a part of it
+    except HeldError as error:
+        raise ValueError(f"--forget {found[0].name}: {describe(error.holder)}; stop it first") from error
     shutil.rmtree(gone)
     return found[0].name
 

@@ -22,7 +22,7 @@ from enhance_sweep.config import ConfigError
 from enhance_sweep.data.pairs import DataError
 from enhance_sweep.dry_run import Past, announcement, past_of, show
 from enhance_sweep.estimate import readable
-from enhance_sweep.interruption import StoppedError
+from enhance_sweep.interruption import STOPPED, StoppedError
 from enhance_sweep.losses import WeightsError
 from enhance_sweep.plan import Plan, plan_variant
 from enhance_sweep.records import RecordError, check_writable
@@ -32,8 +32,6 @@ from enhance_sweep.whole_files import NoSpaceError
 
 #: What a user can mend: told in one line, without a traceback.
 USER_ERRORS = (ConfigError, DataError, NoSpaceError, RecordError, WeightsError)
-
-STOPPED = "stopped; the same command again goes on from here"
 
 #: How often it is looked whether another's work is done.
 _LOOK_AGAIN_S = 2.0
@@ -64,7 +62,7 @@ def run_one(config: DictConfig) -> dict[str, Any]:
     except StoppedError as stopped:
         tell(STOPPED)
         sys.exit(stopped.exit_status)
-    except USER_ERRORS as error:
+    except (*USER_ERRORS, OSError) as error:
         if not alone and not isinstance(error, NoSpaceError):
             raise  # of a sweep one variant fails, and the others go on
         sys.exit(f"error: {error}")
@@ -97,6 +95,15 @@ def sweep_variants(
     Returns:
         Hydra's job returns, a list a batch.
     """
+    try:
+        return _sweep(config, loader, launcher, rows, arguments)
+    except (*USER_ERRORS, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+def _sweep(
+    config: DictConfig, loader: ConfigLoader, launcher: Launcher, rows: Mapping[str, str], arguments: list[str]
+) -> list[Any]:
     parser = OverridesParser.create(config_loader=loader)
     fixed = parser.parse_overrides([f"{name}={value}" for name, value in rows.items()])
     asked = parser.parse_overrides(arguments)
@@ -119,11 +126,8 @@ def _begin(plans: Sequence[Plan], jobs: Sequence[list[str]], arguments: Sequence
     runs_dir = plans[0].runs_dir
     data = sorted({plan.pairs.fingerprint for plan in plans if plan.pairs is not None})
     variants = [plan.wanted(job) for plan, job in zip(plans, jobs, strict=True)]
-    try:
-        check_writable(runs_dir)
-        changed = write_manifest(runs_dir, arguments, code_digest(), data, variants)
-    except OSError as error:
-        sys.exit(f"error: {error}")
+    check_writable(runs_dir)
+    changed = write_manifest(runs_dir, arguments, code_digest(), data, variants)
     if changed:
         tell(
             f"Note: {changed}. What is done is kept, and the report will not mix the two silently. For a sweep of one "

@@ -88,6 +88,23 @@ def manifests(runs_dir: Path) -> list[Manifest]:
 def _read(path: Path) -> Manifest | None:
     try:
         content = orjson.loads(path.read_bytes())
-        return Manifest(**{**content, "variants": [Wanted(**one) for one in content["variants"]]})
+        manifest = Manifest(**{**content, "variants": [Wanted(**one) for one in content["variants"]]})
     except (OSError, ValueError, TypeError, KeyError):
         return None
+    return manifest if _is_whole(manifest) else None
+
+
+def _is_whole(manifest: Manifest) -> bool:
+    """Whether all is as `Manifest` and `Wanted` say, so that nobody who reads it stumbles over it."""
+    texts: list[Any] = [manifest.begun_at, manifest.code]
+    maybe_texts: list[Any] = []
+    for one in manifest.variants:
+        texts.append(one.name)
+        maybe_texts += (one.key, one.measured, one.host_key)
+    for several in (manifest.arguments, manifest.data, *(one.overrides for one in manifest.variants)):
+        texts += several if isinstance(several, list) else [None]
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(text is None or isinstance(text, str) for text in maybe_texts)
+        and all(one.steps is None or type(one.steps) is int for one in manifest.variants)
+    )

@@ -77,7 +77,13 @@ def run_variant(config: DictConfig) -> dict[str, Any]:
         if plan.needs_training() or plan.needs_evaluation(record):
             with lease(plan.runs_dir, plan.key, "train") as mine:
                 record = _learn(plan, mine, did)
-        if record is not None and record["status"] == "failed":
+        if record is None or record["status"] == "running":
+            if "evaluate" in config.stages and "train" not in config.stages:
+                reason = (
+                    f"there is no finished training to evaluate: say stages=[{','.join(['train', *config.stages])}]"
+                )
+                outcome |= {"status": "failed", "reason": reason}
+        elif record["status"] == "failed":
             outcome |= {"status": "failed", "reason": record["reason"], "failure": record.get("failure")}
         if plan.needs_timing():
             with lease(plan.runs_dir, plan.measured_key(), "time") as mine:
@@ -182,7 +188,7 @@ def _begun(plan: Plan, earlier: Mapping[str, Any], afresh: bool) -> dict[str, An
     """
     assert plan.pairs is not None
     kept = ("steps", "quality", "train_wall_s", "scores", "untouched", "pictures")
-    status, reason, attempts, failure = "running", None, dict(earlier.get("attempts", {})), earlier.get("failure")
+    status, reason, attempts, failure = "running", None, dict(earlier.get("attempts") or {}), earlier.get("failure")
     if earlier.get("status") == "running":
         failure = _what_interrupted(earlier)
         attempts = attempts_after(attempts, failure)
@@ -191,7 +197,7 @@ def _begun(plan: Plan, earlier: Mapping[str, Any], afresh: bool) -> dict[str, An
     if afresh or earlier.get("retry") or earlier.get("status") == "completed":
         attempts = {}
     trainer = plan.config.trainer
-    parts = max(trainer.micro_batches, earlier.get("micro_batches", 1)) * (2 if failure == OUT_OF_MEMORY else 1)
+    parts = max(trainer.micro_batches, earlier.get("micro_batches") or 1) * (2 if failure == OUT_OF_MEMORY else 1)
     return {
         **{name: earlier[name] for name in kept if name in earlier},
         "schema": records.SCHEMA,

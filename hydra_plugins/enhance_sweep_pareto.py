@@ -42,8 +42,8 @@ class ParetoSweeper(Sweeper):
             self.config,
             self.hydra_context.config_loader,
             self.launcher,
-            dict(self.params or {}),
-            dict(self.when or {}),
+            self.params,
+            self.when,
             arguments,
             self.max_batch_size,
         )

@@ -1,9 +1,11 @@
 """What a search is asked: its space, what all its networks share, and whether that can end well."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import torch
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -99,8 +101,10 @@ class Question:
                 configuration.check(config)
                 for parameter in self.space.searched_of(self.settings_of(model)):
                     for value in parameter.extremes:
-                        OmegaConf.update(config, parameter.name, value)
-                        configuration.check_arguments(configuration.resolved(config, "model"), "model")
+                        changed = copy.deepcopy(config)
+                        OmegaConf.update(changed, parameter.name, value)
+                        with torch.device("meta"):
+                            configuration.build(configuration.resolved(changed, "model"), "model")
             except (ConfigError, HydraException) as error:
                 raise ConfigError(f"{' '.join([*chosen, ''])}{error}") from error
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Transformer
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 
@@ -170,8 +172,13 @@ def _not_searched(override: Override) -> str:
 
 def _conditions(name: str, value: Any, parser: OverridesParser, known: Sequence[str]) -> tuple[Condition, ...]:
     found = []
-    for text in [value] if isinstance(value, str) else list(value):
-        (override,) = parser.parse_overrides([str(text)])
+    for text in value if isinstance(value, list) or OmegaConf.is_list(value) else [value]:
+        try:
+            (override,) = parser.parse_overrides([str(text)])
+        except HydraException as error:
+            raise ConfigError(
+                f"hydra.sweeper.when.{name}: expected a condition such as model=plain, or a list of them, got {text!r}"
+            ) from error
         on = override.key_or_group
         if on not in known:
             raise ConfigError(f"hydra.sweeper.when.{name}: {on} is not searched; searched are {', '.join(known)}")
@@ -188,8 +195,8 @@ def _distribution(override: Override) -> tuple[BaseDistribution, dict[Any, str]]
     sweep = override.value()
     line = override.input_line
     if isinstance(sweep, RangeSweep):
-        values = list(override.sweep_iterator())
-        if not values or sweep.step <= 0:
+        values = list(override.sweep_iterator()) if sweep.step > 0 else []
+        if not values:
             raise ConfigError(f"{line}: expected a rising range with something in it; its end does not belong to it")
         if all(isinstance(value, int) for value in values):
             return IntDistribution(values[0], values[-1], step=int(sweep.step)), {}  # type: ignore[arg-type]
@@ -208,6 +215,8 @@ def _distribution(override: Override) -> tuple[BaseDistribution, dict[Any, str]]
     assert isinstance(sweep, ChoiceSweep) or override.is_choice_sweep()
     values = list(override.sweep_iterator(transformer=Transformer.encode))
     texts: dict[Any, str] = dict(zip(values, override.sweep_string_iterator(), strict=True))
+    if not texts:
+        raise ConfigError(f"{line}: expected something to choose from, got nothing that fits")
     return CategoricalDistribution(list(texts)), texts
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +41,17 @@ class WholeLineBackend(JournalFileBackend):
     counts from its end on.
     """
 
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        """The lines from one on.
+
+        Raises:
+            ConfigError: one of them is none of Optuna's.
+        """
+        try:
+            yield from super().read_logs(log_number_from)
+        except ValueError as error:
+            raise _damaged(self._file_path, error) from error
+
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append whole lines, after whole lines."""
         self._lock.acquire()
@@ -54,6 +65,13 @@ class WholeLineBackend(JournalFileBackend):
                 os.fsync(file.fileno())
         finally:
             self._lock.release()
+
+
+def _damaged(path: str | Path, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"search.storage: {path} is damaged ({type(error).__name__}: {error}): move it away and start the search "
+        "again; what was timed and trained is in the records, and is not run again"
+    )
 
 
 def _end_of_last_line(content: bytes) -> int:
@@ -98,7 +116,11 @@ def open_study(url: str | None, runs_dir: Path, name: str, sampler: BaseSampler)
 
 def _open(url: str | None, runs_dir: Path) -> BaseStorage:
     if url is None:
-        return JournalStorage(WholeLineBackend(str(runs_dir / JOURNAL_FILE)))
+        path = runs_dir / JOURNAL_FILE
+        try:
+            return JournalStorage(WholeLineBackend(str(path)))
+        except (TypeError, LookupError, AttributeError) as error:
+            raise _damaged(path, error) from error
     try:
         # A connection may have died with its server since it was last used: look first.
         return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
@@ -107,6 +129,10 @@ def _open(url: str | None, runs_dir: Path) -> BaseStorage:
             f"search.storage: {url!r} cannot be opened ({error}): expected null, or a URL such as "
             "postgresql+psycopg://user@host/name (extra postgresql) or sqlite:////path/search.db"
         ) from error
+    except (StorageInternalError, SQLAlchemyError) as error:
+        if "unable to open database file" not in _root(error):
+            raise
+        raise ConfigError(f"search.storage: {url!r} cannot be opened: is there such a folder?") from error
 
 
 def patiently(

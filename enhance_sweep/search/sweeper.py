@@ -71,10 +71,10 @@ def search_variants(
     config: DictConfig,
     loader: ConfigLoader,
     launcher: Launcher,
-    params: Mapping[str, Any],
-    when: Mapping[str, Any],
+    params: Mapping[str, Any] | None,
+    when: Mapping[str, Any] | None,
     arguments: list[str],
-    parallel_jobs: int = 1,
+    parallel_jobs: int | None = 1,
 ) -> list[Any]:
     """Search until as many trials as asked for are told, whenever and by whomever they were begun.
 
@@ -93,15 +93,24 @@ def search_variants(
     # Optuna's own lines, one for each trial and some warnings of its internals, say less than ours.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        question = Question(config, loader, params, when, arguments)
+        if not isinstance(parallel_jobs, int | None):
+            raise ConfigError(f"hydra.sweeper.max_batch_size: expected a whole number, got {parallel_jobs!r}")
+        question = Question(config, loader, _by_name("params", params), _by_name("when", when), arguments)
         if question.config.dry_run:
             _show(question)
             return []
         search = Search(question, launcher, max(parallel_jobs or 1, 1))
         search.run()
-    except (*USER_ERRORS, HydraException) as error:
+    except (*USER_ERRORS, HydraException, OSError) as error:
         sys.exit(f"error: {error}")
     return search.returns
+
+
+def _by_name(setting: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the sweeper was given under a name of its own, by the names of parameters."""
+    if not isinstance(given, Mapping | None):
+        raise ConfigError(f"hydra.sweeper.{setting}: expected parameters by name, {{NAME: TEXT}}, got {given}")
+    return dict(given or {})
 
 
 def _show(question: Question) -> None:
@@ -360,8 +369,8 @@ class Search:
         finished = [one for one in trials if one.user_attrs.get("finished") and "same_as" not in one.user_attrs]
         tell(
             f"{len(trials)} trials: {len(trials) - repeats} networks, {repeats} repeats; "
-            f"{untrained} dropped untrained, {len(failed)} failed, {len(finished)} trained to the end. "
-            "On the frontier, of those:"
+            f"{untrained} dropped untrained, {len(failed)} failed, {len(finished)} trained to the end."
+            + (" On the frontier, of those:" if finished else "")
         )
         points = pd.DataFrame([one.values for one in finished], index=[one.number for one in finished], columns=METRICS)
         best = set(pareto_front(points, *METRICS).index)

@@ -1,6 +1,8 @@
 """Train one variant: everything that Lightning needs, put together."""
 
+import io
 import logging
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -130,6 +132,7 @@ def fit(
     )
     quality = QualityCurve(pairs.test, list(evaluate_at))
     checkpoint = folder / CHECKPOINT_FILE
+    _set_aside_what_does_not_fit(checkpoint, module, description)
     with gpu.claimed(accelerator) as devices, _quiet_lightning(), stopping_gently() as asked:
         last = LastCheckpoint(checkpoint, _CHECKPOINT_EVERY_STEPS, _CHECKPOINT_EVERY_S, asked, note)
         callbacks: list[Callback] = [
@@ -157,6 +160,26 @@ def fit(
             module, datamodule=data, ckpt_path=str(checkpoint) if checkpoint.exists() else None, weights_only=True
         )
     return Fitted(module.generator.cpu(), module.steps_done, quality.rows, round(module.wall_s, 3))
+
+
+def _set_aside_what_does_not_fit(checkpoint: Path, module: EnhancementModule, description: str) -> None:
+    """Rename a checkpoint that cannot be gone on from, and say so: the training begins again, to the same result.
+
+    Such a one is left by a disk that lost what it had said was written, or by a copy that ended early.
+    """
+    if not checkpoint.exists():
+        return
+    content = io.BytesIO(checkpoint.read_bytes())  # what fails here is the disk, not the checkpoint
+    try:
+        stored = torch.load(content, map_location="cpu", weights_only=True)["state_dict"]
+        shapes = {name: value.shape for name, value in stored.items()}
+    except Exception:  # damage shows in as many ways as there are places for it
+        shapes = None
+    if shapes != {name: value.shape for name, value in module.state_dict().items()}:
+        aside = checkpoint.with_name(f"{checkpoint.name}.unusable")
+        checkpoint.replace(aside)
+        what = "damaged" if shapes is None else "of another network"
+        print(f"{description}: its checkpoint is {what}: kept as {aside}, begun again", file=sys.stderr, flush=True)
 
 
 def start_from_seed(seed: int) -> None:

@@ -110,6 +110,42 @@ def test_a_users_mistake_is_one_line(quick: list[str], tmp_path: Path, override:
     assert "Traceback" not in done.stderr
 
 
+def test_a_damaged_record_of_a_sweep_is_one_line_and_costs_nothing(quick: list[str], tmp_path: Path) -> None:
+    grid = ["-m", *quick, "model.channels=2,3", TRAIN, "trainer.max_steps=2", "trainer.evaluate_at=[]"]
+    assert start(*grid, cwd=tmp_path).returncode == 0
+    damaged, whole = sorted((tmp_path / "runs" / "trained").glob("*/record.json"))
+    damaged.write_text('{"schema": 1, "ki')
+    before = whole.read_bytes()
+    for again in ([], ["--dry-run"]):
+        done = start(*grid, *again, cwd=tmp_path)
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"error: {damaged} is not a readable record")
+        assert "delete it and run its variant again" in line
+        assert whole.read_bytes() == before
+    damaged.unlink()
+    assert "2 of 2 variants are complete" in start(*grid, cwd=tmp_path).stderr
+
+
+def test_a_folder_that_cannot_hold_runs_is_one_line(quick: list[str], tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("")
+    done = start("-m", *quick, TRAIN, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "is no folder to write records into" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_while_it_starts_ends_cleanly(tmp_path: Path) -> None:
+    stopped = (
+        "import sys; from enhance_sweep import __main__ as start\n"
+        "def imports(): raise KeyboardInterrupt\n"
+        "start._run = imports; start.restart_with_allocator = lambda name: None; start.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", stopped], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 130
+    assert done.stderr == "\nstopped; the same command again goes on from here\n"
+
+
 def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been(quick: list[str], tmp_path: Path) -> None:
     long = [*quick, "trainer.max_steps=400", "trainer.schedule=constant", "trainer.evaluate_at=[]", TRAIN]
     process = subprocess.Popen(command(*long), cwd=tmp_path, stderr=subprocess.DEVNULL, start_new_session=True)

@@ -1,6 +1,7 @@
 """A search from proposals to told trials: its flow in this process, without training; and as a person types it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -282,6 +283,9 @@ def test_samplers_are_chosen_by_configuration(start: Start, tmp_path: Path, samp
             ["model.channels=choice(4,wide)"],
             "model=plain model.channels: expected int, got 'wide'",
         ),
+        (["model.channels=glob(*)"], "model.channels=glob(*): expected something to choose from"),
+        (["model.channels=choice(4,0)"], "model=plain model: channels: expected at least 1, got 0"),
+        (["model.channels=interval(0,4)"], "model=plain model: channels: expected at least 1, got 0"),
         (["model.blocks=interval(0.5,2.5)"], "model.blocks: expected int, got 0.5"),
         (["stages=[train]"], "stages=[train]: a search decides itself"),
         (["search.trials=0"], "search.trials: expected at least 1, got 0"),
@@ -303,6 +307,34 @@ def test_what_cannot_end_well_is_refused_before_anything_is_run(
         start(*overrides)
     assert message in str(refused.value)
     assert not (tmp_path / "runs" / "timed").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"parallel_jobs": "many"}, "hydra.sweeper.max_batch_size: expected a whole number, got 'many'"),
+        ({"when": [1, 2]}, "hydra.sweeper.when: expected parameters by name, {NAME: TEXT}, got [1, 2]"),
+    ],
+)
+def test_a_sweepers_own_settings_are_checked_too(
+    start: Start, tmp_path: Path, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SystemExit, match=re.escape(message)):
+        start(**settings)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_journal_that_is_a_folder_is_one_line(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "runs" / JOURNAL_FILE).mkdir(parents=True)
+    with pytest.raises(SystemExit, match=r"error: .*Is a directory.*search\.journal"):
+        start("search.trials=2")
+
+
+def test_where_none_is_trained_to_the_end_there_is_no_frontier(
+    start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start("search.trials=4", "search.max_latency_ms=1e-3")
+    assert capsys.readouterr().err.splitlines()[-1].endswith("4 dropped untrained, 0 failed, 0 trained to the end.")
 
 
 def test_one_cycle_is_fine_where_nothing_is_halved(start: Start, tmp_path: Path) -> None:

@@ -353,6 +353,38 @@ def test_stages_can_be_taken_one_by_one(quick: list[str], tmp_path: Path) -> Non
     assert record["scores"]["images"] > 0
 
 
+def test_what_is_not_trained_is_not_called_complete_by_an_evaluation(quick: list[str]) -> None:
+    outcome = run_variant(compose_config([*quick, "stages=[evaluate]"]))
+    assert (outcome["status"], outcome["did"]) == ("failed", [])
+    assert outcome["reason"] == "there is no finished training to evaluate: say stages=[train,evaluate]"
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut short", "of another network", "no checkpoint"])
+def test_a_checkpoint_that_cannot_be_gone_on_from_is_set_aside_and_the_training_begun_again(
+    quick: list[str], capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    overrides = [*quick, TRAIN, "pictures=false"]
+    _, whole = run(overrides)
+    plan = plan_variant(compose_config(overrides))
+    checkpoint = plan.folder / "last.ckpt"
+    if damage == "of another network":
+        other = [*overrides, "model.channels=3"]
+        run(other)
+        checkpoint.write_bytes((plan_variant(compose_config(other)).folder / "last.ckpt").read_bytes())
+    elif damage == "no checkpoint":
+        torch.save([1, 2], checkpoint)
+    else:
+        checkpoint.write_bytes(b"" if damage == "empty" else checkpoint.read_bytes()[:5000])
+    damaged = checkpoint.read_bytes()
+    records.write_trained(plan.runs_dir, whole | {"status": "running"})
+    outcome, record = run(overrides)
+    assert outcome["status"] == "completed"
+    assert outcome["did"] == ["train", "evaluate"]
+    assert record["scores"] == pytest.approx(whole["scores"], abs=1e-4)
+    assert (plan.folder / "last.ckpt.unusable").read_bytes() == damaged
+    assert f"its checkpoint is {'of another network' if 'network' in damage else 'damaged'}" in capsys.readouterr().err
+
+
 def test_a_record_from_before_photographs_gets_them_without_training_or_scoring(
     quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,16 @@ def test_a_timings_reason_has_a_class(reason: str, failure: str) -> None:
     assert classify_timing(reason) == failure
 
 
+def test_a_reason_is_one_line() -> None:
+    assert reason_of(RuntimeError("cannot load:\n\tsize mismatch\n")) == "RuntimeError: cannot load: size mismatch"
+    assert reason_of(EOFError()) == "EOFError"
+
+
+def test_a_failure_of_an_unknown_class_is_not_tried_again() -> None:
+    assert not Retries().allow("flood", 0)
+    assert not Retries().allow(None, 0)
+
+
 def test_a_reason_names_its_class_once() -> None:
     assert reason_of(DivergedError("the loss is nan")) == "diverged: the loss is nan"
     assert reason_of(KeyError("x")) == "KeyError: 'x'"

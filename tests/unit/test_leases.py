@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from enhance_sweep import leases
 from enhance_sweep.leases import HeldError, Holder, LostError, holder_of, lease
+from enhance_sweep.whole_files import NoSpaceError
 
 KEY = "plain-k3-c16-b1-photos-fidelity-s0-0123abcd"
 TAKE_AND_SLEEP = """
@@ -106,6 +108,110 @@ def test_a_damaged_lease_is_nobodys(tmp_path: Path) -> None:
         mine.check()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"process": "4"},
+        {"process": -5},
+        {"process": True},
+        {"began": "then"},
+        {"since": "yesterday"},
+        {"since": "2026-01-02T03:04:05"},
+        {"noted": "now"},
+        {"step": "far", "start_step": 1, "steps": 9},
+        {"host": None},
+    ],
+)
+@pytest.mark.parametrize("system", ["another boot", None])
+def test_a_lease_with_something_else_in_it_is_nobodys(
+    tmp_path: Path, damage: dict[str, object], system: str | None
+) -> None:
+    holder = asdict(elsewhere()) | ({"system": system} if system else {"system": Holder.here("train").system})
+    left_by(tmp_path, elsewhere()).write_text(json.dumps(holder | damage))
+    assert holder_of(tmp_path, KEY) is None
+    with lease(tmp_path, KEY, "train") as mine:
+        mine.check()
+
+
+def test_what_else_lies_in_its_folder_is_passed_over(tmp_path: Path) -> None:
+    folder = left_by(tmp_path, elsewhere()).parent
+    (folder / "notes.json").write_text("{}")
+    assert holder_of(tmp_path, KEY) is not None
+    (folder / "000002.json").mkdir()
+    assert holder_of(tmp_path, KEY) is None
+    with lease(tmp_path, KEY, "train") as mine:
+        assert mine.path.name == "000003.json"
+        mine.touch()
+        mine.check()
+
+
+def test_what_the_killed_left_half_written_goes_with_the_next_lease(tmp_path: Path) -> None:
+    folder = tmp_path / "leases" / KEY
+    folder.mkdir(parents=True)
+    (folder / ".0123456789abcdef.part").write_text('{"host": ')
+    with lease(tmp_path, KEY, "train"):
+        pass
+    assert list((tmp_path / "leases").iterdir()) == []
+
+
+def test_the_lease_of_a_killed_process_whose_parent_does_not_ask_is_free(
+    tmp_path: Path, other: "subprocess.Popen[str]"
+) -> None:
+    other.kill()
+    while psutil.Process(other.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    assert holder_of(tmp_path, KEY) is None
+    other.wait()
+
+
+@pytest.mark.parametrize(("ahead_s", "held"), [(leases.EXPIRES_S / 2, True), (leases.EXPIRES_S + 60, False)])
+def test_a_lease_of_a_time_yet_to_come_holds_no_longer_than_another(tmp_path: Path, ahead_s: float, held: bool) -> None:
+    left_by(tmp_path, elsewhere(), -ahead_s)
+    assert (holder_of(tmp_path, KEY) is not None) == held
+
+
+@pytest.mark.parametrize(("age_s", "held"), [(leases.EXPIRES_S / 2, True), (leases.EXPIRES_S + 60, False)])
+def test_who_works_on_what_is_told_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age_s: float, held: bool
+) -> None:
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    left_by(tmp_path, elsewhere(), age_s)
+    monkeypatch.setattr(Path, "touch", read_only)
+    monkeypatch.setattr(Path, "unlink", read_only)
+    assert (holder_of(tmp_path, KEY) is not None) == held
+
+
+def test_a_full_disk_takes_no_lease_away_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> None:
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    with lease(tmp_path, KEY, "train") as mine:
+        os.utime(mine.path, (1, 1))
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "write_text", full)
+            mine.touch()
+        mine.check()
+        assert [path.name for path in mine.path.parent.iterdir()] == ["000001.json"]
+        assert mine.path.stat().st_mtime > 1
+
+
+def test_a_lease_that_a_full_disk_has_no_room_for_is_no_variants_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "link", full)
+    with pytest.raises(NoSpaceError, match=r"no space left to write .*leases"), lease(tmp_path, KEY, "train"):
+        pass
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 def test_who_was_away_too_long_learns_that_another_has_taken_over(tmp_path: Path) -> None:
     with lease(tmp_path, KEY, "train") as mine:
         mine.touch()
@@ -115,6 +221,37 @@ def test_who_was_away_too_long_learns_that_another_has_taken_over(tmp_path: Path
         with pytest.raises(LostError, match="another process has taken it over"):
             mine.check()
     assert holder_of(tmp_path, KEY) is not None  # the other's was not given back
+
+
+def test_who_has_lost_a_lease_once_has_lost_it_for_good(tmp_path: Path) -> None:
+    with lease(tmp_path, KEY, "train") as mine:
+        others = mine.path.parent / "000002.json"
+        others.write_text(json.dumps(asdict(elsewhere())))
+        mine.touch()
+        others.unlink()  # by then the other has trained on, or finished
+        mine.touch()
+        with pytest.raises(LostError):
+            mine.check()
+
+
+@pytest.mark.parametrize("difference", [{"system": "another boot"}, {"process": 1}, {"began": 1.0}])
+def test_a_lease_of_the_same_number_is_not_mine_if_another_holds_it(
+    tmp_path: Path, difference: dict[str, object]
+) -> None:
+    with lease(tmp_path, KEY, "train") as mine:
+        mine.path.write_text(json.dumps(asdict(mine.holder) | difference))
+        mine.touch()
+        with pytest.raises(LostError):
+            mine.check()
+    assert json.loads(mine.path.read_text()) == asdict(mine.holder) | difference  # not given back, nor written over
+
+
+def test_a_holder_lets_it_be_seen_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "_TOUCHED_EVERY_S", 0.01)
+    with lease(tmp_path, KEY, "train") as mine:
+        mine.note(40, 300)
+        while (holder := holder_of(tmp_path, KEY)) is None or holder.step != 40:
+            time.sleep(0.01)
 
 
 def test_progress_is_told_when_the_lease_is_touched(tmp_path: Path) -> None:
@@ -132,7 +269,7 @@ def test_of_many_takers_one_succeeds(tmp_path: Path) -> None:
 
     def take(number: int) -> bool:
         try:
-            leases._take(tmp_path / "leases" / KEY, replace(Holder.here("train"), since=str(number)))
+            leases._take(tmp_path / "leases" / KEY, replace(Holder.here("train"), host=str(number)))
         except HeldError:
             return False
         return True

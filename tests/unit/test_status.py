@@ -177,6 +177,95 @@ def test_a_key_is_forgotten_by_its_beginning_unless_somebody_works_on_it(tmp_pat
     assert records.find_trained(tmp_path, key(2)) is not None
 
 
+def test_what_is_half_forgotten_is_no_training_and_no_key(tmp_path: Path) -> None:
+    trained(tmp_path, 2, status="failed", reason="KeyError: 1", failure="bug")
+    timed(tmp_path, 4, status="failed", reason="no")
+    for kind in ("trained", "timed"):  # as a kill in the middle of --forget leaves it
+        (folder,) = (tmp_path / kind).iterdir()
+        folder.rename(folder.with_name(f".{folder.name}.0123abcd.forgotten"))
+    assert Folder.read(tmp_path).standings() == []
+    assert list(records.timed_records(tmp_path)) == []
+    assert retry_failed(tmp_path) == []
+    with pytest.raises(ValueError, match="got that of 0"):
+        forget(tmp_path, ".")
+
+
+def test_nobody_begins_with_what_is_being_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained(tmp_path, 2)
+    seen = []
+    rename = Path.rename
+
+    def watched(path: Path, target: Path) -> Path:
+        seen.append(holder_of(tmp_path, key(2)))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", watched)
+    forget(tmp_path, key(2))
+    assert [one.work for one in seen if one] == ["forget"]
+    assert holder_of(tmp_path, key(2)) is None
+
+
+def test_only_the_newest_timing_of_a_way_to_measure_is_marked(tmp_path: Path) -> None:
+    timed(tmp_path, 2, status="failed", reason="no")
+    timed(tmp_path, 2)
+    assert retry_failed(tmp_path) == []
+    timed(tmp_path, 2, status="failed", reason="no")
+    assert len(retry_failed(tmp_path)) == 1
+    assert [bool(one.get("retry")) for one in records.timed_records(tmp_path)] == [False, False, True]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_one_sweep_trains_and_another_times_too_is_one_variant_of_the_longest_steps(
+    tmp_path: Path, order: int
+) -> None:
+    both = [(wanted(2, steps=600, time=False), "long"), (wanted(2, steps=300), "timed")]
+    for one, name in both[::order]:
+        sweep(tmp_path, one, arguments=(name,))
+    assert standing(tmp_path).detail == "not trained"
+    trained(tmp_path, 2)
+    timed(tmp_path, 2)
+    assert standing(tmp_path).state == "missing"
+    assert standing(tmp_path).detail == "trained for 300 of 600 steps"
+    trained(tmp_path, 2, steps=600)
+    assert standing(tmp_path).state == "done"
+
+
+def test_interruptions_are_no_failures(tmp_path: Path) -> None:
+    trained(tmp_path, 2, status="failed", reason="KeyError: 1", failure="bug", attempts={"bug": 1, "interrupted": 7})
+    assert standing(tmp_path).detail == "bug: KeyError: 1"
+
+
+def test_an_interruption_of_an_unknown_time_is_one_too(tmp_path: Path) -> None:
+    trained(tmp_path, 2, status="running", started_at=None)
+    assert standing(tmp_path).detail == "started again it goes on from its checkpoint"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"begun_at": None},
+        {"code": 5},
+        {"data": None},
+        {"data": [1]},
+        {"arguments": "model=plain"},
+        {"arguments": [5]},
+        {"variants": [{**asdict(wanted(2)), "key": 5}]},
+        {"variants": [{**asdict(wanted(2)), "steps": "many"}]},
+        {"variants": [{**asdict(wanted(2)), "overrides": None}]},
+        {"variants": [{"name": "x"}]},
+        {"variants": 5},
+    ],
+)
+def test_a_sweep_with_something_else_in_it_is_passed_over(tmp_path: Path, damage: dict[str, Any]) -> None:
+    sweep(tmp_path, wanted(2))
+    (path,) = (tmp_path / "sweeps").iterdir()
+    (tmp_path / "sweeps" / "other.json").write_text(json.dumps(json.loads(path.read_text()) | damage))
+    assert main(["--runs", str(tmp_path)]) == 0
+    assert standing(tmp_path).key == key(2)
+    path.write_text(json.dumps(json.loads(path.read_text()) | damage))
+    assert write_manifest(tmp_path, ("model.channels=2,4",), "code", ["data"], [wanted(2)]) == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [(["--runs", "nowhere"], "error: --runs: nowhere is no folder"), (["--runs", ".", "--forget", "x"], "error: --fo")],

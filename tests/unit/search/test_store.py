@@ -41,6 +41,23 @@ def test_a_study_is_found_again(tmp_path: Path, url: str | None) -> None:
     assert told(open_study(place, tmp_path, "other", RANDOM)) == []
 
 
+@pytest.mark.parametrize("damage", [b"abc\n", b"5\n", b"[]\n", b"{}\n", b"\xff\xfe\n", b'{"op_code": 0}\n'])
+def test_a_damaged_journal_is_named_with_the_remedy(tmp_path: Path, damage: bytes) -> None:
+    open_study(None, tmp_path, "study", RANDOM)
+    path = tmp_path / JOURNAL_FILE
+    path.write_bytes(path.read_bytes() + 2 * damage)  # of the last line Optuna waits for the rest
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match=r"is damaged .*move it away and start the search again") as refused:
+        open_study(None, tmp_path, "study", RANDOM)
+    assert str(path) in str(refused.value)
+    assert path.read_bytes() == before
+
+
+def test_a_database_file_that_cannot_be_is_not_waited_for(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be opened: is there such a folder"):
+        open_study(f"sqlite:///{tmp_path}/nowhere/search.db", tmp_path, "study", RANDOM)
+
+
 def test_what_a_killed_process_told_is_there(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     said: multiprocessing.Queue[int] = context.Queue()
