@@ -13,7 +13,7 @@ import torch
 from enhance_sweep import records, variant
 from enhance_sweep.config import ConfigError, compose_config
 from enhance_sweep.leases import lease
-from enhance_sweep.plan import plan_variant
+from enhance_sweep.plan import Plan, plan_variant
 from enhance_sweep.training import module
 from enhance_sweep.variant import load_generator, run_variant
 
@@ -330,6 +330,28 @@ def test_a_failed_timing_is_tried_again_as_its_class_says(quick: list[str], monk
         assert outcome["did"] == ["time"] * tries
         assert run_variant(compose_config(timing_only))["did"] == []
         assert len(calls) == tries
+
+
+def test_failed_timings_count_since_the_last_that_ended_otherwise(quick: list[str]) -> None:
+    plan = plan_variant(compose_config([*quick, "stages=[time]"]))
+    bug, memory = ({"status": "failed", "failure": failure} for failure in ("bug", "out_of_memory"))
+    completed = {"status": "completed"}
+    assert plan.may_time_again([bug])
+    assert not plan.may_time_again([bug, bug])
+    assert plan.may_time_again([bug, bug, completed, bug])
+    assert plan.may_time_again([bug, memory, bug])
+    assert not plan.may_time_again([bug, completed])
+    assert not plan.may_time_again([memory])
+
+
+def test_a_careful_timing_stands_whatever_quick_look_came_after_it(
+    quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_variant(compose_config([*quick, "stages=[time]", "timing=default"]))
+    careful, look = {"status": "completed", "baseline": {"latency_ms_median": 1.0}}, {"status": "completed"}
+    for timed, due in (([], True), ([look], True), ([look, careful], False), ([careful, look], False)):
+        monkeypatch.setattr(Plan, "timed_records", lambda self, timed=timed: timed)
+        assert plan.needs_timing() == due
 
 
 def test_a_continuation_by_other_code_says_so(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
