@@ -132,6 +132,14 @@ def test_running_is_who_holds_the_lease_interrupted_who_does_not(tmp_path: Path)
     assert f"process {os.getpid()}, since" in standing(tmp_path).detail
 
 
+def test_a_timing_runs_too(tmp_path: Path) -> None:
+    sweep(tmp_path, wanted(2))
+    trained(tmp_path, 2)
+    held(tmp_path, records.measured_key(network(2), MEASUREMENT), work="time")
+    assert standing(tmp_path).state == "running"
+    assert standing(tmp_path).detail.startswith("time on ")
+
+
 def test_the_end_is_expected_from_the_steps_so_far() -> None:
     holder = replace(
         Holder.here("train"), since="2026-01-02T10:00:00+00:00", noted="2026-01-02T10:10:00+00:00",
