@@ -3,6 +3,8 @@
 import json
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,8 @@ import torch
 
 from enhance_sweep import records, variant
 from enhance_sweep.config import ConfigError, compose_config
-from enhance_sweep.leases import lease
-from enhance_sweep.plan import plan_variant
+from enhance_sweep.leases import Lease, lease
+from enhance_sweep.plan import Plan, plan_variant
 from enhance_sweep.training import module
 from enhance_sweep.variant import load_generator, run_variant
 
@@ -330,6 +332,68 @@ def test_a_failed_timing_is_tried_again_as_its_class_says(quick: list[str], monk
         assert outcome["did"] == ["time"] * tries
         assert run_variant(compose_config(timing_only))["did"] == []
         assert len(calls) == tries
+
+
+def test_a_timing_that_another_has_taken_over_writes_nothing(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    config = compose_config([*quick, "stages=[time]"])
+
+    @contextmanager
+    def taken_over(*arguments: Any) -> Iterator[Lease]:
+        with lease(*arguments) as mine:
+            mine.lost = True
+            yield mine
+
+    monkeypatch.setattr(variant, "lease", taken_over)
+    monkeypatch.setattr(variant, "time_variant", lambda *_: {"status": "completed"})
+    assert run_variant(config)["status"] == "held"
+    assert plan_variant(config).timed_records() == []
+
+
+def test_what_was_marked_to_be_tried_again_has_all_its_retries_again(
+    quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object, **named: object) -> None:
+        raise KeyError("weights")
+
+    monkeypatch.setattr(variant, "fit", broken)
+    _, record = run([*quick, TRAIN])
+    assert record["attempts"] == {"bug": 2}
+    records.write_trained(plan_variant(compose_config(quick)).runs_dir, record | {"retry": True})
+    outcome, record = run([*quick, TRAIN])
+    assert outcome["did"] == ["train", "train"]
+    assert record["attempts"] == {"bug": 2}
+    assert "retry" not in record, "once"
+
+
+def test_what_the_killed_left_half_written_is_removed_by_who_goes_on(quick: list[str]) -> None:
+    plan = plan_variant(compose_config(quick))
+    left = plan.folder / ".last.ckpt.0123abcd.part"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"PK")
+    run([*quick, "stages=[train]"])
+    assert not left.exists()
+
+
+def test_failed_timings_count_since_the_last_that_ended_otherwise(quick: list[str]) -> None:
+    plan = plan_variant(compose_config([*quick, "stages=[time]"]))
+    bug, memory = ({"status": "failed", "failure": failure} for failure in ("bug", "out_of_memory"))
+    completed = {"status": "completed"}
+    assert plan.may_time_again([bug])
+    assert not plan.may_time_again([bug, bug])
+    assert plan.may_time_again([bug, bug, completed, bug])
+    assert plan.may_time_again([bug, memory, bug])
+    assert not plan.may_time_again([bug, completed])
+    assert not plan.may_time_again([memory])
+
+
+def test_a_careful_timing_stands_whatever_quick_look_came_after_it(
+    quick: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_variant(compose_config([*quick, "stages=[time]", "timing=default"]))
+    careful, look = {"status": "completed", "baseline": {"latency_ms_median": 1.0}}, {"status": "completed"}
+    for timed, due in (([], True), ([look], True), ([look, careful], False), ([careful, look], False)):
+        monkeypatch.setattr(Plan, "timed_records", lambda self, timed=timed: timed)
+        assert plan.needs_timing() == due
 
 
 def test_a_continuation_by_other_code_says_so(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,17 @@ def test_a_failure_has_its_class_its_reason_and_how_often(tmp_path: Path) -> Non
     assert standing(tmp_path).state == "done"
 
 
+def test_of_several_failed_timings_the_newest_tells_and_a_completed_one_stands(tmp_path: Path) -> None:
+    sweep(tmp_path, wanted(2))
+    trained(tmp_path, 2)
+    for reason in ("first", "second"):
+        timed(tmp_path, 2, status="failed", reason=reason)
+    assert standing(tmp_path).detail == "timing: second"
+    timed(tmp_path, 2)
+    timed(tmp_path, 2, status="failed", reason="third")
+    assert standing(tmp_path).state == "done"
+
+
 def test_running_is_who_holds_the_lease_interrupted_who_does_not(tmp_path: Path) -> None:
     sweep(tmp_path, wanted(2))
     trained(tmp_path, 2, status="running")
@@ -119,6 +130,14 @@ def test_running_is_who_holds_the_lease_interrupted_who_does_not(tmp_path: Path)
     held(tmp_path, key(2))
     assert standing(tmp_path).state == "running"
     assert f"process {os.getpid()}, since" in standing(tmp_path).detail
+
+
+def test_a_timing_runs_too(tmp_path: Path) -> None:
+    sweep(tmp_path, wanted(2))
+    trained(tmp_path, 2)
+    held(tmp_path, records.measured_key(network(2), MEASUREMENT), work="time")
+    assert standing(tmp_path).state == "running"
+    assert standing(tmp_path).detail.startswith("time on ")
 
 
 def test_the_end_is_expected_from_the_steps_so_far() -> None:
@@ -305,3 +324,7 @@ def test_a_sweep_started_again_keeps_when_it_began_and_tells_what_changed(tmp_pa
     assert "its code has changed (code1 then, code2 now) and its data has changed (data1 then, data2 now)" in said
     assert json.loads(path.read_text())["begun_at"] == begun
     assert write_manifest(tmp_path, ("model.channels=8",), "code9", ["data1"], [wanted(8)]) == ""
+    assert write_manifest(tmp_path, start, "code2", ["data2"], [wanted(2)]) == "", "told once"
+    turned = ("seed=1", "model.channels=2,4")
+    assert write_manifest(tmp_path, turned, "code2", ["data2"], [wanted(2)]) == ""
+    assert "since this sweep" in write_manifest(tmp_path, turned[::-1], "code3", ["data2"], [wanted(2)])
