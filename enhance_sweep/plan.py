@@ -181,7 +181,7 @@ def plan_variant(config: DictConfig) -> Plan:
         description = describe(configuration.build(model, "model"))
     learned_from, pairs = None, None
     if {"train", "evaluate"} & set(config.stages):
-        pairs = _load_pairs(OmegaConf.to_yaml(config.data, resolve=True))
+        pairs = _load_pairs(OmegaConf.to_yaml(config.data, resolve=True), default_cache_dir())
         learned_from = _learned_from(config, pairs)
         smallest = min(pairs.train.input.shape[1:3])
         if config.trainer.crop_size > smallest:
@@ -192,10 +192,10 @@ def plan_variant(config: DictConfig) -> Plan:
 
 
 @cache
-def _load_pairs(data_yaml: str) -> Pairs:
+def _load_pairs(data_yaml: str, cache_dir: Path) -> Pairs:
     """Each data set once a process, however many variants learn from it."""
     data = OmegaConf.to_container(OmegaConf.create(data_yaml))
-    pairs: Pairs = configuration.build(data, "data").load(default_cache_dir())
+    pairs: Pairs = configuration.build(data, "data").load(cache_dir)
     return pairs
 
 
