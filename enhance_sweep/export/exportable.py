@@ -45,7 +45,9 @@ def _replaced(
     enlarging: Callable[[ConvTranspose2d], nn.Module],
     norm: Callable[[InstanceNorm2d], nn.Module],
 ) -> nn.Module:
-    network = copy.deepcopy(generator).eval().requires_grad_(False)
+    # Weights whose channels come last are read as if they did not by converters for phones (ExecuTorch's, LiteRT's).
+    network: nn.Module = copy.deepcopy(generator).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    network.eval().requires_grad_(False)
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, Conv2d):

@@ -1,11 +1,11 @@
 """LiteRT (formerly TensorFlow Lite), Google's runtime for phones."""
 
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -29,8 +29,8 @@ class LiteRt:
     meaning: ClassVar[Mapping[str, str]] = {
         "fp32": "weights and arithmetic in fp32",
         "fp16": "weights in fp16, arithmetic as the phone likes: fp32 on this CPU",
-        "int8": "convolutions with 8-bit weights (per channel) and activations, calibrated on training patches; norms, "
-        "sums, the first and the last convolution in fp32",
+        "int8": "convolutions with 8-bit weights (per channel) and activations, calibrated on training patches; norms "
+        "and sums in fp32",
     }
 
     def write(self, generator: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
@@ -84,15 +84,6 @@ def _dimension(name: str) -> Any:
     return MULTIPLE * torch.export.Dim(f"{name}_by_{MULTIPLE}", min=2, max=_LARGEST // MULTIPLE)
 
 
-def _ends(float_file: Path) -> list[str]:
-    """What the first and the last convolution compute, by the names of the file."""
-    interpreter = needed("ai_edge_litert.interpreter", _INSTALL).Interpreter(str(float_file))
-    names = {one["index"]: one["name"] for one in interpreter.get_tensor_details()}
-    # The package lists operations under a private name alone.
-    convolutions = [one for one in interpreter._get_ops_details() if one["op_name"] == "CONV_2D"]
-    return [str(names[one["outputs"][0]]) for one in (convolutions[0], convolutions[-1])]
-
-
 def _quantize(float_file: Path, precision: str, patches: Sequence[Tensor], file: Path) -> None:
     quantizer = needed("ai_edge_quantizer", _INSTALL)
     kinds = quantizer.qtyping
@@ -100,12 +91,6 @@ def _quantize(float_file: Path, precision: str, patches: Sequence[Tensor], file:
     if precision == "int8":
         for operation in (kinds.TFLOperationName.CONV_2D, kinds.TFLOperationName.CONV_2D_TRANSPOSE):
             recipe.add_static_config(regex=".*", operation_name=operation, activation_num_bits=8, weight_num_bits=8)
-        for name in _ends(float_file):
-            recipe.add_quantization_config(
-                regex=re.escape(name),
-                operation_name=kinds.TFLOperationName.CONV_2D,
-                algorithm_key=quantizer.recipe.AlgorithmName.NO_QUANTIZE,
-            )
     else:
         half = kinds.TensorQuantizationConfig(num_bits=16, dtype=kinds.TensorDataType.FLOAT)
         recipe.add_quantization_config(
@@ -117,9 +102,21 @@ def _quantize(float_file: Path, precision: str, patches: Sequence[Tensor], file:
             algorithm_key=quantizer.recipe.AlgorithmName.FLOAT_CASTING,
         )
     quantising = quantizer.quantizer.Quantizer(str(float_file), recipe.get_quantization_recipe())
-    ranges = None
-    if quantising.need_calibration:
-        interpreter = needed("ai_edge_litert.interpreter", _INSTALL).Interpreter(str(float_file))
-        ((signature, ends),) = interpreter.get_signature_list().items()
-        ranges = quantising.calibrate({signature: [{ends["inputs"][0]: one.numpy()} for one in patches]})
+    ranges = _ranges(quantising, float_file, patches) if quantising.need_calibration else None
     quantising.quantize(ranges).export_model(str(file))
+
+
+def _ranges(quantising: Any, float_file: Path, patches: Sequence[Tensor]) -> dict[str, Any]:
+    """The smallest and the largest value of each feature over all patches.
+
+    The package's own way over several, a moving average, cuts off what is brighter than the average patch.
+    """
+    interpreter = needed("ai_edge_litert.interpreter", _INSTALL).Interpreter(str(float_file))
+    ((signature, ends),) = interpreter.get_signature_list().items()
+    ranges: dict[str, Any] = {}
+    for one in patches:
+        for name, found in quantising.calibrate({signature: [{ends["inputs"][0]: one.numpy()}]}).items():
+            known = ranges.setdefault(name, dict(found))
+            if "min" in known:
+                known |= {"min": np.minimum(known["min"], found["min"]), "max": np.maximum(known["max"], found["max"])}
+    return ranges

@@ -33,7 +33,7 @@ class Onnx:
         "fp16": "weights in fp16; input and output stay fp32, and ONNX Runtime's CPU provider casts to fp32 and back "
         "around each convolution: half the size, not faster on a CPU",
         "int8": "convolutions with 8-bit weights (per channel) and activations (QDQ), calibrated on training patches; "
-        "norms, sums, the first and the last convolution in fp32",
+        "norms and sums in fp32",
     }
 
     def write(self, generator: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
@@ -117,8 +117,6 @@ def _forget_where_it_was_made(model: Any) -> None:
 
 def _quantize(float_file: Path, patches: Sequence[Tensor], file: Path) -> None:
     quantization = needed("onnxruntime.quantization", _INSTALL)
-    onnx = needed("onnx", _INSTALL)
-    convolutions = [node.name for node in onnx.load(float_file).graph.node if node.op_type == "Conv"]
 
     class Patches(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]  # the package has no types
         """The patches, one after the other."""
@@ -140,5 +138,4 @@ def _quantize(float_file: Path, patches: Sequence[Tensor], file: Path) -> None:
             weight_type=quantization.QuantType.QInt8,
             per_channel=True,
             op_types_to_quantize=["Conv", "ConvTranspose"],
-            nodes_to_exclude=[convolutions[0], convolutions[-1]],
         )

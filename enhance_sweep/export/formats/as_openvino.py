@@ -30,8 +30,8 @@ class OpenVino:
         "fp32": "weights and arithmetic in fp32 (said by the hint below: by itself OpenVINO takes bf16 where it can)",
         "fp16": "weights in fp16, arithmetic in fp32 on a CPU: half the size, the same speed",
         "bf16": "weights stored in fp16, arithmetic in bf16; needs a processor that has it",
-        "int8": "convolutions with 8-bit weights and activations, calibrated on training patches; norms, sums, the "
-        "first and the last convolution in fp32",
+        "int8": "convolutions with 8-bit weights and activations, calibrated on training patches; norms and sums in "
+        "fp32",
     }
 
     def write(self, generator: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
@@ -45,14 +45,17 @@ class OpenVino:
             if precision == "int8":
                 os.environ["NNCF_CI"] = "1"  # without it the package reports its use to its makers
                 nncf = needed("nncf", _INSTALL)
-                operations = [one for one in model.get_ordered_ops() if one.get_type_name() == "Convolution"]
-                ends = [one.get_friendly_name() for one in (operations[0], operations[-1])]
+                parameters = needed("nncf.quantization.advanced_parameters", _INSTALL)
+                estimators = needed("nncf.quantization.range_estimator", _INSTALL).RangeEstimatorParametersSet
                 model = nncf.quantize(
                     model,
                     nncf.Dataset([one.numpy() for one in patches]),
                     preset=nncf.QuantizationPreset.MIXED,
                     subset_size=len(patches),
-                    ignored_scope=nncf.IgnoredScope(names=ends),
+                    # By itself it takes the patches' mean range, and cuts off what is brighter than the average patch.
+                    advanced_parameters=parameters.AdvancedQuantizationParameters(
+                        activations_range_estimator_params=estimators.MINMAX
+                    ),
                 )
             openvino.save_model(model, file, compress_to_fp16=precision in ("fp16", "bf16"))
 

@@ -1,5 +1,7 @@
 """Networks in the form that exporters take give what the networks themselves give, at every size."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -41,6 +43,13 @@ def test_the_network_itself_stays_as_it_is() -> None:
             parameter.zero_()
     assert [type(layer) for layer in network.modules()] == layers
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("form", [for_any_size, for_multiples])
+def test_weights_lie_as_converters_read_them(form: Callable[[nn.Module], nn.Module]) -> None:
+    network: nn.Module = NETWORKS["strided"]().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    assert any(not weight.is_contiguous() for weight in network.parameters())
+    assert all(weight.is_contiguous() for weight in form(network).parameters())
 
 
 def test_a_flat_picture_is_normed_without_cancelling() -> None:
