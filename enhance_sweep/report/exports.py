@@ -22,6 +22,10 @@ NOTE = (
 )
 
 
+#: Of a difference of MS-SSIM: rounding errors put no file on the frontier.
+_DIGITS = 4
+
+
 @dataclass(frozen=True)
 class Exported:
     """One file.
@@ -86,7 +90,7 @@ def _placed(results: Results, record: Record, row: int) -> Exported:
         row,
         ratio,
         float(variant["cost"]) / ratio.median if timed and ratio else None,
-        float(variant["ms_ssim"]) + float(change) if scored and change is not None else None,
+        float(variant["ms_ssim"]) + round(float(change), _DIGITS) if scored and change is not None else None,
     )
 
 

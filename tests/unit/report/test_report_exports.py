@@ -51,6 +51,12 @@ def test_a_file_that_is_slower_and_worse_is_not_on_the_frontier(tmp_path: Path) 
     assert found == {"fp16": False, "int8": True}
 
 
+def test_rounding_errors_put_no_file_on_the_frontier(tmp_path: Path) -> None:
+    (one,) = exports(gather(runs_with(tmp_path, of_network("openvino", "fp16", 0.9, 0.00001))))
+    assert one.placed
+    assert not one.on_frontier
+
+
 def test_what_was_not_timed_or_scored_on_other_photographs_has_a_row_and_no_point(tmp_path: Path) -> None:
     elsewhere = of_network("litert", "fp32", 1.5, 0.0)
     elsewhere["scores"] |= {"of_test_pairs": False}
