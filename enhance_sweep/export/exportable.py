@@ -145,14 +145,8 @@ class _Enlarging(nn.Module):
         return whole[:, :, :height, :width]
 
 
-class _EnlargingEven(nn.Module):
+class _EnlargingEven(_Enlarging):
     """The same to even sizes alone, whose surplus is always one row and column, or none."""
-
-    def __init__(self, layer: ConvTranspose2d) -> None:
-        super().__init__()
-        self.weight, self.bias = layer.weight, layer.bias
-        self.is_even = layer.kernel_size[0] % 2 == 0
-        self.surplus = max(layer.kernel_size[0] // 2 - 1, 0)
 
     def forward(self, input: Tensor, like: Tensor) -> Tensor:
         """(N, C, H / 2, W / 2) to (N, O, H, W); `like` is not looked at."""
