@@ -83,6 +83,7 @@ def test_what_was_trained_is_timed_where_nothing_else_is_asked(host: SimulatedHo
                 "architecture_key": records.architecture_key(architecture),
                 "architecture": architecture,
                 "description": {"parameters": 1, "macs": 1},
+                "steps": 1,
                 "learned_from": {"dataset": "d", "data_fingerprint": "f", "loss": "l", "seed": seed},
                 "environment": {},
             },
