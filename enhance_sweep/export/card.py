@@ -41,7 +41,7 @@ def model_card(export: Mapping[str, Any], trained: Mapping[str, Any], kind: Form
         f"A network that makes a phone's photographs look like a better camera's. `{export['file']}`, "
         f"{export['bytes'] / 1024:,.0f} KiB in all; {trained['description']['parameters']:,} parameters, "
         f"{trained['description']['macs'] / 1e9:.1f} billion multiply-adds for 1280x720. "
-        f"{kind.meaning[export['precision']]}.",
+        f"In {export['precision']}: {kind.meaning[export['precision']]}.",
         _use(export, kind),
         _training(trained),
         _scores(export),

@@ -125,6 +125,7 @@ def test_the_card_says_what_a_stranger_has_to_know_and_its_lines_run(trained: Pa
     for heading in ("## Use", "## Training", "## Scores", "## Speed", "## Limits", "## Origin"):
         assert heading in text
     assert str(folder) not in card, "nothing of this computer's folders"
+    assert "In fp32: weights and arithmetic in fp32." in text
     from PIL import Image
 
     pixels = np.random.default_rng(0).integers(0, 256, (37, 52, 3), dtype=np.uint8)
