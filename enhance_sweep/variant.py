@@ -21,7 +21,7 @@ from enhance_sweep import config as configuration
 from enhance_sweep import records
 from enhance_sweep.code_digest import code_digest
 from enhance_sweep.data.pairs import Pairs
-from enhance_sweep.environment import describe_environment, out_of_memory_kills, system_id
+from enhance_sweep.environment import cost_of_precision, describe_environment, out_of_memory_kills, system_id
 from enhance_sweep.failures import (
     INTERRUPTED,
     OUT_OF_MEMORY,
@@ -37,7 +37,7 @@ from enhance_sweep.records import GENERATOR_FILE
 from enhance_sweep.timing.lock import host_lock
 from enhance_sweep.timing.protocol import time_variant
 from enhance_sweep.training.evaluation import Scores, score
-from enhance_sweep.training.fit import CHECKPOINT_FILE, Fitted, fit, start_from_seed
+from enhance_sweep.training.fit import CHECKPOINT_FILE, Fitted, fit, start_from_seed, trains_on_processor
 from enhance_sweep.training.parts import Watch, unwatched
 from enhance_sweep.training.pictures import write_pictures
 from enhance_sweep.whole_files import NoSpaceError, raise_if_full, remove_leftovers, write_whole
@@ -139,6 +139,7 @@ def _time(plan: Plan, mine: Lease, did: _Stages) -> None:
         again = True
         timing = configuration.timing_settings(plan.config)
         print(f"{plan.name}: timing at {timing.width}x{timing.height} ...", file=sys.stderr, flush=True)
+        _tell_cost(plan, timing.precision)
         model, runtime = (configuration.resolved(plan.config, group) for group in ("model", "runtime"))
         with did("time"):
             timed = time_variant(model, timing, runtime)
@@ -146,6 +147,11 @@ def _time(plan: Plan, mine: Lease, did: _Stages) -> None:
             timed["failure"] = classify_timing(timed["reason"])
         mine.check()
         records.write_timed(plan.runs_dir, timed)
+
+
+def _tell_cost(plan: Plan, precision: str) -> None:
+    if cost := cost_of_precision(precision):
+        print(f"{plan.name}: {cost}", file=sys.stderr, flush=True)
 
 
 def _is_trained(record: Mapping[str, Any] | None) -> bool:
@@ -166,6 +172,8 @@ def _train(plan: Plan, mine: Lease, afresh: bool) -> dict[str, Any]:
     records.write_trained(plan.runs_dir, record)
     if record["status"] == "failed":
         return record
+    if trains_on_processor(plan.config.trainer.accelerator):
+        _tell_cost(plan, record["learned_from"]["precision"])
     try:
         fitted = fit_plan(plan, plan.folder, record["micro_batches"], note=partial(_tend, mine))
         save_generator(plan.folder / GENERATOR_FILE, fitted.generator, configuration.resolved(plan.config, "model"))

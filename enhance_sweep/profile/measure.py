@@ -184,7 +184,7 @@ def profile_variant(overrides: Sequence[str], steps: int, warm_up: int) -> Profi
     rest = [whole - sum(part.ms[index] for part in parts) for index, whole in enumerate(step_ms)]
     loss = configuration.resolved(config, "loss")
     content = configuration.resolved(config, "content") if "content" in loss["terms"] else None
-    rates = limit({"threads": usable_cores(), "device": str(device)})
+    rates = limit({"threads": usable_cores(), "device": str(device), "precision": precision})
     return Profile(
         name=plan.name,
         loss=str(loss["name"]) + (f" ({content['name']})" if content else ""),

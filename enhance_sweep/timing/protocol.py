@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from enhance_sweep.environment import cost_of_precision
 from enhance_sweep.speed_up import Ratio
 from enhance_sweep.timing import conditions
 from enhance_sweep.timing.gauge import Gauge
@@ -87,7 +88,8 @@ class Run:
 
     Attributes:
         baseline_check: the baseline's speed-up over itself; None where it was not paired.
-        arithmetic_limit: what the cores reach in a large matrix product, `fp32_gflops` and `bf16_gflops`.
+        arithmetic_limit: what the cores reach in a large matrix product, `fp32_gflops` and, where it was measured,
+            `bf16_gflops`.
     """
 
     def __init__(
@@ -106,8 +108,12 @@ class Run:
         None is finished before that check is: every record says what came of it.
         """
         itself: Subject | None = None
+        if cost := cost_of_precision(self._timing.precision):
+            self._tell(cost)
         if self._timing.paired:
-            self.arithmetic_limit = self._ask_once("limit", threads=self._timing.used_threads)
+            self.arithmetic_limit = self._ask_once(
+                "limit", threads=self._timing.used_threads, precision=self._timing.precision
+            )
             baseline = architecture_of(BASELINE)
             itself = next((one for one in subjects if one.architecture == baseline), Subject(BASELINE))
             subjects = [itself, *(one for one in subjects if one is not itself)]

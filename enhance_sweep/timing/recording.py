@@ -49,7 +49,7 @@ def record(
         timing: how it was measured.
         runtime: the runtime's configuration.
         baseline_check: the baseline against itself in the same run.
-        arithmetic_limit: `fp32_gflops` and `bf16_gflops` of a large matrix product in the same run.
+        arithmetic_limit: `fp32_gflops` of a large matrix product in the same run, and `bf16_gflops` where measured.
     """
     import torch
 

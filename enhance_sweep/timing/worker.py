@@ -20,15 +20,20 @@ import time
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
 
+from enhance_sweep.environment import has_bf16_arithmetic
 from enhance_sweep.timing.sentinels import Sentinels
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
     from enhance_sweep.timing.runtimes import Prepared
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_LIMIT_SIDE = 4096
+#: The sides of the matrices that find the arithmetic limit: each is tried while the one before was quick enough.
+_LIMIT_SIDES = (512, 1024, 2048, 4096)
+#: The next larger product, of eight times the arithmetic, is tried where it should take at most this.
+_LONGEST_PRODUCT_MS = 1000.0
 #: The probe's matrix product and its stream through memory take about as long as each other: some ms together.
 _PROBE_SIDE, _PROBE_VALUES, _PROBE_TIMES = 1024, 16 * 2**20, 2
 
@@ -153,18 +158,29 @@ def check(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def limit(job: dict[str, Any]) -> dict[str, Any]:
-    """The rate of a large matrix product in fp32 and bf16, the best of five: what no network can beat.
+    """The rate of a large matrix product, `fp32_gflops` and `bf16_gflops`: what no network can beat.
 
-    Two operations (a multiplication and an addition) for each multiply-add. `job` has `threads`, and `device` where it
-    is not the CPU.
+    Two operations (a multiplication and an addition) for each multiply-add. bf16 is measured only where `precision` asks
+    for it or the processor computes in it: elsewhere torch emulates it up to a hundred times slower than fp32.
+
+    `job` has `threads`, `precision`, and `device` where it is not the CPU.
     """
     import torch
 
     torch.set_num_threads(job["threads"])
     device = torch.device(job.get("device", "cpu"))
-    rates = {}
-    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        matrix = torch.rand(_LIMIT_SIDE, _LIMIT_SIDE, device=device).to(dtype)
+    rates = {"fp32_gflops": _product_gflops(torch.float32, device)}
+    if job["precision"] == "bf16" or device.type != "cpu" or has_bf16_arithmetic():
+        rates["bf16_gflops"] = _product_gflops(torch.bfloat16, device)
+    return rates
+
+
+def _product_gflops(dtype: "torch.dtype", device: "torch.device") -> float:
+    """The best of five products of square matrices, the largest that take at most a second each."""
+    import torch
+
+    for side in _LIMIT_SIDES:
+        matrix = torch.rand(side, side, device=device).to(dtype)
 
         def product(matrix: "Tensor" = matrix) -> None:
             torch.mm(matrix, matrix)
@@ -173,8 +189,9 @@ def limit(job: dict[str, Any]) -> dict[str, Any]:
 
         product()
         fastest_ms = min(_measured(product)["latency_ms"] for _ in range(5))
-        rates[f"{name}_gflops"] = 2 * _LIMIT_SIDE**3 / fastest_ms / 1e6
-    return rates
+        if 8 * fastest_ms > _LONGEST_PRODUCT_MS:
+            break
+    return 2 * side**3 / fastest_ms / 1e6
 
 
 def _probe() -> Callable[[], None]:

@@ -60,6 +60,12 @@ def resolve_precision(precision: str, accelerator: str) -> str:
     return "bf16" if "amx_bf16" in cpu_flags() else "fp32"
 
 
+def trains_on_processor(accelerator: str) -> bool:
+    """Whether this machine trains on its CPU when asked for `accelerator`."""
+    gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    return accelerator == "cpu" or (accelerator == "auto" and not gpu)
+
+
 def check_accelerator(accelerator: str) -> None:
     """Raise a `ValueError` unless this machine has what is asked for, with what to do instead."""
     available = {

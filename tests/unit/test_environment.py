@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from enhance_sweep import environment
 from enhance_sweep.environment import ALLOCATORS, allocator_environment, current_allocator, usable_cores
 
 SHOW = "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if k.startswith(('MALLOC', 'GLIBC'))}))"
@@ -80,3 +81,12 @@ def test_importing_the_package_is_light() -> None:
     code = "import sys, enhance_sweep; print([m for m in ('torch', 'hydra', 'numpy', 'pandas') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_processor_without_bf16_says_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "cpu_flags", lambda: {"avx2"})
+    assert environment.cost_of_precision("fp32") is None
+    assert "fp32 is faster here" in str(environment.cost_of_precision("bf16"))
+    for flag in ("avx512_bf16", "amx_bf16", "bf16"):
+        monkeypatch.setattr(environment, "cpu_flags", lambda flag=flag: {flag})
+        assert environment.cost_of_precision("bf16") is None

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from enhance_sweep.timing import worker as worker_module
 from enhance_sweep.timing.process import TimingError, Worker
 
 NETWORKS = "tests.unit.timing.networks"
@@ -137,3 +138,37 @@ def test_the_gauges_two_kinds_of_work_are_timed() -> None:
             (taken,) = worker.ask("samples")["samples_ms"].values()
             samples += taken
         assert all(0.001 < sample < 1000 for sample in samples)
+
+
+@pytest.mark.parametrize(
+    ("precision", "in_hardware", "measured"),
+    [
+        ("fp32", False, {"fp32_gflops"}),
+        ("fp32", True, {"fp32_gflops", "bf16_gflops"}),
+        ("bf16", False, {"fp32_gflops", "bf16_gflops"}),
+    ],
+)
+def test_the_limit_of_bf16_is_measured_where_asked_for_or_where_the_processor_has_it(
+    monkeypatch: pytest.MonkeyPatch, precision: str, in_hardware: bool, measured: set[str]
+) -> None:
+    monkeypatch.setattr(worker_module, "has_bf16_arithmetic", lambda: in_hardware)
+    monkeypatch.setattr(worker_module, "_LIMIT_SIDES", (64, 128))
+    rates = worker_module.limit({"threads": 1, "precision": precision})
+    assert set(rates) == measured
+    assert all(rate > 0 for rate in rates.values())
+
+
+def test_a_slow_processor_multiplies_small_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
+    sides: list[int] = []
+
+    def measured(run: Callable[[], Any]) -> dict[str, Any]:
+        (matrix,) = run.__defaults__  # type: ignore[attr-defined]
+        sides.append(len(matrix))
+        return {"latency_ms": 2 * len(matrix) ** 3 / 1e9 / 0.6 * 1e3}  # 0.6 GFLOP/s
+
+    monkeypatch.setattr(worker_module, "_measured", measured)
+    monkeypatch.setattr(worker_module, "_LIMIT_SIDES", (64, 512, 1024))
+    monkeypatch.setattr(worker_module, "has_bf16_arithmetic", lambda: False)
+    rates = worker_module.limit({"threads": 1, "precision": "fp32"})
+    assert rates["fp32_gflops"] == pytest.approx(0.6)
+    assert max(sides) == 512
