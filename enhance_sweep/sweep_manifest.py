@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from enhance_sweep.code_digest import canonical
 from enhance_sweep.records import digest, write_json
 
 FOLDER = "sweeps"
@@ -72,7 +73,7 @@ def write_manifest(runs_dir: Path, arguments: Sequence[str], code: str, data: li
         return ""
     changed = [
         f"its {what} has changed ({' '.join(before)} then, {' '.join(now)} now)"
-        for what, before, now in (("code", [earlier.code], [code]), ("data", earlier.data, data))
+        for what, before, now in (("code", [canonical(earlier.code)], [code]), ("data", earlier.data, data))
         if before != now
     ]
     write_json(path, asdict(Manifest(list(arguments), earlier.begun_at, code, data, variants)))

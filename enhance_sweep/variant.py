@@ -19,7 +19,7 @@ from torch import nn
 
 from enhance_sweep import config as configuration
 from enhance_sweep import records
-from enhance_sweep.code_digest import code_digest
+from enhance_sweep.code_digest import canonical, code_digest
 from enhance_sweep.data.pairs import Pairs
 from enhance_sweep.environment import cost_of_precision, describe_environment, out_of_memory_kills, system_id
 from enhance_sweep.failures import (
@@ -239,7 +239,7 @@ def _what_interrupted(earlier: Mapping[str, Any]) -> str:
 def _code(plan: Plan, earlier: Mapping[str, Any]) -> str:
     """The digest of the code that trains; where other code has trained a part of it, of all in turn."""
     before = earlier.get("environment", {}).get("code") if (plan.folder / CHECKPOINT_FILE).exists() else None
-    seen = before.split("+") if before else []
+    seen = [canonical(digest) for digest in before.split("+")] if before else []
     return "+".join(seen if code_digest() in seen[-1:] else [*seen, code_digest()])
 
 

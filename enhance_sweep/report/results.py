@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from enhance_sweep.code_digest import canonical
 from enhance_sweep.frontier import pareto_front
 from enhance_sweep.record_shape import ARCHITECTURE_COLUMNS, TIMED_COLUMNS
 from enhance_sweep.records import (
@@ -221,7 +222,8 @@ def _data_names(trained: Sequence[Record]) -> list[tuple[str, list[str]]]:
 
 def code_of(record: Record) -> str:
     """The version of the code that trained a network; older records do not say."""
-    return str(record["environment"].get("code") or "unknown")
+    digests = str(record["environment"].get("code") or "unknown").split("+")
+    return "+".join(dict.fromkeys(canonical(digest) for digest in digests))
 
 
 def _choose(

@@ -160,8 +160,8 @@ def check(job: dict[str, Any]) -> dict[str, Any]:
 def limit(job: dict[str, Any]) -> dict[str, Any]:
     """The rate of a large matrix product, `fp32_gflops` and `bf16_gflops`: what no network can beat.
 
-    Two operations (a multiplication and an addition) for each multiply-add. bf16 is measured only where `precision` asks
-    for it or the processor computes in it: elsewhere torch emulates it up to a hundred times slower than fp32.
+    Two operations (a multiplication and an addition) for each multiply-add. bf16 is measured only where `precision`
+    asks for it or the processor computes in it: elsewhere torch emulates it up to a hundred times slower than fp32.
 
     `job` has `threads`, `precision`, and `device` where it is not the CPU.
     """
@@ -191,7 +191,7 @@ def _product_gflops(dtype: "torch.dtype", device: "torch.device") -> float:
         fastest_ms = min(_measured(product)["latency_ms"] for _ in range(5))
         if 8 * fastest_ms > _LONGEST_PRODUCT_MS:
             break
-    return 2 * side**3 / fastest_ms / 1e6
+    return float(2 * side**3 / fastest_ms / 1e6)
 
 
 def _probe() -> Callable[[], None]:
