@@ -14,7 +14,7 @@ import torch
 from enhance_sweep.config import build, compose_config, resolved
 from enhance_sweep.data.batches import to_unit
 from enhance_sweep.losses import ContentLoss
-from enhance_sweep.plan import plan_variant
+from enhance_sweep.sweep.plan import plan_variant
 
 
 def main() -> None:

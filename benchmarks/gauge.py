@@ -10,12 +10,12 @@ import dataclasses
 
 import numpy as np
 
+from enhance_sweep.paper.baseline import BASELINE
+from enhance_sweep.settings import TimingSettings
+from enhance_sweep.system.locks import host_lock
 from enhance_sweep.timing import variants
 from enhance_sweep.timing.gauge import Gauge
-from enhance_sweep.timing.lock import host_lock
 from enhance_sweep.timing.machine import Machine
-from enhance_sweep.timing.settings import TimingSettings
-from enhance_sweep.timing.subject import BASELINE
 
 WARM_UP, CALLS = 2, 12
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from enhance_sweep.environment import restart_with_allocator, usable_cores
 from enhance_sweep.models.instance_norm import NORM_EPS, InstanceNorm2d
+from enhance_sweep.system.environment import restart_with_allocator, usable_cores
 
 CALLS = 9
 

@@ -14,9 +14,10 @@ import numpy as np
 from scipy import stats
 
 from enhance_sweep.config import compose_config
-from enhance_sweep.environment import cpu_model, restart_with_allocator
-from enhance_sweep.records import architecture_slug, trained_records
-from enhance_sweep.variant import run_variant
+from enhance_sweep.records.keys import architecture_slug
+from enhance_sweep.records.store import trained_records
+from enhance_sweep.sweep.variant import run_variant
+from enhance_sweep.system.environment import cpu_model, restart_with_allocator
 
 SEEDS, MARGIN = range(5), 0.002
 NETWORK = ["model=strided", "model.strided_kernel_size=4", "model.channels=16"]

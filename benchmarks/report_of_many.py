@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from enhance_sweep import records
-from enhance_sweep.environment import cpu_model, usable_cores
+from enhance_sweep.records.keys import architecture_key, learned_key, measured_key
+from enhance_sweep.records.store import SCORES_FILE, trained_dir, write_timed, write_trained
+from enhance_sweep.system.environment import cpu_model, usable_cores
 
 REPORTS = Path(__file__).parents[1] / "reports"
 ROUNDS = 3
@@ -34,9 +35,9 @@ def make(runs: Path, count: int) -> None:
     of_training, trained = committed("dped-sample/records/trained/plain-k3-c16-b1-*/record.json")
     _, timed = committed("timing/records/timed/plain-k3-c16-b1-eager-fp32-*/*.json")
     _, baseline = committed("timing/records/timed/plain-k3-c64-b4-eager-fp32-*/*.json")
-    records.write_timed(runs, baseline)
+    write_timed(runs, baseline)
     random = np.random.default_rng(0)
-    header, *lines = (of_training.parent / records.SCORES_FILE).read_text().splitlines()
+    header, *lines = (of_training.parent / SCORES_FILE).read_text().splitlines()
     scores = np.array([[float(part) for part in line.rsplit(",", 4)[1:]] for line in lines])
     sizes = itertools.product((1, 3, 5, 7, 9), range(4, 504, 2), range(1, 21))
     for _, (kernel_size, channels, blocks) in zip(range(count), sizes, strict=False):
@@ -44,30 +45,30 @@ def make(runs: Path, count: int) -> None:
         gain = 0.02 * np.tanh(kernel_size * channels * blocks / 2000) + random.normal(0, 0.003)
         own = scores[:, 1] + gain + random.normal(0, 0.004, len(scores))
         learned = trained | {
-            "key": records.learned_key(architecture, trained["learned_from"]),
-            "architecture_key": records.architecture_key(architecture),
+            "key": learned_key(architecture, trained["learned_from"]),
+            "architecture_key": architecture_key(architecture),
             "architecture": architecture,
             "scores": trained["scores"] | {"ms_ssim": float(own.mean())},
         }
-        records.write_trained(runs, learned)
+        write_trained(runs, learned)
         table = [header] + [
             f"{i},{row[0]:.6f},{score:.6f},{row[2]:.6f},{row[3]:.6f}"
             for i, (row, score) in enumerate(zip(scores, own, strict=True))
         ]
-        folder = records.trained_dir(runs, learned["key"])
-        (folder / records.SCORES_FILE).write_text("\n".join(table) + "\n")
+        folder = trained_dir(runs, learned["key"])
+        (folder / SCORES_FILE).write_text("\n".join(table) + "\n")
         slower = (1 + kernel_size**2 * channels**2 * blocks / 5e4) * random.lognormal(0, 0.1)
         measured = json.loads(json.dumps(timed))
         for process in measured["samples"]["processes"]:
             for one in process["rounds"]:
                 one["latency_ms"] *= slower
         measured |= {
-            "key": records.measured_key(architecture, timed["measurement"]),
+            "key": measured_key(architecture, timed["measurement"]),
             "architecture_key": learned["architecture_key"],
             "architecture": architecture,
             "latency_ms_median": timed["latency_ms_median"] * slower,
         }
-        records.write_timed(runs, measured)
+        write_timed(runs, measured)
 
 
 def main() -> None:

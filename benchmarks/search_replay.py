@@ -33,8 +33,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from enhance_sweep.frontier import hypervolume, pareto_front
-from enhance_sweep.records import architecture_slug, load_records, trained_records
-from enhance_sweep.report.published import BASELINE_SLUG, published_table
+from enhance_sweep.paper import BASELINE_SLUG, published_table
+from enhance_sweep.records import load_records
+from enhance_sweep.records.keys import architecture_slug
+from enhance_sweep.records.store import trained_records
 from enhance_sweep.search import halving
 from enhance_sweep.search.halving import Halving, rung_steps
 

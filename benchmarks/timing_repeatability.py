@@ -19,11 +19,13 @@ from typing import Any
 
 import pandas as pd
 
-from enhance_sweep.records import architecture_slug, timed_records, write_timed
-from enhance_sweep.speed_up import speed_up
+from enhance_sweep.paper.baseline import BASELINE
+from enhance_sweep.records.keys import architecture_of, architecture_slug
+from enhance_sweep.records.store import timed_records, write_timed
+from enhance_sweep.settings import TimingSettings
+from enhance_sweep.stats.speed_up import speed_up
 from enhance_sweep.timing import variants
-from enhance_sweep.timing.protocol import BASELINE, architecture_of, time_variants
-from enhance_sweep.timing.settings import TimingSettings
+from enhance_sweep.timing.protocol import time_variants
 
 NETWORKS = ["model=plain model.channels=16 model.blocks=1,4", "model=plain model.channels=32 model.blocks=2"]
 NETWORKS += ["model=strided model.strided_kernel_size=3,4 model.channels=16"]

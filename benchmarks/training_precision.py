@@ -10,8 +10,8 @@ import time
 
 import torch
 
-from enhance_sweep.environment import cpu_flags, cpu_model, restart_with_allocator, usable_cores
 from enhance_sweep.models import PlainGenerator, StridedGenerator
+from enhance_sweep.system.environment import cpu_flags, cpu_model, restart_with_allocator, usable_cores
 
 PASSES = 7
 LAYOUTS = {"channels last": torch.channels_last, "channels first": torch.contiguous_format}

@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from enhance_sweep.environment import allocator_environment, cpu_model, usable_cores
-from enhance_sweep.timing.lock import host_lock
+from enhance_sweep.system.environment import allocator_environment, cpu_model, usable_cores
+from enhance_sweep.system.locks import host_lock
 
 BATCH, PATCH, ROUNDS = 50, 100, 5
 NETWORKS = {"plain 3/64/4": ("plain", [3, 64, 4]), "strided 3-4/16": ("strided", [3, 4, 16])}

@@ -2,8 +2,8 @@
 
 import sys
 
-from enhance_sweep.environment import restart_with_allocator
-from enhance_sweep.interruption import STOPPED
+from enhance_sweep.system.environment import restart_with_allocator
+from enhance_sweep.system.signals import STOPPED
 from enhance_sweep.version import VERSION_LINE
 
 
@@ -26,7 +26,8 @@ def _run() -> int:
     import hydra
     from omegaconf import DictConfig
 
-    from enhance_sweep import config, sweep
+    from enhance_sweep import config
+    from enhance_sweep.sweep import run as sweep
 
     config.register()
 

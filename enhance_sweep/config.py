@@ -9,7 +9,6 @@ import inspect
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,15 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
-from enhance_sweep.failures import Retries
-from enhance_sweep.search.settings import SearchSettings
-from enhance_sweep.timing.settings import TimingSettings
-
-STAGES = ("train", "evaluate", "time")
-PRECISIONS = ("auto", "fp32", "bf16")
-SCHEDULES = ("constant", "one_cycle")
+from enhance_sweep.settings import (
+    SCHEDULES,
+    STAGES,
+    TRAINING_PRECISIONS,
+    Config,
+    SearchSettings,
+    TimingSettings,
+    TrainerConfig,
+)
 
 #: Settings that say where a thing is, not what it is: they never change what a network learns.
 PLACES = ("root", "weights_file", "url")
@@ -41,43 +42,6 @@ CONF_DIR = HOME / "conf"
 
 class ConfigError(ValueError):
     """A configuration that cannot be run, by the name of the setting that is wrong."""
-
-
-@dataclass
-class TrainerConfig:
-    """How long and on what a variant is trained. See conf/trainer/default.yaml for the meanings."""
-
-    max_steps: int = 300
-    batch_size: int = 10
-    crop_size: int = 40
-    learning_rate: float = 5e-4
-    schedule: str = "constant"
-    precision: str = "auto"
-    accelerator: str = "auto"
-    augment: bool = True
-    micro_batches: int = 1
-    evaluate_at: list[int] = field(default_factory=list)
-
-
-@dataclass
-class Config:
-    """One run. The groups that name a class (`_target_`) are checked against it by `build`."""
-
-    model: dict[str, Any] = field(default_factory=dict)
-    data: dict[str, Any] = field(default_factory=dict)
-    content: dict[str, Any] = field(default_factory=dict)
-    loss: dict[str, Any] = field(default_factory=dict)
-    runtime: dict[str, Any] = field(default_factory=dict)
-    trainer: TrainerConfig = field(default_factory=TrainerConfig)
-    timing: TimingSettings = field(default_factory=TimingSettings)
-    search: SearchSettings = field(default_factory=SearchSettings)
-    seed: int = 0
-    runs_dir: str = "runs"
-    stages: list[str] = field(default_factory=lambda: list(STAGES))
-    retries: Retries = field(default_factory=Retries)
-    retry_failed: bool = False
-    dry_run: bool = False
-    pictures: bool = True
 
 
 class _SweepsSearchPath(SearchPathPlugin):
@@ -112,7 +76,7 @@ def check(config: DictConfig) -> None:
         ConfigError: naming the first setting that is wrong.
     """
     trainer: TrainerConfig = config.trainer
-    one_of("trainer.precision", trainer.precision, PRECISIONS)
+    one_of("trainer.precision", trainer.precision, TRAINING_PRECISIONS)
     one_of("trainer.schedule", trainer.schedule, SCHEDULES)
     for stage in config.stages:
         one_of("stages", stage, STAGES)

@@ -15,10 +15,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from enhance_sweep.leases import HeldError, Holder, holder_of, lease
-from enhance_sweep.many_files import files_below
-from enhance_sweep.records import RECORD_FILE, RecordError, read_record, timed_records, trained_records, write_json
-from enhance_sweep.sweep_manifest import Manifest, Wanted, manifests, measured_without_host
+from enhance_sweep.records.store import (
+    RECORD_FILE,
+    RecordError,
+    read_record,
+    timed_records,
+    trained_records,
+    write_json,
+)
+from enhance_sweep.sweep.manifest import Manifest, Wanted, manifests, measured_without_host
+from enhance_sweep.system.files import files_below
+from enhance_sweep.system.leases import HeldError, Holder, holder_of, lease
 from enhance_sweep.version import VERSION_LINE
 
 DONE, RUNNING, FAILED, INTERRUPTED, MISSING = "done", "running", "failed", "interrupted", "missing"

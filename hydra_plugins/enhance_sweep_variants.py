@@ -1,4 +1,4 @@
-"""Where Hydra looks for sweepers; ours is in `enhance_sweep.sweep`, imported when it is used."""
+"""Where Hydra looks for sweepers; ours is in `enhance_sweep.sweep.run`, imported when it is used."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ class VariantSweeper(BasicSweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run every combination; returns Hydra's job returns, a list a batch."""
-        from enhance_sweep.sweep import sweep_variants
+        from enhance_sweep.sweep.run import sweep_variants
 
         assert self.config is not None
         assert self.hydra_context is not None

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from enhance_sweep.data import crops
-from enhance_sweep.data.ahead import ahead
 from enhance_sweep.data.pairs import DataError, Split
-from enhance_sweep.data.prefetch import Prefetch
+from enhance_sweep.data.prefetch import ahead
+from enhance_sweep.data.readahead import Prefetch
 
 #: Generator and discriminator are shown separate random batches (DPED code); each has a stream of its own.
 GENERATOR, DISCRIMINATOR = 0, 1

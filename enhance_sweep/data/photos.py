@@ -17,6 +17,7 @@ from enhance_sweep.data.camera import Camera
 from enhance_sweep.data.decoding import decode_rgb, is_hidden, refuse, thread_pool
 from enhance_sweep.data.packing import Description, Packer, packed, source_digest
 from enhance_sweep.data.pairs import DataError, Pairs, Pixels
+from enhance_sweep.system.code_meaning import digest_of
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 """Endings of the file names that are taken for photographs."""
@@ -263,7 +264,7 @@ def _cut(picture: Pixels, top: int, left: int, size: int) -> Pixels:
 
 
 def _simulation_version() -> list[str]:
-    """Return what else decides the simulated pixels: this code, and the versions of what it calls."""
-    code = [Path(__file__).with_name(name).read_bytes() for name in ("camera.py", "photos.py", "decoding.py")]
+    """What else decides the simulated pixels: this code, and the versions of what it calls."""
+    code = [Path(__file__).with_name(name).read_text("utf-8") for name in ("camera.py", "photos.py", "decoding.py")]
     versions = [importlib.metadata.version(name) for name in ("numpy", "scipy", "pillow")]
-    return [hashlib.blake2b(b"".join(code), digest_size=8).hexdigest(), *versions]
+    return [digest_of(code), *versions]

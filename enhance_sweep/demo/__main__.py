@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from enhance_sweep.environment import restart_with_allocator
+from enhance_sweep.system.environment import restart_with_allocator
 from enhance_sweep.version import VERSION_LINE
 
 _LARGEST_PORT = 65535

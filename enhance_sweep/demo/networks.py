@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from enhance_sweep.enhance.choosing import frontier_runs
-from enhance_sweep.record_shape import ARCHITECTURE_COLUMNS
-from enhance_sweep.records import GENERATOR_FILE, trained_dir
+from enhance_sweep.records.choosing import frontier_runs
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS
+from enhance_sweep.records.store import GENERATOR_FILE, trained_dir
 from enhance_sweep.report.labels import network_label
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from enhance_sweep.environment import restart_with_allocator
-from enhance_sweep.timing.settings import PRECISIONS
+from enhance_sweep.settings import PRECISIONS
+from enhance_sweep.system.environment import restart_with_allocator
 from enhance_sweep.version import VERSION_LINE
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def _enhancer(options: argparse.Namespace) -> "tuple[Enhancer, str]":
     import psutil
 
     from enhance_sweep.enhance import Enhancer
-    from enhance_sweep.enhance.choosing import choose_run
     from enhance_sweep.enhance.loading import load_network, load_weights
+    from enhance_sweep.records.choosing import choose_run
 
     bound = memory_size(options.max_memory)
     if options.weights:
@@ -139,7 +139,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from enhance_sweep.enhance.choosing import BEST
+    from enhance_sweep.records.choosing import BEST
     from enhance_sweep.timing.variants import runtimes
 
     parser = argparse.ArgumentParser(

@@ -15,7 +15,7 @@ from enhance_sweep.enhance.finding import Failure, Task, printable
 from enhance_sweep.enhance.memory import MIB, anonymous_pixels
 from enhance_sweep.enhance.reading import bytes_needed, decode, opened
 from enhance_sweep.enhance.writing import comparison_of, write_comparison, write_photo
-from enhance_sweep.environment import usable_cores
+from enhance_sweep.system.environment import usable_cores
 
 
 def enhance_files(

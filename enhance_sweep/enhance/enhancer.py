@@ -19,10 +19,10 @@ from enhance_sweep.enhance.color import color_space
 from enhance_sweep.enhance.loading import load_network
 from enhance_sweep.enhance.memory import MIB, Budget
 from enhance_sweep.enhance.strips import ByStrips, NotByStripsError
-from enhance_sweep.environment import usable_cores
+from enhance_sweep.settings import PRECISIONS
+from enhance_sweep.system.environment import usable_cores
 from enhance_sweep.timing import variants
 from enhance_sweep.timing.runtimes import Prepared, Runtime
-from enhance_sweep.timing.settings import PRECISIONS
 
 Pixels = NDArray[np.uint8]
 Rows = Callable[[int, int], Tensor]

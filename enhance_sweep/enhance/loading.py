@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from enhance_sweep.config import CONF_DIR, build
-from enhance_sweep.records import GENERATOR_FILE
+from enhance_sweep.records.store import GENERATOR_FILE
 from enhance_sweep.timing import variants
 
 State = Mapping[str, Tensor]

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from enhance_sweep.environment import restart_with_allocator
+from enhance_sweep.system.environment import restart_with_allocator
 from enhance_sweep.version import VERSION_LINE
 
 
@@ -19,9 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from enhance_sweep.config import ConfigError
     from enhance_sweep.data.pairs import DataError
-    from enhance_sweep.enhance.choosing import choose_run
     from enhance_sweep.export.exporting import export_run
-    from enhance_sweep.records import exports_dir, read_record
+    from enhance_sweep.records.choosing import choose_run
+    from enhance_sweep.records.store import exports_dir, read_record
     from enhance_sweep.timing.process import TimingError
 
     try:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _summary(record: dict[str, object]) -> str:
     from typing import Any
 
-    from enhance_sweep.speed_up import speed_up
+    from enhance_sweep.stats.speed_up import speed_up
 
     one: dict[str, Any] = record
     scores, check = one["scores"], one["check"]

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from enhance_sweep.export.formats import INPUT, OUTPUT, Format
-from enhance_sweep.records import architecture_slug
-from enhance_sweep.speed_up import speed_up
+from enhance_sweep.records.keys import architecture_slug
+from enhance_sweep.stats.speed_up import speed_up
 
 #: Scores a person of the field knows, as records name them.
 _MEASURES = {"ms_ssim": ("MS-SSIM", 4), "psnr_db": ("PSNR, dB", 2)}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from enhance_sweep.export.formats import ExportError, Format, Runner
 from enhance_sweep.export.photographs import Photograph, cropped
 from enhance_sweep.metrics import ms_ssim, psnr
-from enhance_sweep.speed_up import CONFIDENCE
+from enhance_sweep.stats.speed_up import CONFIDENCE
 
 #: How close an export must be to eager fp32. What int8 loses its scores say: this only finds a broken one.
 _LARGEST_ERROR_FP32 = 1e-3

@@ -12,15 +12,15 @@ from typing import Any
 import pandas as pd
 from torch import Tensor, nn
 
-from enhance_sweep import records
 from enhance_sweep.enhance.loading import load_network
-from enhance_sweep.environment import describe_environment
 from enhance_sweep.export import checking, latency, photographs
 from enhance_sweep.export.card import model_card
 from enhance_sweep.export.formats import ExportError, Format, format_of, versions
 from enhance_sweep.frontier import pareto_front
-from enhance_sweep.records import GENERATOR_FILE
-from enhance_sweep.whole_files import remove_leftovers
+from enhance_sweep.records import load_records
+from enhance_sweep.records.store import EXPORT_FILE, GENERATOR_FILE, SCHEMA, SCORES_FILE, find_trained, write_json
+from enhance_sweep.system.environment import describe_environment
+from enhance_sweep.system.files import remove_leftovers
 
 CARD_FILE = "README.md"  # where Hugging Face's hub looks for a card
 _STEM = "model"
@@ -50,7 +50,7 @@ def export_run(
     """
     kind = format_of(format, precision)
     key = run_dir.name
-    trained = records.find_trained(run_dir.parents[1], key)
+    trained = find_trained(run_dir.parents[1], key)
     if trained is None or trained["status"] != "completed":
         raise ExportError(f"{run_dir} holds no completed training: train it first, or name another --run")
     generator_file = run_dir / GENERATOR_FILE
@@ -72,7 +72,7 @@ def export_run(
         scored = checking.score(network, run, kind, *photographs.test_photographs(pairs))
         speed = latency.time_beside_eager(latency.model_of(generator_file), format, precision, file) if timed else {}
         record = {
-            "schema": records.SCHEMA,
+            "schema": SCHEMA,
             "kind": "export",
             "key": key,
             "architecture_key": trained["architecture_key"],
@@ -95,10 +95,10 @@ def export_run(
             "environment": describe_environment(),
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        _write_scores(building / records.SCORES_FILE, scored)
+        _write_scores(building / SCORES_FILE, scored)
         card = model_card(record, trained, kind, _timed_in_words(run_dir.parents[1], key))
         (building / CARD_FILE).write_text(card, encoding="utf-8")
-        records.write_json(building / records.EXPORT_FILE, record)
+        write_json(building / EXPORT_FILE, record)
         building.chmod(0o755)
         _put_in_place(building, folder)
     finally:
@@ -137,7 +137,7 @@ def _write_scores(path: Path, scored: checking.Scored) -> None:
 
 def _timed_in_words(runs: Path, key: str) -> str | None:
     """What the careful protocol says of the network in eager fp32, and whether it is on the frontier there."""
-    frame = records.load_records(runs)
+    frame = load_records(runs)
     rows = frame[frame["key"] == key]
     if rows.empty or pd.isna(rows["latency_ms_median"].iloc[0]):
         return None

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from enhance_sweep.environment import usable_cores
 from enhance_sweep.export.formats import format_of
+from enhance_sweep.system.environment import usable_cores
+from enhance_sweep.system.locks import host_lock
 from enhance_sweep.timing import host
 from enhance_sweep.timing.conditions import between, snapshot
-from enhance_sweep.timing.lock import host_lock
 from enhance_sweep.timing.process import Worker
 from enhance_sweep.timing.runtimes import Prepared
 from enhance_sweep.timing.statistics import interquartile_range, median

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from omegaconf import DictConfig
 
-from enhance_sweep.environment import usable_cores
 from enhance_sweep.launchers.job import Job, LauncherError, with_threads
+from enhance_sweep.system.environment import usable_cores
 
 
 def takes_gpu(config: DictConfig) -> bool:
@@ -40,6 +40,6 @@ def among_cores(jobs: Sequence[Job], asked: int | None) -> tuple[list[Job], int]
 
 def _gpus(config: DictConfig) -> int:
     """How many of this machine's GPUs a job may choose among."""
-    from enhance_sweep import gpu  # torch, where jobs are only carried, is not needed
+    from enhance_sweep.system import locks  # torch, where jobs are only carried, is not needed
 
-    return gpu.count(config.trainer.accelerator) if takes_gpu(config) else 0
+    return locks.gpu_count(config.trainer.accelerator) if takes_gpu(config) else 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from enhance_sweep.notebook.tables import as_latex, as_markdown
-from enhance_sweep.whole_files import write_whole
+from enhance_sweep.system.files import write_whole
 
 
 def export(

@@ -12,9 +12,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
 from enhance_sweep.notebook.tables import axis_name, labels_of, value_name
-from enhance_sweep.record_shape import ARCHITECTURE_COLUMNS
-from enhance_sweep.report.figures import BLUE, GRID, INK, MUTED, PAPER, VERMILLION, WIDE, Shape, new_figure, style
-from enhance_sweep.report.frontier_figure import networks_figure
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS
+from enhance_sweep.report.figures.frontier import networks_figure
+from enhance_sweep.report.figures.style import (
+    BLUE,
+    GRID,
+    INK,
+    MUTED,
+    PAPER,
+    VERMILLION,
+    WIDE,
+    Shape,
+    new_figure,
+    style,
+)
 from enhance_sweep.report.labels import TIMES, signed
 from enhance_sweep.what_if import effect_of, frontier_of, networks_of
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from enhance_sweep.record_shape import ARCHITECTURE_COLUMNS
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS
 from enhance_sweep.report.labels import TIMES, decimals, is_number, network_label, signed, significant
 from enhance_sweep.what_if import networks_of, spread_between_seeds
 from enhance_sweep.what_if.networks import TRAINED_ALIKE, distinct

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from enhance_sweep.environment import restart_with_allocator
+from enhance_sweep.system.environment import restart_with_allocator
 from enhance_sweep.version import VERSION_LINE
 
 
@@ -21,13 +21,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from enhance_sweep.config import ConfigError, compose_config
     from enhance_sweep.data.pairs import DataError
-    from enhance_sweep.failures import DivergedError
     from enhance_sweep.losses import WeightsError
-    from enhance_sweep.plan import plan_variant
     from enhance_sweep.profile.measure import profile_variant
     from enhance_sweep.profile.show import text, write
-    from enhance_sweep.records import check_writable
-    from enhance_sweep.timing.lock import host_lock
+    from enhance_sweep.records.store import check_writable
+    from enhance_sweep.sweep.plan import plan_variant
+    from enhance_sweep.system.locks import host_lock
+    from enhance_sweep.training.errors import DivergedError
 
     profiles, status = [], 0
     try:

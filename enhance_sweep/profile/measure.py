@@ -14,12 +14,12 @@ from pytorch_lightning import Callback
 from torch.utils.flop_counter import FlopCounterMode
 
 from enhance_sweep import config as configuration
-from enhance_sweep.environment import describe_environment, usable_cores
 from enhance_sweep.models import rearranged
-from enhance_sweep.plan import plan_variant
+from enhance_sweep.sweep.plan import plan_variant
+from enhance_sweep.sweep.variant import fit_plan
+from enhance_sweep.system.environment import describe_environment, usable_cores
 from enhance_sweep.timing.memory import PeakMemory
 from enhance_sweep.timing.worker import limit
-from enhance_sweep.variant import fit_plan
 
 #: What remains of a step beside its parts: Lightning's loop, curves, checkpoints, the progress bar.
 REST = "loop and logging"

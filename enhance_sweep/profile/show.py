@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from enhance_sweep.profile.measure import Profile
-from enhance_sweep.report.figures import (
+from enhance_sweep.report.figures.style import (
     BLUE,
     GREEN,
     GRID,

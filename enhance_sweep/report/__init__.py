@@ -7,7 +7,7 @@
 import re
 from pathlib import Path
 
-from enhance_sweep.report.results import ReportError, Results, gather
+from enhance_sweep.report.results.gather import ReportError, Results, gather
 
 __all__ = ["ReportError", "Results", "default_out", "gather", "write_report"]
 
@@ -34,7 +34,7 @@ def write_report(results: Results, out: Path | None = None, pictures: bool = Tru
     Raises:
         ReportError: the folder cannot be written.
     """
-    from enhance_sweep.report.output import write_files
-    from enhance_sweep.report.page import render
+    from enhance_sweep.report.page.output import write_files
+    from enhance_sweep.report.page.page import render
 
     return write_files(default_out(results) if out is None else out, render(results, pictures))

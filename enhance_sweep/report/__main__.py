@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReportError as error:
         print(error, file=sys.stderr)
         return 1
-    from enhance_sweep.report.page import summary
+    from enhance_sweep.report.page.page import summary
 
     print(summary(results))
     print(page)

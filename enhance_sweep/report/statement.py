@@ -8,8 +8,13 @@ from typing import Any
 import orjson
 import pandas as pd
 
-from enhance_sweep.paired_scores import MARGIN
-from enhance_sweep.report import speed
+from enhance_sweep.paper import (
+    BASELINE_SLUG,
+    baseline_time_s,
+    headline_speed_up,
+    implied_baseline_time_s,
+    published_table,
+)
 from enhance_sweep.report.labels import (
     decimals,
     duration,
@@ -20,15 +25,10 @@ from enhance_sweep.report.labels import (
     significant,
     speed_up_text,
 )
-from enhance_sweep.report.published import (
-    BASELINE_SLUG,
-    baseline_time_s,
-    headline_speed_up,
-    implied_baseline_time_s,
-    published_table,
-)
-from enhance_sweep.report.results import Results, plain_text
-from enhance_sweep.report.tables import ERROR
+from enhance_sweep.report.results import timings as speed
+from enhance_sweep.report.results.gather import Results, plain_text
+from enhance_sweep.report.tables.networks import ERROR
+from enhance_sweep.stats.paired_scores import MARGIN
 
 BASELINE_COMMAND = (
     "python -m enhance_sweep model=plain model.kernel_size=3 model.channels=64 model.blocks=4 stages=[time]"

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from enhance_sweep import records
-from enhance_sweep.search.cost_model import CostModel
+from enhance_sweep.records.keys import architecture_key, measured_key
+from enhance_sweep.records.store import timed_records
+from enhance_sweep.stats.cost_model import CostModel
 
 #: A cost model of fewer networks knows too little of each coefficient.
 FEWEST_TIMED = 8
@@ -25,8 +26,8 @@ class Latencies:
 
     def measured_ms(self, architecture: Mapping[str, Any]) -> float | None:
         """The newest measured median, a careful one before a quick look; None where there is none."""
-        key = records.measured_key(architecture, self.measurement)
-        timed = [record for record in records.timed_records(self.runs_dir, key) if record["status"] == "completed"]
+        key = measured_key(architecture, self.measurement)
+        timed = [record for record in timed_records(self.runs_dir, key) if record["status"] == "completed"]
         timed.sort(key=lambda record: bool(record.get("baseline")))
         return float(timed[-1]["latency_ms_median"]) if timed else None
 
@@ -34,7 +35,7 @@ class Latencies:
         """A cost model of all that is timed under this measurement; None if that is too little."""
         newest = {
             record["architecture_key"]: (record["description"], float(record["latency_ms_median"]))
-            for record in records.timed_records(self.runs_dir)
+            for record in timed_records(self.runs_dir)
             if record["status"] == "completed" and record["measurement"] == self.measurement
         }
         if len(newest) < FEWEST_TIMED:
@@ -47,11 +48,11 @@ class Latencies:
 
         Nothing changes where none was timed, or as many on this one.
         """
-        keys = {records.architecture_key(architecture) for architecture in architectures}
+        keys = {architecture_key(architecture) for architecture in architectures}
         # The number of threads follows the host's cores.
         others = {name: value for name, value in self.measurement.items() if name not in ("host", "threads")}
         found: dict[str, list[dict[str, Any]]] = {self.measurement["host"]: []}
-        for record in records.timed_records(self.runs_dir):
+        for record in timed_records(self.runs_dir):
             known = record["measurement"]
             same = all(known.get(name) == value for name, value in others.items())
             if same and record["status"] == "completed" and record["architecture_key"] in keys:

@@ -24,16 +24,17 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, TrialState
 
-from enhance_sweep import records
 from enhance_sweep.config import ConfigError
 from enhance_sweep.frontier import pareto_front
-from enhance_sweep.plan import Plan
+from enhance_sweep.records.keys import architecture_key
+from enhance_sweep.records.store import check_writable
 from enhance_sweep.search.halving import Dropped, Halving
 from enhance_sweep.search.latency import FEWEST_TIMED, Latencies
-from enhance_sweep.search.question import TIMING, TRAINING, Question
+from enhance_sweep.search.specification import TIMING, TRAINING, Question
 from enhance_sweep.search.store import METRICS, open_study
 from enhance_sweep.search.trials import Trials, Verdict, rivals
-from enhance_sweep.sweep import USER_ERRORS, tell
+from enhance_sweep.sweep.plan import Plan
+from enhance_sweep.sweep.run import USER_ERRORS, tell
 
 #: How long to wait before asking again for what another process is training.
 _HELD_PAUSE_S = 5.0
@@ -64,7 +65,7 @@ class Candidate:
     @property
     def key(self) -> str:
         """Its architecture's."""
-        return records.architecture_key(self.plan.architecture)
+        return architecture_key(self.plan.architecture)
 
 
 def search_variants(
@@ -149,7 +150,7 @@ class Search:
         self.parallel_jobs = parallel_jobs
         self.returns: list[Any] = []
         runs_dir = Path(question.config.runs_dir)
-        records.check_writable(runs_dir)
+        check_writable(runs_dir)
         study = open_study(self.settings.storage, runs_dir, question.study_name(), question.sampler(0))
         self.trials = Trials(study, question.space, question.settings_of, question.sampler, runs_dir)
         self.latencies = Latencies(runs_dir, self.trials.kept("measurement") or question.measurement)

@@ -13,17 +13,19 @@ from typing import Any
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from enhance_sweep import records
 from enhance_sweep.config import ConfigError, compose_config
-from enhance_sweep.environment import ALLOCATORS
-from enhance_sweep.speed_up import speed_up
+from enhance_sweep.paper.baseline import BASELINE
+from enhance_sweep.records.keys import architecture_slug
+from enhance_sweep.records.store import check_writable, write_challenge, write_timed
+from enhance_sweep.settings import LAYOUTS, PRECISIONS, TimingSettings
+from enhance_sweep.stats.speed_up import speed_up
+from enhance_sweep.system.environment import ALLOCATORS
 from enhance_sweep.timing import variants
 from enhance_sweep.timing.challenge import PHOTOGRAPHS as CHALLENGE_PHOTOGRAPHS
 from enhance_sweep.timing.challenge import challenge
 from enhance_sweep.timing.photograph import photograph
 from enhance_sweep.timing.process import TimingError
-from enhance_sweep.timing.protocol import BASELINE, time_variants
-from enhance_sweep.timing.settings import LAYOUTS, PRECISIONS, TimingSettings
+from enhance_sweep.timing.protocol import time_variants
 from enhance_sweep.timing.subject import JsonObject
 from enhance_sweep.version import VERSION_LINE
 
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         models = _models(options)
         measurements = list(_measurements(options))
-        records.check_writable(options.runs)
+        check_writable(options.runs)
     except (ConfigError, HydraException, ValueError, OSError) as error:
         # What Hydra says of its search path after the choices helps nobody here.
         print(f"error: {str(error).partition('Config search path')[0].strip()}", file=sys.stderr)
@@ -156,7 +158,7 @@ def _time(models: list[dict[str, Any]], timing: TimingSettings, runtime: dict[st
         models = variants.without_repeats([dict(BASELINE), *models])
 
     def write(record: JsonObject) -> None:
-        records.write_timed(runs, record)
+        write_timed(runs, record)
 
     timed = time_variants(models, timing, runtime, tell=lambda line: print(line, flush=True), done=write)
     print(_table(timed))
@@ -169,7 +171,7 @@ def _table(timed: Sequence[JsonObject]) -> str:
     """What was measured, a line a network."""
     lines = [f"{'network':32} {'ms':>9} {'IQR':>7} {'CPU s':>7} {'peak MiB':>9} {'speed-up':>25}  flags"]
     for record in timed:
-        name = records.architecture_slug(record["architecture"])
+        name = architecture_slug(record["architecture"])
         if record["status"] == "failed":
             lines.append(f"{name:32} failed: {record['reason']}")
             continue
@@ -194,8 +196,8 @@ def _challenge(
             print(f"failed: {error}", file=sys.stderr)
             failed += 1
             continue
-        records.write_challenge(options.runs, found)
-        name = records.architecture_slug(found["architecture"])
+        write_challenge(options.runs, found)
+        name = architecture_slug(found["architecture"])
         print(f"{name}: {found['latency_s_mean']:.2f} s, {found['memory_gib_mean']:.2f} GiB", flush=True)
     return failed
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import psutil
 
-from enhance_sweep.environment import cpu_flags, cpu_model, usable_cores
-from enhance_sweep.records import digest
+from enhance_sweep.records.keys import digest
+from enhance_sweep.system.environment import cpu_flags, cpu_model, usable_cores
 
 #: Vector and matrix instructions that decide which kernels a runtime takes.
 _FLAGS_THAT_MATTER = {

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import psutil
 
+from enhance_sweep.settings import TimingSettings
 from enhance_sweep.timing import conditions, host
 from enhance_sweep.timing.process import Worker
-from enhance_sweep.timing.settings import TimingSettings
 
 
 class TimedProcess(Protocol):

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from enhance_sweep.environment import allocator_environment
+from enhance_sweep.system.environment import allocator_environment
 
 #: Far beyond any call that makes sense; a worker that is silent for longer hangs.
 SILENCE_LIMIT_S = 3600.0
@@ -29,7 +29,7 @@ class Worker:
     Args:
         threads: what it may compute with.
         cores: what it is pinned to; none means not pinned.
-        allocator: a name in `enhance_sweep.environment.ALLOCATORS`.
+        allocator: a name in `enhance_sweep.system.environment.ALLOCATORS`.
     """
 
     def __init__(self, threads: int, cores: list[int], allocator: str) -> None:

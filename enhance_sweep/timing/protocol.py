@@ -12,17 +12,19 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from enhance_sweep.environment import cost_of_precision
-from enhance_sweep.speed_up import Ratio
+from enhance_sweep.paper.baseline import BASELINE
+from enhance_sweep.records.keys import architecture_of
+from enhance_sweep.settings import TimingSettings
+from enhance_sweep.stats.speed_up import Ratio
+from enhance_sweep.system.environment import cost_of_precision
+from enhance_sweep.system.locks import host_lock
 from enhance_sweep.timing import conditions
 from enhance_sweep.timing.gauge import Gauge
-from enhance_sweep.timing.lock import host_lock
 from enhance_sweep.timing.machine import Machine, TimedProcess
 from enhance_sweep.timing.process import TimingError
 from enhance_sweep.timing.recording import SETTLED, measurement_of, record
-from enhance_sweep.timing.settings import TimingSettings
 from enhance_sweep.timing.statistics import agree, median
-from enhance_sweep.timing.subject import BASELINE, JsonObject, Subject, architecture_of
+from enhance_sweep.timing.subject import JsonObject, Subject
 
 __all__ = ["BASELINE", "Run", "architecture_of", "measurement_of", "time_variant", "time_variants"]
 

@@ -5,13 +5,15 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from enhance_sweep.environment import describe_environment
-from enhance_sweep.records import SCHEMA, architecture_key, measured_key
-from enhance_sweep.speed_up import Ratio, disturbances
+from enhance_sweep.paper.baseline import BASELINE
+from enhance_sweep.records.keys import architecture_key, architecture_of, measured_key
+from enhance_sweep.records.store import SCHEMA
+from enhance_sweep.settings import TimingSettings
+from enhance_sweep.stats.speed_up import Ratio, disturbances
+from enhance_sweep.system.environment import describe_environment
 from enhance_sweep.timing import host
-from enhance_sweep.timing.settings import TimingSettings
 from enhance_sweep.timing.statistics import interquartile_range, median
-from enhance_sweep.timing.subject import BASELINE, JsonObject, Subject, architecture_of, now
+from enhance_sweep.timing.subject import JsonObject, Subject, now
 
 #: A speed-up is settled, and a run believed, when its interval is this narrow on either side.
 SETTLED = 0.02
@@ -42,7 +44,7 @@ def record(
     """The timed record of a subject.
 
     `flags` says in words why it should not be believed, and is empty where nothing is known against it. Speed-ups are
-    not stored: `enhance_sweep.speed_up` computes them from `samples`, which hold every round.
+    not stored: `enhance_sweep.stats.speed_up` computes them from `samples`, which hold every round.
 
     Args:
         subject: timed, or failed.

@@ -5,20 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from enhance_sweep.records import architecture_slug
-from enhance_sweep.speed_up import Ratio, rounds_that_count, speed_up
+from enhance_sweep.records.keys import architecture_of, architecture_slug
+from enhance_sweep.stats.speed_up import Ratio, rounds_that_count, speed_up
 
 JsonObject = dict[str, Any]
-
-#: The network that every speed-up is relative to: DPED's own (Ignatov et al. 2017), row 3/64/4 of Table 1.
-BASELINE: Mapping[str, Any] = {
-    "_target_": "enhance_sweep.models.PlainGenerator",
-    "name": "plain",
-    "kernel_size": 3,
-    "channels": 64,
-    "blocks": 4,
-    "prelu": False,
-}
 
 
 @dataclass
@@ -63,11 +53,6 @@ class Subject:
     def speed_up(self) -> Ratio | None:
         """The speed-up over the baseline, if it ran beside it."""
         return speed_up({"processes": self.processes})
-
-
-def architecture_of(model: Mapping[str, Any]) -> JsonObject:
-    """A network's configuration as its architecture: `topology` and the constructor's arguments."""
-    return {"topology": model["name"]} | {k: v for k, v in model.items() if k not in ("_target_", "name")}
 
 
 def now() -> str:

@@ -9,9 +9,9 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from enhance_sweep import records
 from enhance_sweep.config import CONF_DIR, HOME, ConfigError, build, compose_config, resolved
-from enhance_sweep.timing.subject import architecture_of
+from enhance_sweep.records.keys import architecture_key, architecture_of
+from enhance_sweep.records.store import trained_records
 
 
 def of_sweep(name: str) -> list[dict[str, Any]]:
@@ -46,7 +46,7 @@ def of_overrides(overrides: Sequence[str]) -> list[dict[str, Any]]:
 def of_runs(runs_dir: Path) -> list[dict[str, Any]]:
     """The networks that were trained in a folder of runs, each architecture once."""
     found = []
-    for record in records.trained_records(runs_dir):
+    for record in trained_records(runs_dir):
         topology, *arguments = record["architecture"].items()
         found += of_overrides([f"model={topology[1]}", *(f"model.{name}={_value(value)}" for name, value in arguments)])
     return without_repeats(found)
@@ -64,7 +64,7 @@ def runtimes() -> list[str]:
 
 def without_repeats(models: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each network once, in the order in which it was first named."""
-    return list({records.architecture_key(architecture_of(model)): model for model in models}.values())
+    return list({architecture_key(architecture_of(model)): model for model in models}.values())
 
 
 def _networks(swept: Sequence[str], fixed: Sequence[str]) -> list[dict[str, Any]]:

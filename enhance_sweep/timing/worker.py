@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
 
-from enhance_sweep.environment import has_bf16_arithmetic
+from enhance_sweep.system.environment import has_bf16_arithmetic
 from enhance_sweep.timing.sentinels import Sentinels
 
 if TYPE_CHECKING:

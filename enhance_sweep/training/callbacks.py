@@ -14,10 +14,10 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from tqdm import tqdm
 
 from enhance_sweep.data.pairs import Split
-from enhance_sweep.interruption import Interruption
+from enhance_sweep.system.files import write_whole
+from enhance_sweep.system.signals import Interruption
 from enhance_sweep.training.evaluation import score
 from enhance_sweep.training.module import EnhancementModule
-from enhance_sweep.whole_files import write_whole
 
 _LOG_EVERY = 10
 

@@ -16,11 +16,11 @@ from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import nn
 
-from enhance_sweep import gpu
 from enhance_sweep.data.module import PairsDataModule
 from enhance_sweep.data.pairs import Pairs
-from enhance_sweep.environment import cpu_flags
-from enhance_sweep.interruption import stopping_gently
+from enhance_sweep.system import locks
+from enhance_sweep.system.environment import cpu_flags
+from enhance_sweep.system.signals import stopping_gently
 from enhance_sweep.training.callbacks import LastCheckpoint, LossCurve, Progress, QualityCurve, WholeCheckpoints
 from enhance_sweep.training.module import EnhancementModule
 from enhance_sweep.training.parts import DATA, Watch, unwatched
@@ -139,7 +139,7 @@ def fit(
     quality = QualityCurve(pairs.test, list(evaluate_at))
     checkpoint = folder / CHECKPOINT_FILE
     _set_aside_what_does_not_fit(checkpoint, module, description)
-    with gpu.claimed(accelerator) as devices, _quiet_lightning(), stopping_gently() as asked:
+    with locks.claimed_gpu(accelerator) as devices, _quiet_lightning(), stopping_gently() as asked:
         last = LastCheckpoint(checkpoint, _CHECKPOINT_EVERY_STEPS, _CHECKPOINT_EVERY_S, asked, note)
         callbacks: list[Callback] = [
             Progress(description),

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from enhance_sweep.data.batches import Batch, to_unit
-from enhance_sweep.failures import DivergedError
 from enhance_sweep.losses import ContentLoss, Objective
 from enhance_sweep.training import parts
+from enhance_sweep.training.errors import DivergedError
 
 #: A loss this many times its level at the start will not come back.
 _EXPLOSION = 1e3

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from enhance_sweep.record_shape import ARCHITECTURE_COLUMNS
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS
 from enhance_sweep.what_if.networks import (
     alike_for,
     averaged,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from enhance_sweep.record_shape import ARCHITECTURE_COLUMNS, TIMED_COLUMNS, TRAINED_COLUMNS
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, TIMED_COLUMNS, TRAINED_COLUMNS
 
 #: What a score depends on beside the network and the seed, as far as a table of records shows it. `condition` is the
 #: report's mark for all of it.

@@ -14,9 +14,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 from optuna.trial import FrozenTrial
 
-from enhance_sweep import records
+from enhance_sweep.records.keys import architecture_key, measured_key
+from enhance_sweep.records.store import SCHEMA, write_timed, write_trained
 from enhance_sweep.search.store import JOURNAL_FILE
-from enhance_sweep.variant import Plan, plan_variant
+from enhance_sweep.sweep.variant import Plan, plan_variant
 
 Quality = Callable[[dict[str, Any], int], float | None]
 
@@ -107,10 +108,10 @@ class PretendLauncher:
         if instead is not None:
             return instead
         common = {
-            "schema": records.SCHEMA,
+            "schema": SCHEMA,
             "status": "completed",
             "architecture": plan.architecture,
-            "architecture_key": records.architecture_key(plan.architecture),
+            "architecture_key": architecture_key(plan.architecture),
             "description": plan.description,
         }
         outcome = {"name": plan.name, "status": "completed", "reason": None, "did": []}
@@ -122,8 +123,8 @@ class PretendLauncher:
                 "measurement": self._measurement(plan),
                 "latency_ms_median": latency_ms(plan.architecture),
             }
-            record["key"] = records.measured_key(plan.architecture, record["measurement"])
-            records.write_timed(plan.runs_dir, record)
+            record["key"] = measured_key(plan.architecture, record["measurement"])
+            write_timed(plan.runs_dir, record)
             return outcome
         self.trained.append((plan.name, plan.max_steps))
         before = plan.trained_record() or {}
@@ -139,7 +140,7 @@ class PretendLauncher:
         if reached is None:
             record |= {"status": "failed", "reason": "diverged: as arranged", "quality": before.get("quality", [])}
             outcome |= {"status": "failed", "reason": "diverged: as arranged"}
-        records.write_trained(plan.runs_dir, record)
+        write_trained(plan.runs_dir, record)
         return outcome
 
     def _measurement(self, plan: Plan) -> dict[str, Any]:

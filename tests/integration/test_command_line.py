@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from enhance_sweep import records
+from enhance_sweep.records import load_records
+from enhance_sweep.records.store import trained_records
 
 TRAIN = "stages=[train,evaluate]"
 
@@ -29,7 +30,7 @@ def test_a_sweep_trains_times_and_is_skipped_the_second_time(quick: list[str], t
     assert "4 variants: 4 to train for 6 steps, 4 to time" in first.stderr
     assert "--- 4 of 4: plain-k3-c3-b1 (about " in first.stderr
     assert "4 of 4 variants are complete." in first.stderr
-    frame = records.load_records(tmp_path / "runs")
+    frame = load_records(tmp_path / "runs")
     assert len(frame) == 4
     assert frame["status"].eq("completed").all()
     assert frame[["psnr_db", "ms_ssim", "latency_ms_median", "peak_rss_mib"]].notna().all(axis=None)
@@ -56,7 +57,7 @@ def test_a_named_sweep_sweeps_without_the_flag_and_its_rows_stay_true(quick: lis
     sweep = start("sweeps=table2", *without_model, "stages=[train]", "trainer.max_steps=1", cwd=tmp_path)
     assert sweep.returncode == 0, sweep.stderr
     assert "7 of 7 variants are complete." in sweep.stderr
-    topologies = {record["architecture"]["topology"] for record in records.trained_records(tmp_path / "runs")}
+    topologies = {record["architecture"]["topology"] for record in trained_records(tmp_path / "runs")}
     assert topologies == {"strided"}
 
 
@@ -75,7 +76,7 @@ def test_one_failing_variant_does_not_stop_the_others(quick: list[str], tmp_path
     assert "1 of 2 variants are complete." in done.stderr
     assert "diverged: the " in done.stderr
     assert "retry_failed=true runs them again" in done.stderr
-    statuses = sorted(record["status"] for record in records.trained_records(tmp_path / "runs"))
+    statuses = sorted(record["status"] for record in trained_records(tmp_path / "runs"))
     assert statuses == ["completed", "failed"]
 
 
@@ -89,7 +90,7 @@ def test_a_sweep_over_steps_with_a_constant_schedule_trains_the_longest(quick: l
     done = start("-m", *quick, "trainer.schedule=constant", "trainer.max_steps=3,6,4", "stages=[train]", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "3 steps are the beginning of 6, as its schedule is constant" in done.stderr
-    (record,) = records.trained_records(tmp_path / "runs")
+    (record,) = trained_records(tmp_path / "runs")
     assert record["steps"] == 6
 
 
@@ -157,14 +158,14 @@ def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been(quick: list[st
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert checkpoints, "the training ended before it could be killed"
-    (interrupted,) = records.trained_records(tmp_path / "runs")
+    (interrupted,) = trained_records(tmp_path / "runs")
     assert interrupted["status"] == "running"
 
     resumed = start(*long, cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     whole = start(*long, f"runs_dir={tmp_path / 'whole'}", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
-    (ended,), (uninterrupted,) = (list(records.trained_records(tmp_path / name)) for name in ("runs", "whole"))
+    (ended,), (uninterrupted,) = (list(trained_records(tmp_path / name)) for name in ("runs", "whole"))
     assert ended["status"] == "completed"
     assert ended["scores"] == pytest.approx(uninterrupted["scores"], abs=1e-4)
 

@@ -23,7 +23,7 @@ from PIL import Image
 
 from enhance_sweep import load_enhancer
 from enhance_sweep.models import PlainGenerator
-from enhance_sweep.records import trained_dir, write_timed, write_trained
+from enhance_sweep.records.store import trained_dir, write_timed, write_trained
 from tests.unit.report import record_factory as make
 
 pytest.importorskip("starlette", reason="the extra `demo` is not installed")

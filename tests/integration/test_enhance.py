@@ -18,11 +18,11 @@ import enhance_sweep
 from enhance_sweep.config import compose_config
 from enhance_sweep.enhance import Enhancer
 from enhance_sweep.enhance.__main__ import main, memory_size
-from enhance_sweep.enhance.choosing import choose_run
 from enhance_sweep.models import PlainGenerator
-from enhance_sweep.plan import plan_variant
-from enhance_sweep.records import write_timed, write_trained
-from enhance_sweep.variant import load_generator, run_variant
+from enhance_sweep.records.choosing import choose_run
+from enhance_sweep.records.store import write_timed, write_trained
+from enhance_sweep.sweep.plan import plan_variant
+from enhance_sweep.sweep.variant import load_generator, run_variant
 from tests.unit.report import record_factory as records
 
 

@@ -14,15 +14,15 @@ import pytest
 import torch
 import yaml
 
-from enhance_sweep import records
 from enhance_sweep.config import compose_config
 from enhance_sweep.export import latency
 from enhance_sweep.export.__main__ import main
 from enhance_sweep.export.formats import ExportError, Runner, format_of
 from enhance_sweep.metrics import ms_ssim
-from enhance_sweep.plan import plan_variant
+from enhance_sweep.records.store import exports_dir, find_trained
 from enhance_sweep.report import gather, write_report
-from enhance_sweep.variant import load_generator, run_variant
+from enhance_sweep.sweep.plan import plan_variant
+from enhance_sweep.sweep.variant import load_generator, run_variant
 from tests.integration.conftest import QUICK
 
 pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
@@ -52,7 +52,7 @@ def network_folder(
 @pytest.fixture
 def trained(network_folder: Path) -> Path:
     """A network that nobody has exported yet."""
-    shutil.rmtree(records.exports_dir(network_folder.parents[1]), ignore_errors=True)
+    shutil.rmtree(exports_dir(network_folder.parents[1]), ignore_errors=True)
     return network_folder
 
 
@@ -65,7 +65,7 @@ def export(trained: Path, *arguments: str) -> tuple[int, str, str]:
 
 
 def exported(trained: Path, format: str, precision: str) -> tuple[Mapping[str, Any], Runner]:
-    folder = records.exports_dir(trained.parents[1]) / trained.name / f"{format}-{precision}"
+    folder = exports_dir(trained.parents[1]) / trained.name / f"{format}-{precision}"
     record = json.loads((folder / "export.json").read_text())
     return record, format_of(format, precision).open(folder / record["file"], precision, 1)
 
@@ -87,7 +87,7 @@ def test_files_of_any_size_give_what_eager_gives(trained: Path) -> None:
             torch.testing.assert_close(run(photo(height, width)), wanted, rtol=0, atol=1e-4)
         assert record["check"]["max_abs_error"] < 1e-3
         assert record["latency_ms_median"] is None
-        folder = records.exports_dir(trained.parents[1]) / trained.name / f"{format}-fp32"
+        folder = exports_dir(trained.parents[1]) / trained.name / f"{format}-fp32"
         weights = [one for one in folder.iterdir() if one.name.startswith("model.")]
         assert record["bytes"] == sum(one.stat().st_size for one in weights)
 
@@ -96,7 +96,7 @@ def test_what_is_written_beside_a_file_is_what_it_scores(trained: Path) -> None:
     status, _, complaints = export(trained, "--no-timing", "--format", "onnx", "--precision", "int8", "fp16")
     assert status == 0, complaints
     network = load_generator(trained / "generator.pt")
-    trained_record = records.find_trained(trained.parents[1], trained.name)
+    trained_record = find_trained(trained.parents[1], trained.name)
     assert trained_record is not None
     for precision in ("int8", "fp16"):
         record, run = exported(trained, "onnx", precision)
@@ -118,7 +118,7 @@ def test_what_is_written_beside_a_file_is_what_it_scores(trained: Path) -> None:
 def test_the_card_says_what_a_stranger_has_to_know_and_its_lines_run(trained: Path) -> None:
     status, _, complaints = export(trained, "--no-timing", "--format", "onnx")
     assert status == 0, complaints
-    folder = records.exports_dir(trained.parents[1]) / trained.name / "onnx-fp32"
+    folder = exports_dir(trained.parents[1]) / trained.name / "onnx-fp32"
     card = (folder / "README.md").read_text()
     _, front, text = card.split("---\n", 2)
     assert yaml.safe_load(front)["pipeline_tag"] == "image-to-image"
@@ -177,7 +177,7 @@ def test_int8_without_the_training_patches_is_refused_with_what_to_do(
     status, _, complaints = export(trained, "--no-timing", "--format", "onnx", "--precision", "int8")
     assert status == 1
     assert "int8 is calibrated on training patches" in complaints
-    assert not list(records.exports_dir(trained.parents[1]).glob("*/*")), "nothing half written"
+    assert not list(exports_dir(trained.parents[1]).glob("*/*")), "nothing half written"
     other = [f"data.root={photographs}", "data.patch_size=64", "data.shots=1"]
     status, _, complaints = export(trained, *other, "--no-timing", "--format", "onnx", "--precision", "int8")
     assert status == 1
@@ -200,7 +200,7 @@ def test_an_export_that_is_not_its_network_is_not_written(trained: Path, monkeyp
     status, _, complaints = export(trained, "--no-timing", "--format", "onnx")
     assert status == 1
     assert "is not the network it was made from" in complaints
-    assert not list(records.exports_dir(trained.parents[1]).glob("*/*"))
+    assert not list(exports_dir(trained.parents[1]).glob("*/*"))
 
 
 def test_a_converter_that_fails_is_one_line_and_stops_no_other(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from enhance_sweep import records
-from enhance_sweep.environment import ALLOCATORS, describe_environment, usable_cores
+from enhance_sweep.records import load_records
+from enhance_sweep.records.store import timed_records, trained_records
+from enhance_sweep.system.environment import ALLOCATORS, describe_environment, usable_cores
 
 TASK = Path(__file__).with_name("launcher_task.py")
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="the extra ray is not installed")
@@ -124,11 +125,11 @@ def test_a_sweep_on_each_launcher(launcher: list[str], quick: list[str], tmp_pat
     done = sweep(*quick, *launcher, "seed=0,1", "trainer.max_steps=2", "trainer.evaluate_at=[]", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "2 of 2 variants are complete." in done.stderr
-    frame = records.load_records(tmp_path / "runs")
+    frame = load_records(tmp_path / "runs")
     assert len(frame) == 2
     assert frame[["psnr_db", "ms_ssim", "latency_ms_median"]].notna().all(axis=None)
     host = describe_environment()["host"]
-    for record in [*records.trained_records(tmp_path / "runs"), *records.timed_records(tmp_path / "runs")]:
+    for record in [*trained_records(tmp_path / "runs"), *timed_records(tmp_path / "runs")]:
         assert record["environment"]["host"] == host
         assert record["environment"]["allocator"] == "tuned"
     assert {path.name for path in tmp_path.iterdir()} == {"runs", "cache"}
@@ -156,8 +157,7 @@ def test_a_training_whose_ray_worker_is_killed_goes_on_elsewhere(
     whole = sweep(*long, "seed=0,1", "stages=[train,evaluate]", f"runs_dir={tmp_path / 'whole'}", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
     ended, uninterrupted = (
-        {record["key"]: record["scores"] for record in records.trained_records(tmp_path / name)}
-        for name in ("runs", "whole")
+        {record["key"]: record["scores"] for record in trained_records(tmp_path / name)} for name in ("runs", "whole")
     )
     assert ended.keys() == uninterrupted.keys()
     for key, scores in ended.items():

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from enhance_sweep import records
+from enhance_sweep.records import load_records
+from enhance_sweep.records.store import trained_records
 from enhance_sweep.search.store import JOURNAL_FILE
-from enhance_sweep.variant import Plan
+from enhance_sweep.sweep.variant import Plan
 from tests.integration.search_launchers import PretendLauncher, latency_ms, quality, trials
 
 Start = Callable[..., PretendLauncher]
@@ -371,12 +372,12 @@ def test_a_real_search_over_two_kernels_and_two_widths(quick: list[str], tmp_pat
     told = trials(runs)
     assert [one.state for one in told] == [TrialState.COMPLETE] * 4
     finished = {one.user_attrs["architecture_key"]: one for one in told if one.user_attrs["finished"]}
-    frame = records.load_records(runs).set_index("architecture_key")
+    frame = load_records(runs).set_index("architecture_key")
     assert frame["status"].eq("completed").all()
     for key, one in finished.items():
         assert one.values == pytest.approx([frame.loc[key, "latency_ms_median"], frame.loc[key, "ms_ssim"]])
         assert frame.loc[key, "steps"] == 4
-    for record in records.trained_records(runs):
+    for record in trained_records(runs):
         assert [row["step"] for row in record["quality"]] == ([2, 4] if record["steps"] == 4 else [2])
         assert bool(record.get("pictures")) == (record["steps"] == 4), "only the finished are looked at"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from enhance_sweep.variant import Plan
+from enhance_sweep.sweep.variant import Plan
 from tests.integration.postgresql_server import Server, programs
 from tests.integration.search_launchers import PretendLauncher, trials
 from tests.integration.test_search import command

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from enhance_sweep import records
+from enhance_sweep.records import load_records
+from enhance_sweep.records.store import timed_records, trained_records
 
 FOUR = ["model.channels=2,3", "model.blocks=0,1"]
 TWO = ["model.channels=2", "model.blocks=0,1"]
@@ -47,8 +48,8 @@ def status(cwd: Path) -> str:
 
 def whole_records(runs: Path, variants: int) -> dict[str, dict[str, Any]]:
     """The records of trained variants by key, after checking that nothing is missing, torn, or there twice."""
-    trained = {record["key"]: record for record in records.trained_records(runs)}
-    timed = list(records.timed_records(runs))
+    trained = {record["key"]: record for record in trained_records(runs)}
+    timed = list(timed_records(runs))
     assert len(trained) == len(timed) == variants
     assert len({record["key"] for record in timed}) == variants
     assert {record["status"] for record in [*trained.values(), *timed]} == {"completed"}
@@ -93,7 +94,7 @@ def kill_and_restart(quick: list[str], tmp_path: Path, variants: list[str], step
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     said = finish(grid, killed)
-    count = len(records.load_records(whole / "runs"))
+    count = len(load_records(whole / "runs"))
     assert f"{count} of {count} variants are complete" in said
     assert_equal(whole_records(killed / "runs", count), whole_records(whole / "runs", count))
     assert f"{count} variants: {count} done" in status(killed)
@@ -148,7 +149,7 @@ def test_code_or_data_that_changed_since_a_sweep_began_are_noticed(quick: list[s
     assert "since this sweep" not in finish(grid, tmp_path)
     (manifest,) = (tmp_path / "runs" / "sweeps").iterdir()
     text = manifest.read_text()
-    from enhance_sweep.code_digest import code_digest
+    from enhance_sweep.sweep.code_digest import code_digest
 
     manifest.write_text(text.replace(code_digest(), "0123456789ab"))
     said = finish(grid, tmp_path)
@@ -199,13 +200,13 @@ def test_a_full_disk_is_told_and_tears_nothing(
     assert "No space left" in line or "no space left" in line
     assert any(name in line for name in which.split("|")), line
     assert "Traceback" not in done.stderr
-    for record in records.trained_records(small_disk / "runs"):  # what is there can be read
+    for record in trained_records(small_disk / "runs"):  # what is there can be read
         assert record["status"] != "failed"
     assert not [path for path in small_disk.rglob("*") if path.name.endswith(".part")]
 
     filler.unlink()
     assert "2 of 2 variants are complete" in finish(grid, tmp_path)
-    assert {record["status"] for record in records.trained_records(small_disk / "runs")} == {"completed"}
+    assert {record["status"] for record in trained_records(small_disk / "runs")} == {"completed"}
 
 
 def test_a_full_cache_is_told_and_packed_again(quick: list[str], tmp_path: Path, small_disk: Path) -> None:

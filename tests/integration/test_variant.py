@@ -12,12 +12,14 @@ import pandas as pd
 import pytest
 import torch
 
-from enhance_sweep import records, variant
 from enhance_sweep.config import ConfigError, compose_config
-from enhance_sweep.leases import Lease, lease
-from enhance_sweep.plan import Plan, plan_variant
+from enhance_sweep.records import load_records
+from enhance_sweep.records.store import trained_records, write_trained
+from enhance_sweep.sweep import variant
+from enhance_sweep.sweep.plan import Plan, plan_variant
+from enhance_sweep.sweep.variant import load_generator, run_variant
+from enhance_sweep.system.leases import Lease, lease
 from enhance_sweep.training import module
-from enhance_sweep.variant import load_generator, run_variant
 
 TRAIN = "stages=[train,evaluate]"
 
@@ -120,7 +122,7 @@ def test_seeds_give_networks_of_their_own_and_repeat(quick: list[str], tmp_path:
     ]
     assert scores[0] == scores[1]
     assert scores[0] != scores[2]
-    assert len(list(records.trained_records(tmp_path / "a"))) == 2
+    assert len(list(trained_records(tmp_path / "a"))) == 2
 
 
 def test_a_finished_variant_is_skipped_and_moving_the_photographs_changes_nothing(
@@ -305,7 +307,7 @@ def test_a_training_that_another_has_taken_over_writes_nothing_more(
         note(1, 6)
         raise AssertionError("it went on")
 
-    monkeypatch.setattr("enhance_sweep.leases._TOUCHED_EVERY_S", 0.05)
+    monkeypatch.setattr("enhance_sweep.system.leases._TOUCHED_EVERY_S", 0.05)
     monkeypatch.setattr(variant, "fit", overtaken)
     outcome = run_variant(compose_config([*quick, TRAIN]))
     assert outcome["status"] == "held"
@@ -358,7 +360,7 @@ def test_what_was_marked_to_be_tried_again_has_all_its_retries_again(
     monkeypatch.setattr(variant, "fit", broken)
     _, record = run([*quick, TRAIN])
     assert record["attempts"] == {"bug": 2}
-    records.write_trained(plan_variant(compose_config(quick)).runs_dir, record | {"retry": True})
+    write_trained(plan_variant(compose_config(quick)).runs_dir, record | {"retry": True})
     outcome, record = run([*quick, TRAIN])
     assert outcome["did"] == ["train", "train"]
     assert record["attempts"] == {"bug": 2}
@@ -440,7 +442,7 @@ def test_a_checkpoint_that_cannot_be_gone_on_from_is_set_aside_and_the_training_
     else:
         checkpoint.write_bytes(b"" if damage == "empty" else checkpoint.read_bytes()[:5000])
     damaged = checkpoint.read_bytes()
-    records.write_trained(plan.runs_dir, whole | {"status": "running"})
+    write_trained(plan.runs_dir, whole | {"status": "running"})
     outcome, record = run(overrides)
     assert outcome["status"] == "completed"
     assert outcome["did"] == ["train", "evaluate"]
@@ -455,7 +457,7 @@ def test_a_record_from_before_photographs_gets_them_without_training_or_scoring(
     _, made = run([*quick, TRAIN])
     folder = tmp_path / "runs" / "trained" / made["key"]
     old = made | {"pictures": [{"file": "pictures/patches.jpg", "title": "Untouched, enhanced, target"}]}
-    records.write_trained(tmp_path / "runs", old)
+    write_trained(tmp_path / "runs", old)
     for entry in made["pictures"][1:]:
         (folder / entry["file"]).unlink()
 
@@ -500,7 +502,7 @@ def test_timing_needs_no_data_and_is_done_once(quick: list[str], tmp_path: Path)
     timing_only = [*quick, "stages=[time]", "data.root=/nowhere"]
     assert run_variant(compose_config(timing_only))["did"] == ["time"]
     assert run_variant(compose_config(timing_only))["did"] == []
-    frame = records.load_records(tmp_path / "runs", measurement=None)
+    frame = load_records(tmp_path / "runs", measurement=None)
     assert len(frame) == 1
     assert frame.loc[0, "latency_ms_median"] > 0
     assert frame.loc[0, "peak_rss_mib"] > frame.loc[0, "peak_rss_delta_mib"] > 0

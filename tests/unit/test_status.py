@@ -8,10 +8,19 @@ from typing import Any
 
 import pytest
 
-from enhance_sweep import records
-from enhance_sweep.leases import Holder, holder_of
+from enhance_sweep.records.keys import architecture_key, learned_key, measured_key
+from enhance_sweep.records.store import (
+    RECORD_FILE,
+    SCHEMA,
+    find_trained,
+    timed_records,
+    trained_dir,
+    write_timed,
+    write_trained,
+)
 from enhance_sweep.status import Folder, Standing, describe, forget, main, retry_failed, table
-from enhance_sweep.sweep_manifest import Wanted, measured_without_host, write_manifest
+from enhance_sweep.sweep.manifest import Wanted, measured_without_host, write_manifest
+from enhance_sweep.system.leases import Holder, holder_of
 
 MEASUREMENT = {
     "runtime": "eager", "precision": "fp32", "layout": "channels_last", "size": [1280, 720], "threads": 2,
@@ -25,13 +34,13 @@ def network(channels: int) -> dict[str, Any]:
 
 
 def key(channels: int) -> str:
-    return records.learned_key(network(channels), LEARNED)
+    return learned_key(network(channels), LEARNED)
 
 
 def of_a_variant(channels: int) -> dict[str, Any]:
     return {
-        "schema": records.SCHEMA,
-        "architecture_key": records.architecture_key(network(channels)),
+        "schema": SCHEMA,
+        "architecture_key": architecture_key(network(channels)),
         "architecture": network(channels),
         "description": {"parameters": 1, "macs": 1},
         "status": "completed",
@@ -44,16 +53,16 @@ def trained(runs: Path, channels: int, **changes: Any) -> None:
         "kind": "trained", "key": key(channels), "learned_from": LEARNED, "environment": {}, "steps": 300,
         "scores": {"psnr_db": 20.0, "ms_ssim": 0.9}, "started_at": "2026-01-02T03:04:05+00:00",
     }  # fmt: skip
-    records.write_trained(runs, of_a_variant(channels) | own | changes)
+    write_trained(runs, of_a_variant(channels) | own | changes)
 
 
 def timed(runs: Path, channels: int, host: str = "here", **changes: Any) -> None:
     measurement = MEASUREMENT | {"host": host}
     own = {
-        "kind": "timed", "key": records.measured_key(network(channels), measurement), "measurement": measurement,
+        "kind": "timed", "key": measured_key(network(channels), measurement), "measurement": measurement,
         "latency_ms_median": 5.0, "samples": {"processes": []},
     }  # fmt: skip
-    records.write_timed(runs, of_a_variant(channels) | own | changes)
+    write_timed(runs, of_a_variant(channels) | own | changes)
 
 
 def wanted(channels: int, steps: int = 300, time: bool = True) -> Wanted:
@@ -63,7 +72,7 @@ def wanted(channels: int, steps: int = 300, time: bool = True) -> Wanted:
         key(channels),
         steps,
         measured_without_host(network(channels), MEASUREMENT) if time else None,
-        records.measured_key(network(channels), MEASUREMENT) if time else None,
+        measured_key(network(channels), MEASUREMENT) if time else None,
     )
 
 
@@ -135,7 +144,7 @@ def test_running_is_who_holds_the_lease_interrupted_who_does_not(tmp_path: Path)
 def test_a_timing_runs_too(tmp_path: Path) -> None:
     sweep(tmp_path, wanted(2))
     trained(tmp_path, 2)
-    held(tmp_path, records.measured_key(network(2), MEASUREMENT), work="time")
+    held(tmp_path, measured_key(network(2), MEASUREMENT), work="time")
     assert standing(tmp_path).state == "running"
     assert standing(tmp_path).detail.startswith("time on ")
 
@@ -173,10 +182,10 @@ def test_what_failed_is_marked_to_be_tried_again(tmp_path: Path) -> None:
     trained(tmp_path, 2, status="failed", reason="KeyError: 1", failure="bug")
     trained(tmp_path, 4)
     timed(tmp_path, 4, status="failed", reason="no")
-    assert retry_failed(tmp_path) == [key(2), records.measured_key(network(4), MEASUREMENT)]
+    assert retry_failed(tmp_path) == [key(2), measured_key(network(4), MEASUREMENT)]
     assert "(will be tried again)" in table(Folder.read(tmp_path))
-    assert all(one["retry"] for one in records.timed_records(tmp_path))
-    assert "retry" not in records.find_trained(tmp_path, key(4))  # type: ignore[operator]
+    assert all(one["retry"] for one in timed_records(tmp_path))
+    assert "retry" not in find_trained(tmp_path, key(4))  # type: ignore[operator]
 
 
 def test_a_key_is_forgotten_by_its_beginning_unless_somebody_works_on_it(tmp_path: Path) -> None:
@@ -193,7 +202,7 @@ def test_a_key_is_forgotten_by_its_beginning_unless_somebody_works_on_it(tmp_pat
     with pytest.raises(ValueError, match="stop it first"):
         forget(tmp_path, key(2))
     assert holder_of(tmp_path, key(2)) is not None
-    assert records.find_trained(tmp_path, key(2)) is not None
+    assert find_trained(tmp_path, key(2)) is not None
 
 
 def test_what_is_half_forgotten_is_no_training_and_no_key(tmp_path: Path) -> None:
@@ -203,7 +212,7 @@ def test_what_is_half_forgotten_is_no_training_and_no_key(tmp_path: Path) -> Non
         (folder,) = (tmp_path / kind).iterdir()
         folder.rename(folder.with_name(f".{folder.name}.0123abcd.forgotten"))
     assert Folder.read(tmp_path).standings() == []
-    assert list(records.timed_records(tmp_path)) == []
+    assert list(timed_records(tmp_path)) == []
     assert retry_failed(tmp_path) == []
     with pytest.raises(ValueError, match="got that of 0"):
         forget(tmp_path, ".")
@@ -230,7 +239,7 @@ def test_only_the_newest_timing_of_a_way_to_measure_is_marked(tmp_path: Path) ->
     assert retry_failed(tmp_path) == []
     timed(tmp_path, 2, status="failed", reason="no")
     assert len(retry_failed(tmp_path)) == 1
-    assert [bool(one.get("retry")) for one in records.timed_records(tmp_path)] == [False, False, True]
+    assert [bool(one.get("retry")) for one in timed_records(tmp_path)] == [False, False, True]
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -304,7 +313,7 @@ def test_damaged_sweeps_are_passed_over_and_damaged_records_named(
     (tmp_path / "sweeps" / "torn.json").write_text('{"arguments": [')
     assert standing(tmp_path).state == "missing"
     trained(tmp_path, 2)
-    path = records.trained_dir(tmp_path, key(2)) / records.RECORD_FILE
+    path = trained_dir(tmp_path, key(2)) / RECORD_FILE
     path.write_text("{")
     assert main(["--runs", str(tmp_path)]) == 1
     assert str(path) in capsys.readouterr().err

@@ -9,7 +9,7 @@ from enhance_sweep.report.architecture.across import draw_across
 from enhance_sweep.report.architecture.down import draw_down
 from enhance_sweep.report.architecture.network import in_words
 from enhance_sweep.report.architecture.reading import network_of
-from enhance_sweep.report.figures import WIDE, Shape, style
+from enhance_sweep.report.figures.style import WIDE, Shape, style
 
 
 def architecture_figure(record: Mapping[str, Any], shape: Shape = WIDE) -> Figure | None:

@@ -18,7 +18,7 @@ from enhance_sweep.report.architecture.sheet import (
     resolution_text,
     text_width,
 )
-from enhance_sweep.report.figures import INK, MUTED
+from enhance_sweep.report.figures.style import INK, MUTED
 from enhance_sweep.report.labels import TIMES
 
 #: Inches: the height of the full resolution, the width of the most channels, the least of either.

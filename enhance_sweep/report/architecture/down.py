@@ -19,7 +19,7 @@ from enhance_sweep.report.architecture.sheet import (
     resolution_text,
     text_width,
 )
-from enhance_sweep.report.figures import INK, MUTED
+from enhance_sweep.report.figures.style import INK, MUTED
 from enhance_sweep.report.labels import TIMES
 
 #: Inches: the width of the full resolution, at most and at least, the height of the most channels, the least of either.

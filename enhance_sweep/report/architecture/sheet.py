@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
 
 from enhance_sweep.report.architecture.network import Network
-from enhance_sweep.report.figures import BLUE, GREEN, INK, MUTED, OCHRE, PAPER, PURPLE, VERMILLION, new_figure
+from enhance_sweep.report.figures.style import BLUE, GREEN, INK, MUTED, OCHRE, PAPER, PURPLE, VERMILLION, new_figure
 from enhance_sweep.report.labels import TIMES, significant
 
 Point = tuple[float, float]

@@ -12,7 +12,7 @@ import torch
 from enhance_sweep.data import crops
 from enhance_sweep.data.batches import Batches, to_unit
 from enhance_sweep.data.pairs import DataError, Split
-from enhance_sweep.data.prefetch import Prefetch
+from enhance_sweep.data.readahead import Prefetch
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from enhance_sweep import config, gpu
+from enhance_sweep import config
 from enhance_sweep.launchers import share
 from enhance_sweep.launchers.job import Job, LauncherError, lost, travelling_environment, with_threads
+from enhance_sweep.system import locks
 
 MakeJobs = Callable[..., list[Job]]
 
@@ -52,7 +53,7 @@ def test_cores_are_shared_out_among_the_jobs(
 
 
 def test_as_many_trainings_as_gpus(jobs: MakeJobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu, "count", lambda accelerator: 2 if accelerator == "auto" else 0)
+    monkeypatch.setattr(locks, "gpu_count", lambda accelerator: 2 if accelerator == "auto" else 0)
     assert share.among_cores(jobs(5), None)[1] == 2
     assert share.among_cores(jobs(5, "stages=[evaluate]"), None)[1] == 5
     assert share.among_cores(jobs(5, "trainer.accelerator=cpu"), None)[1] == 5

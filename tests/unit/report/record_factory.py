@@ -7,8 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from enhance_sweep import records
-from enhance_sweep.report.published import published_table
+from enhance_sweep.paper import published_table
+from enhance_sweep.records.keys import architecture_key, learned_key, measured_key
+from enhance_sweep.records.store import (
+    EXPORT_FILE,
+    SCORES_FILE,
+    exports_dir,
+    trained_dir,
+    write_challenge,
+    write_json,
+    write_timed,
+    write_trained,
+)
 
 ENVIRONMENT = {
     "host": "bench-1",
@@ -105,8 +115,8 @@ def trained(
     return {
         "schema": 1,
         "kind": "trained",
-        "key": records.learned_key(architecture, learned | {"steps": steps}),
-        "architecture_key": records.architecture_key(architecture),
+        "key": learned_key(architecture, learned | {"steps": steps}),
+        "architecture_key": architecture_key(architecture),
         "status": "completed",
         "reason": None,
         "architecture": architecture,
@@ -140,8 +150,8 @@ def timed(
     return {
         "schema": 1,
         "kind": "timed",
-        "key": records.measured_key(architecture, how),
-        "architecture_key": records.architecture_key(architecture),
+        "key": measured_key(architecture, how),
+        "architecture_key": architecture_key(architecture),
         "status": "completed",
         "reason": None,
         "architecture": architecture,
@@ -172,7 +182,7 @@ def paired(architecture: dict[str, Any], latency_ms: float, baseline_ms: float, 
         latency_ms,
         **{
             "samples": {"processes": processes},
-            "baseline": records.architecture_key(BASELINE),
+            "baseline": architecture_key(BASELINE),
             "baseline_check": {"median": 1.001, "low": 0.99, "high": 1.01, "processes": 3, "rounds": 9},
             "arithmetic_limit": {"fp32_gflops": 200.0, "bf16_gflops": 400.0},
             "flags": [],
@@ -192,7 +202,7 @@ def challenge(
     return {
         "schema": 1,
         "kind": "challenge",
-        "architecture_key": records.architecture_key(architecture),
+        "architecture_key": architecture_key(architecture),
         "architecture": architecture,
         "measurement": how,
         "latency_s_mean": seconds,
@@ -255,7 +265,7 @@ def write_scores(runs: Path, record: dict[str, Any], spread: float = 0.003) -> N
     psnr_db = means["psnr_db"] + 40 * ((hard - hard.mean()) + (own - own.mean()))
     lines = ["name,psnr_db,ms_ssim,untouched_psnr_db,untouched_ms_ssim"]
     lines += [f'"{i}.jpg",{psnr_db[i]:.6f},{ms_ssim[i]:.6f},17.640000,0.861300' for i in images]
-    path = records.trained_dir(runs, record["key"]) / records.SCORES_FILE
+    path = trained_dir(runs, record["key"]) / SCORES_FILE
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -289,17 +299,17 @@ def grid_records() -> list[dict[str, Any]]:
 
 
 def _write_export(runs: Path, record: dict[str, Any]) -> None:
-    folder = records.exports_dir(runs) / record["key"] / f"{record['format']}-{record['precision']}"
+    folder = exports_dir(runs) / record["key"] / f"{record['format']}-{record['precision']}"
     folder.mkdir(parents=True)
-    records.write_json(folder / records.EXPORT_FILE, record)
+    write_json(folder / EXPORT_FILE, record)
 
 
 def write(runs: Path, made: list[dict[str, Any]]) -> Path:
     """A folder of runs with these records."""
     writers = {
-        "trained": records.write_trained,
-        "timed": records.write_timed,
-        "challenge": records.write_challenge,
+        "trained": write_trained,
+        "timed": write_timed,
+        "challenge": write_challenge,
         "export": _write_export,
     }
     for record in made:

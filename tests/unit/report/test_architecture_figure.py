@@ -21,13 +21,13 @@ from torch import Tensor, nn
 
 from enhance_sweep.models import PlainGenerator, StridedGenerator
 from enhance_sweep.models.description import describe
+from enhance_sweep.paper import published_table
 from enhance_sweep.report.architecture import architecture_figure, architecture_in_words
 from enhance_sweep.report.architecture.folding import MOST_NODES
 from enhance_sweep.report.architecture.network import Fold
 from enhance_sweep.report.architecture.reading import network_of
-from enhance_sweep.report.figures import COLOR_VARIABLES, NARROW, WIDE, Shape, embedded_svg, png, style, svg
+from enhance_sweep.report.figures.style import COLOR_VARIABLES, NARROW, WIDE, Shape, embedded_svg, png, style, svg
 from enhance_sweep.report.labels import TIMES
-from enhance_sweep.report.published import published_table
 
 SHAPES = pytest.mark.parametrize("shape", [WIDE, NARROW], ids=["wide", "narrow"])
 

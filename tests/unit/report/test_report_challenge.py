@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 import record_factory as make
 
+from enhance_sweep.paper.challenge import challenge_scores
 from enhance_sweep.report import ReportError, gather
-from enhance_sweep.report.challenge_table import (
+from enhance_sweep.report.labels import TIMES
+from enhance_sweep.report.page.page import render
+from enhance_sweep.report.tables.challenge import (
     challenge_csv,
     challenge_notes,
-    challenge_scores,
     challenge_shown,
     own_entries,
     published_entries,
 )
-from enhance_sweep.report.labels import TIMES
-from enhance_sweep.report.page import render
-from enhance_sweep.report.tables import Row
+from enhance_sweep.report.tables.networks import Row
 
 PUBLISHED = 12
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import record_factory as make
 
-from enhance_sweep.report import charts, gather
-from enhance_sweep.report.results import Results
+from enhance_sweep.report import gather
+from enhance_sweep.report.figures import interactive as charts
+from enhance_sweep.report.results.gather import Results
 
 
 @pytest.fixture(scope="module")

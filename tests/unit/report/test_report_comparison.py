@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from enhance_sweep.report import comparison_sheet as drawing
 from enhance_sweep.report import gather
-from enhance_sweep.report.comparison_figure import Comparison, comparisons
-from enhance_sweep.report.comparison_sheet import CROP, SMALLEST, ZOOM, Pixels, Scale, choose_crops, colored, places
-from enhance_sweep.report.gallery import slides
+from enhance_sweep.report.photographs import sheet as drawing
+from enhance_sweep.report.photographs.comparison import Comparison, comparisons
+from enhance_sweep.report.photographs.gallery import slides
+from enhance_sweep.report.photographs.sheet import CROP, SMALLEST, ZOOM, Pixels, Scale, choose_crops, colored, places
 
 SIZE = (320, 240)
 #: What a frame and its letter cover of a crop.

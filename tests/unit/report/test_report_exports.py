@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import record_factory as make
 
-from enhance_sweep import records
+from enhance_sweep.records.store import EXPORT_FILE, exports_dir, write_json
 from enhance_sweep.report import ReportError, gather
-from enhance_sweep.report.charts import frontier_chart
-from enhance_sweep.report.exports import exports, exports_csv, exports_shown
-from enhance_sweep.report.page import PAGE, render
+from enhance_sweep.report.figures.interactive import frontier_chart
+from enhance_sweep.report.page.page import PAGE, render
+from enhance_sweep.report.tables.exports import exports, exports_csv, exports_shown
 
 NETWORK = make.plain(3, 16, 2)
 
@@ -89,10 +89,10 @@ def test_files_of_networks_that_the_report_does_not_show_are_left_out(tmp_path: 
 
 def test_nothing_in_a_record_becomes_markup(tmp_path: Path) -> None:
     made = of_network("<b>onnx", "<i>int8", 1.5, -0.002)
-    folder = make.records.exports_dir(tmp_path / "runs") / made["key"] / "odd"
+    folder = exports_dir(tmp_path / "runs") / made["key"] / "odd"
     runs = runs_with(tmp_path)
     folder.mkdir(parents=True)
-    records.write_json(folder / records.EXPORT_FILE, made)
+    write_json(folder / EXPORT_FILE, made)
     text = render(gather(runs), pictures=False)[PAGE].decode()
     assert "<b>onnx" not in text
     assert "<i>int8" not in text

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from enhance_sweep.report import figures, gather
-from enhance_sweep.report.frontier_figure import MOST_LABELS, frontier_figure, published_figure
-from enhance_sweep.report.placement import overlapping_pairs, place_labels
-from enhance_sweep.report.quality_figure import quality_figure
+from enhance_sweep.report import gather
+from enhance_sweep.report.figures import style as figures
+from enhance_sweep.report.figures.frontier import MOST_LABELS, frontier_figure, published_figure
+from enhance_sweep.report.figures.placement import overlapping_pairs, place_labels
+from enhance_sweep.report.figures.quality import quality_figure
 
 SHAPES = pytest.mark.parametrize("shape", [figures.WIDE, figures.NARROW], ids=["wide", "narrow"])
 

@@ -8,7 +8,7 @@ import record_factory as make
 
 from enhance_sweep.report import gather
 from enhance_sweep.report.labels import network_label
-from enhance_sweep.report.page import render
+from enhance_sweep.report.page.page import render
 
 
 @pytest.mark.parametrize(

@@ -13,19 +13,12 @@ import pytest
 import record_factory as make
 from markdown_it import MarkdownIt
 
-from enhance_sweep.report import (
-    ReportError,
-    __main__,
-    claims,
-    default_out,
-    gather,
-    output,
-    statement,
-    tables,
-    write_report,
-)
-from enhance_sweep.report.page import FILES, PAGE, escape_markdown, render
-from enhance_sweep.report.results import Results
+from enhance_sweep.report import ReportError, __main__, default_out, gather, statement, write_report
+from enhance_sweep.report.page import output
+from enhance_sweep.report.page.page import FILES, PAGE, escape_markdown, render
+from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.tables import claims
+from enhance_sweep.report.tables import networks as tables
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 

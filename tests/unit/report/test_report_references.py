@@ -7,7 +7,7 @@ import pytest
 import record_factory as make
 
 from enhance_sweep.report import gather
-from enhance_sweep.report.references import references
+from enhance_sweep.report.results.references import references
 
 SAMPLE = "682bf097303d8781436f08b3063f9a01"
 GOLDEN = {

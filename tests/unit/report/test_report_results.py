@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 import record_factory as make
 
-from enhance_sweep.report import ReportError, gather
-from enhance_sweep.report.published import (
+from enhance_sweep.paper import (
     BASELINE_SLUG,
     PROPOSED_SLUG,
     headline_speed_up,
     implied_baseline_time_s,
     published_table,
 )
-from enhance_sweep.report.results import plain_text
+from enhance_sweep.report import ReportError, gather
+from enhance_sweep.report.results.gather import plain_text
 from enhance_sweep.report.statement import findings
 
 

@@ -9,13 +9,21 @@ import pandas as pd
 import pytest
 import record_factory as make
 
+from enhance_sweep.paper import published_table
+from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.report import gather, write_report
 from enhance_sweep.report.labels import TIMES
-from enhance_sweep.report.published import published_table
-from enhance_sweep.report.results import Results
-from enhance_sweep.report.runtimes_table import runtimes_shown
-from enhance_sweep.report.speed import agreement, by_place, fitted, paper_baseline, paper_times, sentences
-from enhance_sweep.report.tables import published_csv, published_shown
+from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.timings import (
+    agreement,
+    by_place,
+    fitted,
+    paper_baseline,
+    paper_times,
+    sentences,
+)
+from enhance_sweep.report.tables.networks import published_csv, published_shown
+from enhance_sweep.report.tables.runtimes import runtimes_shown
 
 OTHER_HOST = {"host": "phone-8c-abcdef"}
 
@@ -136,7 +144,7 @@ def test_the_papers_own_times_say_what_its_baseline_should_have_taken(tmp_path: 
     made = []
     for architecture in (row for table in (1, 2) for row in published_table(table)["architecture"]):
         seconds = published_table(1 if architecture["topology"] == "plain" else 2).set_index("slug")["time_s"]
-        described = layers(8, 1) | {"macs": int(1e9 * seconds[make.records.architecture_slug(architecture)])}
+        described = layers(8, 1) | {"macs": int(1e9 * seconds[architecture_slug(architecture)])}
         described["layers"] = [described["layers"][0] | {"height": 0, "width": 0}]
         if architecture == make.BASELINE:
             described["macs"] *= 2

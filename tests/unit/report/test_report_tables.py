@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import record_factory as make
 
-from enhance_sweep.report import gather, labels, tables
-from enhance_sweep.report.published import published_table
+from enhance_sweep.paper import published_table
+from enhance_sweep.report import gather, labels
+from enhance_sweep.report.tables import networks as tables
 
 
 def rows_of(text: str) -> dict[str, dict[str, str]]:

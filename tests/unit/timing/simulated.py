@@ -4,11 +4,11 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from enhance_sweep.paper.baseline import BASELINE
+from enhance_sweep.settings import TimingSettings
 from enhance_sweep.timing.conditions import Snapshot
 from enhance_sweep.timing.machine import Machine
 from enhance_sweep.timing.process import TimingError
-from enhance_sweep.timing.settings import TimingSettings
-from enhance_sweep.timing.subject import BASELINE
 
 EAGER = {"_target_": "enhance_sweep.timing.runtimes.eager.Eager", "name": "eager"}
 CORES = 2

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from enhance_sweep import records
+from enhance_sweep.paper.baseline import BASELINE
+from enhance_sweep.records import load_records
+from enhance_sweep.records.keys import architecture_key, architecture_of
+from enhance_sweep.records.store import challenge_records, write_trained
 from enhance_sweep.timing import __main__ as command
 from enhance_sweep.timing import variants
 from enhance_sweep.timing.challenge import challenge
 from enhance_sweep.timing.protocol import time_variants
-from enhance_sweep.timing.subject import BASELINE, architecture_of
 from tests.unit.timing.simulated import EAGER, SimulatedHost, network, settings
 from tests.unit.timing.test_protocol import _no_lock  # noqa: F401 - nothing real is timed here either
 
@@ -40,7 +42,7 @@ def test_the_named_sweeps_are_the_papers_tables() -> None:
 def test_records_are_written_with_the_baselines_beside_them(host: SimulatedHost, tmp_path: Path) -> None:
     arguments = ["model.channels=16,32", "model.blocks=4", "--runs", str(tmp_path), "--size", "64x36"]
     assert command.main(arguments) == 0
-    table = records.load_records(tmp_path)
+    table = load_records(tmp_path)
     assert sorted(table["channels"]) == [16, 32, 64]
     assert set(table["size"]) == {"64x36"}
     by_channels = table.set_index("channels")["latency_ms_median"]
@@ -73,14 +75,14 @@ def test_every_combination_is_measured(host: SimulatedHost, tmp_path: Path) -> N
 def test_what_was_trained_is_timed_where_nothing_else_is_asked(host: SimulatedHost, tmp_path: Path) -> None:
     for seed in range(2):
         architecture = architecture_of(network(16))
-        records.write_trained(
+        write_trained(
             tmp_path,
             {
                 "schema": 1,
                 "kind": "trained",
                 "key": f"seed{seed}",
                 "status": "completed",
-                "architecture_key": records.architecture_key(architecture),
+                "architecture_key": architecture_key(architecture),
                 "architecture": architecture,
                 "description": {"parameters": 1, "macs": 1},
                 "steps": 1,
@@ -146,7 +148,7 @@ def test_a_disk_that_fills_up_ends_in_one_line(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(records, "write_timed", full)
+    monkeypatch.setattr(command, "write_timed", full)
     assert command.main(["model.channels=16", "--runs", str(tmp_path)]) == 1
     assert "No space left on device: what was measured before is in" in capsys.readouterr().err
 
@@ -170,7 +172,7 @@ def test_what_the_challenge_finds_is_written_and_read_again(
     machine = host.machine()
     monkeypatch.setattr("enhance_sweep.timing.challenge.Machine.real", lambda timing: machine)
     assert command.main(["model.channels=16,32", "--challenge", "--threads", "1", "--runs", str(tmp_path)]) == 0
-    found = {record["architecture"]["channels"]: record for record in records.challenge_records(tmp_path)}
+    found = {record["architecture"]["channels"]: record for record in challenge_records(tmp_path)}
     assert {channels: record["latency_s_mean"] for channels, record in found.items()} == pytest.approx(
         {16: 0.1, 32: 0.3}
     )
@@ -184,6 +186,6 @@ def test_what_the_challenge_finds_is_written_and_read_again(
 def test_a_real_network_is_timed(tmp_path: Path) -> None:
     arguments = ["model.channels=8", "model.blocks=1", "--runs", str(tmp_path), "--timing", "quick", "--size", "160x90"]
     assert command.main(arguments) == 0
-    (row,) = records.load_records(tmp_path).to_dict("records")
+    (row,) = load_records(tmp_path).to_dict("records")
     assert row["latency_ms_median"] > 0
     assert row["peak_rss_mib"] > row["peak_rss_delta_mib"] > 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from enhance_sweep.speed_up import speed_up
+from enhance_sweep.stats.speed_up import speed_up
 from enhance_sweep.timing import protocol
 from enhance_sweep.timing.recording import believable
 from enhance_sweep.timing.statistics import median

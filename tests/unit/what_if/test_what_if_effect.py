@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from what_if_frames import frame_of, plain, published, strided, timed, trained
 
-from enhance_sweep.record_shape import ARCHITECTURE_COLUMNS
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS
 from enhance_sweep.what_if import effect_of, effects_of
 
 GRID = list(product((3, 5, 7), (16, 32, 64), (1, 2, 4), (False, True)))

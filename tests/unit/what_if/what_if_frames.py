@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from enhance_sweep import records
-from enhance_sweep.report.published import published_table
+from enhance_sweep.paper import published_table
+from enhance_sweep.records.frame import join_records
+from enhance_sweep.records.keys import architecture_key, learned_key, measured_key
 
 ENVIRONMENT = {"host": "bench-1"}
 LEARNED_FROM = {
@@ -42,9 +43,9 @@ def trained(architecture: Mapping[str, Any], ms_ssim: float | None, seed: int = 
     own = {name: changes.pop(name) for name in ("status", "steps") if name in changes}
     learned_from = LEARNED_FROM | {"seed": seed} | changes
     return {
-        "key": records.learned_key(architecture, learned_from),
+        "key": learned_key(architecture, learned_from),
         "status": "completed",
-        "architecture_key": records.architecture_key(architecture),
+        "architecture_key": architecture_key(architecture),
         "architecture": architecture,
         "description": {"parameters": 1000, "macs": 10**9},
         "learned_from": learned_from,
@@ -59,9 +60,9 @@ def trained(architecture: Mapping[str, Any], ms_ssim: float | None, seed: int = 
 def timed(architecture: Mapping[str, Any], latency_ms: float, **changes: Any) -> dict[str, Any]:
     measurement = MEASUREMENT | changes
     return {
-        "key": records.measured_key(architecture, measurement),
+        "key": measured_key(architecture, measurement),
         "status": "completed",
-        "architecture_key": records.architecture_key(architecture),
+        "architecture_key": architecture_key(architecture),
         "architecture": architecture,
         "description": {"parameters": 1000, "macs": 10**9},
         "measurement": measurement,
@@ -74,7 +75,7 @@ def timed(architecture: Mapping[str, Any], latency_ms: float, **changes: Any) ->
 def frame_of(
     trainings: Iterable[Mapping[str, Any]] = (), timings: Iterable[Mapping[str, Any]] = (), **choice: Any
 ) -> pd.DataFrame:
-    return records.join_records(trainings, timings, **choice)
+    return join_records(trainings, timings, **choice)
 
 
 def published() -> pd.DataFrame:

@@ -1,0 +1,60 @@
+"""Which of a folder's networks: one by its key, or the best on the frontier."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from enhance_sweep.frontier import pareto_front
+from enhance_sweep.records import load_records
+from enhance_sweep.records.frame import DEFAULT_MEASUREMENT
+from enhance_sweep.records.store import trained_dir
+
+BEST = "best"
+
+
+def choose_run(
+    runs: Path, run: str, max_latency_ms: float | None, runtime: str = "eager", precision: str = "fp32"
+) -> Path:
+    """The folder of a variant by its key, or of the best on the frontier by MS-SSIM, among those fast enough.
+
+    Raises:
+        FileNotFoundError: no such folder of runs.
+        ValueError: no such variant, or several data sets, whose scores do not compare.
+    """
+    if run == BEST:
+        return trained_dir(runs, str(frontier_runs(runs, max_latency_ms, runtime, precision)["key"].iloc[-1]))
+    frame = _completed(runs, runtime, precision)
+    if run not in set(frame["key"]):
+        raise ValueError(f"--run: no completed variant {run!r} in {runs}; there are: {', '.join(frame['key'])}")
+    return trained_dir(runs, run)
+
+
+def frontier_runs(
+    runs: Path, max_latency_ms: float | None = None, runtime: str = "eager", precision: str = "fp32"
+) -> pd.DataFrame:
+    """The rows of `load_records` on the frontier, the best by MS-SSIM last, and among them those fast enough.
+
+    Where nothing was timed in this runtime and precision, and no latency is asked for, all scored networks.
+
+    Raises:
+        FileNotFoundError: no such folder of runs.
+        ValueError: there are none, or of several data sets, whose scores do not compare.
+    """
+    frame = _completed(runs, runtime, precision).dropna(subset=["ms_ssim"])
+    if "data_fingerprint" in frame and len(set(frame["data_fingerprint"])) > 1:
+        names = ", ".join(sorted(set(frame["dataset"])))
+        raise ValueError(f"--run best: scores in {runs} are of different data ({names}): name a network")
+    front = pareto_front(frame)
+    if max_latency_ms is not None:
+        front = front[front["latency_ms_median"] <= max_latency_ms]
+    elif front.empty:
+        front = frame
+    if front.empty:
+        limit = "" if max_latency_ms is None else f" of at most {max_latency_ms:g} ms"
+        raise ValueError(f"--run best: no scored variant{limit} in {runs} (in {runtime} {precision})")
+    return front.sort_values("ms_ssim", kind="stable")
+
+
+def _completed(runs: Path, runtime: str, precision: str) -> pd.DataFrame:
+    frame = load_records(runs, {**DEFAULT_MEASUREMENT, "runtime": runtime, "precision": precision})
+    return frame[frame["status"] == "completed"]

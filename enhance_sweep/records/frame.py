@@ -1,0 +1,149 @@
+"""All that a folder of runs knows, as a table."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, TIMED_COLUMNS, TRAINED_COLUMNS
+from enhance_sweep.records.store import timed_records, trained_records
+
+#: What `load_records` shows unless it is asked for something else.
+DEFAULT_MEASUREMENT: Mapping[str, Any] = {"runtime": "eager", "precision": "fp32", "allocator": "tuned"}
+
+
+def load_records(runs_dir: str | Path, measurement: Mapping[str, Any] | None = DEFAULT_MEASUREMENT) -> "pd.DataFrame":
+    """All that a folder of runs knows, as a table.
+
+    Args:
+        runs_dir: the folder that `python -m enhance_sweep` wrote (`runs_dir=...`, `runs` unless set).
+        measurement: which timings to join, by any of their fields (`runtime`, `precision`, `layout`, `size`,
+            `threads`, `allocator`, `host`). Of those that fit, one that was completed comes before one that failed, one
+            with the baseline beside it before one without, and then the newest. None: a row per pair of a trained
+            variant and a timing of its architecture.
+
+    Returns:
+        A row per trained variant, joined with its timing where there is one, and a row without scores per
+        architecture that was timed but not trained. Times are in ms or s, memory in MiB, as the columns' names say.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        RecordError: a file in it is not a record.
+    """
+    runs_dir = Path(runs_dir)
+    if not runs_dir.is_dir():
+        raise FileNotFoundError(
+            f"no folder of runs at {runs_dir}: run `python -m enhance_sweep` first, or name the folder with --runs"
+        )
+    return join_records(trained_records(runs_dir), timed_records(runs_dir), measurement)
+
+
+def join_records(
+    trained: Iterable[Mapping[str, Any]],
+    timed: Iterable[Mapping[str, Any]],
+    measurement: Mapping[str, Any] | None = DEFAULT_MEASUREMENT,
+) -> "pd.DataFrame":
+    """The table of `load_records`, from records that are already read.
+
+    A failed timing is joined only where no timing of that architecture was completed, and a first look without the
+    baseline beside it (`timing=quick`) only where there is no careful one.
+    """
+    timings = [_timed_row(record) for record in timed if _fits(record, measurement)]
+    timed_rows = pd.DataFrame(timings, dtype=object)
+    trained_rows = pd.DataFrame([_trained_row(record) for record in trained], dtype=object)
+    columns = _columns(trained_rows, timed_rows)
+    if timings and measurement is not None:
+        order = timed_rows.assign(completed=timed_rows["timing_status"] == "completed")
+        newest = order.sort_values(["completed", "paired", "timed_at"], kind="stable")
+        timed_rows = newest.drop_duplicates("architecture_key", keep="last").drop(columns="completed")
+    if timed_rows.empty:
+        frame = trained_rows
+    elif trained_rows.empty:
+        frame = timed_rows
+    else:
+        shape = [c for c in timed_rows.columns if c in trained_rows.columns and c != "architecture_key"]
+        frame = trained_rows.merge(timed_rows.drop(columns=shape), on="architecture_key", how="left")
+        untrained = timed_rows[~timed_rows["architecture_key"].isin(trained_rows["architecture_key"])]
+        frame = pd.concat([frame, untrained], ignore_index=True)
+    frame = frame.reindex(columns=columns).astype(object)
+    return _typed(frame.assign(key=frame["key"].where(frame["key"].notna(), frame["architecture_key"])))
+
+
+def _fits(record: Mapping[str, Any], measurement: Mapping[str, Any] | None) -> bool:
+    wanted = {name: list(value) if isinstance(value, tuple) else value for name, value in (measurement or {}).items()}
+    return all(record["measurement"].get(name) == value for name, value in wanted.items())
+
+
+def _trained_row(record: Mapping[str, Any]) -> dict[str, Any]:
+    learned_from, scores, untouched = record["learned_from"], record.get("scores") or {}, record.get("untouched") or {}
+    return {
+        "key": record["key"],
+        "status": record["status"],
+        "reason": record.get("reason"),
+        "architecture_key": record["architecture_key"],
+        **_architecture_row(record),
+        **{name: scores.get(name) for name in TRAINED_COLUMNS},
+        "untouched_psnr_db": untouched.get("psnr_db"),
+        "untouched_ms_ssim": untouched.get("ms_ssim"),
+        "test_images": scores.get("images"),
+        "dataset": learned_from["dataset"],
+        "data_fingerprint": learned_from["data_fingerprint"],
+        "loss": learned_from["loss"],
+        "content": learned_from.get("content"),
+        "seed": learned_from["seed"],
+        "steps": record.get("steps"),
+        "batch_size": learned_from.get("batch_size"),
+        "crop_size": learned_from.get("crop_size"),
+        "train_wall_s": record.get("train_wall_s"),
+        "trained_at": record.get("finished_at"),
+        "trained_host": record["environment"].get("host"),
+        "git_commit": record["environment"].get("git_commit"),
+    }
+
+
+def _timed_row(record: Mapping[str, Any]) -> dict[str, Any]:
+    measurement = record["measurement"]
+    return {
+        "architecture_key": record["architecture_key"],
+        **_architecture_row(record),
+        **{name: record.get(name) for name in TIMED_COLUMNS},
+        "timing_status": record["status"],
+        "paired": bool(record.get("baseline")),
+        "runtime": measurement["runtime"],
+        "precision": measurement["precision"],
+        "layout": measurement.get("layout"),
+        "size": "x".join(str(side) for side in measurement["size"]),
+        "threads": measurement["threads"],
+        "allocator": measurement["allocator"],
+        "host": measurement["host"],
+        "measured_key": record["key"],
+        "timed_at": record.get("finished_at") or "",
+    }
+
+
+def _architecture_row(record: Mapping[str, Any]) -> dict[str, Any]:
+    description = record["description"]
+    return {**record["architecture"], "parameters": description["parameters"], "macs": description["macs"]}
+
+
+def _columns(*frames: "pd.DataFrame") -> list[str]:
+    """The promised columns first, in a fixed order; then whatever else the records brought."""
+    promised = ["key", "status", *ARCHITECTURE_COLUMNS, "parameters", "macs", *TRAINED_COLUMNS, *TIMED_COLUMNS]
+    return list(dict.fromkeys([*promised, "architecture_key", *(c for frame in frames for c in frame.columns)]))
+
+
+def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Numbers as nullable numbers, `prelu` as bool, so that a missing value is missing and not a 0 or a NaN string."""
+    shape = ["kernel_size", "strided_kernel_size", "channels", "blocks", "parameters", "macs"]
+    counts = [*shape, "steps", "seed", "threads", "batch_size", "crop_size", "test_images"]
+    measures = [*TRAINED_COLUMNS, *TIMED_COLUMNS, "untouched_psnr_db", "untouched_ms_ssim", "train_wall_s"]
+    for name in [*counts, *measures]:
+        if name not in frame:
+            continue
+        column = frame[name]
+        # A new topology may have what is no number here, a list of channels for one: that is left as it is.
+        with suppress(TypeError, ValueError, OverflowError):
+            frame[name] = column.astype("Int64") if name in counts else column.astype("float64")
+    return frame.assign(prelu=frame["prelu"].map(lambda value: value is True).astype(bool))

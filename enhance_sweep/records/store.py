@@ -1,0 +1,214 @@
+"""Where records lie, and how they are written and read: whole or not at all."""
+
+import io
+import json
+import math
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from enhance_sweep.records.schema import lacking, misshapen
+from enhance_sweep.system.files import contents, files_below, files_in, write_whole
+
+SCHEMA = 1
+RECORD_FILE = "record.json"
+SCORES_FILE = "scores.csv"
+#: Beside a training: the network that came of it.
+GENERATOR_FILE = "generator.pt"
+EXPORT_FILE = "export.json"
+
+
+class RecordError(ValueError):
+    """A record that cannot be read, with its path and what to do about it."""
+
+
+def trained_dir(runs_dir: Path, key: str) -> Path:
+    """The folder of one trained variant: its record, checkpoint, scores and curves."""
+    return runs_dir / "trained" / key
+
+
+def write_trained(runs_dir: Path, record: Mapping[str, Any]) -> Path:
+    """Write (or replace, as its status moves on) the record of a trained variant."""
+    path = trained_dir(runs_dir, str(record["key"])) / RECORD_FILE
+    write_json(path, record)
+    return path
+
+
+def write_timed(runs_dir: Path, record: Mapping[str, Any]) -> Path:
+    """Write a new timing beside any earlier ones of the same key; nothing is ever replaced."""
+    path = runs_dir / "timed" / str(record["key"]) / f"{_when()}.json"
+    write_json(path, record)
+    return path
+
+
+def write_challenge(runs_dir: Path, record: Mapping[str, Any]) -> Path:
+    """Write a timing by the challenge's rules beside any earlier ones of that architecture."""
+    path = runs_dir / "challenge" / str(record["architecture_key"]) / f"{_when()}.json"
+    write_json(path, record)
+    return path
+
+
+def exports_dir(runs_dir: Path) -> Path:
+    """Where exports are written unless somebody says otherwise, and where the report looks for them."""
+    return runs_dir / "exports"
+
+
+def _when() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write `value` as JSON to `path`, whole or not at all. Not-a-number becomes null."""
+    write_whole(path, json.dumps(_without_nan(value), indent=1, allow_nan=False) + "\n")
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(name): _without_nan(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value
+
+
+def check_writable(runs_dir: Path) -> None:
+    """Find out before the work whether records can be written.
+
+    Raises:
+        OSError: they cannot, with the folder and what to do.
+    """
+    try:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=runs_dir):
+            pass
+    except OSError as error:
+        raise OSError(f"{runs_dir} is no folder to write records into ({error}): name another, or mend it") from error
+
+
+def read_record(path: Path, kind: str | None = None) -> dict[str, Any]:
+    """One record, of `kind` unless that is None.
+
+    Raises:
+        RecordError: the file is not one that this version wrote, or of another kind.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"{path} is not a readable record ({error}): delete it and run its variant again") from error
+    return _checked(path, text, kind)
+
+
+def _read_all(paths: Sequence[str], kind: str) -> Iterator[dict[str, Any]]:
+    for path, text in zip(paths, contents(paths), strict=True):
+        # One that cannot be read is tried once more, to say why.
+        yield read_record(Path(path), kind) if text is None else _checked(path, text, kind)
+
+
+def _checked(path: str | Path, text: bytes, kind: str | None) -> dict[str, Any]:
+    try:
+        record = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise RecordError(f"{path} is not a readable record ({error}): delete it and run its variant again") from error
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        found = record.get("schema") if isinstance(record, dict) else type(record).__name__
+        raise RecordError(
+            f"{path}: expected a record of schema {SCHEMA}, found {found}: delete it and run its variant again"
+        )
+    missing = lacking(record)
+    if missing:
+        raise RecordError(f"{path} lacks {', '.join(missing)}: delete it and run its variant again")
+    for place, value, expected in misshapen(record):
+        raise RecordError(f"{path}: {place}: expected {expected}, found {value!r:.80}: delete it and run again")
+    if kind not in (None, record["kind"]):
+        raise RecordError(f"{path}: expected a record of kind {kind}, found {record['kind']}: move it where it belongs")
+    return record
+
+
+def find_trained(runs_dir: Path, key: str) -> dict[str, Any] | None:
+    """The record of a trained variant, or None if there is none yet."""
+    path = trained_dir(runs_dir, key) / RECORD_FILE
+    return read_record(path, "trained") if path.exists() else None
+
+
+def trained_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
+    """All records of trained variants, in the order of their keys.
+
+    A copy of a variant's folder under another name is no second training: it is passed over.
+    """
+    paths = files_below(Path(runs_dir) / "trained", RECORD_FILE)
+    folders = [Path(path).parent.name for path in paths]
+    there = set(folders)
+    for folder, record in zip(folders, _read_all(paths, "trained"), strict=True):
+        if folder == record["key"] or record["key"] not in there:
+            yield record
+
+
+def timed_records(runs_dir: Path, key: str | None = None) -> Iterator[dict[str, Any]]:
+    """All timings (of one measured key), the oldest of each key first."""
+    folder = Path(runs_dir) / "timed"
+    yield from _read_all(files_in(folder / key, ".json") if key else files_below(folder, ".json"), "timed")
+
+
+def challenge_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
+    """All timings by the challenge's rules (`python -m enhance_sweep.timing --challenge`), by architecture and age."""
+    yield from _read_all(files_below(Path(runs_dir) / "challenge", ".json"), "challenge")
+
+
+def export_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
+    """All exports (`python -m enhance_sweep.export`), by the key of what was exported, format and precision."""
+    paths = []
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for folder in sorted(exports_dir(Path(runs_dir)).iterdir()):
+            paths += files_below(folder, EXPORT_FILE)
+    yield from _read_all(paths, "export")
+
+
+def image_scores(runs_dir: Path, keys: Iterable[str]) -> dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]:
+    """What evaluation left beside records, by key: (images, 4), the PSNR in dB and the MS-SSIM of each test image, then
+    those of the untouched input.
+
+    A key whose table is missing or damaged is left out: the record's means stand without it.
+    """
+    wanted = list(keys)
+    read = contents([str(trained_dir(runs_dir, key) / SCORES_FILE) for key in wanted])
+    texts = {key: text for key, text in zip(wanted, read, strict=True) if text is not None}
+    found = {}
+    for key, table in zip(texts, _score_tables(list(texts.values())), strict=True):
+        if table is not None:
+            found[key] = table
+    return found
+
+
+_SCORE_COLUMNS = ("psnr_db", "ms_ssim", "untouched_psnr_db", "untouched_ms_ssim")
+
+
+def _score_tables(texts: list[bytes]) -> list["np.ndarray[Any, np.dtype[np.float64]] | None"]:
+    """Score tables as numbers: all at once, since thousands one by one take a reader's patience; else one by one."""
+    header = ",".join(("name", *_SCORE_COLUMNS)).encode()
+    bodies = [text.partition(b"\n") for text in texts]
+    if not all(first.strip() == header and rest.endswith(b"\n") for first, _, rest in bodies):
+        return [_score_table(text) for text in texts]
+    lengths = [rest.count(b"\n") for _, _, rest in bodies]
+    try:
+        joined = io.BytesIO(header + b"\n" + b"".join(rest for _, _, rest in bodies))
+        numbers = pd.read_csv(joined, usecols=list(_SCORE_COLUMNS), dtype=float).to_numpy()
+    except (ValueError, pd.errors.ParserError):
+        numbers = np.zeros((0, len(_SCORE_COLUMNS)))
+    if len(numbers) != sum(lengths):
+        return [_score_table(text) for text in texts] if len(texts) > 1 else [None]
+    return list(np.split(numbers, np.cumsum(lengths)[:-1])) if texts else []
+
+
+def _score_table(text: bytes) -> "np.ndarray[Any, np.dtype[np.float64]] | None":
+    try:
+        return pd.read_csv(io.BytesIO(text), usecols=list(_SCORE_COLUMNS), dtype=float)[list(_SCORE_COLUMNS)].to_numpy()
+    except (ValueError, pd.errors.ParserError):
+        return None

@@ -1,0 +1,1 @@
+"""The report's figures: what each draws, and its two renderers."""

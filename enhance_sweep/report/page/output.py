@@ -1,0 +1,60 @@
+"""A report's folder, written whole or not at all."""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from enhance_sweep.report.page.page import PAGE
+from enhance_sweep.report.results.gather import ReportError
+
+#: How a page names the files beside it, and with what it says that it is a report.
+_LISTED = re.compile(r'<a href="([A-Za-z0-9_.-]+)" download>')
+_MARK = '<script type="text/plain" id="plotly">'
+
+
+def write_files(out: Path, files: Mapping[str, bytes]) -> Path:
+    """Put a report's files into a folder, which may hold an older report and things of other origin.
+
+    All are first written into a folder of their own there and then moved one by one, the page last, so that a report
+    that cannot be finished changes nothing. What an older report's page lists and this one does not have goes; nothing
+    else does.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        ReportError: the folder cannot be written, or has a page that is none of ours.
+    """
+    try:
+        older = _older(out / PAGE)
+        # Within the folder where there is one: it may be a file system of its own, or all that may be written to.
+        made = not out.is_dir()
+        (out.parent if made else out).mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(dir=out.parent if made else out, prefix=f".{out.name}."))
+    except OSError as error:
+        raise ReportError(f"cannot write a report at {out} ({error}): choose another folder with --out") from error
+    try:
+        for name, data in files.items():
+            (building / name).write_bytes(data)
+        out.mkdir(exist_ok=True)
+        for name in sorted(files, key=lambda name: name == PAGE):
+            (building / name).replace(out / name)
+        for name in older - files.keys():
+            (out / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise ReportError(f"cannot write a report at {out} ({error}): choose another folder with --out") from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return out / PAGE
+
+
+def _older(page: Path) -> set[str]:
+    """The files that an older report's page lists; none where there is no page."""
+    if not page.exists():
+        return set()
+    text = page.read_text(encoding="utf-8", errors="replace")
+    if _MARK not in text:
+        raise ReportError(f"{page} is not a report of this tool and would be lost: choose another folder with --out")
+    return set(_LISTED.findall(text))

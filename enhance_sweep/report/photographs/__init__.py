@@ -1,0 +1,1 @@
+"""Photographs as each network enhances them, side by side."""

@@ -1,0 +1,1 @@
+"""What a folder of runs says, before it is shown."""

@@ -1,0 +1,217 @@
+"""How sure the report is of what it shows: intervals, who beats whom, how likely each network is on the frontier."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from enhance_sweep.frontier import hypervolume
+from enhance_sweep.paper import BASELINE_SLUG
+from enhance_sweep.records.store import image_scores
+from enhance_sweep.stats.paired_scores import MARGIN, Difference, PairedScores
+from enhance_sweep.stats.speed_up import CONFIDENCE, Ratio
+
+MEASURES = ("psnr_db", "ms_ssim")
+#: Bootstrap draws of images, seeds and timing rounds; of thousands of networks fewer, so that a report takes seconds.
+_RESAMPLES, _RESAMPLES_OF_MANY, _MANY = 2000, 200, 1000
+#: Of more networks than this, who beats whom is looked at among the frontier's and the published ones alone.
+_MOST_COMPARED = 400
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the scores of single images, several seeds and the timing's rounds say of the networks' differences.
+
+    Attributes:
+        scores: of each measure the paired scores of the rows of `Results.variants`, in their order.
+        resamples: how many bootstrap draws the probabilities and the hypervolume's interval rest on.
+        hypervolume: of the frontier: the area between it and (the baseline's latency, the untouched input's MS-SSIM),
+            in MS-SSIM times the baseline's latency; None without speed-ups or the untouched input's score.
+        compared: how many networks were compared pair by pair.
+    """
+
+    scores: Mapping[str, PairedScores]
+    resamples: int
+    hypervolume: Interval | None
+    compared: int
+
+    def difference(self, first: int, second: int, measure: str = "ms_ssim") -> Difference | None:
+        """How much better row `first` of the variants scores than row `second`; None without scores per image."""
+        return self.scores[measure].difference(first, second)
+
+    @property
+    def images(self) -> int:
+        """How many test images the comparisons of MS-SSIM rest on; 0 where no scores per image were found."""
+        return self.scores["ms_ssim"].images
+
+    @property
+    def seed_deviation(self) -> float | None:
+        """How much a training's MS-SSIM differs by its seed alone (standard deviation); None if not known."""
+        return self.scores["ms_ssim"].seed_deviation
+
+
+def read_scores(runs: Any, trained: Sequence[Mapping[str, Any]], rows: Sequence[int | None], networks: int) -> Any:
+    """The paired scores of each measure.
+
+    Args:
+        runs: the folder of runs.
+        trained: the records.
+        rows: for each record the row of the variants that it is pooled in; None where in none.
+        networks: how many rows there are.
+    """
+    wanted = [(str(record["key"]), row) for record, row in zip(trained, rows, strict=True) if row is not None]
+    tables = image_scores(runs, [key for key, _ in wanted])
+    counts = pd.Series([len(table) for table in tables.values()], dtype="int64").mode()
+    images = int(counts.iloc[0]) if len(counts) else 0
+    whole = [(tables[key], row) for key, row in wanted if key in tables and len(tables[key]) == images]
+    owners = [row for _, row in whole]
+    stacked = np.stack([table for table, _ in whole]) if whole else np.zeros((0, 0, len(MEASURES)))
+    return {
+        measure: PairedScores.pool(stacked[:, :, column], owners, networks) for column, measure in enumerate(MEASURES)
+    }
+
+
+def weigh(
+    variants: pd.DataFrame,
+    scores: Mapping[str, PairedScores],
+    ratios: Mapping[str, Ratio],
+    has_speed_ups: bool,
+    untouched: float | None,
+) -> tuple[pd.DataFrame, Evidence]:
+    """Add to the variants how sure their figures are.
+
+    New columns: `ms_ssim_error`, `psnr_db_error`, half the 95% interval of a mean without what all networks share;
+    `vs_baseline`, `vs_baseline_low`, `vs_baseline_high`: MS-SSIM over the baseline's, paired; `frontier_probability`;
+    `beats`, `beaten_by`: of how many networks; `beats_baseline`.
+
+    Args:
+        variants: the rows so far, in the order of `scores`.
+        scores: of each measure.
+        ratios: speed-ups by `architecture_key`, where the baseline was called in the same rounds.
+        has_speed_ups: whether the cost is one over the speed-up.
+        untouched: the MS-SSIM of the untouched input.
+    """
+    ms_ssim = scores["ms_ssim"]
+    columns: dict[str, Any] = {f"{measure}_error": scores[measure].half_widths() for measure in MEASURES}
+    baseline = _baseline_row(variants)
+    itself = np.arange(len(variants)) == baseline
+    paired = ms_ssim.differences_from(baseline) if baseline is not None else [np.full(len(variants), np.nan)] * 3
+    for name, found in zip(("vs_baseline", "vs_baseline_low", "vs_baseline_high"), paired, strict=True):
+        columns[name] = np.where(itself, np.nan, found)
+    probability, volume, resamples = _bootstrap(variants, ms_ssim, ratios, has_speed_ups, untouched)
+    columns["frontier_probability"] = probability
+    beats = _beats(variants, ms_ssim, ratios)
+    compared = beats.any(axis=1) | beats.any(axis=0) | _comparable(variants, ms_ssim)
+    for name, axis in (("beats", 1), ("beaten_by", 0)):
+        columns[name] = pd.Series(beats.sum(axis=axis), dtype="Int64").where(compared)
+    columns["beats_baseline"] = beats[:, baseline] if baseline is not None else False
+    return variants.assign(**columns), Evidence(scores, resamples, volume, int(compared.sum()))
+
+
+def _baseline_row(variants: pd.DataFrame) -> int | None:
+    """The row of the scored baseline; under the most frequent training condition where there are several."""
+    rows = variants.reset_index(drop=True)
+    rows = rows[(rows["slug"] == BASELINE_SLUG) & rows["ms_ssim"].notna()].sort_values("condition", kind="stable")
+    return int(rows.index[0]) if len(rows) else None
+
+
+# --- bootstrap --------------------------------------------------------------------------------------------------------
+
+
+def _bootstrap(
+    variants: pd.DataFrame,
+    scores: PairedScores,
+    ratios: Mapping[str, Ratio],
+    has_speed_ups: bool,
+    untouched: float | None,
+) -> tuple[np.ndarray[Any, Any], Interval | None, int]:
+    """The probability of each row to be on the frontier, the hypervolume, and how many draws they rest on."""
+    probability = np.full(len(variants), np.nan)
+    cost = variants["cost"].to_numpy(dtype=float)
+    rows = np.flatnonzero(np.isfinite(cost) & (scores.trainings > 0)) if scores.images > 1 else np.zeros(0, dtype=int)
+    if not len(rows):
+        return probability, None, 0
+    draws = _RESAMPLES if len(rows) <= _MANY else _RESAMPLES_OF_MANY
+    random = np.random.default_rng(0)
+    qualities = scores.resampled_means(draws, random)[:, rows]
+    costs = np.tile(cost[rows], (draws, 1))
+    if has_speed_ups:
+        keys, slugs = variants["architecture_key"].to_numpy()[rows], variants["slug"].to_numpy()[rows]
+        paired = [column for column, key in enumerate(keys) if key in ratios and slugs[column] != BASELINE_SLUG]
+        if paired:
+            resampled = np.stack([ratios[keys[column]].resampled for column in paired], axis=1)
+            drawn = random.integers(len(resampled), size=(draws, len(paired)))
+            costs[:, paired] = 1 / np.take_along_axis(resampled, drawn, axis=0)
+    on_front = np.zeros(len(rows))
+    volumes = np.zeros(draws)
+    for draw in range(draws):
+        front, volumes[draw] = _front_and_volume(costs[draw], qualities[draw], untouched or 0.0)
+        on_front[front] += 1
+    probability[rows] = on_front / draws
+    if not has_speed_ups or untouched is None:
+        return probability, None, draws
+    value = hypervolume(variants, worst_cost=1.0, worst_quality=untouched, cost="cost")
+    low, high = np.quantile(volumes, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return probability, Interval(value, float(low), float(high)), draws
+
+
+def _front_and_volume(
+    cost: np.ndarray[Any, Any], quality: np.ndarray[Any, Any], worst_quality: float
+) -> tuple[np.ndarray[Any, Any], float]:
+    """Which places are on the frontier, and its hypervolume up to a cost of 1; ties are of no importance in a draw."""
+    order = np.lexsort((-quality, cost))
+    best = np.maximum.accumulate(quality[order])
+    rises = np.concatenate([[True], best[1:] > best[:-1]])
+    front = order[rises]
+    inside = front[(cost[front] < 1) & (quality[front] > worst_quality)]
+    gains = np.diff(np.concatenate([[worst_quality], quality[inside]]))
+    return front, float(np.sum(gains * (1 - cost[inside])))
+
+
+# --- who beats whom ---------------------------------------------------------------------------------------------------
+
+
+def _comparable(variants: pd.DataFrame, scores: PairedScores) -> np.ndarray[Any, Any]:
+    """Rows that are compared pair by pair: those with scores per image and a paired speed-up; not too many."""
+    has = variants["speed_up_low"].notna().to_numpy() & (scores.trainings > 0) & (scores.images > 1)
+    if has.sum() > _MOST_COMPARED:
+        has &= variants["on_frontier"].to_numpy(dtype=bool) | variants["published"].notna().to_numpy()
+    if has.sum() > _MOST_COMPARED:
+        has &= np.cumsum(has) <= _MOST_COMPARED
+    return np.asarray(has)
+
+
+def _beats(variants: pd.DataFrame, scores: PairedScores, ratios: Mapping[str, Ratio]) -> np.ndarray[Any, Any]:
+    """(rows, rows): whether the row is surely faster than the column, and surely not worse by the margin or more.
+
+    Faster: in 97.5% of the bootstrap's draws. The baseline itself has a speed-up of 1 by definition.
+    """
+    beats = np.zeros((len(variants), len(variants)), dtype=bool)
+    rows = np.flatnonzero(_comparable(variants, scores))
+    if len(rows) < 2:
+        return beats
+    draws = []
+    for row in rows:
+        ratio = ratios[variants["architecture_key"].iloc[row]]
+        itself = variants["slug"].iloc[row] == BASELINE_SLUG
+        draws.append(
+            np.ones_like(ratio.resampled) if itself else np.random.default_rng(row).permutation(ratio.resampled)
+        )
+    speed = np.stack(draws)
+    some = PairedScores(scores.scores[rows], scores.trainings[rows], scores.seed_deviation, scores.seed_freedom)
+    as_good = some.not_worse(MARGIN)
+    for place, row in enumerate(rows):
+        faster = (speed[place] > speed).mean(axis=1) >= (1 + CONFIDENCE) / 2
+        beats[row, rows] = faster & as_good[place]
+    return beats

@@ -1,0 +1,325 @@
+"""What the timings of a folder of runs say by themselves: runtimes, the paper's times, what time is made of."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, baseline_time_s, published_table
+from enhance_sweep.records.keys import architecture_slug
+from enhance_sweep.report.labels import interval_text, is_number, network_label, plural, significant, speed_up_text
+from enhance_sweep.report.results.gather import Record, Results, is_timed
+from enhance_sweep.stats.cost_model import CostModel, left_out_errors
+from enhance_sweep.stats.speed_up import Ratio, speed_up
+
+#: Fewer networks than this say nothing of a rank agreement, or of a cost model's error.
+FEWEST = 6
+#: Of more networks the cost model is fitted on every second, third, ...: it has three coefficients.
+_MOST_FITTED = 400
+#: The speed of a network alone, without what runtimes, layouts and allocators do to it.
+_PLAIN_WAY = {"runtime": "eager", "precision": "fp32", "layout": "channels_last", "allocator": "tuned"}
+_PHOTOGRAPH = 1280 * 720
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something was timed: latencies of two places are never compared."""
+
+    host: str
+    threads: int
+    size: tuple[int, int]
+    machine: str
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
+        return f"{self.machine}, {threads}, {self.size[0]}x{self.size[1]}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One network under one measurement.
+
+    Attributes:
+        record: the timed record; a failed one where it could not be timed in that way.
+        ratio: its speed-up over the baseline in the same rounds; None where that was not beside it.
+        vs_eager: how much faster than the same network in eager fp32, channels-last, tuned allocator; None if unknown.
+        to_limit: its latency over the least time that its multiply-adds could take, by the rate of a large matrix
+            product in the same precision in the same run; None where that was not measured.
+    """
+
+    record: Record
+    ratio: Ratio | None
+    vs_eager: float | None
+    to_limit: float | None
+
+    @property
+    def label(self) -> str:
+        """The network's short name."""
+        return network_label(self.record["architecture"])
+
+
+@lru_cache(maxsize=1)
+def by_place(results: Results) -> dict[Place, list[Measured]]:
+    """Networks that were timed in more than one way, each way once, at every place where they were; the fullest first.
+
+    Of several timings of one network in one way the newest that had the baseline beside it counts.
+    """
+    chosen: dict[tuple[Place, str, str], Record] = {}
+    for record in sorted(results.every_timing, key=_preference):
+        way = json.dumps({name: record["measurement"].get(name) for name in _PLAIN_WAY})
+        chosen[_place(record), record["architecture_key"], way] = record
+    places: dict[Place, dict[str, list[Record]]] = {}
+    for (place, key, _), record in chosen.items():
+        places.setdefault(place, {}).setdefault(key, []).append(record)
+    found = {}
+    for place, networks in places.items():
+        several = [records for records in networks.values() if len(records) > 1]
+        if several:
+            found[place] = [one for records in sorted(several, key=_order) for one in _measured(records)]
+    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+
+
+def _preference(record: Record) -> tuple[bool, bool, str]:
+    """The larger, the sooner a record is the one that is shown."""
+    return is_timed(record), bool(record.get("baseline")), str(record.get("finished_at") or "")
+
+
+def _measured(records: Sequence[Record]) -> list[Measured]:
+    """All ways in which one network was timed at one place, the fastest first and the impossible last."""
+    done = sorted(filter(is_timed, records), key=lambda record: record["latency_ms_median"])
+    eager_ms = [
+        r["latency_ms_median"] for r in done if all(r["measurement"].get(n) == v for n, v in _PLAIN_WAY.items())
+    ]
+    rows = []
+    for record in done:
+        vs_eager = eager_ms[0] / record["latency_ms_median"] if eager_ms else None
+        rows.append(Measured(record, speed_up(record.get("samples") or {}), vs_eager, latency_to_limit(record)))
+    return rows + [Measured(record, None, None, None) for record in records if not is_timed(record)]
+
+
+def _order(records: Sequence[Record]) -> tuple[int, str]:
+    slug = architecture_slug(records[0]["architecture"])
+    return {BASELINE_SLUG: 0, PROPOSED_SLUG: 1}.get(slug, 2), slug
+
+
+def _place(record: Record) -> Place:
+    measurement, environment = record["measurement"], record.get("environment") or {}
+    width, height = measurement["size"]
+    parts = [str(environment.get("cpu") or measurement["host"])]
+    cores = environment.get("cores")
+    parts += [f"{cores} core{'' if cores == 1 else 's'}"] if isinstance(cores, int) else []
+    return Place(str(measurement["host"]), int(measurement["threads"]), (width, height), ", ".join(parts))
+
+
+def latency_to_limit(record: Record) -> float | None:
+    """A latency over the time that the network's multiply-adds would take at the rate of a large matrix product."""
+    precision = record["measurement"]["precision"]
+    rate = (record.get("arithmetic_limit") or {}).get(f"{precision}_gflops")
+    if not is_number(rate) or not rate or not record["description"]["macs"]:
+        return None
+    width, height = record["measurement"]["size"]
+    least_ms = 2 * record["description"]["macs"] * (width * height / _PHOTOGRAPH) / rate / 1e6
+    return float(record["latency_ms_median"] / least_ms)
+
+
+@lru_cache(maxsize=1)
+def shown_at_one_place(results: Results) -> list[Record]:
+    """The timings that the report shows, one for each network, of the place where most were taken."""
+    places: dict[Place, list[Record]] = {}
+    for record in results.timed:
+        places.setdefault(_place(record), []).append(record)
+    return max(places.values(), key=len, default=[])
+
+
+# --- the paper's times ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well two machines agree on which network is faster.
+
+    Attributes:
+        networks: how many were timed on both.
+        kendall_tau: of the ranks, from -1 to 1; 1: the same order.
+        pearson: the correlation of the times' logarithms.
+    """
+
+    networks: int
+    kendall_tau: float
+    pearson: float
+
+
+@lru_cache(maxsize=1)
+def paper_times(results: Results) -> list[tuple[str, float, float]]:
+    """The published networks that were timed here: slug, the paper's seconds and ours."""
+    ours = {architecture_slug(r["architecture"]): r["latency_ms_median"] / 1e3 for r in shown_at_one_place(results)}
+    tables = [row for table in (1, 2) for row in published_table(table)[["slug", "time_s"]].itertuples(index=False)]
+    return [(slug, float(time_s), float(ours[slug])) for slug, time_s in tables if slug in ours]
+
+
+def agreement(times: Sequence[tuple[str, float, float]]) -> Agreement | None:
+    """Of networks timed on two machines, as `paper_times` gives them; None where there are too few."""
+    if len(times) < FEWEST:
+        return None
+    from scipy.stats import kendalltau  # slow to import
+
+    theirs, ours = (np.array(values) for values in zip(*((paper, own) for _, paper, own in times), strict=True))
+    tau = kendalltau(theirs, ours).statistic
+    return Agreement(len(times), float(tau), float(np.corrcoef(np.log(theirs), np.log(ours))[0, 1]))
+
+
+# --- what time is made of ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A cost model of the timings that a report shows.
+
+    Attributes:
+        model: fitted on all of them.
+        networks: how many these are.
+        errors: of each network's prediction by a model that has not seen it (0.1: 10% too slow), by label.
+        family_errors: the same by a model that has seen no network of that topology and width.
+    """
+
+    model: CostModel
+    networks: int
+    errors: Mapping[str, float]
+    family_errors: Mapping[str, float]
+
+
+def fitted(results: Results) -> Fitted | None:
+    """The cost model of the timings shown; None where there are too few, or they do not describe their layers."""
+    shown = [record for record in shown_at_one_place(results) if record["description"].get("layers")]
+    if len(shown) < FEWEST:
+        return None
+    shown = shown[:: -(-len(shown) // _MOST_FITTED)]
+    descriptions = [record["description"] for record in shown]
+    latencies_ms = [float(record["latency_ms_median"]) for record in shown]
+    labels = [network_label(record["architecture"]) for record in shown]
+    families = [(r["architecture"]["topology"], r["architecture"].get("channels")) for r in shown]
+    family_errors: dict[str, float] = {}
+    if len(shown) - max(families.count(family) for family in families) >= FEWEST // 2:
+        family_errors = dict(zip(labels, left_out_errors(descriptions, latencies_ms, families), strict=True))
+    errors = dict(zip(labels, left_out_errors(descriptions, latencies_ms), strict=True))
+    return Fitted(CostModel.fit(descriptions, latencies_ms), len(shown), errors, family_errors)
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """How one row of the paper's times stands to all its others.
+
+    Attributes:
+        predicted_s: of the row, by a cost model fitted on all other rows.
+        others: how many these are.
+        median_error: of the fitted rows' own predictions, absolute and relative.
+    """
+
+    predicted_s: float
+    others: int
+    median_error: float
+
+
+def paper_baseline(results: Results) -> Outlier | None:
+    """What the paper's other times say of its {3, 64, 4} row; None where too few published networks are described."""
+    architectures = {
+        record["architecture_key"]: record
+        for record in [*results.every_timing, *results.trained]
+        if record["description"].get("layers")
+    }
+    described = {architecture_slug(r["architecture"]): r["description"] for r in architectures.values()}
+    tables = pd.concat([published_table(1), published_table(2)]).set_index("slug")["time_s"]
+    others = [slug for slug in tables.index if slug in described and slug != BASELINE_SLUG]
+    if BASELINE_SLUG not in described or len(others) < len(tables) / 2:
+        return None
+    times_ms = [1e3 * float(tables[slug]) for slug in others]
+    model = CostModel.fit([described[slug] for slug in others], times_ms)
+    errors = [model.predict_ms(described[slug]) / ms - 1 for slug, ms in zip(others, times_ms, strict=True)]
+    return Outlier(model.predict_ms(described[BASELINE_SLUG]) / 1e3, len(others), float(np.median(np.abs(errors))))
+
+
+# --- in words ---------------------------------------------------------------------------------------------------------
+
+
+def headline(results: Results) -> str:
+    """What a folder of timings says where nothing is trained."""
+    timed = results.variants[results.variants["timing"].notna()]
+    if timed.empty and results.challenges:
+        count = len({record["architecture_key"] for record in results.challenges})
+        return f"{plural(count, 'network')} timed by the challenge's rules alone (Table 3), none scored."
+    text = f"{len(timed):,} network{'' if len(timed) == 1 else 's'} timed, none scored."
+    proposed = timed[timed["slug"] == PROPOSED_SLUG]
+    if len(proposed) and is_number(proposed.iloc[0]["speed_up"]):
+        row = proposed.iloc[0]
+        low, high = row["speed_up_low"], row["speed_up_high"]
+        sure = f" (95% interval {interval_text(low, high)})" if is_number(low) and is_number(high) else ""
+        text += f" The paper's pick {row['label']} runs at {speed_up_text(row['speed_up'])}{sure} the baseline's speed."
+    return text
+
+
+#: What the drawn figure of times says of its second panel, which is a chart of its own on the page.
+DOTTED = "Dotted: one ratio of ours to the paper's for all, the median."
+
+
+def caption(results: Results) -> str:
+    """Under the figure of times: where they were taken, and what its dashed line is."""
+    shown = shown_at_one_place(results)
+    where = f" ({_place(shown[0]).text})" if shown else ""
+    text = f"Medians{where}, on logarithmic scales."
+    if any(latency_to_limit(record) for record in shown):
+        text += (
+            " Dashed: what the multiply-adds alone would take at the rate of a large matrix product of the same run."
+        )
+    return text
+
+
+def sentences(results: Results) -> list[str]:
+    """Under the figure of times: how they agree with the paper's, and what they are made of."""
+    said = []
+    times = paper_times(results)
+    whole, without = agreement(times), agreement([row for row in times if row[0] != BASELINE_SLUG])
+    if whole:
+        text = _agreement_text(whole, f"Our times and the paper's of {whole.networks} networks")
+        if without and without.networks < whole.networks:
+            text += f" {_agreement_text(without, 'Without the row {3, 64, 4}')}"
+        said.append(text)
+    outlier = paper_baseline(results)
+    if outlier:
+        said.append(
+            f"A cost model fitted on the paper's {outlier.others} other times (median error "
+            f"{outlier.median_error:.0%}) gives {{3, 64, 4}} {outlier.predicted_s:.0f} s; the paper's table says "
+            f"{baseline_time_s():.1f} s."
+        )
+    cost = fitted(results)
+    if cost:
+        said.append(_cost_text(cost))
+    return said
+
+
+def _agreement_text(found: Agreement, who: str) -> str:
+    return (
+        f"{who}: Kendall's tau of their order is {found.kendall_tau:.3f}, the correlation of their logarithms "
+        f"{found.pearson:.4f}."
+    )
+
+
+def _cost_text(cost: Fitted) -> str:
+    worst = max(cost.errors, key=lambda label: abs(cost.errors[label]))
+    median = float(np.median(np.abs(list(cost.errors.values()))))
+    model = cost.model
+    text = (
+        f"Time by layers alone, fitted on {cost.networks} networks: {significant(model.ms_per_gmac)} ms for 10^9 "
+        f"multiply-adds, {significant(model.ms_per_gib)} ms for a GiB of activations read or written, "
+        f"{significant(model.ms_per_layer)} ms for a layer. A network that was left out of the fit is predicted within "
+        f"{median:.0%} (median; at worst {cost.errors[worst]:+.0%}, {worst})"
+    )
+    if cost.family_errors:
+        errors = np.abs(list(cost.family_errors.values()))
+        text += f"; with all of its topology and width left out within {np.median(errors):.0%}"
+        text += f" (at worst {errors.max():.0%})"
+    return f"{text}."

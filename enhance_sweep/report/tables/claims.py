@@ -1,0 +1,272 @@
+"""What the paper claims of its networks, and whether it holds for those of a folder of runs.
+
+A claim is a weighted sum of mean MS-SSIMs, computed image by image, or a speed-up. It holds where the whole 95%
+interval is on the paper's side, fails where the interval leaves the paper's side or rules out the paper's own figure,
+and is not decided otherwise: an interval wider than the paper's effect decides nothing.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from enhance_sweep.paper import (
+    BASELINE_SLUG,
+    PROPOSED_SLUG,
+    headline_speed_up,
+    implied_baseline_time_s,
+    published_table,
+)
+from enhance_sweep.report.labels import decimals, interval_text, is_number, network_label, signed, speed_up_text
+from enhance_sweep.report.results.gather import Results
+from enhance_sweep.stats.paired_scores import MARGIN, Difference
+
+HOLDS, FAILS, UNDECIDED, UNTESTED = "holds here", "fails here", "not decided here", "not tested here"
+_PRELU = ("strided-k4-s4-c32-b2-prelu", "strided-k4-s4-c32-b2")
+
+#: Of several networks (slugs), the weight of each.
+Weights = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One of the paper's claims.
+
+    Attributes:
+        letter: a to e.
+        statement: the claim.
+        measured: what is compared to test it.
+        paper: the paper's own figure of that.
+        ours: ours, with its interval; why there is none.
+        verdict: one of `HOLDS`, `FAILS`, `UNDECIDED`, `UNTESTED`.
+    """
+
+    letter: str
+    statement: str
+    measured: str
+    paper: str
+    ours: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class _Network:
+    """What a claim needs of a network: its time, on whichever machine, and its MS-SSIM."""
+
+    slug: str
+    architecture: Mapping[str, Any]
+    time: float
+    ms_ssim: float
+
+
+def claims(results: Results) -> list[Claim]:
+    """The paper's five claims and what became of them here; empty where nothing is scored."""
+    if results.scored.empty:
+        return []
+    ours, paper = _ours(results), _papers()
+    time = "multiply-adds" if results.cost_kind == "macs" else "time"
+    return [
+        _of_scores(
+            "a",
+            "Fewer channels and blocks trade quality for speed along a frontier",
+            f"MS-SSIM for each doubling of {time}, along the plain 3x3 networks",
+            (results, ours, paper),
+            _slope,
+            at_least_zero,
+        ),
+        _of_scores(
+            "b",
+            "5x5 kernels do not pay",
+            f"MS-SSIM of the plain 5x5 networks over the line through the plain 3x3 ones, at the same {time}",
+            (results, ours, paper),
+            lambda networks: _above_line(networks, [n for n in networks if _is_plain(n, 5)]),
+            does_not_pay,
+        ),
+        _of_scores(
+            "c",
+            "PReLU does not pay",
+            f"MS-SSIM of {network_label(_architecture(_PRELU[0]))} over the same network with ReLU",
+            (results, ours, paper),
+            _prelu,
+            does_not_pay,
+        ),
+        _of_scores(
+            "d",
+            "The strided networks leave the plain ones' frontier behind",
+            f"MS-SSIM of the strided networks over the line through the plain 3x3 ones, at the same {time}",
+            (results, ours, paper),
+            lambda networks: _above_line(networks, [n for n in networks if _is_strided(n)]),
+            at_least_zero,
+        ),
+        _speed(results),
+    ]
+
+
+def note(results: Results) -> str:
+    """Under the claims: when one holds, and what its interval covers here."""
+    seeds = results.evidence.seed_deviation is not None
+    time = "multiply-adds, nothing being timed" if results.cost_kind == "macs" else "time"
+    return (
+        "A claim holds where the whole 95% interval is on the paper's side, fails where it leaves that side or rules "
+        "out the paper's own figure, and is not decided where it is wider than the paper's effect. What is said not to "
+        f"pay does not where a gain of {MARGIN} MS-SSIM or more is ruled out. Intervals cover another draw of test "
+        f"images{' and of seeds' if seeds else ', not of seeds: no network was trained with several'}. The line is "
+        f"fitted to MS-SSIM against the logarithm of {time}; the paper's figures use its own times, with the time of "
+        "{3, 64, 4} that its headline implies."
+    )
+
+
+def claims_csv(found: Sequence[Claim]) -> str:
+    """The claims for a spreadsheet."""
+    return pd.DataFrame([asdict(claim) for claim in found]).to_csv(index=False, lineterminator="\n")
+
+
+# --- verdicts ---------------------------------------------------------------------------------------------------------
+
+
+def at_least_zero(found: Difference, paper: float) -> str:
+    """A gain: holds if surely there, fails if surely not there or surely smaller than the paper's."""
+    if found.low > 0:
+        return HOLDS
+    return FAILS if found.high < 0 or found.high < paper else UNDECIDED
+
+
+def does_not_pay(found: Difference, paper: float) -> str:
+    """No gain worth having: holds if one of the margin or more is ruled out, else fails if there surely is a gain."""
+    if found.high < MARGIN:
+        return HOLDS
+    return FAILS if found.low > 0 else UNDECIDED
+
+
+# --- what is compared -------------------------------------------------------------------------------------------------
+
+
+def _slope(networks: Sequence[_Network]) -> Weights | None:
+    """The least-squares slope of MS-SSIM over the binary logarithm of time, as weights of the scores."""
+    line = [network for network in networks if _is_plain(network, 3)]
+    if len(line) < 3:
+        return None
+    doublings = np.log2([network.time for network in line])
+    centred = doublings - doublings.mean()
+    if not np.square(centred).sum():
+        return None
+    return dict(zip((n.slug for n in line), centred / np.square(centred).sum(), strict=True))
+
+
+def _above_line(networks: Sequence[_Network], some: Sequence[_Network]) -> Weights | None:
+    """The mean of `some` above the least-squares line through the plain 3x3 networks at the same time."""
+    line = [network for network in networks if _is_plain(network, 3)]
+    slope = _slope(networks)
+    if slope is None or not some:
+        return None
+    center = float(np.log2([network.time for network in line]).mean())
+    weights: dict[str, float] = {}
+    for network in some:
+        weights[network.slug] = weights.get(network.slug, 0.0) + 1 / len(some)
+        for other in line:
+            at = 1 / len(line) + slope[other.slug] * (math.log2(network.time) - center)
+            weights[other.slug] = weights.get(other.slug, 0.0) - at / len(some)
+    return weights
+
+
+def _prelu(networks: Sequence[_Network]) -> Weights | None:
+    if not set(_PRELU) <= {network.slug for network in networks}:
+        return None
+    return {_PRELU[0]: 1.0, _PRELU[1]: -1.0}
+
+
+def _is_plain(network: _Network, kernel_size: int) -> bool:
+    architecture = network.architecture
+    return bool(architecture["topology"] == "plain" and architecture["kernel_size"] == kernel_size)
+
+
+def _is_strided(network: _Network) -> bool:
+    return bool(network.architecture["topology"] == "strided" and not network.architecture["prelu"])
+
+
+def _of_scores(
+    letter: str,
+    statement: str,
+    measured: str,
+    where: tuple[Results, Sequence[_Network], Sequence[_Network]],
+    weigh: Callable[[Sequence[_Network]], Weights | None],
+    judge: Callable[[Difference, float], str],
+) -> Claim:
+    """A claim that is a weighted sum of MS-SSIMs, with the weights that each machine's own times give."""
+    results, ours, paper = where
+    published = weigh(paper)
+    assert published is not None
+    theirs = sum(published[network.slug] * network.ms_ssim for network in paper if network.slug in published)
+    weights = weigh(ours)
+    found = None
+    if weights is not None:
+        rows = _rows(results)
+        by_row = np.zeros(len(results.variants))
+        for slug, weight in weights.items():
+            by_row[rows[slug]] = weight
+        found = results.evidence.scores["ms_ssim"].contrast(by_row)
+    if found is None:
+        return Claim(letter, statement, measured, signed(theirs, 4), "too few of these networks", UNTESTED)
+    text = f"{signed(found.mean, 4)} ({signed(found.low, 4)} to {signed(found.high, 4)})"
+    return Claim(letter, statement, measured, signed(theirs, 4), text, judge(found, theirs))
+
+
+def _speed(results: Results) -> Claim:
+    """The headline, which is of speed alone."""
+    statement = f"The proposed network is {decimals(headline_speed_up(), 1)} times faster than the baseline"
+    measured = f"Speed-up of {network_label(_architecture(PROPOSED_SLUG))}"
+    paper = speed_up_text(headline_speed_up())
+    rows = results.variants[results.variants["slug"] == PROPOSED_SLUG]
+    rows = rows[rows["speed_up"].notna()]
+    if rows.empty:
+        return Claim("e", statement, measured, paper, "not timed beside the baseline", UNTESTED)
+    row = rows.iloc[0]
+    low, high = row["speed_up_low"], row["speed_up_high"]
+    if not (is_number(low) and is_number(high)):
+        return Claim("e", statement, measured, paper, f"{speed_up_text(row['speed_up'])}, no interval", UNDECIDED)
+    ours = f"{speed_up_text(row['speed_up'])} ({interval_text(low, high)})"
+    # The paper's figure is given to one digit.
+    verdict = HOLDS if low >= round(headline_speed_up(), 1) else FAILS if high < headline_speed_up() else UNDECIDED
+    return Claim("e", statement, measured, paper, ours, verdict)
+
+
+# --- networks ---------------------------------------------------------------------------------------------------------
+
+
+def _rows(results: Results) -> dict[str, int]:
+    """The row of each published network that is scored and timed, under the most frequent training condition."""
+    shown = results.variants.reset_index(drop=True)
+    shown = shown[shown["published"].notna() & shown["ms_ssim"].notna() & shown["cost"].notna()]
+    shown = shown.sort_values("condition", kind="stable").drop_duplicates("slug")
+    return {str(slug): row for row, slug in zip(shown.index.to_list(), shown["slug"], strict=True)}
+
+
+def _ours(results: Results) -> list[_Network]:
+    """The published networks that are scored and timed here; time is relative, or multiply-adds where none is timed."""
+    found = []
+    for slug, row in _rows(results).items():
+        variant = results.variants.iloc[row]
+        if results.evidence.scores["ms_ssim"].known(row):
+            found.append(_Network(slug, _architecture(slug), float(variant["cost"]), float(variant["ms_ssim"])))
+    return found
+
+
+def _papers() -> list[_Network]:
+    """The networks of Tables 1 and 2 with the paper's figures, the baseline with the time that its headline implies."""
+    table = pd.concat([published_table(1), published_table(2)])
+    times = table["time_s"].where(table["slug"] != BASELINE_SLUG, implied_baseline_time_s())
+    return [
+        _Network(str(slug), architecture, float(time), float(ms_ssim))
+        for slug, architecture, time, ms_ssim in zip(
+            table["slug"], table["architecture"], times, table["ms_ssim"], strict=True
+        )
+    ]
+
+
+def _architecture(slug: str) -> dict[str, Any]:
+    table = pd.concat([published_table(1), published_table(2)]).set_index("slug")["architecture"]
+    architecture: dict[str, Any] = table[slug]
+    return architecture

@@ -1,0 +1,159 @@
+"""What a search is asked: its space, what all its networks share, and whether that can end well."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from optuna.samplers import BaseSampler
+
+from enhance_sweep import config as configuration
+from enhance_sweep.config import ConfigError
+from enhance_sweep.records.keys import digest
+from enhance_sweep.search.halving import rung_steps
+from enhance_sweep.search.space import MODEL, read_space
+from enhance_sweep.settings import SearchSettings
+from enhance_sweep.sweep.plan import Plan, plan_variant
+from enhance_sweep.timing.recording import measurement_of
+
+TRAINING = "stages=[train,evaluate]"
+TIMING = "stages=[time]"
+
+#: Set by the search itself, for each of its jobs.
+_OWN = ("stages", "trainer.evaluate_at", "pictures")
+
+
+class Question:
+    """One search as it is asked for.
+
+    Args:
+        config: what all networks share.
+        loader: Hydra's, to compose each network's configuration.
+        params: the space of a named sweep.
+        when: on what its parameters depend.
+        arguments: overrides from the command line.
+
+    Attributes:
+        space: what is searched.
+        shared: overrides of all networks.
+        settings: how it is searched.
+        rungs: after how many steps networks are compared.
+        measurement: how speed is measured on this host.
+
+    Raises:
+        ConfigError: something is to be searched that cannot be, by name.
+    """
+
+    def __init__(
+        self,
+        config: DictConfig,
+        loader: ConfigLoader,
+        params: Mapping[str, Any],
+        when: Mapping[str, Any],
+        arguments: Sequence[str],
+    ) -> None:
+        self.config = config
+        self._loader = loader
+        self.space, self.shared = read_space(params, when, arguments, OverridesParser.create(config_loader=loader))
+        self.settings: SearchSettings = configuration.search_settings(config)
+        self.rungs = rung_steps(self.settings.first_rung, int(config.trainer.max_steps), self.settings.reduction_factor)
+        self.measurement = measurement_of(
+            configuration.timing_settings(config), configuration.resolved(config, "runtime")
+        )
+        self.settings_of = cache(self._read_settings)
+
+    def check(self) -> None:
+        """Refuse what cannot end well before anything is computed.
+
+        Raises:
+            ConfigError: what is wrong, by name.
+        """
+        for override in OverridesParser.create().parse_overrides(self.shared):
+            if override.key_or_group in _OWN:
+                raise ConfigError(
+                    f"{override.input_line}: a search decides itself what it times, trains and scores, and when: "
+                    "leave it away"
+                )
+        schedule = self.config.trainer.schedule
+        if len(self.rungs) > 1 and schedule != "constant":
+            raise ConfigError(
+                f"trainer.schedule: expected constant, got {schedule}: under it a training of {self.rungs[0]} steps is "
+                f"not the beginning of one of {self.rungs[-1]}, so that halving cannot go on with it; say "
+                f"trainer.schedule=constant, or search.first_rung={self.rungs[-1]} to train every network to its end"
+            )
+        for parameter in self.space.without_takers(self.settings_of):
+            if parameter.asked:
+                raise ConfigError(
+                    f"{parameter.name}: no model of this search has such a setting; "
+                    f"{' and '.join(str(model or 'the model') for model in self.space.models())} have "
+                    f"{', '.join(sorted({name for one in self.space.models() for name in self.settings_of(one)}))}"
+                )
+        configuration.check_arguments(configuration.resolved(self.config, "search")["sampler"], "search.sampler")
+        for model in self.space.models():
+            chosen = self._choosing(model)
+            try:
+                config = self._compose(chosen)
+                configuration.check(config)
+                for parameter in self.space.searched_of(self.settings_of(model)):
+                    for value in parameter.extremes:
+                        changed = copy.deepcopy(config)
+                        OmegaConf.update(changed, parameter.name, value)
+                        with torch.device("meta"):
+                            configuration.build(configuration.resolved(changed, "model"), "model")
+            except (ConfigError, HydraException) as error:
+                raise ConfigError(f"{' '.join([*chosen, ''])}{error}") from error
+
+    def _choosing(self, model: str | None) -> list[str]:
+        return [] if model is None or MODEL in self.space.fixed else [f"{MODEL}={model}"]
+
+    def _compose(self, overrides: Sequence[str]) -> DictConfig:
+        return self._loader.load_sweep_config(self.config, [*self.shared, *overrides])
+
+    def plan(self, overrides: Sequence[str]) -> Plan:
+        """The training of one network, checked.
+
+        Raises:
+            ConfigError, hydra.errors.HydraException: there is no such network.
+        """
+        return plan_variant(self._compose([*overrides, TRAINING]))
+
+    def _read_settings(self, model: str | None) -> frozenset[str]:
+        """The names of a model's settings."""
+        node = configuration.resolved(self._compose(self._choosing(model)), "model")
+        return frozenset(configuration.arguments(node))
+
+    def study_name(self) -> str:
+        """One study for all that may be compared: the same question of the same data, whoever asks it."""
+        plan = self.plan(self._choosing(self.space.models()[0]))
+        assert plan.learned_from is not None
+        measurement = self.measurement
+        question = {
+            "learned_from": plan.learned_from,
+            "rungs": self.rungs,
+            # Not the host: a search may go on elsewhere, with the latencies of where it began.
+            "measurement": {
+                name: measurement[name] for name in ("runtime", "precision", "layout", "size", "allocator")
+            },
+            "max_latency_ms": self.settings.max_latency_ms,
+            "space": {one.name: [str(one.distribution), str(one.conditions)] for one in self.space.parameters},
+            "fixed": dict(self.space.fixed),
+        }
+        dataset, loss = plan.learned_from["dataset"], plan.learned_from["loss"]
+        return f"{dataset}-{loss}-{digest(question)}"
+
+    def sampler(self, number: int) -> BaseSampler:
+        """The sampler that proposes trial `number`: seeded by it, so that a restart repeats no proposal."""
+        asked = dict(configuration.resolved(self.config, "search")["sampler"])
+        if isinstance(asked.get("seed"), int):
+            asked["seed"] += number
+        sampler = configuration.build(asked, "search.sampler")
+        if not isinstance(sampler, BaseSampler):
+            raise ConfigError(
+                f"search.sampler._target_: expected a class of optuna.samplers, got {asked['_target_']!r}"
+            )
+        return sampler

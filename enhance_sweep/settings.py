@@ -1,0 +1,160 @@
+"""The settings of a run, typed: what `conf/` says, as everything below `config.py` takes it."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from enhance_sweep.system.environment import ALLOCATORS, usable_cores
+
+STAGES = ("train", "evaluate", "time")
+TRAINING_PRECISIONS = ("auto", "fp32", "bf16")
+SCHEDULES = ("constant", "one_cycle")
+PRECISIONS = ("fp32", "bf16")
+LAYOUTS = ("channels_last", "channels_first")
+LATENCIES = ("measured", "predicted")
+
+
+@dataclass
+class Retries:
+    """How often a failure of each class is tried again by itself; None: as often as it takes. See conf/config.yaml."""
+
+    diverged: int | None = 0
+    out_of_memory: int | None = 3
+    data_error: int | None = 0
+    interrupted: int | None = None
+    bug: int | None = 1
+
+    def allow(self, failure: str | None, attempts: int) -> bool:
+        """Whether one more is due after so many failed attempts; one of no class, or an unknown one, was of another
+        version.
+        """
+        if failure is None:
+            return False
+        limit: int | None = getattr(self, failure, -1)
+        return limit is None or attempts <= limit
+
+
+@dataclass
+class TrainerConfig:
+    """How long and on what a variant is trained. See conf/trainer/default.yaml for the meanings."""
+
+    max_steps: int = 300
+    batch_size: int = 10
+    crop_size: int = 40
+    learning_rate: float = 5e-4
+    schedule: str = "constant"
+    precision: str = "auto"
+    accelerator: str = "auto"
+    augment: bool = True
+    micro_batches: int = 1
+    evaluate_at: list[int] = field(default_factory=list)
+
+
+@dataclass  # not frozen: Hydra fills it in
+class TimingSettings:
+    """One way to measure speed and memory. The defaults are the careful ones.
+
+    Args:
+        width: of the photograph, pixels.
+        height: of the photograph, pixels.
+        photograph: an image file to measure on; None takes an installed one, always the same.
+        precision: fp32 or bf16.
+        layout: channels_last or channels_first, of weights and activations.
+        threads: 0 means all usable cores.
+        allocator: stock or tuned (`enhance_sweep.system.environment.ALLOCATORS`).
+        seed: of the network's weights and of the order within rounds.
+        paired: time the baseline in every round, so that a speed-up is a median of ratios taken side by side.
+        processes: fresh processes for each variant before its interval may be believed.
+        samples: timed calls in each process, at least three.
+        warm_up_calls: at most this many before timing; fewer once three undisturbed ones agree within 5%.
+        repeats: how often a call that something else disturbed is repeated at most.
+        budget_s: wall seconds for each variant, shared among all that are timed together.
+
+    Raises:
+        ValueError: a value out of its range, by name.
+    """
+
+    width: int = 1280
+    height: int = 720
+    photograph: str | None = None
+    precision: str = "fp32"
+    layout: str = "channels_last"
+    threads: int = 0
+    allocator: str = "tuned"
+    seed: int = 0
+    paired: bool = True
+    processes: int = 3
+    samples: int = 3
+    warm_up_calls: int = 6
+    repeats: int = 1
+    budget_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be measured."""
+        for name, allowed in (("precision", PRECISIONS), ("layout", LAYOUTS), ("allocator", tuple(ALLOCATORS))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"timing.{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        minima = {"width": 1, "height": 1, "threads": 0, "processes": 1, "samples": 3, "warm_up_calls": 0, "repeats": 0}
+        for name, minimum in (minima | {"budget_s": 0}).items():
+            if not minimum <= getattr(self, name) < float("inf"):  # false for nan too
+                raise ValueError(f"timing.{name}: expected at least {minimum}, got {getattr(self, name)}")
+
+    @property
+    def used_threads(self) -> int:
+        """The number of threads that a worker really computes with."""
+        return self.threads or usable_cores()
+
+
+@dataclass  # not frozen: Hydra fills it in
+class SearchSettings:
+    """One way to search. See conf/search/default.yaml for the meanings.
+
+    Raises:
+        ValueError: a value out of its range, by name.
+    """
+
+    trials: int = 100
+    cohort: int = 24
+    max_latency_ms: float | None = None
+    latency: str = "measured"
+    first_rung: int = 75
+    reduction_factor: float = 2.0
+    finalists: int = 4
+    saturation: float | None = 4.0
+    storage: str | None = None
+    sampler: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be searched with."""
+        for name in ("trials", "cohort", "first_rung", "finalists"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"search.{name}: expected at least 1, got {getattr(self, name)}")
+        if self.latency not in LATENCIES:
+            raise ValueError(f"search.latency: expected one of {', '.join(LATENCIES)}, got {self.latency!r}")
+        if self.max_latency_ms is not None and not 0 < self.max_latency_ms < math.inf:
+            raise ValueError(f"search.max_latency_ms: expected a positive number or null, got {self.max_latency_ms}")
+        for name in ("reduction_factor", "saturation"):
+            value = getattr(self, name)
+            if value is not None and not 1 < value < math.inf:
+                raise ValueError(f"search.{name}: expected a number above 1, got {value}")
+
+
+@dataclass
+class Config:
+    """One run. The groups that name a class (`_target_`) are checked against it by `build`."""
+
+    model: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    content: dict[str, Any] = field(default_factory=dict)
+    loss: dict[str, Any] = field(default_factory=dict)
+    runtime: dict[str, Any] = field(default_factory=dict)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    timing: TimingSettings = field(default_factory=TimingSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    seed: int = 0
+    runs_dir: str = "runs"
+    stages: list[str] = field(default_factory=lambda: list(STAGES))
+    retries: Retries = field(default_factory=Retries)
+    retry_failed: bool = False
+    dry_run: bool = False
+    pictures: bool = True

@@ -1,0 +1,1 @@
+"""Statistics: paired scores, speed-ups, cost models. Each formula stands once."""

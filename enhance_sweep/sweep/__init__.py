@@ -1,0 +1,1 @@
+"""One variant or many: planned, trained, scored, timed and written down."""

@@ -1,0 +1,1 @@
+"""Processes and disks: environment, leases, locks, files, signals. Knows nothing of networks."""

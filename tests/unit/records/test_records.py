@@ -1,0 +1,548 @@
+"""Records: their keys, how they are written and how they are joined."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from enhance_sweep.records import load_records
+from enhance_sweep.records.frame import DEFAULT_MEASUREMENT
+from enhance_sweep.records.keys import architecture_key, architecture_slug, digest, learned_key, measured_key
+from enhance_sweep.records.store import (
+    RecordError,
+    challenge_records,
+    find_trained,
+    read_record,
+    timed_records,
+    write_challenge,
+    write_json,
+    write_timed,
+    write_trained,
+)
+from enhance_sweep.system.files import write_whole
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+BASELINE = {"topology": "plain", "kernel_size": 3, "channels": 64, "blocks": 4, "prelu": False}
+SMALL = {**BASELINE, "channels": 16}
+STRIDED = {
+    "topology": "strided",
+    "kernel_size": 3,
+    "strided_kernel_size": 4,
+    "channels": 16,
+    "blocks": 2,
+    "prelu": False,
+}
+MEASUREMENT = {
+    "runtime": "eager",
+    "precision": "fp32",
+    "layout": "channels_last",
+    "size": [1280, 720],
+    "threads": 2,
+    "allocator": "tuned",
+    "host": "here",
+}
+
+
+def trained(architecture: dict[str, Any], seed: int = 0, **changes: Any) -> dict[str, Any]:
+    learned_from = {"dataset": "photos", "data_fingerprint": "f00d", "loss": "fidelity", "content": None, "seed": seed}
+    return {
+        "schema": 1,
+        "kind": "trained",
+        "key": learned_key(architecture, learned_from),
+        "architecture_key": architecture_key(architecture),
+        "status": "completed",
+        "reason": None,
+        "architecture": architecture,
+        "description": {"parameters": 401475, "macs": 368_000_000_000, "layers": []},
+        "learned_from": learned_from,
+        "steps": 400,
+        "scores": {"psnr_db": 20.0 + seed, "ms_ssim": 0.9, "images": 100, "identical_pairs": 0},
+        "untouched": {"psnr_db": 17.3, "ms_ssim": 0.846, "images": 100, "identical_pairs": 1},
+        "finished_at": "2026-01-01T10:00:00Z",
+        "environment": {"host": "here", "git_commit": "abc"},
+    } | changes
+
+
+def timed(architecture: dict[str, Any], latency_ms: float | None = 500.0, **changes: Any) -> dict[str, Any]:
+    measurement = MEASUREMENT | changes.pop("measurement", {})
+    return {
+        "schema": 1,
+        "kind": "timed",
+        "key": measured_key(architecture, measurement),
+        "architecture_key": architecture_key(architecture),
+        "status": "completed",
+        "reason": None,
+        "architecture": architecture,
+        "description": {"parameters": 401475, "macs": 368_000_000_000, "layers": []},
+        "measurement": measurement,
+        "latency_ms_median": latency_ms,
+        "latency_ms_iqr": 3.0,
+        "cpu_s_median": 1.0,
+        "peak_rss_mib": 800.0,
+        "peak_rss_delta_mib": 300.0,
+        "finished_at": "2026-01-01T11:00:00Z",
+        "environment": {"host": "here"},
+    } | changes
+
+
+def write(runs: Path, *made: dict[str, Any]) -> None:
+    for record in made:
+        (write_trained if record["kind"] == "trained" else write_timed)(runs, record)
+
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_order_of_a_mapping_changes_no_key() -> None:
+    keys = {architecture_key(dict(order)) for order in permutations(BASELINE.items())}
+    assert len(keys) == 1
+    assert keys.pop().startswith("plain-k3-c64-b4-")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "slug"),
+    [
+        (STRIDED | {"prelu": True}, "strided-k3-s4-c16-b2-prelu"),
+        ({"topology": "unet", "depth": 3, "norm": "batch"}, "unet-depth3-normbatch"),
+        ({"topology": "../../etc", "channels": [8, 16]}, "_.._etc-c_8_16_"),
+    ],
+)
+def test_slugs_are_readable_and_safe_as_file_names(architecture: dict[str, Any], slug: str) -> None:
+    assert architecture_slug(architecture) == slug
+
+
+def test_names_of_any_length_make_a_folder_and_stay_apart(tmp_path: Path) -> None:
+    made = [trained(BASELINE | {"topology": "x" * 300 + end}) for end in "ab"]
+    write(tmp_path, *made)
+    assert len({record["key"] for record in made}) == len(load_records(tmp_path)) == 2
+
+
+def test_every_part_of_an_identity_changes_its_key() -> None:
+    learned = {"dataset": "photos", "data_fingerprint": "f", "loss": "paper", "seed": 0, "schedule": {"name": "cycle"}}
+    variations = [
+        learned,
+        learned | {"seed": 1},
+        learned | {"data_fingerprint": "g"},
+        learned | {"schedule": {"name": "constant"}},
+    ]
+    keys = [learned_key(BASELINE, variation) for variation in variations]
+    keys += [learned_key(STRIDED, learned), learned_key(BASELINE | {"prelu": True}, learned)]
+    assert len(set(keys)) == len(keys)
+    timings = [MEASUREMENT, MEASUREMENT | {"host": "there"}, MEASUREMENT | {"threads": 1}]
+    assert len({measured_key(BASELINE, measurement) for measurement in timings}) == 3
+
+
+def test_the_digest_is_of_canonical_json_and_refuses_what_json_cannot_say() -> None:
+    assert digest({"a": (1, 2), "b": None}) == digest({"b": None, "a": [1, 2]})
+    with pytest.raises(ValueError, match="JSON"):
+        digest({"rate": float("nan")})
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_comes_back_as_it_was_written_with_null_for_not_a_number(tmp_path: Path) -> None:
+    record = trained(BASELINE, scores={"psnr_db": float("inf"), "ms_ssim": float("nan"), "images": 3}, reason="“ä”")
+    path = write_trained(tmp_path, record)
+    assert read_record(path) == record | {"scores": {"psnr_db": None, "ms_ssim": None, "images": 3}}
+    assert find_trained(tmp_path, record["key"]) == read_record(path)
+    assert find_trained(tmp_path, "another") is None
+    assert [file.name for file in path.parent.iterdir()] == ["record.json"]
+
+
+def test_a_timing_is_added_to_the_earlier_ones(tmp_path: Path) -> None:
+    paths = [write_timed(tmp_path, timed(BASELINE, latency)) for latency in (1.0, 2.0, 3.0)]
+    assert len(set(paths)) == 3
+    key = timed(BASELINE)["key"]
+    assert [record["latency_ms_median"] for record in timed_records(tmp_path, key)] == [1.0, 2.0, 3.0]
+    assert list(timed_records(tmp_path, "another")) == []
+
+
+def test_what_cannot_be_written_leaves_the_earlier_record_and_no_litter(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    write_json(path, {"schema": 1})
+    with pytest.raises(TypeError):
+        write_json(path, {"schema": object()})
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(path, "half of it \ud800")
+    assert json.loads(path.read_text()) == {"schema": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from enhance_sweep.records.store import write_json
+
+print("ready", flush=True)
+number = 0
+while True:
+    number += 1
+    write_json(Path(sys.argv[1]), {"schema": 1, "number": number, "tail": [number] * 20_000})
+"""
+
+
+def test_a_writer_that_is_killed_leaves_a_whole_record(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    for _ in range(3):
+        with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            before = path.stat().st_mtime_ns if path.exists() else 0
+            seen = 0
+            while (
+                seen < 10 and writer.poll() is None
+            ):  # until it has replaced the file a number of times, each of them read while it writes
+                if path.exists():
+                    written = json.loads(path.read_text())
+                    assert written["tail"] == [written["number"]] * 20_000
+                    now = path.stat().st_mtime_ns
+                    seen, before = seen + (now != before), now
+            writer.send_signal(signal.SIGKILL)
+        written = json.loads(path.read_text())
+        assert written["tail"] == [written["number"]] * 20_000
+
+
+def test_what_a_killed_writer_leaves_behind_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, trained(BASELINE), timed(BASELINE))
+    for folder in (*tmp_path.glob("trained/*"), *tmp_path.glob("timed/*")):
+        (folder / ".record.json.abc.part").write_text('{"schema": 1, "kin')
+    (tmp_path / "trained" / "died-before-its-first-record").mkdir()
+    assert len(load_records(tmp_path)) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_records_can_be_read_by_others(tmp_path: Path) -> None:
+    assert write_trained(tmp_path, trained(BASELINE)).stat().st_mode & 0o777 == 0o644
+
+
+# --- joining ----------------------------------------------------------------------------------------------------------
+
+PROMISED: list[str] = [
+    "key",
+    "status",
+    "topology",
+    "kernel_size",
+    "strided_kernel_size",
+    "channels",
+    "blocks",
+    "prelu",
+    "parameters",
+    "macs",
+    "psnr_db",
+    "ms_ssim",
+    "latency_ms_median",
+    "latency_ms_iqr",
+    "cpu_s_median",
+    "peak_rss_mib",
+    "peak_rss_delta_mib",
+]
+
+
+def test_the_promised_columns_are_always_there_with_their_types(tmp_path: Path) -> None:
+    write(tmp_path, trained(BASELINE), trained(STRIDED), timed(STRIDED, 80.0))
+    for frame in (load_records(tmp_path), load_records(tmp_path, measurement=None)):
+        assert list(frame.columns)[: len(PROMISED)] == PROMISED
+        assert len(set(frame.columns)) == len(frame.columns)
+        kinds = {name: str(frame[name].dtype) for name in PROMISED}
+        assert all(
+            kinds[n] == "Int64" for n in ("kernel_size", "strided_kernel_size", "channels", "parameters", "macs")
+        )
+        assert all(kinds[n] == "float64" for n in PROMISED[10:])
+        assert kinds["prelu"] == "bool"
+        strided = frame.set_index("topology").loc["strided"]
+        assert strided["strided_kernel_size"] == 4
+        assert strided["latency_ms_median"] == 80.0
+        plain = frame.set_index("topology").loc["plain"]
+        assert pd.isna(plain["strided_kernel_size"])
+        assert pd.isna(plain["latency_ms_median"])
+
+
+def test_several_seeds_share_a_timing(tmp_path: Path) -> None:
+    write(tmp_path, *(trained(SMALL, seed=seed) for seed in (0, 1, 2)), timed(SMALL, 70.0), trained(BASELINE))
+    frame = load_records(tmp_path)
+    small = frame[frame["channels"] == 16]
+    assert sorted(small["seed"]) == [0, 1, 2]
+    assert sorted(small["psnr_db"]) == [20.0, 21.0, 22.0]
+    assert list(small["latency_ms_median"]) == [70.0] * 3
+    assert len(frame) == 4
+
+
+def test_a_copied_folder_is_no_second_training(tmp_path: Path) -> None:
+    path = write_trained(tmp_path, trained(BASELINE))
+    write_trained(tmp_path, trained(BASELINE, seed=1))
+    copy = path.parent.with_name(f"{path.parent.name} (copy)")
+    shutil.copytree(path.parent, copy)
+    assert load_records(tmp_path)["seed"].tolist() == [0, 1]
+    shutil.rmtree(path.parent)
+    assert load_records(tmp_path)["seed"].tolist() == [0, 1], "under a name of its own it still counts"
+
+
+def test_without_a_measurement_there_is_a_row_per_pair(tmp_path: Path) -> None:
+    write(tmp_path, trained(SMALL, seed=0), trained(SMALL, seed=1), trained(BASELINE))
+    write(tmp_path, timed(SMALL, 70.0), timed(SMALL, 90.0, measurement={"allocator": "stock"}), timed(STRIDED, 30.0))
+    frame = load_records(tmp_path, measurement=None)
+    pairs = frame[frame["channels"].eq(16) & frame["topology"].eq("plain")]
+    assert sorted(zip(pairs["seed"], pairs["allocator"], pairs["latency_ms_median"], strict=True)) == [
+        (0, "stock", 90.0),
+        (0, "tuned", 70.0),
+        (1, "stock", 90.0),
+        (1, "tuned", 70.0),
+    ]
+    assert len(frame) == 4 + 1 + 1  # the pairs, the untimed baseline, the untrained strided one
+
+
+def test_an_architecture_timed_but_not_trained_is_a_row_without_scores(tmp_path: Path) -> None:
+    write(tmp_path, trained(BASELINE), timed(STRIDED, 30.0))
+    row = load_records(tmp_path).set_index("topology").loc["strided"]
+    assert row["latency_ms_median"] == 30.0
+    assert row["key"] == row["architecture_key"] == architecture_key(STRIDED)
+    assert all(pd.isna(row[name]) for name in ("status", "psnr_db", "ms_ssim", "seed", "dataset"))
+    assert row["parameters"] == 401475
+
+
+def test_a_careful_timing_is_not_replaced_by_a_later_look(tmp_path: Path) -> None:
+    careful = timed(BASELINE, 50.0, finished_at="2026-02-01T00:00:00Z", baseline=architecture_key(BASELINE))
+    look = timed(BASELINE, 99.0, finished_at="2026-03-01T00:00:00Z")
+    write(tmp_path, trained(BASELINE), careful, look)
+    assert list(load_records(tmp_path)["latency_ms_median"]) == [50.0]
+    write(tmp_path, careful | {"status": "failed", "latency_ms_median": None, "finished_at": "2026-04-01T00:00:00Z"})
+    assert list(load_records(tmp_path)["latency_ms_median"]) == [50.0]
+
+
+def test_only_timed_and_only_trained(tmp_path: Path) -> None:
+    write(tmp_path / "timed-only", timed(STRIDED, 30.0))
+    write(tmp_path / "trained-only", trained(STRIDED))
+    assert list(load_records(tmp_path / "timed-only")["latency_ms_median"]) == [30.0]
+    assert list(load_records(tmp_path / "trained-only")["ms_ssim"]) == [0.9]
+
+
+def test_the_newest_timing_wins_whatever_its_file_is_called(tmp_path: Path) -> None:
+    newer = timed(BASELINE, 50.0, finished_at="2026-03-01T00:00:00Z")
+    older = timed(BASELINE, 99.0, finished_at="2026-02-01T00:00:00Z")
+    write(tmp_path, trained(BASELINE), newer, older)
+    assert list(load_records(tmp_path)["latency_ms_median"]) == [50.0]
+
+
+def test_a_failed_timing_hides_no_completed_one_and_is_named_where_it_is_all_there_is(tmp_path: Path) -> None:
+    failed = {"status": "failed", "reason": "killed", "finished_at": "2026-05-01T00:00:00Z"}
+    write(tmp_path, timed(BASELINE, 50.0), timed(BASELINE, None, **failed), timed(STRIDED, None, **failed))
+    frame = load_records(tmp_path).set_index("topology")
+    assert frame.loc["plain", "latency_ms_median"] == 50.0
+    assert frame.loc["strided", "timing_status"] == "failed"
+    assert pd.isna(frame.loc["strided", "latency_ms_median"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "latency_ms"),
+    [
+        ({}, 4.0),
+        ({"allocator": "stock"}, 2.0),
+        ({"host": "there"}, 3.0),
+        ({"size": (640, 480)}, 4.0),
+        ({"size": [640, 480]}, 4.0),
+        ({"runtime": "openvino"}, None),
+        ({"no_such_field": 1}, None),
+    ],
+)
+def test_a_measurement_is_chosen_by_any_of_its_fields(
+    tmp_path: Path, wanted: dict[str, Any], latency_ms: float | None
+) -> None:
+    different = [{}, {"allocator": "stock"}, {"host": "there"}, {"size": [640, 480]}]
+    write(tmp_path, trained(BASELINE))
+    for hour, measurement in enumerate(different):
+        when = f"2026-01-01T1{hour}:00:00Z"
+        write(tmp_path, timed(BASELINE, hour + 1.0, measurement=measurement, finished_at=when))
+    found = load_records(tmp_path, wanted)["latency_ms_median"]
+    assert [None if pd.isna(value) else value for value in found] == [latency_ms]
+
+
+def test_the_default_measurement_is_eager_fp32_tuned(tmp_path: Path) -> None:
+    others = ({"allocator": "stock"}, {"runtime": "openvino"}, {"precision": "bf16"})
+    write(tmp_path, *(timed(BASELINE, 1.0, measurement=other) for other in others))
+    assert load_records(tmp_path).empty
+    write(tmp_path, timed(BASELINE, 2.0))
+    assert list(load_records(tmp_path)["latency_ms_median"]) == [2.0]
+
+
+def test_failed_and_running_records_are_rows_that_say_so(tmp_path: Path) -> None:
+    write(tmp_path, trained(BASELINE, status="failed", reason="loss is NaN at step 7", scores=None, untouched=None))
+    write(tmp_path, trained(STRIDED, status="running", scores=None, finished_at=None))
+    frame = load_records(tmp_path).set_index("status")
+    assert frame.loc["failed", "reason"] == "loss is NaN at step 7"
+    assert frame["ms_ssim"].isna().all()
+
+
+def test_a_topology_of_ones_own_brings_its_arguments_as_columns(tmp_path: Path) -> None:
+    unet = {"topology": "unet", "channels": [8, 16], "depth": 3, "prelu": False}
+    write(tmp_path, trained(unet), trained(BASELINE), timed(unet, 12.0))
+    row = load_records(tmp_path).set_index("topology").loc["unet"]
+    assert row["channels"] == [8, 16]
+    assert row["depth"] == 3
+    assert row["latency_ms_median"] == 12.0
+
+
+def test_an_empty_folder_is_an_empty_table_and_a_missing_one_is_named(tmp_path: Path) -> None:
+    for measurement in (DEFAULT_MEASUREMENT, None):
+        frame = load_records(tmp_path, measurement)
+        assert frame.empty
+        assert list(frame.columns)[: len(PROMISED)] == PROMISED
+        assert str(frame["ms_ssim"].dtype) == "float64"
+    with pytest.raises(FileNotFoundError, match="nowhere: run `python -m enhance_sweep`"):
+        load_records(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ('{"schema": 1, "kind": "trai', "not a readable record"),
+        ("", "not a readable record"),
+        (b"\xff\xfe\x00", "not a readable record"),
+        ("[1, 2]", "found list"),
+        ('{"hello": "world"}', "found None"),
+        ('{"schema": 2}', "found 2"),
+        ('{"schema": 1}', r"lacks a kind \(one of trained, timed, export, challenge\)"),
+        (json.dumps(trained(BASELINE, learned_from={"dataset": "x"})), "lacks learned_from.data_fingerprint"),
+        (json.dumps(trained(BASELINE, description=None)), "lacks description.parameters, description.macs"),
+        (json.dumps(timed(BASELINE) | {"measurement": {"runtime": "eager"}}), "lacks measurement.precision"),
+        (json.dumps(timed(BASELINE) | {"samples": "x"}), "samples: expected processes with rounds"),
+        (json.dumps(timed(BASELINE) | {"samples": {"processes": [{"rounds": ["a"]}]}}), "samples: expected processes"),
+        (json.dumps(timed(BASELINE) | {"flags": 3}), "flags: expected a list of sentences"),
+        (json.dumps(timed(BASELINE) | {"baseline_check": "x"}), "baseline_check: expected an interval"),
+        (json.dumps(timed(BASELINE) | {"status": "great"}), "status: expected one of running, completed, failed"),
+        (
+            json.dumps(timed(BASELINE, measurement=timed(BASELINE)["measurement"] | {"size": "96x64"})),
+            "measurement.size: expected width and height",
+        ),
+        (
+            json.dumps(trained(BASELINE, description={"parameters": 1, "macs": "x"})),
+            "description.macs: expected a number",
+        ),
+        (json.dumps(trained(BASELINE, environment="here")), "environment: expected a mapping, found 'here'"),
+        (json.dumps(trained(BASELINE, scores=3)), "scores: expected a mapping, found 3"),
+        (json.dumps(trained(BASELINE, quality=[{"ms_ssim": 0.9}])), "quality: expected what was noted at a step"),
+        (json.dumps(trained(BASELINE, steps="many")), "steps: expected a whole number, found 'many'"),
+        (json.dumps({**trained(BASELINE), "steps": None}), "lacks steps"),
+        (json.dumps(timed(BASELINE) | {"latency_ms_median": None}), "lacks latency_ms_median"),
+        (json.dumps(trained(BASELINE, train_wall_s="long")), "train_wall_s: expected a number"),
+        (json.dumps(trained(BASELINE, attempts=[1])), "attempts: expected a mapping"),
+        (json.dumps(trained(BASELINE, attempts={"bug": "twice"})), "attempts: expected whole numbers"),
+        (json.dumps(trained(BASELINE, failure=["bug"])), "failure: expected a text"),
+        (json.dumps(trained(BASELINE, reason=5)), "reason: expected a text"),
+        (json.dumps(trained(BASELINE, started_at="yesterday")), "started_at: expected a time such as"),
+        (json.dumps(trained(BASELINE, started_at="2026-01-02T03:04:05")), "started_at: expected a time such as"),
+        (json.dumps(trained(BASELINE, finished_at=7)), "finished_at: expected a time such as"),
+        (json.dumps(trained(BASELINE, environment={"code": 7})), "environment.code: expected a text"),
+        (json.dumps(trained(BASELINE, steps=10**30)), "steps: expected a whole number, found 1e.30"),
+        (
+            json.dumps(trained(BASELINE) | {"architecture": {"topology": [1]}}),
+            "topology: expected a text",
+        ),
+        (
+            json.dumps(timed(BASELINE, measurement=timed(BASELINE)["measurement"] | {"threads": "two"})),
+            "measurement.threads: expected a whole number",
+        ),
+        (
+            json.dumps(
+                timed(BASELINE) | {"samples": {"processes": [{"rounds": [{"latency_ms": 1.0, "conditions": "calm"}]}]}}
+            ),
+            "samples: expected processes",
+        ),
+    ],
+)
+def test_a_file_that_is_no_record_is_named_with_the_remedy(
+    tmp_path: Path, content: str | bytes, complaint: str
+) -> None:
+    folder = tmp_path / "trained" / "alien"
+    folder.mkdir(parents=True)
+    data = content if isinstance(content, bytes) else content.encode()
+    (folder / "record.json").write_bytes(data)
+    with pytest.raises(RecordError, match=complaint) as raised:
+        load_records(tmp_path)
+    assert str(folder / "record.json") in str(raised.value)
+    assert "delete it" in str(raised.value)
+
+
+def test_a_damaged_number_is_named(tmp_path: Path) -> None:
+    write(tmp_path, trained(BASELINE, scores={"psnr_db": "x", "ms_ssim": 0.9}))
+    with pytest.raises(RecordError, match=r"record\.json: scores\.psnr_db: expected a number, found 'x': delete it"):
+        load_records(tmp_path)
+
+
+# --- the challenge's rules --------------------------------------------------------------------------------------------
+
+
+def challenge(architecture: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    calls = [{"latency_ms": latency_ms, "memory": {}} for latency_ms in (900.0, 700.0, 600.0, 620.0)]
+    return {
+        "schema": 1,
+        "kind": "challenge",
+        "architecture_key": architecture_key(architecture),
+        "architecture": architecture,
+        "measurement": MEASUREMENT | {"allocator": "stock"},
+        "latency_s_mean": 0.61,
+        "memory_gib_mean": 1.5,
+        "samples": calls,
+    } | changes
+
+
+def test_timings_by_the_challenges_rules_come_back_by_architecture_and_age_and_are_no_timings(tmp_path: Path) -> None:
+    made = [challenge(STRIDED, latency_s_mean=3.0), challenge(BASELINE), challenge(STRIDED, latency_s_mean=2.0)]
+    for record in made:
+        write_challenge(tmp_path, record)
+    assert list(challenge_records(tmp_path)) == [made[1], made[0], made[2]]
+    assert list(challenge_records(tmp_path / "nowhere")) == []
+    assert load_records(tmp_path, measurement=None).empty
+
+
+@pytest.mark.parametrize(
+    ("record", "complaint"),
+    [
+        (challenge(BASELINE) | {"schema": 2}, "expected a record of schema 1, found 2"),
+        (challenge(BASELINE) | {"kind": "guess"}, r"lacks a kind \(one of trained, timed, export, challenge\)"),
+        (challenge(BASELINE, latency_s_mean=None), "lacks latency_s_mean: delete it"),
+        (challenge(BASELINE) | {"architecture": {}}, "lacks architecture.topology: delete it"),
+        (challenge(BASELINE, measurement={"host": "here"}), "lacks measurement.runtime, measurement.precision, "),
+        (challenge(BASELINE, latency_s_mean="3 s"), "latency_s_mean: expected a number, found '3 s': delete it"),
+        (challenge(BASELINE, latency_s_mean=0), "latency_s_mean: expected a positive number, found 0: delete it"),
+        (challenge(BASELINE, memory_gib_mean=-1.0), "memory_gib_mean: expected no negative number, found -1.0: delete"),
+        (challenge(BASELINE, samples=[]), r"samples: expected calls, each with a latency_ms, found \[\]: delete it"),
+        (challenge(BASELINE, samples=[{"cpu_s": 3.0}]), "samples: expected calls, each with a latency_ms"),
+        (challenge(BASELINE, samples={"latency_ms": 3.0}), "samples: expected calls, each with a latency_ms"),
+        (
+            challenge(BASELINE, measurement=MEASUREMENT | {"size": "1280x720"}),
+            "measurement.size: expected width and height, found '1280x720'",
+        ),
+        (timed(BASELINE), "expected a record of kind challenge, found timed: move it where it belongs"),
+    ],
+)
+def test_a_damaged_one_is_named_with_the_place(tmp_path: Path, record: dict[str, Any], complaint: str) -> None:
+    path = tmp_path / "challenge" / "plain" / "20260101T000000.json"
+    write_json(path, record)
+    with pytest.raises(RecordError, match=complaint) as raised:
+        list(challenge_records(tmp_path))
+    assert str(path) in str(raised.value)
+
+
+def test_a_record_among_those_of_another_kind_is_not_taken_for_one(tmp_path: Path) -> None:
+    write_json(tmp_path / "timed" / "plain" / "20260101T000000.json", challenge(BASELINE))
+    with pytest.raises(RecordError, match=r"0\.json: expected a record of kind timed, found challenge"):
+        load_records(tmp_path)
+
+
+def test_reading_records_needs_no_torch(tmp_path: Path) -> None:
+    write(tmp_path, trained(BASELINE), timed(BASELINE))
+    code = (
+        "import sys; from enhance_sweep.records import load_records; from enhance_sweep.frontier import pareto_front; "
+        "pareto_front(load_records(sys.argv[1])); sys.exit(any(m.split('.')[0] == 'torch' for m in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 0
