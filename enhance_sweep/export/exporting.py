@@ -5,7 +5,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from enhance_sweep.export.formats import ExportError, Format, format_of, version
 from enhance_sweep.frontier import pareto_front
 from enhance_sweep.records import load_records
 from enhance_sweep.records.store import EXPORT_FILE, GENERATOR_FILE, SCHEMA, SCORES_FILE, find_trained, write_json
+from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment
 from enhance_sweep.system.files import remove_leftovers
 
@@ -93,7 +93,7 @@ def export_run(
             **speed,
             "versions": versions(kind.packages),
             "environment": describe_environment(),
-            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "finished_at": now(),
         }
         _write_scores(building / SCORES_FILE, scored)
         card = model_card(record, trained, kind, _timed_in_words(run_dir.parents[1], key))

@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import ALLOCATORS
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -73,7 +73,7 @@ class Job:
                 "start the sweep in a folder that all machines share"
             ) from error
         with _output_to(self.log):
-            when = datetime.now(UTC).isoformat(timespec="seconds")
+            when = now()
             print(f"{when} {platform.node()}, process {os.getpid()}: {self.name}", file=sys.stderr, flush=True)
             setup_globals()
             task, context = cloudpickle.loads(self.payload)

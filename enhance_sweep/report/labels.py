@@ -85,16 +85,6 @@ def interval_text(low: float, high: float) -> str:
     return f"{decimals(low, digits)} to {decimals(high, digits)}"
 
 
-def duration(seconds: float) -> str:
-    """`42 s`, `4 min 10 s`, `3 h 05 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
-
-
 def plural(count: int, noun: str) -> str:
     """`1 network`, `1,200 networks`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

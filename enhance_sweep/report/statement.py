@@ -17,7 +17,6 @@ from enhance_sweep.paper import (
 )
 from enhance_sweep.report.labels import (
     decimals,
-    duration,
     interval_text,
     is_number,
     plural,
@@ -29,6 +28,7 @@ from enhance_sweep.report.results import timings as speed
 from enhance_sweep.report.results.gather import Results, plain_text
 from enhance_sweep.report.tables.networks import ERROR
 from enhance_sweep.stats.paired_scores import MARGIN
+from enhance_sweep.system.clock import duration
 
 BASELINE_COMMAND = (
     "python -m enhance_sweep model=plain model.kernel_size=3 model.channels=64 model.blocks=4 stages=[time]"

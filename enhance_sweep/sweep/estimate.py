@@ -53,11 +53,3 @@ def remaining_s(ahead: Sequence[Work], behind: Sequence[tuple[Work, float]]) -> 
 
 def _guess_s(work: Work) -> float:
     return work.steps * _STEP_S + work.training / _FIRST_GUESS + 1e-9
-
-
-def readable(seconds: float) -> str:
-    """`45 s`, `12 min`, `3 h 20 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

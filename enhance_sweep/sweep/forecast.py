@@ -12,8 +12,9 @@ import pandas as pd
 from enhance_sweep import config as configuration
 from enhance_sweep.records.store import timed_records, trained_records
 from enhance_sweep.stats.cost_model import CostModel
-from enhance_sweep.sweep.estimate import OVERHEAD_S, Work, readable, remaining_s
+from enhance_sweep.sweep.estimate import OVERHEAD_S, Work, remaining_s
 from enhance_sweep.sweep.plan import Plan
+from enhance_sweep.system.clock import duration
 from enhance_sweep.system.environment import describe_environment
 
 #: Where nothing has been timed yet: two Xeon cores, eager, fp32, tuned allocator (fitted on reports/timing's records).
@@ -118,7 +119,7 @@ def announcement(plans: Sequence[Plan], past: Past) -> str:
     said = f"{len(plans)} variants: {train} to train for {steps} steps, {timed} to time, the rest is done."
     if train or timed:
         guess = "" if past.trained or not train else ", a first guess"
-        said += f" About {readable(past.seconds(plans))} in all{guess}."
+        said += f" About {duration(past.seconds(plans))} in all{guess}."
     return said
 
 
@@ -138,7 +139,7 @@ def show(plans: Sequence[Plan]) -> None:
                 "is": source,
                 "steps": f"{plan.max_steps:,}",
                 "to do": ", ".join(_to_do(plan)) or "nothing",
-                "about": readable(past.seconds([plan])),
+                "about": duration(past.seconds([plan])),
             }
         )
     print(pd.DataFrame(rows).to_string(index=False))

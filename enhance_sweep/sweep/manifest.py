@@ -6,7 +6,6 @@ with, and what tells a sweep that is started again whether code or data have cha
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import orjson
 from enhance_sweep.records.code_versions import canonical
 from enhance_sweep.records.keys import digest
 from enhance_sweep.records.store import write_json
+from enhance_sweep.system.clock import now
 
 FOLDER = "sweeps"
 
@@ -69,7 +69,7 @@ def write_manifest(runs_dir: Path, arguments: Sequence[str], code: str, data: li
     path = runs_dir / FOLDER / f"{digest(sorted(arguments), 12)}.json"
     earlier = _read(path)
     if earlier is None:
-        begun = datetime.now(UTC).isoformat(timespec="seconds")
+        begun = now()
         write_json(path, asdict(Manifest(list(arguments), begun, code, data, variants)))
         return ""
     changed = [

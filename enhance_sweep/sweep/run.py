@@ -22,11 +22,11 @@ from enhance_sweep.data.pairs import DataError
 from enhance_sweep.losses import WeightsError
 from enhance_sweep.records.store import RecordError, check_writable
 from enhance_sweep.sweep.code_digest import code_digest
-from enhance_sweep.sweep.estimate import readable
 from enhance_sweep.sweep.forecast import Past, announcement, past_of, show
 from enhance_sweep.sweep.manifest import write_manifest
 from enhance_sweep.sweep.plan import Plan, plan_variant
 from enhance_sweep.sweep.variant import run_variant
+from enhance_sweep.system.clock import duration
 from enhance_sweep.system.files import NoSpaceError
 from enhance_sweep.system.signals import STOPPED, StoppedError
 
@@ -151,7 +151,7 @@ def _run_in_turn(launcher: Launcher, jobs: Sequence[list[str]], plans: Sequence[
                 continue
             # What was foreseen is put right by how long it has really taken so far.
             left_s = past.seconds([plans[other] for other in [*held, *pending[place:]]])
-            left = readable(left_s * took_s / foreseen_s if foreseen_s else left_s)
+            left = duration(left_s * took_s / foreseen_s if foreseen_s else left_s)
             guess = "" if foreseen_s or past.trained else ", a first guess"
             tell(f"--- {len(returns) + 1} of {len(jobs)}: {plans[index].name} (about {left} left{guess})")
             this_s, clock = past.seconds([plans[index]]), time.monotonic()

@@ -6,7 +6,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from enhance_sweep.sweep.failures import (
     reason_of,
 )
 from enhance_sweep.sweep.plan import Plan, plan_variant
+from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import cost_of_precision, describe_environment, out_of_memory_kills, system_id
 from enhance_sweep.system.files import NoSpaceError, raise_if_full, remove_leftovers, write_whole
 from enhance_sweep.system.leases import HeldError, Lease, LostError, lease
@@ -184,7 +184,7 @@ def _train(plan: Plan, mine: Lease, afresh: bool) -> dict[str, Any]:
         record |= {"status": "completed", "steps": fitted.steps, "quality": quality, "train_wall_s": fitted.wall_s}
     except Exception as error:
         record |= _failed(error, record)
-    record["finished_at"] = _now()
+    record["finished_at"] = now()
     mine.check()
     write_trained(plan.runs_dir, record)
     return record
@@ -224,7 +224,7 @@ def _begun(plan: Plan, earlier: Mapping[str, Any], afresh: bool) -> dict[str, An
         "data": plan.pairs.description,
         "environment": describe_environment() | {"threads": torch.get_num_threads(), "code": _code(plan, earlier)},
         "process": {"system": system_id(), "memory_kills": out_of_memory_kills()},
-        "started_at": _now(),
+        "started_at": now(),
     }
 
 
@@ -391,7 +391,3 @@ def load_generator(path: Path) -> nn.Module:
     generator: nn.Module = configuration.build(stored["model"], "model")
     generator.load_state_dict(stored["state_dict"])
     return generator.eval()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

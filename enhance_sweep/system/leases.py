@@ -19,12 +19,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import system_id
 from enhance_sweep.system.files import raise_if_full
 
@@ -77,7 +78,7 @@ class Holder:
     def here(cls, work: str) -> "Holder":
         """This process, from now on."""
         began = psutil.Process().create_time()
-        return cls(platform.node(), os.getpid(), system_id(), began, _now(), work)
+        return cls(platform.node(), os.getpid(), system_id(), began, now(), work)
 
     def is_dead(self) -> bool:
         """Whether it is surely no more; of another system's processes nothing is known."""
@@ -113,7 +114,7 @@ class Lease:
     def note(self, step: int, steps: int) -> None:
         """How far it has come, for those who ask; written down when the lease is touched next."""
         start = step if self.holder.start_step is None else self.holder.start_step
-        noted: dict[str, Any] = {"step": step, "start_step": start, "steps": steps, "noted": _now()}
+        noted: dict[str, Any] = {"step": step, "start_step": start, "steps": steps, "noted": now()}
         self.holder = Holder(**{**vars(self.holder), **noted})
 
     def touch(self) -> None:
@@ -300,7 +301,3 @@ def _numbers(folder: Path) -> list[int]:
 
 def _name(number: int) -> str:
     return f"{number:06d}.json"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

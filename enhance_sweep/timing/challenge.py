@@ -12,12 +12,13 @@ from typing import Any
 from enhance_sweep.records.keys import architecture_key, architecture_of
 from enhance_sweep.records.store import SCHEMA
 from enhance_sweep.settings import TimingSettings
+from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment
 from enhance_sweep.system.locks import host_lock
 from enhance_sweep.timing.machine import Machine
 from enhance_sweep.timing.photograph import INSTALLED, installed
 from enhance_sweep.timing.recording import measurement_of
-from enhance_sweep.timing.subject import JsonObject, now
+from enhance_sweep.timing.subject import JsonObject
 
 PHOTOGRAPHS, DISCARDED = 4, 2
 

@@ -10,10 +10,11 @@ from enhance_sweep.records.keys import architecture_key, architecture_of, measur
 from enhance_sweep.records.store import SCHEMA
 from enhance_sweep.settings import TimingSettings
 from enhance_sweep.stats.speed_up import Ratio, disturbances
+from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment
 from enhance_sweep.timing import host
 from enhance_sweep.timing.statistics import interquartile_range, median
-from enhance_sweep.timing.subject import JsonObject, Subject, now
+from enhance_sweep.timing.subject import JsonObject, Subject
 
 #: A speed-up is settled, and a run believed, when its interval is this narrow on either side.
 SETTLED = 0.02

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from enhance_sweep.records.keys import architecture_of, architecture_slug
 from enhance_sweep.stats.speed_up import Ratio, rounds_that_count, speed_up
+from enhance_sweep.system.clock import now
 
 JsonObject = dict[str, Any]
 
@@ -29,7 +29,7 @@ class Subject:
     check: JsonObject | None = None
     stopped: str | None = None
     failure: str | None = None
-    started_at: str = field(default_factory=lambda: now())
+    started_at: str = field(default_factory=now)
 
     @property
     def architecture(self) -> JsonObject:
@@ -53,8 +53,3 @@ class Subject:
     def speed_up(self) -> Ratio | None:
         """The speed-up over the baseline, if it ran beside it."""
         return speed_up({"processes": self.processes})
-
-
-def now() -> str:
-    """The time as records write it: ISO 8601, UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -7,7 +7,6 @@ import pandas as pd
 from enhance_sweep.report.figures.interactive import MEASURES
 from enhance_sweep.report.labels import (
     decimals,
-    duration,
     interval_text,
     is_number,
     signed,
@@ -18,6 +17,7 @@ from enhance_sweep.report.results.curves import loss_curve
 from enhance_sweep.report.results.gather import Record, Results, in_order, plain_text, rows_of
 from enhance_sweep.report.tables.networks import MOST_ROWS, significant_ms
 from enhance_sweep.stats.speed_up import disturbances
+from enhance_sweep.system.clock import duration
 
 #: Timing rounds shown of one network.
 _MOST_ROUNDS = 200

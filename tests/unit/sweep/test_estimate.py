@@ -2,7 +2,7 @@
 
 import pytest
 
-from enhance_sweep.sweep.estimate import Work, readable, remaining_s
+from enhance_sweep.sweep.estimate import Work, remaining_s
 
 
 def work(macs: float) -> Work:
@@ -22,8 +22,3 @@ def test_before_any_variant_it_is_a_guess_that_grows_with_the_work() -> None:
     assert 0 < remaining_s([work(1e12)], []) < remaining_s([work(1e12), work(1e13)], [])
     assert remaining_s([], []) == 0
     assert remaining_s([Work(steps=0, training=0)], []) == 0
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(44.6, "45 s"), (100, "2 min"), (720, "12 min"), (12000, "3 h 20 min")])
-def test_readable(seconds: float, text: str) -> None:
-    assert readable(seconds) == text
