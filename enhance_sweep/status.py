@@ -18,10 +18,10 @@ from typing import Any
 from enhance_sweep.records.store import (
     RECORD_FILE,
     RecordError,
+    mark_to_retry,
     read_record,
     timed_records,
     trained_records,
-    write_json,
 )
 from enhance_sweep.sweep.manifest import Manifest, Wanted, manifests, measured_without_host
 from enhance_sweep.system.files import files_below
@@ -189,7 +189,7 @@ def retry_failed(runs_dir: Path) -> list[str]:
     for path in map(Path, [*paths, *newest.values()]):
         record = read_record(path)
         if record["status"] == "failed":
-            write_json(path, record | {"retry": True})
+            mark_to_retry(path)
             marked.append(str(record["key"]))
     return marked
 

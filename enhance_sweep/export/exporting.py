@@ -17,7 +17,8 @@ from enhance_sweep.export.card import model_card
 from enhance_sweep.export.formats import ExportError, Format, format_of, versions
 from enhance_sweep.frontier import pareto_front
 from enhance_sweep.records import load_records
-from enhance_sweep.records.store import EXPORT_FILE, GENERATOR_FILE, SCHEMA, SCORES_FILE, find_trained, write_json
+from enhance_sweep.records.schema import SCHEMA
+from enhance_sweep.records.store import EXPORT_FILE, GENERATOR_FILE, SCORES_FILE, find_trained, write_json
 from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment
 from enhance_sweep.system.files import remove_leftovers

@@ -72,8 +72,8 @@ def join_records(
 
 
 def _fits(record: Mapping[str, Any], measurement: Mapping[str, Any] | None) -> bool:
-    wanted = {name: list(value) if isinstance(value, tuple) else value for name, value in (measurement or {}).items()}
-    return all(record["measurement"].get(name) == value for name, value in wanted.items())
+    wanted = {name: tuple(value) if isinstance(value, list) else value for name, value in (measurement or {}).items()}
+    return all(getattr(record["measurement"], name, None) == value for name, value in wanted.items())
 
 
 def _trained_row(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,18 @@
-"""What a record holds: its columns, what it cannot do without, and of what type each part is.
+"""What a record holds, as types: they are checked when a record is read, so that nothing else has to.
 
-Records are edited by hand, cut short by full disks and written by older versions: what a reader counts on is checked
-here once, so that nothing below has to.
+Records are edited by hand, cut short by full disks and written by older versions, which lack what came later: that has
+a default here.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+SCHEMA = 1
 
 #: The paper's architectural axes, in the order in which it names a network: {kernel, channels, blocks}.
 ARCHITECTURE_COLUMNS = ["topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu"]
@@ -15,217 +20,530 @@ TRAINED_COLUMNS = ["psnr_db", "ms_ssim"]
 TIMED_COLUMNS = ["latency_ms_median", "latency_ms_iqr", "cpu_s_median", "peak_rss_mib", "peak_rss_delta_mib"]
 
 STATUSES = ("running", "completed", "failed")
+Status = Literal["running", "completed", "failed"]
+#: Larger whole numbers are damage, and would not fit a table's column.
+Count = Annotated[int, Meta(ge=-(2**62), le=2**62)]
 
 
-#: What a record must have to become a row; a dot steps into a mapping.
-_NEEDED_BY_ALL = ["architecture_key", "architecture.topology"]
-_OF_A_VARIANT = ["key", "status", "description.parameters", "description.macs"]
-_OF_A_TIMING = [f"measurement.{name}" for name in ("runtime", "precision", "size", "threads", "allocator", "host")]
-_CHALLENGE_COLUMNS = ["latency_s_mean", "memory_gib_mean"]
-_NEEDED = {
-    "trained": [
-        *_OF_A_VARIANT,
-        *(f"learned_from.{name}" for name in ("dataset", "data_fingerprint", "loss", "seed")),
-        "environment",
-    ],
-    "timed": [*_OF_A_VARIANT, *_OF_A_TIMING],
-    "export": [*_OF_A_VARIANT, *_OF_A_TIMING, "format", "precision", "bytes", "scores"],
-    "challenge": [*_OF_A_TIMING, *_CHALLENGE_COLUMNS, "samples"],
+class _DictLike:
+    """Temporary: a struct may still be used like the dictionary that it was."""
+
+    __slots__ = ()
+
+    def keys(self) -> list[str]:
+        """The names of all that is not a default."""
+        return [
+            field.name
+            for field in msgspec.structs.fields(type(self))  # type: ignore[arg-type]
+            if field.required or getattr(self, field.name) is not field.default
+        ]
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return getattr(self, name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a field, or `default` where that is None or not set."""
+        value = getattr(self, name, None)
+        return default if value is None or value is UNSET else value
+
+    def items(self) -> list[tuple[str, Any]]:
+        """Names and values of all that is not a default."""
+        return [(name, getattr(self, name)) for name in self.keys()]  # noqa: SIM118
+
+    def values(self) -> list[Any]:
+        """The values of all that is not a default."""
+        return [value for _, value in self.items()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.keys()  # noqa: SIM118
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return msgspec.to_builtins(self) | dict(other)  # type: ignore[no-any-return]
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(other) | msgspec.to_builtins(self)  # type: ignore[no-any-return]
+
+
+Mapping.register(_DictLike)
+
+
+class Part(_DictLike, Struct, kw_only=True, frozen=True, omit_defaults=True, gc=False):
+    """A part of a record."""
+
+
+# --- what several kinds of records hold -------------------------------------------------------------------------------
+
+
+class Layer(Part, kw_only=True):
+    """A layer of a network in the order in which they run; its output's size at 1280x720 (`models.description`).
+
+    `input` is the layer or join that it reads, None for the photograph; not set where that is not known.
+    """
+
+    name: str
+    kind: str
+    in_channels: Count
+    out_channels: Count
+    kernel_size: Count
+    stride: Count
+    height: Count
+    width: Count
+    parameters: Count = 0
+    macs: Count = 0
+    input: str | None | UnsetType = UNSET
+
+
+class Join(Part, kw_only=True):
+    """Where features of several origins meet outside of any layer, once `after` layers have run."""
+
+    name: str
+    kind: str
+    inputs: list[str | None]
+    after: Count
+
+
+class Description(Part, kw_only=True):
+    """What a network is made of (`models.description`); of an export only how much it is."""
+
+    height: Count = 720
+    width: Count = 1280
+    parameters: Count
+    macs: Count
+    layers: list[Layer] = []
+    joins: list[Join] = []
+
+
+class Measurement(Part, kw_only=True):
+    """How speed is measured: with the architecture, what makes a `measured_key`. `size` is width and height."""
+
+    runtime: str
+    precision: str
+    layout: str | None = None
+    size: tuple[Count, Count]
+    threads: Count
+    allocator: str
+    host: str
+
+    def as_json(self) -> dict[str, Any]:
+        """What keys are made of."""
+        return msgspec.to_builtins(self)  # type: ignore[no-any-return]
+
+
+class Environment(Part, kw_only=True):
+    """Where and with what it was made; `threads` and `code` of a training, the rest of a timing."""
+
+    host: str | None = None
+    cpu: str | None = None
+    cores: Count | None = None
+    system: str | None = None
+    python: str | None = None
+    enhance_sweep: str | None = None
+    versions: dict[str, str | None] = {}
+    allocator: str | None = None
+    git_commit: str | None = None
+    threads: Count | None = None
+    code: str | None = None
+    timing: dict[str, Any] | None = None
+    fingerprint: dict[str, Any] | None = None
+    runtime_versions: dict[str, str | None] = {}
+
+
+class Conditions(Part, kw_only=True):
+    """What went on around a call (`timing.conditions`)."""
+
+    others_share: float | None = None
+    steal_share: float | None = None
+    throttled: Count | None = None
+    runnable_threads_before: Count | None = None
+    runnable_threads_after: Count | None = None
+    slowdown_before: float | None = None
+    slowdown_during: float | None = None
+    disturbed_by: list[str] = []
+
+
+class Memory(Part, kw_only=True):
+    """The resident set during a call, and above what was resident before it."""
+
+    peak_rss_mib: float | None = None
+    peak_rss_delta_mib: float | None = None
+    method: str | None = None
+
+
+class Call(Part, kw_only=True):
+    """One call of a network."""
+
+    latency_ms: float
+    cpu_s: float | None = None
+    page_faults: Count | None = None
+    involuntary_switches: Count | None = None
+    memory: Memory | None = None
+    photograph: str | None = None
+    conditions: Conditions | None = None
+
+
+class Round(Call, kw_only=True):
+    """One call of the network and, where it is timed too, one of the baseline beside it."""
+
+    position: Count | None = None
+    baseline_latency_ms: float | None = None
+    baseline_cpu_s: float | None = None
+    baseline_page_faults: Count | None = None
+    baseline_involuntary_switches: Count | None = None
+    baseline_conditions: Conditions | None = None
+    baseline_position: Count | None = None
+    baseline_repeated_calls: Count | None = None
+
+
+class Loaded(Part, kw_only=True):
+    """How long a process took before its first call."""
+
+    import_ms: float | None = None
+    load_ms: float | None = None
+    preparing_ms: dict[str, float] = {}
+
+
+class Process(Part, kw_only=True):
+    """What a fresh process has shown."""
+
+    loaded: Loaded | None = None
+    first_call: Call | None = None
+    warm_up_ms: list[float] = []
+    warm: bool | None = None
+    rounds: list[Round]
+    repeated_calls: list[Call] = []
+
+
+class Samples(Part, kw_only=True):
+    """The raw rounds of a timing, by process."""
+
+    processes: list[Process] = []
+
+
+class Interval(Part, kw_only=True):
+    """A ratio with its 95% interval, and how many processes and rounds it rests on (`stats.speed_up`)."""
+
+    median: float
+    low: float
+    high: float
+    processes: Count | None = None
+    rounds: Count | None = None
+
+
+class Check(Part, kw_only=True):
+    """How far results are from eager fp32's; `psnr_db` is None where they are the same. `sizes`: width and height."""
+
+    max_abs_error: float | None = None
+    psnr_db: float | None = None
+    reference_std: float | None = None
+    sizes: list[tuple[Count, Count]] = []
+
+
+# --- trained ----------------------------------------------------------------------------------------------------------
+
+
+class LearnedFrom(dict[str, Any]):
+    """Everything that decides the weights beside the architecture: with it, what makes a `learned_key`.
+
+    A mapping, since every setting counts, those that are still to come too; what readers ask for has a name.
+    """
+
+    @property
+    def dataset(self) -> str:
+        """The data set's name."""
+        return str(self["dataset"])
+
+    @property
+    def data_fingerprint(self) -> str:
+        """Which version of the data."""
+        return str(self["data_fingerprint"])
+
+    @property
+    def loss(self) -> str:
+        """The loss preset's name."""
+        return str(self["loss"])
+
+    @property
+    def seed(self) -> int | str:
+        """Of the initial weights and of all that is drawn."""
+        return self["seed"]  # type: ignore[no-any-return]
+
+    @property
+    def content(self) -> str | None:
+        """The network whose features the loss compares."""
+        return self.get("content")
+
+    @property
+    def precision(self) -> str | None:
+        """Of the arithmetic in training."""
+        return self.get("precision")
+
+    @property
+    def batch_size(self) -> int | None:
+        """Patches in a step."""
+        return self.get("batch_size")
+
+    @property
+    def crop_size(self) -> int | None:
+        """A patch's side, in pixels."""
+        return self.get("crop_size")
+
+
+class Learned(Struct):
+    """What `LearnedFrom` must hold."""
+
+    dataset: str
+    data_fingerprint: str
+    loss: str
+    seed: Count | str
+    content: Any = None
+    precision: Any = None
+    batch_size: Count | None = None
+    crop_size: Count | None = None
+
+
+class Scores(Part, kw_only=True):
+    """Means over the test images; `identical_pairs` are left out of the PSNR, whose would be infinite."""
+
+    psnr_db: float | None = None
+    ms_ssim: float | None = None
+    images: Count | None = None
+    identical_pairs: Count | None = None
+
+
+class Quality(Part, kw_only=True):
+    """Scores during training, after `step` steps of the generator."""
+
+    step: Count
+    psnr_db: float | None = None
+    ms_ssim: float | None = None
+
+
+class TrainingProcess(Part, kw_only=True):
+    """The process that trains: by this the next one tells whether it was killed for want of memory."""
+
+    system: str | None = None
+    memory_kills: Count | None = None
+
+
+class TrainedRecord(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind", tag="trained"):
+    """One network trained once: what it learned from, its scores, its curve.
+
+    Attributes:
+        reason, failure: why it failed, and the class of that; `attempts` counts failures by class.
+        retry: whether a person asked for another try.
+        description: of the network.
+        data: what the data set says of itself, such as `train_pairs`.
+        untouched: the scores of the input itself.
+        pictures: what was made for people (`training.pictures`). No result depends on them: unchecked.
+    """
+
+    schema: Literal[1]
+    key: str
+    architecture_key: str
+    status: Status
+    reason: str | None = None
+    failure: str | None = None
+    traceback: str | None = None
+    attempts: dict[str, int] = {}
+    retry: bool = False
+    architecture: dict[str, Any]
+    description: Description
+    learned_from: LearnedFrom
+    micro_batches: Count | None = None
+    data: dict[str, Any] | None = None
+    environment: Environment
+    process: TrainingProcess | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    steps: Count | None = None
+    quality: list[Quality] = []
+    train_wall_s: float | None = None
+    scores: Scores | None = None
+    untouched: Scores | None = None
+    pictures: Any = None
+
+    def __post_init__(self) -> None:
+        _check_times(self.started_at, self.finished_at)
+        _check_architecture(self.architecture)
+        pairs = (self.data or {}).get("train_pairs")
+        if pairs is not None and type(pairs) is not int:
+            raise _wrong("data.train_pairs", pairs, "a whole number")
+        if self.status == "completed" and self.steps is None:
+            raise ValueError("lacks steps")
+
+
+# --- timed ------------------------------------------------------------------------------------------------------------
+
+
+class TimedRecord(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind", tag="timed"):
+    """One architecture timed once: how, on which host, every raw sample.
+
+    Attributes:
+        stopped: why no more was timed.
+        flags: why it should not be believed, in sentences.
+        baseline: the key of what was timed beside it; None where nothing was.
+        baseline_check: the baseline against itself in the same run.
+        arithmetic_limit: `fp32_gflops` and `bf16_gflops` of a large matrix product in the same run.
+        check: its result against eager fp32's.
+    """
+
+    schema: Literal[1]
+    key: str
+    architecture_key: str
+    status: Status
+    reason: str | None = None
+    failure: str | None = None
+    retry: bool = False
+    architecture: dict[str, Any]
+    description: Description
+    measurement: Measurement
+    latency_ms_median: float | None = None
+    latency_ms_iqr: float | None = None
+    cpu_s_median: float | None = None
+    peak_rss_mib: float | None = None
+    peak_rss_delta_mib: float | None = None
+    first_call_ms: float | None = None
+    stopped: str | None = None
+    flags: list[str] = []
+    repeated_calls: Count | None = None
+    disturbed_rounds: Count | None = None
+    baseline: str | None = None
+    baseline_check: Interval | None = None
+    arithmetic_limit: dict[str, float | None] | None = None
+    check: Check | None = None
+    samples: Samples | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    environment: Environment | None = None
+
+    def __post_init__(self) -> None:
+        _check_times(self.started_at, self.finished_at)
+        _check_architecture(self.architecture)
+        if self.status == "completed" and self.latency_ms_median is None:
+            raise ValueError("lacks latency_ms_median")
+
+
+class ChallengeRecord(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind", tag="challenge"):
+    """One architecture timed by the PIRM 2018 challenge's rules: one call for each photograph in `samples`."""
+
+    schema: Literal[1]
+    architecture_key: str
+    architecture: dict[str, Any]
+    measurement: Measurement
+    latency_s_mean: float
+    memory_gib_mean: float
+    samples: Annotated[list[Call], Meta(min_length=1)]
+    started_at: str | None = None
+    finished_at: str | None = None
+    environment: Environment | None = None
+
+    def __post_init__(self) -> None:
+        _check_times(self.started_at, self.finished_at)
+        _check_architecture(self.architecture)
+        if not 0 < self.latency_s_mean < math.inf:
+            raise _wrong("latency_s_mean", self.latency_s_mean, "a positive number")
+        if not 0 <= self.memory_gib_mean < math.inf:
+            raise _wrong("memory_gib_mean", self.memory_gib_mean, "no negative number")
+
+
+# --- export -----------------------------------------------------------------------------------------------------------
+
+
+class MeanInterval(Part, kw_only=True):
+    """A mean over images with its 95% interval; None of no images, no interval of one."""
+
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class ExportScores(Part, kw_only=True):
+    """An export's scores; `intervals` of them, of eager's (`eager_ms_ssim`) and of differences (`ms_ssim_over_eager`)."""
+
+    on: str | None = None
+    of_test_pairs: bool = False
+    images: Count | None = None
+    psnr_db: float | None = None
+    ms_ssim: float | None = None
+    intervals: dict[str, MeanInterval] | None = None
+
+
+class ExportRecord(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind", tag="export"):
+    """A trained network as a file for another runtime, checked, scored and timed beside eager."""
+
+    schema: Literal[1]
+    key: str
+    architecture_key: str
+    status: Status
+    architecture: dict[str, Any]
+    description: Description
+    format: str
+    precision: str
+    file: str | None = None
+    bytes: Count
+    calibration_patches: Count | None = None
+    check: Check | None = None
+    scores: ExportScores
+    measurement: Measurement
+    latency_ms_median: float | None = None
+    latency_ms_iqr: float | None = None
+    eager_latency_ms_median: float | None = None
+    peak_rss_mib: float | None = None
+    flags: list[str] = []
+    samples: Samples | None = None
+    versions: dict[str, str | None] = {}
+    started_at: str | None = None
+    finished_at: str | None = None
+    environment: Environment | None = None
+
+    def __post_init__(self) -> None:
+        _check_times(self.started_at, self.finished_at)
+        _check_architecture(self.architecture)
+
+
+Record = TrainedRecord | TimedRecord | ChallengeRecord | ExportRecord
+KINDS: Mapping[str, type[Struct]] = {
+    "trained": TrainedRecord,
+    "timed": TimedRecord,
+    "export": ExportRecord,
+    "challenge": ChallengeRecord,
 }
 
 
-#: What one that is completed has in addition.
-_RESULT = {"trained": "steps", "timed": "latency_ms_median", "export": "bytes", "challenge": "samples"}
+# --- checks that types do not make ------------------------------------------------------------------------------------
 
 
-_TEXT, _MAPPING, _COUNT, _LIST = (str, "a text"), (dict, "a mapping"), (int, "a whole number"), (list, "a list")
-#: Of what type readers count on something to be, where it is there at all; a dot steps into a mapping.
-_TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
-    "key": _TEXT,
-    "architecture_key": _TEXT,
-    "architecture": _MAPPING,
-    "architecture.topology": _TEXT,
-    "reason": _TEXT,
-    "failure": _TEXT,
-    "attempts": _MAPPING,
-    "micro_batches": _COUNT,
-    "environment": _MAPPING,
-    "environment.code": _TEXT,
-    "environment.host": _TEXT,
-    "environment.versions": _MAPPING,
-    "environment.fingerprint": _MAPPING,
-    **{f"learned_from.{name}": _TEXT for name in ("dataset", "data_fingerprint", "loss")},
-    "learned_from.seed": ((int, str), "a number or a text"),
-    "learned_from.batch_size": _COUNT,
-    "learned_from.crop_size": _COUNT,
-    "steps": _COUNT,
-    "scores": _MAPPING,
-    "scores.images": _COUNT,
-    "scores.identical_pairs": _COUNT,
-    "untouched": _MAPPING,
-    "untouched.identical_pairs": _COUNT,
-    "data": _MAPPING,
-    "data.train_pairs": _COUNT,
-    "quality": _LIST,
-    **{f"measurement.{name}": _TEXT for name in ("runtime", "precision", "layout", "allocator", "host")},
-    "measurement.threads": _COUNT,
-    "format": _TEXT,
-    "precision": _TEXT,
-    "bytes": _COUNT,
-}
+def from_builtins(kind: type, value: Any) -> Any:
+    """A `LearnedFrom` of what JSON gives; msgspec knows the other types itself."""
+    if kind is not LearnedFrom:
+        raise NotImplementedError(f"no type of a record: {kind}")
+    msgspec.convert(value, Learned)
+    return LearnedFrom(value)
 
 
-def _by_holder(names: Iterable[str]) -> dict[str, list[str]]:
-    """Names after their dot, by the mapping that holds them ("" is the record itself), which is looked up once."""
-    held: dict[str, list[str]] = {}
-    for name in names:
-        holder, _, last = name.rpartition(".")
-        held.setdefault(holder, []).append(last)
-    return held
+def _check_times(*times: str | None) -> None:
+    for name, time in zip(("started_at", "finished_at"), times, strict=True):
+        try:
+            known = time is None or datetime.fromisoformat(time).tzinfo is not None
+        except ValueError:
+            known = False
+        if not known:
+            raise _wrong(name, time, "a time such as 2026-01-02T03:04:05+00:00")
 
 
-_TYPES_BY_HOLDER = {
-    holder: [(last, *_TYPES[f"{holder}.{last}".lstrip(".")]) for last in lasts]
-    for holder, lasts in _by_holder(_TYPES).items()
-}
-_LARGEST_COUNT = 2**62
-_NEEDED_BY_KIND = {kind: _by_holder([*_NEEDED_BY_ALL, *names]) for kind, names in _NEEDED.items()}
+def _check_architecture(architecture: Mapping[str, Any]) -> None:
+    topology = architecture.get("topology")
+    if topology is None:
+        raise ValueError("lacks architecture.topology")
+    if not isinstance(topology, str):
+        raise _wrong("architecture.topology", topology, "a text")
 
 
-def misshapen(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
-    """What is not of the type that a reader counts on: its place, its value, what was expected."""
-    yield from _mistyped(record)
-    for place, value in _measures(record):
-        if value is not None and not _is_number(value):
-            yield place, value, "a number"
-    if record["kind"] != "challenge" and record["status"] not in STATUSES:
-        yield "status", record["status"], f"one of {', '.join(STATUSES)}"
-    for name in ("started_at", "finished_at"):
-        if not _is_time(record.get(name)):
-            yield name, record[name], "a time such as 2026-01-02T03:04:05+00:00"
-    if record["kind"] == "trained":
-        attempts = record.get("attempts")
-        if isinstance(attempts, dict) and any(type(count) is not int for count in attempts.values()):
-            yield "attempts", attempts, "whole numbers"
-        return
-    size = record["measurement"]["size"]
-    if not (isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) for side in size)):
-        yield "measurement.size", size, "width and height"
-    yield from (_misshapen_challenge if record["kind"] == "challenge" else _misshapen_timing)(record)
-    if record["kind"] == "export":
-        yield from _misshapen_export(record)
-
-
-def _mistyped(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
-    for holder, expectations in _TYPES_BY_HOLDER.items():
-        part = record.get(holder) if holder else record
-        if not isinstance(part, dict):
-            continue  # none there, or said of the holder itself
-        for name, kind, expected in expectations:
-            value = part.get(name)
-            if value is None:
-                continue
-            huge = isinstance(value, int) and (isinstance(value, bool) or abs(value) > _LARGEST_COUNT)
-            if huge or not isinstance(value, kind):
-                yield f"{holder}.{name}".lstrip("."), value, expected
-    for one in record.get("quality") or []:
-        if not (isinstance(one, dict) and isinstance(one.get("step"), int)):
-            yield "quality", one, "what was noted at a step"
-
-
-def _misshapen_timing(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
-    flags, check = record.get("flags", []), record.get("baseline_check")
-    if not (isinstance(flags, list) and all(isinstance(flag, str) for flag in flags)):
-        yield "flags", flags, "a list of sentences"
-    if check is not None and not isinstance(check, dict):
-        yield "baseline_check", check, "an interval"
-    samples = record.get("samples") or {}
-    processes = samples.get("processes", []) if isinstance(samples, dict) else None
-    whole = isinstance(processes, list) and all(
-        isinstance(process, dict) and isinstance(process.get("rounds"), list) and _are_calls(process["rounds"])
-        for process in processes
-    )
-    if not whole:
-        yield "samples", samples, "processes with rounds, each with a latency_ms"
-
-
-def _misshapen_export(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
-    check, intervals = record.get("check"), record["scores"].get("intervals")
-    if check is not None and not (isinstance(check, dict) and _are_measures(check, ("psnr_db", "max_abs_error"))):
-        yield "check", check, "how close the file is to eager"
-    if intervals is not None and not (
-        isinstance(intervals, dict)
-        and all(isinstance(one, dict) and _are_measures(one, ("mean", "low", "high")) for one in intervals.values())
-    ):
-        yield "scores.intervals", intervals, "intervals, each with mean, low and high"
-    if not _are_measures(record, ("latency_ms_median", "eager_latency_ms_median", "peak_rss_mib")):
-        yield "eager_latency_ms_median", record.get("eager_latency_ms_median"), "a number"
-
-
-def _are_measures(part: Mapping[str, Any], names: Iterable[str]) -> bool:
-    return all(part.get(name) is None or _is_number(part[name]) for name in names)
-
-
-def _misshapen_challenge(record: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
-    latency_s, memory_gib = (record[name] for name in _CHALLENGE_COLUMNS)
-    if not 0 < latency_s < math.inf:
-        yield "latency_s_mean", latency_s, "a positive number"
-    if not 0 <= memory_gib < math.inf:
-        yield "memory_gib_mean", memory_gib, "no negative number"
-    samples = record["samples"]
-    if not (isinstance(samples, list) and samples and _are_calls(samples)):
-        yield "samples", samples, "calls, each with a latency_ms"
-
-
-def _are_calls(calls: Iterable[Any]) -> bool:
-    return all(
-        isinstance(one, dict)
-        and _is_number(one.get("latency_ms"))
-        and _are_conditions(one.get("conditions"))
-        and _are_conditions(one.get("baseline_conditions"))
-        for one in calls
-    )
-
-
-def _are_conditions(value: Any) -> bool:
-    return value is None or (isinstance(value, dict) and isinstance(value.get("disturbed_by") or [], list))
-
-
-def _is_time(value: Any) -> bool:
-    """Whether it is a time that a record gives, or none."""
-    try:
-        return value is None or datetime.fromisoformat(value).tzinfo is not None
-    except (TypeError, ValueError):
-        return False
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _measures(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The numbers of a record that a table shows, with where they stand."""
-    if record["kind"] == "challenge":
-        yield from ((name, record[name]) for name in _CHALLENGE_COLUMNS)
-        return
-    for name in (*TIMED_COLUMNS, "train_wall_s"):
-        yield name, record.get(name)
-    for name in ("parameters", "macs"):
-        yield f"description.{name}", record["description"][name]
-    for group in ("scores", "untouched"):
-        values = record.get(group) or {}
-        for name in TRAINED_COLUMNS:
-            yield f"{group}.{name}", values.get(name) if isinstance(values, dict) else values
-
-
-def lacking(record: Mapping[str, Any]) -> list[str]:
-    """What a record would need to become a row, and does not have."""
-    kind = str(record.get("kind"))
-    if kind not in _NEEDED_BY_KIND:
-        return [f"a kind (one of {', '.join(_NEEDED_BY_KIND)})"]
-    missing = [_RESULT[kind]] if record.get("status") == "completed" and record.get(_RESULT[kind]) is None else []
-    for holder, names in _NEEDED_BY_KIND[kind].items():
-        part = record.get(holder) if holder else record
-        there = part if isinstance(part, dict) else {}
-        missing += [f"{holder}.{name}".lstrip(".") for name in names if there.get(name) is None]
-    return missing
+def _wrong(place: str, value: Any, expected: str) -> ValueError:
+    return ValueError(f"{place}: expected {expected}, found {value!r:.80}")

@@ -1,8 +1,6 @@
 """Where records lie, and how they are written and read: whole or not at all."""
 
 import io
-import json
-import math
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -10,14 +8,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
-import orjson
 import pandas as pd
 
-from enhance_sweep.records.schema import lacking, misshapen
+from enhance_sweep.records.damage import damage
+from enhance_sweep.records.schema import (
+    KINDS,
+    ChallengeRecord,
+    ExportRecord,
+    Record,
+    TimedRecord,
+    TrainedRecord,
+    from_builtins,
+)
 from enhance_sweep.system.files import contents, files_below, files_in, write_whole
 
-SCHEMA = 1
 RECORD_FILE = "record.json"
 SCORES_FILE = "scores.csv"
 #: Beside a training: the network that came of it.
@@ -64,19 +70,20 @@ def _when() -> str:
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
+def write_json(path: Path, value: Any) -> None:
     """Write `value` as JSON to `path`, whole or not at all. Not-a-number becomes null."""
-    write_whole(path, json.dumps(_without_nan(value), indent=1, allow_nan=False) + "\n")
+    write_whole(path, msgspec.json.format(msgspec.json.encode(value, enc_hook=_plain), indent=1) + b"\n")
 
 
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {str(name): _without_nan(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return value
+def _plain(value: Any) -> float:
+    if isinstance(value, float):  # numpy's, which is a float of its own
+        return float(value)
+    raise TypeError(f"a record holds no {type(value).__name__}")
+
+
+def mark_to_retry(path: Path) -> None:
+    """Mark a failed record to be tried again; all else in its file stays as it is."""
+    write_json(path, msgspec.json.decode(path.read_bytes()) | {"retry": True})
 
 
 def check_writable(runs_dir: Path) -> None:
@@ -93,52 +100,48 @@ def check_writable(runs_dir: Path) -> None:
         raise OSError(f"{runs_dir} is no folder to write records into ({error}): name another, or mend it") from error
 
 
-def read_record(path: Path, kind: str | None = None) -> dict[str, Any]:
+def read_record(path: Path, kind: str | None = None) -> Any:
     """One record, of `kind` unless that is None.
 
     Raises:
-        RecordError: the file is not one that this version wrote, or of another kind.
+        RecordError: the file is no record that this version can read.
     """
+    return _decoded(path, _content(path), kind)
+
+
+def _content(path: str | Path) -> bytes:
     try:
-        text = path.read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise RecordError(f"{path} is not a readable record ({error}): delete it and run its variant again") from error
-    return _checked(path, text, kind)
 
 
-def _read_all(paths: Sequence[str], kind: str) -> Iterator[dict[str, Any]]:
+def _read_all(paths: Sequence[str], kind: str) -> Iterator[Any]:
     for path, text in zip(paths, contents(paths), strict=True):
         # One that cannot be read is tried once more, to say why.
-        yield read_record(Path(path), kind) if text is None else _checked(path, text, kind)
+        yield _decoded(path, _content(path) if text is None else text, kind)
 
 
-def _checked(path: str | Path, text: bytes, kind: str | None) -> dict[str, Any]:
+_DECODERS = {kind: msgspec.json.Decoder(type_, dec_hook=from_builtins) for kind, type_ in KINDS.items()}
+_OF_ANY_KIND = msgspec.json.Decoder(Record, dec_hook=from_builtins)  # type: ignore[arg-type]
+
+
+def _decoded(path: str | Path, text: bytes, kind: str | None) -> Any:
+    decoder = _DECODERS[kind] if kind else _OF_ANY_KIND
     try:
-        record = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise RecordError(f"{path} is not a readable record ({error}): delete it and run its variant again") from error
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        found = record.get("schema") if isinstance(record, dict) else type(record).__name__
-        raise RecordError(
-            f"{path}: expected a record of schema {SCHEMA}, found {found}: delete it and run its variant again"
-        )
-    missing = lacking(record)
-    if missing:
-        raise RecordError(f"{path} lacks {', '.join(missing)}: delete it and run its variant again")
-    for place, value, expected in misshapen(record):
-        raise RecordError(f"{path}: {place}: expected {expected}, found {value!r:.80}: delete it and run again")
-    if kind not in (None, record["kind"]):
-        raise RecordError(f"{path}: expected a record of kind {kind}, found {record['kind']}: move it where it belongs")
-    return record
+        return decoder.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        said = damage(text, kind, error)
+        raise RecordError(f"{path}{'' if said.startswith(':') else ' '}{said}") from error
 
 
-def find_trained(runs_dir: Path, key: str) -> dict[str, Any] | None:
+def find_trained(runs_dir: Path, key: str) -> TrainedRecord | None:
     """The record of a trained variant, or None if there is none yet."""
     path = trained_dir(runs_dir, key) / RECORD_FILE
     return read_record(path, "trained") if path.exists() else None
 
 
-def trained_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
+def trained_records(runs_dir: Path) -> Iterator[TrainedRecord]:
     """All records of trained variants, in the order of their keys.
 
     A copy of a variant's folder under another name is no second training: it is passed over.
@@ -151,18 +154,18 @@ def trained_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
             yield record
 
 
-def timed_records(runs_dir: Path, key: str | None = None) -> Iterator[dict[str, Any]]:
+def timed_records(runs_dir: Path, key: str | None = None) -> Iterator[TimedRecord]:
     """All timings (of one measured key), the oldest of each key first."""
     folder = Path(runs_dir) / "timed"
     yield from _read_all(files_in(folder / key, ".json") if key else files_below(folder, ".json"), "timed")
 
 
-def challenge_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
+def challenge_records(runs_dir: Path) -> Iterator[ChallengeRecord]:
     """All timings by the challenge's rules (`python -m enhance_sweep.timing --challenge`), by architecture and age."""
     yield from _read_all(files_below(Path(runs_dir) / "challenge", ".json"), "challenge")
 
 
-def export_records(runs_dir: Path) -> Iterator[dict[str, Any]]:
+def export_records(runs_dir: Path) -> Iterator[ExportRecord]:
     """All exports (`python -m enhance_sweep.export`), by the key of what was exported, format and precision."""
     paths = []
     with suppress(FileNotFoundError, NotADirectoryError):

@@ -36,7 +36,7 @@ class Latencies:
         newest = {
             record["architecture_key"]: (record["description"], float(record["latency_ms_median"]))
             for record in timed_records(self.runs_dir)
-            if record["status"] == "completed" and record["measurement"] == self.measurement
+            if record["status"] == "completed" and record["measurement"].as_json() == self.measurement
         }
         if len(newest) < FEWEST_TIMED:
             return None

@@ -4,12 +4,11 @@
 with, and what tells a sweep that is started again whether code or data have changed since.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import orjson
 
 from enhance_sweep.records.code_versions import canonical
 from enhance_sweep.records.keys import digest
@@ -89,7 +88,7 @@ def manifests(runs_dir: Path) -> list[Manifest]:
 
 def _read(path: Path) -> Manifest | None:
     try:
-        content = orjson.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
         manifest = Manifest(**{**content, "variants": [Wanted(**one) for one in content["variants"]]})
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -20,7 +20,8 @@ from enhance_sweep import config as configuration
 from enhance_sweep.data.pairs import Pairs
 from enhance_sweep.records.code_versions import canonical
 from enhance_sweep.records.keys import architecture_key
-from enhance_sweep.records.store import GENERATOR_FILE, SCHEMA, SCORES_FILE, write_timed, write_trained
+from enhance_sweep.records.schema import SCHEMA
+from enhance_sweep.records.store import GENERATOR_FILE, SCORES_FILE, write_timed, write_trained
 from enhance_sweep.sweep.code_digest import code_digest
 from enhance_sweep.sweep.failures import (
     INTERRUPTED,

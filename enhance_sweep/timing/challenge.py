@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from enhance_sweep.records.keys import architecture_key, architecture_of
-from enhance_sweep.records.store import SCHEMA
+from enhance_sweep.records.schema import SCHEMA
 from enhance_sweep.settings import TimingSettings
 from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment

@@ -7,7 +7,7 @@ from typing import Any
 
 from enhance_sweep.paper.baseline import BASELINE
 from enhance_sweep.records.keys import architecture_key, architecture_of, measured_key
-from enhance_sweep.records.store import SCHEMA
+from enhance_sweep.records.schema import SCHEMA
 from enhance_sweep.settings import TimingSettings
 from enhance_sweep.stats.speed_up import Ratio, disturbances
 from enhance_sweep.system.clock import now

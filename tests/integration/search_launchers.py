@@ -15,7 +15,8 @@ from omegaconf import DictConfig
 from optuna.trial import FrozenTrial
 
 from enhance_sweep.records.keys import architecture_key, measured_key
-from enhance_sweep.records.store import SCHEMA, write_timed, write_trained
+from enhance_sweep.records.schema import SCHEMA
+from enhance_sweep.records.store import write_timed, write_trained
 from enhance_sweep.search.store import JOURNAL_FILE
 from enhance_sweep.sweep.variant import Plan, plan_variant
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from enhance_sweep.records.keys import architecture_key, learned_key, measured_key
+from enhance_sweep.records.schema import SCHEMA
 from enhance_sweep.records.store import (
     RECORD_FILE,
-    SCHEMA,
     find_trained,
     timed_records,
     trained_dir,

@@ -263,7 +263,7 @@ class _Timings:
         here = [record for record in done if _kind(record) == kind]
         by_group: dict[str, list[Record]] = {}
         for record in sorted(here, key=_when):
-            by_group.setdefault(_canonical(record["measurement"]), []).append(record)
+            by_group.setdefault(_canonical(record["measurement"].as_json()), []).append(record)
         baseline_ms = {
             group: float(record["latency_ms_median"])
             for group, members in by_group.items()

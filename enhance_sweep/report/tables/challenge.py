@@ -135,7 +135,7 @@ def own_entries(results: Results) -> list[Entry]:
 
 
 def _way(record: Record) -> str:
-    return json.dumps(record["measurement"], sort_keys=True)
+    return json.dumps(record["measurement"].as_json(), sort_keys=True)
 
 
 def _seconds(record: Record) -> float:
