@@ -81,7 +81,7 @@ def _mistyped(record: Any, error: str) -> str:
 
 
 def _at(value: Any, place: str) -> Any:
-    """What stands at a place such as `samples.processes[0].warm`; the mapping itself where msgspec names no key."""
-    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", place.replace("[...]", "")):
+    """What stands at a place such as `samples.processes[0].warm`; the mapping, where msgspec names no key: `[...]`."""
+    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", place.partition("[...]")[0]):
         value = value[name if name else int(index)]
     return value

@@ -39,6 +39,8 @@ class _DictLike:
         ]
 
     def __getitem__(self, name: str) -> Any:
+        if name == "kind":
+            return self.__struct_config__.tag  # type: ignore[attr-defined]
         try:
             return getattr(self, name)
         except AttributeError:
@@ -51,7 +53,7 @@ class _DictLike:
 
     def items(self) -> list[tuple[str, Any]]:
         """Names and values of all that is not a default."""
-        return [(name, getattr(self, name)) for name in self.keys()]  # noqa: SIM118
+        return [(name, getattr(self, name)) for name in self.keys()]
 
     def values(self) -> list[Any]:
         """The values of all that is not a default."""
@@ -61,7 +63,7 @@ class _DictLike:
         return iter(self.keys())
 
     def __contains__(self, name: object) -> bool:
-        return name in self.keys()  # noqa: SIM118
+        return name in self.keys()
 
     def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
         return msgspec.to_builtins(self) | dict(other)  # type: ignore[no-any-return]
@@ -96,7 +98,7 @@ class Layer(Part, kw_only=True):
     width: Count
     parameters: Count = 0
     macs: Count = 0
-    input: str | None | UnsetType = UNSET
+    input: str | UnsetType | None = UNSET
 
 
 class Join(Part, kw_only=True):
@@ -244,6 +246,33 @@ class Check(Part, kw_only=True):
     sizes: list[tuple[Count, Count]] = []
 
 
+class _Record(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind"):
+    """What every record holds. `architecture` is `topology` and the constructor's arguments."""
+
+    schema: Literal[1]
+    architecture_key: str
+    architecture: dict[str, Any]
+    started_at: str | None = None
+    finished_at: str | None = None
+    environment: Environment | None = None
+
+    def __post_init__(self) -> None:
+        """Check what a type does not say.
+
+        Raises:
+            ValueError: something is missing or wrong, by its place.
+        """
+        for name in ("started_at", "finished_at"):
+            time = getattr(self, name)
+            if time is not None and not _is_time(time):
+                raise _wrong(name, time, "a time such as 2026-01-02T03:04:05+00:00")
+        topology = self.architecture.get("topology")
+        if topology is None:
+            raise ValueError("lacks architecture.topology")
+        if not isinstance(topology, str):
+            raise _wrong("architecture.topology", topology, "a text")
+
+
 # --- trained ----------------------------------------------------------------------------------------------------------
 
 
@@ -331,7 +360,7 @@ class TrainingProcess(Part, kw_only=True):
     memory_kills: Count | None = None
 
 
-class TrainedRecord(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind", tag="trained"):
+class TrainedRecord(_Record, kw_only=True, tag="trained"):
     """One network trained once: what it learned from, its scores, its curve.
 
     Attributes:
@@ -343,24 +372,19 @@ class TrainedRecord(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kin
         pictures: what was made for people (`training.pictures`). No result depends on them: unchecked.
     """
 
-    schema: Literal[1]
     key: str
-    architecture_key: str
     status: Status
     reason: str | None = None
     failure: str | None = None
     traceback: str | None = None
     attempts: dict[str, int] = {}
     retry: bool = False
-    architecture: dict[str, Any]
     description: Description
     learned_from: LearnedFrom
     micro_batches: Count | None = None
     data: dict[str, Any] | None = None
     environment: Environment
     process: TrainingProcess | None = None
-    started_at: str | None = None
-    finished_at: str | None = None
     steps: Count | None = None
     quality: list[Quality] = []
     train_wall_s: float | None = None
@@ -369,8 +393,8 @@ class TrainedRecord(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kin
     pictures: Any = None
 
     def __post_init__(self) -> None:
-        _check_times(self.started_at, self.finished_at)
-        _check_architecture(self.architecture)
+        """Check what a type does not say."""
+        super().__post_init__()
         pairs = (self.data or {}).get("train_pairs")
         if pairs is not None and type(pairs) is not int:
             raise _wrong("data.train_pairs", pairs, "a whole number")
@@ -381,7 +405,7 @@ class TrainedRecord(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kin
 # --- timed ------------------------------------------------------------------------------------------------------------
 
 
-class TimedRecord(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind", tag="timed"):
+class TimedRecord(_Record, kw_only=True, tag="timed"):
     """One architecture timed once: how, on which host, every raw sample.
 
     Attributes:
@@ -393,14 +417,11 @@ class TimedRecord(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind"
         check: its result against eager fp32's.
     """
 
-    schema: Literal[1]
     key: str
-    architecture_key: str
     status: Status
     reason: str | None = None
     failure: str | None = None
     retry: bool = False
-    architecture: dict[str, Any]
     description: Description
     measurement: Measurement
     latency_ms_median: float | None = None
@@ -418,34 +439,25 @@ class TimedRecord(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind"
     arithmetic_limit: dict[str, float | None] | None = None
     check: Check | None = None
     samples: Samples | None = None
-    started_at: str | None = None
-    finished_at: str | None = None
-    environment: Environment | None = None
 
     def __post_init__(self) -> None:
-        _check_times(self.started_at, self.finished_at)
-        _check_architecture(self.architecture)
+        """Check what a type does not say."""
+        super().__post_init__()
         if self.status == "completed" and self.latency_ms_median is None:
             raise ValueError("lacks latency_ms_median")
 
 
-class ChallengeRecord(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind", tag="challenge"):
+class ChallengeRecord(_Record, kw_only=True, tag="challenge"):
     """One architecture timed by the PIRM 2018 challenge's rules: one call for each photograph in `samples`."""
 
-    schema: Literal[1]
-    architecture_key: str
-    architecture: dict[str, Any]
     measurement: Measurement
     latency_s_mean: float
     memory_gib_mean: float
     samples: Annotated[list[Call], Meta(min_length=1)]
-    started_at: str | None = None
-    finished_at: str | None = None
-    environment: Environment | None = None
 
     def __post_init__(self) -> None:
-        _check_times(self.started_at, self.finished_at)
-        _check_architecture(self.architecture)
+        """Check what a type does not say."""
+        super().__post_init__()
         if not 0 < self.latency_s_mean < math.inf:
             raise _wrong("latency_s_mean", self.latency_s_mean, "a positive number")
         if not 0 <= self.memory_gib_mean < math.inf:
@@ -464,7 +476,7 @@ class MeanInterval(Part, kw_only=True):
 
 
 class ExportScores(Part, kw_only=True):
-    """An export's scores; `intervals` of them, of eager's (`eager_ms_ssim`) and of differences (`ms_ssim_over_eager`)."""
+    """An export's scores; `intervals` of them, of eager's (`eager_...`) and of differences (`..._over_eager`)."""
 
     on: str | None = None
     of_test_pairs: bool = False
@@ -474,14 +486,11 @@ class ExportScores(Part, kw_only=True):
     intervals: dict[str, MeanInterval] | None = None
 
 
-class ExportRecord(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind", tag="export"):
+class ExportRecord(_Record, kw_only=True, tag="export"):
     """A trained network as a file for another runtime, checked, scored and timed beside eager."""
 
-    schema: Literal[1]
     key: str
-    architecture_key: str
     status: Status
-    architecture: dict[str, Any]
     description: Description
     format: str
     precision: str
@@ -498,13 +507,6 @@ class ExportRecord(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind
     flags: list[str] = []
     samples: Samples | None = None
     versions: dict[str, str | None] = {}
-    started_at: str | None = None
-    finished_at: str | None = None
-    environment: Environment | None = None
-
-    def __post_init__(self) -> None:
-        _check_times(self.started_at, self.finished_at)
-        _check_architecture(self.architecture)
 
 
 Record = TrainedRecord | TimedRecord | ChallengeRecord | ExportRecord
@@ -527,22 +529,11 @@ def from_builtins(kind: type, value: Any) -> Any:
     return LearnedFrom(value)
 
 
-def _check_times(*times: str | None) -> None:
-    for name, time in zip(("started_at", "finished_at"), times, strict=True):
-        try:
-            known = time is None or datetime.fromisoformat(time).tzinfo is not None
-        except ValueError:
-            known = False
-        if not known:
-            raise _wrong(name, time, "a time such as 2026-01-02T03:04:05+00:00")
-
-
-def _check_architecture(architecture: Mapping[str, Any]) -> None:
-    topology = architecture.get("topology")
-    if topology is None:
-        raise ValueError("lacks architecture.topology")
-    if not isinstance(topology, str):
-        raise _wrong("architecture.topology", topology, "a text")
+def _is_time(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _wrong(place: str, value: Any, expected: str) -> ValueError:
