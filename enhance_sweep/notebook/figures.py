@@ -14,6 +14,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from enhance_sweep.notebook.tables import axis_name, labels_of, value_name
 from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS
 from enhance_sweep.report.figures.frontier import networks_figure
+from enhance_sweep.report.figures.frontier_series import networks_series
+from enhance_sweep.report.figures.series import untouched_level
 from enhance_sweep.report.figures.style import (
     BLUE,
     GRID,
@@ -90,16 +92,15 @@ def frontier_figure(records: pd.DataFrame, shape: Shape = WIDE) -> Figure | None
         label=labels_of(networks),
         on_frontier=on_frontier,
         below_untouched=networks["ms_ssim"] < untouched,
-        published=None,
-        condition="A",
     )
     known = untouched.dropna()
-    level = float(known.mode().iloc[0]) if len(known) else None
+    levels = (untouched_level(float(known.mode().iloc[0])),) if len(known) else ()
     data, loss = (next(iter(networks[name].dropna().unique()), None) for name in ("dataset", "loss"))
     steps = sorted(int(count) for count in networks["steps"].dropna().unique())
     budget = f"{steps[0]:,} steps" if len(steps) == 1 else "different numbers of steps" if steps else None
     title = " · ".join(str(part) for part in (data, loss and f"{loss} loss", budget) if part)
-    return networks_figure(variants, kind, level, title, shape)
+    series = networks_series(variants, kind, title, levels)
+    return None if series is None else networks_figure(series, shape)
 
 
 def effects_figure(

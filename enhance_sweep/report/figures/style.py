@@ -6,6 +6,7 @@ text; shape and filling say the same a second time.
 
 import io
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -28,6 +29,11 @@ COLOR_VARIABLES = {
     PURPLE: "--purple",
     OCHRE: "--ochre",
 }
+#: The colors by the names that series have for them.
+COLORS = {variable.removeprefix("--"): color for color, variable in COLOR_VARIABLES.items()}
+#: What matplotlib calls plotly's markers and dashes.
+MARKERS = {"circle": "o", "diamond": "D", "triangle-up": "^", "square": "s", "triangle-down": "v"}
+DASHES: Mapping[str, Any] = {"solid": "-", "dash": (0, (5, 3)), "dot": (0, (2, 2))}
 _DPI = 220
 #: How much larger than on paper a figure may be on a screen.
 _LARGEST_SCALE = 1.15

@@ -1,0 +1,89 @@
+"""Quality and losses against steps, as training noted them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from enhance_sweep.paper import BASELINE_SLUG
+from enhance_sweep.report.figures.series import Level, Look, levels_of, looks_of, marks_of
+from enhance_sweep.report.labels import is_number, topology_name
+from enhance_sweep.report.results.curves import loss_curve
+from enhance_sweep.report.results.gather import Record, Results, in_order, rows_of
+
+MEASURES = {"ms_ssim": "MS-SSIM", "psnr_db": "PSNR, dB", "loss": "training loss"}
+#: Of more networks than this only the frontier's and the published ones have curves.
+MOST_CURVES = 60
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The curve of one network, of its first seed.
+
+    Attributes:
+        row: the row of `Results.variants` that a click opens.
+        stands_out: whether it is the baseline's or on the frontier.
+        family: the networks that differ from this one in `parameter` alone: a panel of the printed figure.
+        value: of that parameter.
+    """
+
+    label: str
+    row: int
+    look: Look
+    stands_out: bool
+    family: str
+    parameter: str
+    value: str
+    steps: list[int]
+    values: list[float]
+
+
+@dataclass(frozen=True)
+class CurveSeries:
+    """A measure of `MEASURES` against steps."""
+
+    measure: str
+    curves: tuple[Curve, ...]
+    levels: tuple[Level, ...]
+
+
+def curve_series(results: Results, measure: str) -> CurveSeries | None:
+    """A measure of `MEASURES` against steps, a curve for each network; None where there are no curves."""
+    rows = results.variants.assign(mark=marks_of(results))
+    rows = rows[rows["record"].notna()]
+    if len(rows) > MOST_CURVES:
+        rows = rows[rows["on_frontier"] | rows["published"].notna()].head(MOST_CURVES)
+    looks = looks_of(results.variants["topology"])
+    curves = []
+    for row in rows_of(in_order(rows)):
+        record = results.trained[int(row.record)]
+        steps, values = noted(results, record, measure)
+        if not steps:
+            continue
+        label, topology = str(row.label), str(row.topology)
+        family, parameter, value = _family(record["architecture"], label)
+        remark = row.mark + ("" if row.trained == "completed" else f", {row.trained}")
+        stands_out = bool(row.on_frontier) or row.slug == BASELINE_SLUG
+        named = (family, parameter, value + remark)
+        curves.append(Curve(label + remark, int(row.Index), looks[topology], stands_out, *named, steps, values))
+    return CurveSeries(measure, tuple(curves), levels_of(results, measure)) if curves else None
+
+
+def noted(results: Results, record: Record, measure: str) -> tuple[list[int], list[float]]:
+    """Steps and values of a measure of `MEASURES` in one training; two empty lists where nothing was noted."""
+    if measure == "loss":
+        return loss_curve(results.runs, record)
+    points = [point for point in record.get("quality") or [] if is_number(point.get(measure))]
+    return [int(point["step"]) for point in points], [float(point[measure]) for point in points]
+
+
+def _family(architecture: Mapping[str, Any], label: str) -> tuple[str, str, str]:
+    """A network's family, the parameter in which its networks differ, and this one's value of it."""
+    prelu = " PReLU" if architecture.get("prelu") else ""
+    if not label.startswith("{"):
+        return topology_name(str(architecture["topology"])), "", label.partition(" ")[2] or label
+    if architecture["topology"] == "plain":
+        family = f"plain {{{architecture['kernel_size']}, {architecture['channels']}, b}}"
+        return family, "b = ", f"{architecture['blocks']}{prelu}"
+    family = f"strided {{{architecture['kernel_size']}-{architecture['strided_kernel_size']}, c}}"
+    blocks = architecture.get("blocks", 2)
+    return family, "c = ", f"{architecture['channels']}{prelu}" + ("" if blocks == 2 else f", {blocks} blocks")

@@ -1,0 +1,240 @@
+"""Cost against MS-SSIM with the frontier: Figure 2 of the paper, from records and as published."""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from enhance_sweep.frontier import pareto_front
+from enhance_sweep.paper import (
+    BASELINE_SLUG,
+    PROPOSED_SLUG,
+    baseline_time_s,
+    headline_speed_up,
+    implied_baseline_time_s,
+    published_table,
+)
+from enhance_sweep.report.figures.series import (
+    Axis,
+    Level,
+    Line,
+    Look,
+    Point,
+    Series,
+    UpperAxis,
+    levels_of,
+    looks_of,
+    marks_of,
+)
+from enhance_sweep.report.labels import (
+    TIMES,
+    decimals,
+    interval_text,
+    is_number,
+    network_label,
+    signed,
+    speed_up_text,
+)
+from enhance_sweep.report.results.gather import Results, rows_of
+from enhance_sweep.report.tables.exports import Exported, exports
+from enhance_sweep.report.tables.networks import significant_ms
+
+_AXES = {
+    "speed_up": Axis("speed-up over the {3, 64, 4} baseline (log scale)", TIMES),
+    "latency_ms": Axis("latency in ms, slower on the left (log scale)", is_reversed=True),
+    "macs": Axis("multiply-adds in G, more on the left (log scale)", is_reversed=True),
+}
+_MARKERS_OF_EXPORTS = {"fp32": "circle-open", "fp16": "square-open", "bf16": "diamond-open", "int8": "triangle-up-open"}
+#: Single seeds of more networks than this would hide the points.
+_MOST_WITH_SEEDS = 80
+#: Columns that a table of networks may lack.
+_OPTIONAL = ("slug", "published", "hover", "ms_ssim_error", "speed_up_low", "speed_up_high")
+
+
+def frontier_series(results: Results) -> Series | None:
+    """Cost against MS-SSIM of the scored networks, with the frontier; None where no network has both.
+
+    Without a timed baseline latency takes the place of speed-up, without any timing multiply-adds do.
+    """
+    steps = results.steps
+    steps_text = f"{steps[0]:,} steps" if len(steps) == 1 else "different numbers of steps" if steps else ""
+    title = " · ".join(part for part in (results.dataset, f"{results.loss} loss", steps_text) if part)
+    named = results.variants.assign(label=results.variants["label"].astype(str) + marks_of(results))
+    networks = named.loc[results.scored.index].assign(hover=[_hover(row) for row in rows_of(results.scored)])
+    series = networks_series(networks, results.cost_kind, title, levels_of(results, "ms_ssim"))
+    if series is None:
+        return None
+    further = (*_single_seeds(results, series), *_exports(results))
+    looks = {point.group: _look_on_page(point.group) for point in further}
+    return replace(series, points=(*series.points, *further), looks={**series.looks, **looks})
+
+
+def networks_series(
+    networks: pd.DataFrame, cost_kind: str, title: str, levels: tuple[Level, ...] = ()
+) -> Series | None:
+    """The same of a table of networks; None where none has both a cost and an MS-SSIM.
+
+    Args:
+        networks: with columns `cost`, `ms_ssim`, `label`, `topology`, `below_untouched` and `on_frontier`; where known
+            `slug`, `published`, `hover`, and for intervals `ms_ssim_error`, `speed_up_low` and `speed_up_high`.
+        cost_kind: what the cost is: `speed_up` (one over it), `latency_ms` or `macs`.
+        title: over the figure.
+        levels: lines across.
+    """
+    shown = networks[networks["ms_ssim"].notna() & networks["cost"].notna()]
+    if shown.empty:
+        return None
+    shown = shown.assign(**{name: None for name in _OPTIONAL if name not in shown}, x=_place(shown["cost"], cost_kind))
+    present = dict.fromkeys(map(str, shown["topology"]))
+    looks = looks_of(networks["topology"])
+    return Series(
+        title,
+        _AXES[cost_kind],
+        Axis("MS-SSIM", log=False, digits=3),
+        tuple(_point(row, cost_kind) for row in rows_of(shown)),
+        {topology: looks[topology] for topology in present},
+        _frontiers(shown),
+        levels,
+    )
+
+
+@cache
+def published_series() -> Series:
+    """Figure 2 as the paper's Tables 1 and 2 have it, with its own baseline time."""
+    table = pd.concat([published_table(1), published_table(2)], ignore_index=True)
+    networks = table.assign(
+        cost=1 / table["speed_up"],
+        label=[network_label(architecture) for architecture in table["architecture"]],
+        topology=[architecture["topology"] for architecture in table["architecture"]],
+        hover=[
+            (f"{row.time_s:.3f} s, {speed_up_text(row.speed_up)}", f"MS-SSIM {row.ms_ssim:.4f}, {row.psnr_db:.2f} dB")
+            for row in rows_of(table)
+        ],
+        below_untouched=False,
+        on_frontier=False,
+        published=1,
+    )
+    series = networks_series(networks, "speed_up", "as published: de Stoutz et al. 2018, Tables 1 and 2")
+    assert series is not None, "the tables have networks"
+    took, headline = decimals(implied_baseline_time_s(), 1), decimals(headline_speed_up(), 1)
+    upper = f"if the baseline took {took} s, as the headline's {headline}{TIMES} implies"
+    return replace(
+        series,
+        x=Axis("speed-up over {3, 64, 4}, as the tables have it (log scale)", TIMES),
+        points=tuple(replace(point, row=None) for point in series.points),
+        upper=UpperAxis(upper, implied_baseline_time_s() / baseline_time_s()),
+    )
+
+
+def measured(row: Any) -> dict[str, str]:
+    """What was measured of a network (a row of `Results.variants`), in words."""
+    facts = {}
+    if is_number(row.ms_ssim):
+        facts["MS-SSIM"] = f"{row.ms_ssim:.4f}" + (
+            f" ± {row.ms_ssim_error:.4f}" if is_number(row.ms_ssim_error) else ""
+        )
+    if is_number(row.psnr_db):
+        facts["PSNR"] = f"{row.psnr_db:.2f} dB"
+    if is_number(row.vs_baseline):
+        interval = f"{signed(row.vs_baseline_low, 4)} to {signed(row.vs_baseline_high, 4)}"
+        facts["MS-SSIM against the baseline"] = f"{signed(row.vs_baseline, 4)} (95% interval {interval})"
+    if is_number(row.speed_up):
+        known = is_number(row.speed_up_low) and is_number(row.speed_up_high)
+        interval = f" (95% interval {interval_text(row.speed_up_low, row.speed_up_high)})" if known else ""
+        facts["Speed-up"] = speed_up_text(row.speed_up) + interval
+    if is_number(row.latency_ms_median):
+        facts["Latency"] = f"{significant_ms(row.latency_ms_median)} ms"
+    if is_number(row.frontier_probability):
+        facts["On the frontier with probability"] = f"{row.frontier_probability:.2f}"
+    return facts
+
+
+def _hover(row: Any) -> tuple[str, ...]:
+    lines = [f"{name} {text}" for name, text in measured(row).items()]
+    seeds = row.seeds.split() if isinstance(row.seeds, str) else []
+    return (*lines, *([f"mean of {len(seeds)} seeds"] if len(seeds) > 1 else []))
+
+
+def _place(cost: Any, cost_kind: str) -> Any:
+    """Where a cost stands on the horizontal axis."""
+    return {"speed_up": 1 / cost, "latency_ms": cost, "macs": cost / 1e9}[cost_kind]
+
+
+def _point(row: Any, cost_kind: str) -> Point:
+    error, timed = row.ms_ssim_error, cost_kind == "speed_up" and is_number(row.speed_up_low)
+    return Point(
+        x=float(row.x),
+        y=float(row.ms_ssim),
+        group=str(row.topology),
+        label=str(row.label),
+        hover=row.hover or (),
+        row=int(row.Index),
+        hollow=bool(row.below_untouched),
+        rank=1 + pd.notna(row.published) + 2 * bool(row.on_frontier) + 4 * (row.slug in (BASELINE_SLUG, PROPOSED_SLUG)),
+        x_interval=(min(row.speed_up_low, row.x), max(row.speed_up_high, row.x)) if timed else None,
+        y_interval=(row.ms_ssim - error, row.ms_ssim + error) if is_number(error) else None,
+    )
+
+
+def _frontiers(shown: pd.DataFrame) -> tuple[Line, ...]:
+    """The frontier, and that of plain networks alone where there are others."""
+    slowest = float(shown["x"][shown["cost"].idxmax()])
+    lines = [Line("frontier", *_steps(shown, slowest), "muted", 1.5, "solid")]
+    plain = shown[shown["topology"] == "plain"]
+    if 0 < len(plain) < len(shown):
+        lines.append(Line("frontier of plain networks", *_steps(plain, slowest), "blue", 1.1, "dot"))
+    return tuple(lines)
+
+
+def _steps(networks: pd.DataFrame, slowest: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The best quality at each speed: level as far as the next slower network, then up to it."""
+    front = pareto_front(networks, cost="cost", quality="ms_ssim")
+    x = np.append(front["x"].to_numpy(dtype=float), slowest)
+    return tuple(np.repeat(x, 2)[1:-1].tolist()), tuple(np.repeat(front["ms_ssim"].to_numpy(dtype=float), 2).tolist())
+
+
+# --- on the page alone ------------------------------------------------------------------------------------------------
+
+
+def _look_on_page(group: str) -> Look:
+    if group == "single seeds":
+        return Look("muted", "line-ew-open", on_page_only=True)
+    return Look("green", _MARKERS_OF_EXPORTS.get(group.rpartition(" ")[2], "star-open"), on_page_only=True)
+
+
+def _single_seeds(results: Results, series: Series) -> list[Point]:
+    """Each training of the networks that have several, at its network's speed."""
+    several = [point for point in series.points if point.row is not None and len(results.trainings(point.row)) > 1]
+    return [
+        Point(
+            point.x, float(score), "single seeds", f"{point.label}, seed {seed}", (f"MS-SSIM {score:.4f}",), point.row
+        )
+        for point in several[:_MOST_WITH_SEEDS]
+        for record in results.trainings(point.row or 0)
+        for score, seed in [(record["scores"]["ms_ssim"], record["learned_from"]["seed"])]
+        if is_number(score)
+    ]
+
+
+def _exports(results: Results) -> list[Point]:
+    """The networks' exported files, a group for each precision."""
+    placed = [one for one in exports(results) if one.placed]
+    precisions = dict.fromkeys(str(one.record["precision"]) for one in placed)
+    by_precision = [one for precision in precisions for one in placed if one.record["precision"] == precision]
+    return [_export(results, one) for one in by_precision]
+
+
+def _export(results: Results, one: Exported) -> Point:
+    assert one.cost is not None, "it is placed"
+    assert one.ms_ssim is not None, "it is placed"
+    assert one.ratio is not None, "it is placed"
+    hover = [
+        f"MS-SSIM {one.ms_ssim:.4f}",
+        f"{speed_up_text(one.ratio.median)} of eager ({interval_text(one.ratio.low, one.ratio.high)})",
+        f"{decimals(one.record['bytes'] / 1024, 0)} KiB",
+        *(["on the frontier of networks and files"] if one.on_frontier else []),
+    ]
+    x, group = _place(one.cost, results.cost_kind), f"exported, {one.record['precision']}"
+    return Point(x, one.ms_ssim, group, one.label, tuple(hover), one.row)

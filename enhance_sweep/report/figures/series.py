@@ -1,0 +1,151 @@
+"""What a figure shows, as plain data: the page's charts and the printed figures draw the same series."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from enhance_sweep.report.labels import decimals
+from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.references import references
+
+#: Digits of a measure's values.
+_DIGITS = {"ms_ssim": 4, "psnr_db": 2}
+
+
+@dataclass(frozen=True)
+class Look:
+    """Color and marker of a group, by the names of the page's color variables and of plotly's symbols."""
+
+    color: str
+    marker: str
+    on_page_only: bool = False
+
+
+LOOKS = (
+    Look("blue", "circle"),
+    Look("vermillion", "diamond"),
+    Look("green", "triangle-up"),
+    Look("purple", "square"),
+    Look("ochre", "triangle-down"),
+)
+
+
+def looks_of(topologies: Iterable[str]) -> dict[str, Look]:
+    """The look of each topology; plain and strided networks look the same in all figures."""
+    others = sorted({str(name) for name in topologies} - {"plain", "strided"})
+    further = {name: LOOKS[2 + number % 3] for number, name in enumerate(others)}
+    return {"plain": LOOKS[0], "strided": LOOKS[1]} | further
+
+
+@dataclass(frozen=True)
+class Point:
+    """One marker.
+
+    Attributes:
+        group: its topology, or what else it is one of; a key of `Series.looks`.
+        hover: what the pointer tells beside the label, line by line.
+        row: the row of `Results.variants` that a click opens.
+        hollow: whether it lies below the untouched input.
+        rank: who is named first where there is no room for all names; 0: never named, 1: only where all are.
+        x_interval, y_interval: the ends of the 95% intervals.
+    """
+
+    x: float
+    y: float
+    group: str
+    label: str
+    hover: tuple[str, ...] = ()
+    row: int | None = None
+    hollow: bool = False
+    rank: int = 0
+    x_interval: tuple[float, float] | None = None
+    y_interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line through the data; `dash` is solid, dash or dot."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    color: str
+    width: float
+    dash: str
+
+
+@dataclass(frozen=True)
+class Level:
+    """A line across the figure, of the untouched input or of a network that others have trained."""
+
+    value: float
+    text: str
+    is_untouched: bool
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis.
+
+    Attributes:
+        unit: follows each tick's number.
+        is_reversed: whether large values are on the left, as the paper has slow networks there.
+        digits: of each tick's number behind the point.
+    """
+
+    title: str
+    unit: str = ""
+    log: bool = True
+    is_reversed: bool = False
+    digits: int | None = None
+
+
+@dataclass(frozen=True)
+class UpperAxis:
+    """A second scale at the top: the values of the first times `factor`."""
+
+    title: str
+    factor: float
+
+
+@dataclass(frozen=True)
+class Series:
+    """A figure of points and lines; `looks` has the groups in the order of the legend."""
+
+    title: str
+    x: Axis
+    y: Axis
+    points: tuple[Point, ...]
+    looks: Mapping[str, Look]
+    lines: tuple[Line, ...] = ()
+    levels: tuple[Level, ...] = ()
+    upper: UpperAxis | None = None
+
+    @property
+    def untouched(self) -> Level | None:
+        """The level of the untouched input."""
+        return next((level for level in self.levels if level.is_untouched), None)
+
+
+def levels_of(results: Results, measure: str) -> tuple[Level, ...]:
+    """The untouched input's score, and what other networks are known to score on these test images."""
+    untouched = results.untouched.get(measure)
+    if measure not in _DIGITS:
+        return ()
+    found = [] if untouched is None else [untouched_level(untouched, measure)]
+    for reference in references(results):
+        score = reference.of(measure)
+        found.append(Level(score, f"{reference.name} {decimals(score, _DIGITS[measure])}", is_untouched=False))
+    return tuple(found)
+
+
+def untouched_level(score: float, measure: str = "ms_ssim") -> Level:
+    """The line at the untouched input's score."""
+    return Level(score, f"untouched input {decimals(score, _DIGITS[measure])}", is_untouched=True)
+
+
+def marks_of(results: Results) -> list[str]:
+    """Behind the label of each row of the variants: the mark of how it was trained, if that is not the usual way."""
+    usual = {condition.mark for condition in results.training_conditions[:1]}
+    return [
+        f" [{mark}]" if isinstance(mark, str) and mark not in usual else "" for mark in results.variants["condition"]
+    ]

@@ -1,0 +1,71 @@
+"""Times by themselves: against multiply-adds, with what the arithmetic alone would take, and against the paper's."""
+
+import numpy as np
+import pandas as pd
+
+from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_table
+from enhance_sweep.report.figures.series import Axis, Line, Point, Series, looks_of
+from enhance_sweep.report.labels import decimals, network_label
+from enhance_sweep.report.results.gather import Record, Results
+from enhance_sweep.report.results.timings import FEWEST, latency_to_limit, paper_times, shown_at_one_place
+from enhance_sweep.report.tables.networks import significant_ms
+
+
+def time_series(results: Results) -> Series | None:
+    """Latency against multiply-adds with the arithmetic limit; None where fewer than a few networks are timed."""
+    shown = [record for record in shown_at_one_place(results) if record["description"]["macs"] > 0]
+    if len(shown) < FEWEST:
+        return None
+    rows = {key: row for row, key in enumerate(results.variants["architecture_key"])}
+    points = tuple(_time(record, rows.get(record["architecture_key"])) for record in shown)
+    limits = [latency_to_limit(record) for record in shown]
+    ms_per_gmac = [point.y / limit / point.x for point, limit in zip(points, limits, strict=True) if limit]
+    lines = _proportional("arithmetic limit: a large matrix product", points, ms_per_gmac, (0.8, 1.25), "ink", "dash")
+    x, y = Axis("multiply-adds, 10⁹ (log scale)"), Axis("latency, ms (log scale)")
+    looks = looks_of(results.variants["topology"])
+    present = dict.fromkeys(point.group for point in points)
+    return Series("latency against multiply-adds", x, y, points, {name: looks[name] for name in present}, lines)
+
+
+def paper_time_series(results: Results) -> Series | None:
+    """Our times against the paper's, of the published networks; None where fewer than a few are timed."""
+    times = paper_times(results)
+    if len(times) < FEWEST:
+        return None
+    table = pd.concat([published_table(1), published_table(2)]).set_index("slug")["architecture"]
+    rows = {slug: row for row, slug in reversed([*enumerate(results.variants["slug"])])}
+    points = tuple(
+        Point(
+            paper_s,
+            ours_s,
+            table[slug]["topology"],
+            network_label(table[slug]),
+            (f"paper {paper_s:.3f} s, here {ours_s:.3f} s",),
+            rows.get(slug),
+            rank=int(slug in (BASELINE_SLUG, PROPOSED_SLUG)),
+        )
+        for slug, paper_s, ours_s in times
+    )
+    lines = _proportional("one ratio for all", points, [p.y / p.x for p in points], (0.85, 1.2), "muted", "dot")
+    x, y = Axis("the paper's time, s (log scale)"), Axis("ours, s (log scale)")
+    looks = looks_of(())
+    present = dict.fromkeys(point.group for point in points)
+    return Series("ours against the paper's", x, y, points, {name: looks[name] for name in present}, lines)
+
+
+def _time(record: Record, row: int | None) -> Point:
+    gmac, ms, limit = record["description"]["macs"] / 1e9, float(record["latency_ms_median"]), latency_to_limit(record)
+    time = f"{significant_ms(ms)} ms" + (f", {decimals(limit, 2)} times the limit" if limit else "")
+    hover = (f"{decimals(gmac, 1)} GMAC", time)
+    return Point(gmac, ms, record["architecture"]["topology"], network_label(record["architecture"]), hover, row)
+
+
+def _proportional(
+    name: str, points: tuple[Point, ...], ratios: list[float], beyond: tuple[float, float], color: str, dash: str
+) -> tuple[Line, ...]:
+    """The line y = (the median ratio) x, reaching a little beyond the points; none where no ratio is known."""
+    if not ratios:
+        return ()
+    ends = (min(point.x for point in points) * beyond[0], max(point.x for point in points) * beyond[1])
+    ratio = float(np.median(ratios))
+    return (Line(name, ends, (ends[0] * ratio, ends[1] * ratio), color, 1.1, dash),)
