@@ -65,7 +65,7 @@ def published_figure(shape: Shape = WIDE) -> Figure:
 
 
 def networks_figure(series: Series, shape: Shape = WIDE, intervals: bool = False) -> Figure:
-    """Networks, their frontier and the untouched input's level, with the name of every network that there is room for."""
+    """Networks, their frontier and the untouched input's level, each network named where there is room."""
     points = [point for point in series.points if not series.looks[point.group].on_page_only]
     bars = _intervals(points) if intervals and len(points) <= _MOST_INTERVALS else []
     with style():

@@ -1,5 +1,6 @@
 """Cost against MS-SSIM with the frontier: Figure 2 of the paper, from records and as published."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -50,7 +51,7 @@ _MARKERS_OF_EXPORTS = {"fp32": "circle-open", "fp16": "square-open", "bf16": "di
 #: Single seeds of more networks than this would hide the points.
 _MOST_WITH_SEEDS = 80
 #: Columns that a table of networks may lack.
-_OPTIONAL = ("slug", "published", "hover", "ms_ssim_error", "speed_up_low", "speed_up_high")
+_OPTIONAL = ("slug", "published", "ms_ssim_error", "speed_up_low", "speed_up_high")
 
 
 def frontier_series(results: Results) -> Series | None:
@@ -62,8 +63,8 @@ def frontier_series(results: Results) -> Series | None:
     steps_text = f"{steps[0]:,} steps" if len(steps) == 1 else "different numbers of steps" if steps else ""
     title = " · ".join(part for part in (results.dataset, f"{results.loss} loss", steps_text) if part)
     named = results.variants.assign(label=results.variants["label"].astype(str) + marks_of(results))
-    networks = named.loc[results.scored.index].assign(hover=[_hover(row) for row in rows_of(results.scored)])
-    series = networks_series(networks, results.cost_kind, title, levels_of(results, "ms_ssim"))
+    hovers = {row.Index: _hover(row) for row in rows_of(results.scored)}
+    series = networks_series(named, results.cost_kind, title, levels_of(results, "ms_ssim"), hovers)
     if series is None:
         return None
     further = (*_single_seeds(results, series), *_exports(results))
@@ -72,16 +73,21 @@ def frontier_series(results: Results) -> Series | None:
 
 
 def networks_series(
-    networks: pd.DataFrame, cost_kind: str, title: str, levels: tuple[Level, ...] = ()
+    networks: pd.DataFrame,
+    cost_kind: str,
+    title: str,
+    levels: tuple[Level, ...] = (),
+    hovers: Mapping[int, tuple[str, ...]] | None = None,
 ) -> Series | None:
     """The same of a table of networks; None where none has both a cost and an MS-SSIM.
 
     Args:
         networks: with columns `cost`, `ms_ssim`, `label`, `topology`, `below_untouched` and `on_frontier`; where known
-            `slug`, `published`, `hover`, and for intervals `ms_ssim_error`, `speed_up_low` and `speed_up_high`.
+            `slug`, `published`, and for intervals `ms_ssim_error`, `speed_up_low` and `speed_up_high`.
         cost_kind: what the cost is: `speed_up` (one over it), `latency_ms` or `macs`.
         title: over the figure.
         levels: lines across.
+        hovers: what the pointer tells of a row.
     """
     shown = networks[networks["ms_ssim"].notna() & networks["cost"].notna()]
     if shown.empty:
@@ -93,7 +99,7 @@ def networks_series(
         title,
         _AXES[cost_kind],
         Axis("MS-SSIM", log=False, digits=3),
-        tuple(_point(row, cost_kind) for row in rows_of(shown)),
+        tuple(_point(row, cost_kind, (hovers or {}).get(row.Index, ())) for row in rows_of(shown)),
         {topology: looks[topology] for topology in present},
         _frontiers(shown),
         levels,
@@ -108,15 +114,19 @@ def published_series() -> Series:
         cost=1 / table["speed_up"],
         label=[network_label(architecture) for architecture in table["architecture"]],
         topology=[architecture["topology"] for architecture in table["architecture"]],
-        hover=[
-            (f"{row.time_s:.3f} s, {speed_up_text(row.speed_up)}", f"MS-SSIM {row.ms_ssim:.4f}, {row.psnr_db:.2f} dB")
-            for row in rows_of(table)
-        ],
         below_untouched=False,
         on_frontier=False,
         published=1,
     )
-    series = networks_series(networks, "speed_up", "as published: de Stoutz et al. 2018, Tables 1 and 2")
+    hovers = {
+        row.Index: (
+            f"{row.time_s:.3f} s, {speed_up_text(row.speed_up)}",
+            f"MS-SSIM {row.ms_ssim:.4f}, {row.psnr_db:.2f} dB",
+        )
+        for row in rows_of(table)
+    }
+    title = "as published: de Stoutz et al. 2018, Tables 1 and 2"
+    series = networks_series(networks, "speed_up", title, hovers=hovers)
     assert series is not None, "the tables have networks"
     took, headline = decimals(implied_baseline_time_s(), 1), decimals(headline_speed_up(), 1)
     upper = f"if the baseline took {took} s, as the headline's {headline}{TIMES} implies"
@@ -162,14 +172,14 @@ def _place(cost: Any, cost_kind: str) -> Any:
     return {"speed_up": 1 / cost, "latency_ms": cost, "macs": cost / 1e9}[cost_kind]
 
 
-def _point(row: Any, cost_kind: str) -> Point:
+def _point(row: Any, cost_kind: str, hover: tuple[str, ...]) -> Point:
     error, timed = row.ms_ssim_error, cost_kind == "speed_up" and is_number(row.speed_up_low)
     return Point(
         x=float(row.x),
         y=float(row.ms_ssim),
         group=str(row.topology),
         label=str(row.label),
-        hover=row.hover or (),
+        hover=hover,
         row=int(row.Index),
         hollow=bool(row.below_untouched),
         rank=1 + pd.notna(row.published) + 2 * bool(row.on_frontier) + 4 * (row.slug in (BASELINE_SLUG, PROPOSED_SLUG)),
@@ -180,7 +190,7 @@ def _point(row: Any, cost_kind: str) -> Point:
 
 def _frontiers(shown: pd.DataFrame) -> tuple[Line, ...]:
     """The frontier, and that of plain networks alone where there are others."""
-    slowest = float(shown["x"][shown["cost"].idxmax()])
+    slowest = float(shown.sort_values("cost")["x"].iloc[-1])
     lines = [Line("frontier", *_steps(shown, slowest), "muted", 1.5, "solid")]
     plain = shown[shown["topology"] == "plain"]
     if 0 < len(plain) < len(shown):

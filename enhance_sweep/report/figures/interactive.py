@@ -85,6 +85,9 @@ def _chart(series: Series, names_at: str = "top right") -> Chart:
     with_intervals = len(points) <= _MOST_INTERVALS
     layout = _layout(series.x, series.y)
     layout["legend"] = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
+    # The tool bar stands in the right margin: above the chart it would cover the legend.
+    layout["modebar"]["orientation"] = "v"
+    layout["margin"]["r"] = 40
     if not series.y.log:
         ends = [end for point in points if with_intervals for end in point.y_interval or ()]
         layout |= _levels(layout["yaxis"], series.levels, [*ends, *(point.y for point in points)])
@@ -181,6 +184,7 @@ def _layout(x: Axis, y: Axis) -> Chart:
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hoverlabel": {"bgcolor": "var(--raised)", "bordercolor": "var(--muted)", "font": {"color": "var(--ink)"}},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "var(--muted)", "activecolor": "var(--ink)"},
         "margin": {"l": 60, "r": 20, "t": 40, "b": 50},
         "hovermode": "closest",
         "dragmode": "zoom",

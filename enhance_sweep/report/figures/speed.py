@@ -49,8 +49,8 @@ def _draw(panel: Axes, series: Series) -> None:
         panel.plot(line.x, line.y, label=line.name, color=COLORS[line.color], lw=line.width, ls=dash, zorder=1.5)
     for point in series.points:
         if point.rank:
-            place = {"xytext": (7, -9), "textcoords": "offset points"}
-            panel.annotate(point.label, (point.x, point.y), fontsize=7.5, color=INK, **place)
+            place, beside = (point.x, point.y), (7, -9)
+            panel.annotate(point.label, place, beside, textcoords="offset points", fontsize=7.5, color=INK)
     panel.set_title(series.title, loc="left", fontsize=8.5, color=INK)
     panel.set_xscale("log")
     panel.set_yscale("log")

@@ -46,6 +46,7 @@
     const small = structuredClone(spec);
     small.layout.margin = { l: 45, r: 8, t: 30, b: 45 };
     small.layout.font.size = 11;
+    small.layout.modebar = { ...small.layout.modebar, orientation: "h" };
     // The buttons are above the lines, where a touch screen always shows them: what the lines are stands below.
     if (small.layout.legend) Object.assign(small.layout.legend, { y: -0.24, yanchor: "top" });
     for (const axis of [small.layout.xaxis, small.layout.yaxis]) {
