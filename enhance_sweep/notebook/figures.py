@@ -1,6 +1,5 @@
 """Answers as figures, in the report's style: the frontier, what each setting buys, which setting matters most."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,32 +8,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, PercentFormatter
 
 from enhance_sweep.notebook.tables import axis_name, labels_of, value_name
 from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS
-from enhance_sweep.report.figures.frontier import networks_figure
+from enhance_sweep.report.figures.frontier import mark_ratios, networks_figure
 from enhance_sweep.report.figures.frontier_series import networks_series
-from enhance_sweep.report.figures.series import untouched_level
-from enhance_sweep.report.figures.style import (
-    BLUE,
-    GRID,
-    INK,
-    MUTED,
-    PAPER,
-    VERMILLION,
-    WIDE,
-    Shape,
-    new_figure,
-    style,
-)
+from enhance_sweep.report.figures.series import title_of, untouched_level
+from enhance_sweep.report.figures.style import BLUE, GRID, INK, MUTED, VERMILLION, WIDE, Shape, new_figure, png, style
 from enhance_sweep.report.labels import TIMES, signed
 from enhance_sweep.what_if import effect_of, frontier_of, networks_of
 
 _DPI = 160
 _WIDTH = 9.0
-#: Where a median is drawn that only one pair has is the pair itself.
+#: Transparent, so that pairs which lie over each other can be told from one.
 _DOTS: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 4.5, "alpha": 0.55, "markeredgewidth": 0}
+#: Half the height of the bar at a median.
 _BAR = 0.36
 
 
@@ -53,11 +42,8 @@ class Picture:
     def _repr_png_(self) -> tuple[bytes, dict[str, int]] | None:
         if self.figure is None:
             return None
-        buffer = io.BytesIO()
-        with style():
-            self.figure.savefig(buffer, format="png", dpi=_DPI, facecolor=PAPER, metadata={"Software": None})
         width, height = self.figure.get_size_inches() * 96
-        return buffer.getvalue(), {"width": round(width), "height": round(height)}
+        return png(self.figure, _DPI), {"width": round(width), "height": round(height)}
 
     def _repr_markdown_(self) -> str | None:
         return self.nothing if self.figure is None else None
@@ -96,10 +82,7 @@ def frontier_figure(records: pd.DataFrame, shape: Shape = WIDE) -> Figure | None
     known = untouched.dropna()
     levels = (untouched_level(float(known.mode().iloc[0])),) if len(known) else ()
     data, loss = (next(iter(networks[name].dropna().unique()), None) for name in ("dataset", "loss"))
-    steps = sorted(int(count) for count in networks["steps"].dropna().unique())
-    budget = f"{steps[0]:,} steps" if len(steps) == 1 else "different numbers of steps" if steps else None
-    title = " · ".join(str(part) for part in (data, loss and f"{loss} loss", budget) if part)
-    series = networks_series(variants, kind, title, levels)
+    series = networks_series(variants, kind, title_of(data, loss, networks["steps"].dropna().unique()), levels)
     return None if series is None else networks_figure(series, shape)
 
 
@@ -132,25 +115,36 @@ def effects_figure(
     shown = [name for name in (difference, ratio) if any(some[name].notna().any() for some in changes.values())]
     if not shown:
         return None
-    height = 0.27 * len(changes) + 1.05
     with style():
-        figure = new_figure(_WIDTH, height)
-        panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+        figure, panels = _panels(
+            list(changes), len(shown), 0.27, 2.0, "dots: pairs that differ in this alone · bar: median"
+        )
         for panel, name in zip(panels, shown, strict=True):
             _draw_pairs(panel, list(changes.values()), name, VERMILLION if name == ratio else BLUE)
-            title = f"{axis_name(quality)}: difference, right is better"
-            panel.set_xlabel(title if name == difference else f"{axis_name(cost)}: ratio, left is cheaper (log scale)")
-        panels[0].set_yticks(range(len(changes)), list(changes))
-        panels[0].set_ylim(len(changes) - 0.4, -0.6)
         if difference in shown:
+            panels[0].set_xlabel(f"{axis_name(quality)}: difference, right is better")
             panels[0].xaxis.set_major_formatter(FuncFormatter(lambda value, _: signed(value, 3)))
             panels[0].xaxis.set_major_locator(MaxNLocator(6))
         if ratio in shown:
-            _mark_factors(panels[-1])
-        figure.text(2.0 / _WIDTH, 1 - 0.24 / height, "dots: pairs that differ in this alone · bar: median", color=MUTED)
-        bounds: dict[str, float] = {"left": 2.0 / _WIDTH, "right": 1 - 0.2 / _WIDTH, "wspace": 0.08}
-        figure.subplots_adjust(bottom=0.55 / height, top=1 - 0.38 / height, **bounds)
+            panels[-1].set_xlabel(f"{axis_name(cost)}: ratio, left is cheaper (log scale)")
+            mark_ratios(panels[-1].xaxis, *panels[-1].get_xlim(), TIMES)
     return figure
+
+
+def _panels(rows: Sequence[str], count: int, row_in: float, left_in: float, note: str) -> tuple[Figure, Sequence[Axes]]:
+    """Panels beside each other with the same rows, whose names are on the left; a note above."""
+    height = row_in * len(rows) + 1.05
+    figure = new_figure(_WIDTH, height)
+    panels = figure.subplots(1, count, sharey=True, squeeze=False)[0]
+    panels[0].set_yticks(range(len(rows)), rows)
+    panels[0].set_ylim(len(rows) - 0.4, -0.6)
+    for panel in panels:
+        panel.set_axisbelow(True)
+        panel.tick_params(length=3, width=0.8)
+    figure.text(left_in / _WIDTH, 1 - 0.24 / height, note, color=MUTED)
+    left, right, bottom, top = left_in / _WIDTH, 1 - 0.25 / _WIDTH, 0.55 / height, 1 - 0.38 / height
+    figure.subplots_adjust(left=left, right=right, bottom=bottom, top=top, wspace=0.08)
+    return figure, panels
 
 
 def _keys(pairs: pd.DataFrame) -> list[tuple[float, float, str]]:
@@ -161,32 +155,19 @@ def _keys(pairs: pd.DataFrame) -> list[tuple[float, float, str]]:
 
 
 def _draw_pairs(panel: Axes, changes: Sequence[pd.DataFrame], name: str, color: str) -> None:
-    nothing = 1.0 if name.endswith("_ratio") else 0.0
-    if nothing:
+    no_change = 1.0 if name.endswith("_ratio") else 0.0
+    if no_change:
         panel.set_xscale("log")
-    panel.axvline(nothing, color=INK, linewidth=0.9, zorder=1)
+    panel.axvline(no_change, color=INK, linewidth=0.9, zorder=1)
     for row, pairs in enumerate(changes):
         values = pairs[name].dropna().to_numpy(dtype=float)
         if len(values):
             panel.plot(values, np.full(len(values), row), color=color, zorder=3, **_DOTS)
             panel.vlines(float(np.median(values)), row - _BAR, row + _BAR, color=INK, linewidth=1.8, zorder=4)
         else:
-            panel.annotate("not known", (nothing, row), (5, 0), textcoords="offset points", va="center", color=MUTED)
+            panel.annotate("not known", (no_change, row), (5, 0), textcoords="offset points", va="center", color=MUTED)
     panel.grid(True, axis="y", color=GRID, linewidth=0.7)
-    panel.set_axisbelow(True)
-    panel.tick_params(length=3, width=0.8)
     panel.margins(x=0.08)
-
-
-def _mark_factors(panel: Axes) -> None:
-    low, high = panel.get_xlim()
-    for ticks in ([0.5, 0.7, 0.8, 1, 1.2, 1.5, 2, 3, 5, 7, 10], [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]):
-        inside = [tick for tick in ticks if low <= tick <= high]
-        if len(inside) <= 8 and high <= 1.5 * ticks[-1]:
-            break
-    panel.xaxis.set_major_locator(FixedLocator(inside))
-    panel.xaxis.set_minor_locator(NullLocator())
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}{TIMES}"))
 
 
 def shares_figure(shares: Mapping[str, pd.DataFrame]) -> Figure | None:
@@ -200,19 +181,12 @@ def shares_figure(shares: Mapping[str, pd.DataFrame]) -> Figure | None:
     if not any(table["share"].notna().any() for table in shares.values()):
         return None
     axes = list(next(iter(shares.values()))["axis"])
-    height = 0.34 * len(axes) + 1.05
+    note = "bar: what goes with this setting · dotted: what chance alone would give it"
     with style():
-        figure = new_figure(_WIDTH, height)
-        panels = figure.subplots(1, len(shares), sharey=True, squeeze=False)[0]
+        figure, panels = _panels(list(map(axis_name, axes)), len(shares), 0.34, 1.2, note)
         for panel, (heading, table), color in zip(panels, shares.items(), (BLUE, VERMILLION), strict=False):
             _draw_shares(panel, table.set_index("axis").loc[axes], color)
             panel.set_xlabel(f"share of the variance of {heading}")
-        panels[0].set_yticks(range(len(axes)), list(map(axis_name, axes)))
-        panels[0].set_ylim(len(axes) - 0.4, -0.6)
-        text = "bar: what goes with this setting · dotted: what chance alone would give it"
-        figure.text(1.2 / _WIDTH, 1 - 0.24 / height, text, color=MUTED)
-        bounds: dict[str, float] = {"left": 1.2 / _WIDTH, "right": 1 - 0.25 / _WIDTH, "wspace": 0.08}
-        figure.subplots_adjust(bottom=0.55 / height, top=1 - 0.38 / height, **bounds)
     return figure
 
 
@@ -230,5 +204,3 @@ def _draw_shares(panel: Axes, table: pd.DataFrame, color: str) -> None:
     panel.xaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
     panel.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     panel.grid(True, axis="x", color=GRID, linewidth=0.7)
-    panel.set_axisbelow(True)
-    panel.tick_params(length=3, width=0.8)

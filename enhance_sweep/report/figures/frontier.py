@@ -169,7 +169,7 @@ def _draw_horizontal_axis(panels: Sequence[Axes], series: Series) -> None:
     for panel in panels:
         panel.set_xscale("log")
         panel.set_xlim((high, low) if series.x.is_reversed else (low, high))
-        _mark_ratios(panel.xaxis, low, high, unit)
+        mark_ratios(panel.xaxis, low, high, unit)
         if unit and low < 1 < high:
             panel.axvline(1, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
     panels[-1].set_xlabel(series.x.title)
@@ -177,14 +177,14 @@ def _draw_horizontal_axis(panels: Sequence[Axes], series: Series) -> None:
         factor = upper.factor
         there_and_back = (lambda value: np.multiply(value, factor), lambda value: np.divide(value, factor))
         top = panels[0].secondary_xaxis("top", functions=there_and_back)
-        _mark_ratios(top.xaxis, low * factor, high * factor, unit)
+        mark_ratios(top.xaxis, low * factor, high * factor, unit)
         top.spines["top"].set_visible(True)
         top.tick_params(length=3, width=0.8)
         top.set_xlabel(upper.title, color=MUTED)
 
 
-def _mark_ratios(axis: Any, low: float, high: float, unit: str) -> None:
-    """Ticks at round numbers, at most nine."""
+def mark_ratios(axis: Any, low: float, high: float, unit: str) -> None:
+    """Ticks at round numbers on a logarithmic axis, at most nine, each with its unit."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for mantissas in ((1, 1.2, 1.5, 2, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 3, 5), (1, 2, 5), (1,)):
         ticks = [m * 10.0**decade for decade in decades for m in mantissas if low <= m * 10.0**decade <= high / 1.03]

@@ -28,6 +28,7 @@ from enhance_sweep.report.figures.series import (
     levels_of,
     looks_of,
     marks_of,
+    title_of,
 )
 from enhance_sweep.report.labels import (
     TIMES,
@@ -59,9 +60,7 @@ def frontier_series(results: Results) -> Series | None:
 
     Without a timed baseline latency takes the place of speed-up, without any timing multiply-adds do.
     """
-    steps = results.steps
-    steps_text = f"{steps[0]:,} steps" if len(steps) == 1 else "different numbers of steps" if steps else ""
-    title = " · ".join(part for part in (results.dataset, f"{results.loss} loss", steps_text) if part)
+    title = title_of(results.dataset, results.loss, results.steps)
     named = results.variants.assign(label=results.variants["label"].astype(str) + marks_of(results))
     hovers = {row.Index: _hover(row) for row in rows_of(results.scored)}
     series = networks_series(named, results.cost_kind, title, levels_of(results, "ms_ssim"), hovers)

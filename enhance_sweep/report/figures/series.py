@@ -1,6 +1,6 @@
 """What a figure shows, as plain data: the page's charts and the printed figures draw the same series."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from enhance_sweep.report.labels import decimals
@@ -124,6 +124,12 @@ class Series:
     def untouched(self) -> Level | None:
         """The level of the untouched input."""
         return next((level for level in self.levels if level.is_untouched), None)
+
+
+def title_of(dataset: str | None, loss: str | None, steps: Collection[int]) -> str:
+    """What a figure's networks have in common: data set, loss and number of generator steps."""
+    training = f"{int(*steps):,} steps" if len(steps) == 1 else "different numbers of steps" if len(steps) else None
+    return " · ".join(part for part in (dataset, loss and f"{loss} loss", training) if part)
 
 
 def levels_of(results: Results, measure: str) -> tuple[Level, ...]:
