@@ -171,20 +171,24 @@ class _Layout:
             above = self.centres[-1] - self.inner_edge(row - 1) - 0.15 - LINE if row else 0.0
             self.centres.append(above - outside.reach(row))
 
-    def _leaves(self, fold: Fold) -> float:
+    def _before(self, fold: Fold) -> float:
         """Where connections leave the input of what is repeated, within its frame."""
         return self.places[fold.start].start - _LEAVES
 
+    def _after(self, index: int) -> float:
+        """Where connections leave a node, after its label and a frame that ends with it."""
+        return self.places[index].stop + self.room_after(index) + _LEAVES_IN_GAP * self._gap
+
     def _ends(self, skip: Skip) -> tuple[float, float]:
         """Where a connection leaves the flow and where it comes back."""
-        fold, source, target = fold_entered(self.network, skip), self.places[skip.source], self.places[skip.target]
-        leaves = source.stop + self.room_after(skip.source) + _LEAVES_IN_GAP * self._gap
+        fold, target = fold_entered(self.network, skip), self.places[skip.target]
         is_join = self.nodes[skip.target].kind == "join"
-        return self._leaves(fold) if fold else leaves, target.middle if is_join else target.start - _ARRIVES
+        leaves = self._before(fold) if fold else self._after(skip.source)
+        return leaves, target.middle if is_join else target.start - _ARRIVES
 
     def _frame_ends(self, fold: Fold) -> tuple[float, float]:
         last = fold.stop - 1
-        return self._leaves(fold) - _FRAME_INSET, self.places[last].stop + self.room_after(last) - 0.05
+        return self._before(fold) - _FRAME_INSET, self.places[last].stop + self.room_after(last) - 0.05
 
     def _rows(self, fold: Fold) -> tuple[int, int]:
         rows = [self.places[index].row for index in fold.nodes]
@@ -233,8 +237,7 @@ class _Layout:
 
     def _draw_flow(self, sheet: Sheet, index: int) -> None:
         source, target = self.places[index - 1], self.places[index]
-        turn = source.stop + self.room_after(index - 1) + _LEAVES_IN_GAP * self._gap
-        out, end = self.centres[source.row], self.centres[target.row]
+        turn, out, end = self._after(index - 1), self.centres[source.row], self.centres[target.row]
         corners = [] if out == end else [(turn, out), (turn, end)]
         sheet.flow(self._points([(source.back, out), *corners, (target.front, end)]))
 
