@@ -5,8 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from enhance_sweep.report.architecture.across import draw_across
-from enhance_sweep.report.architecture.down import draw_down
+from enhance_sweep.report.architecture.layout import draw_across, draw_down
 from enhance_sweep.report.architecture.network import in_words
 from enhance_sweep.report.architecture.reading import network_of
 from enhance_sweep.report.figures.style import WIDE, Shape, style

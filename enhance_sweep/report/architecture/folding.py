@@ -1,18 +1,18 @@
-"""Networks too long to be drawn whole: repetitions once, and then without the middle."""
+"""Shorten a network that is too long to be drawn whole: fold what is repeated, then leave out the middle."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from enhance_sweep.report.architecture.network import PHOTOGRAPH, Fold, Node
 
-#: More nodes than these are not drawn; repetitions are folded, and then the middle is left out.
+#: A longer network has its repetitions folded, and then its middle left out.
 MOST_NODES = 24
-#: How many nodes the longest part may have that is recognised as repeated.
+#: Longer parts are not recognised as repeated.
 _LONGEST_PART = 16
 
 
 def shortened(nodes: list[Node]) -> tuple[list[Node], list[Fold]]:
-    """Repeated residual blocks once; of a longer network any repetition once, and then without its middle."""
+    """Fold repeated residual blocks; of a longer network fold any repetition, and then leave out the middle."""
     shorter, folds = _folded(nodes, chains=False)
     if len(shorter) > MOST_NODES:
         shorter, folds = _folded(nodes, chains=True)
@@ -22,75 +22,73 @@ def shortened(nodes: list[Node]) -> tuple[list[Node], list[Fold]]:
 
 
 def _folded(nodes: Sequence[Node], chains: bool) -> tuple[list[Node], list[Fold]]:
-    """Each run of equal parts as its first one.
+    """Keep the first of each run of equal parts.
 
     Args:
         nodes: all of them.
-        chains: whether three or more equal parts that end in no join are taken for a run, too.
+        chains: whether three or more equal parts that do not end in a join are a run, too.
     """
-    looks = [
-        replace(node, inputs=tuple(sorted(source - index for source in node.inputs)))
-        for index, node in enumerate(nodes)
-    ]
-    last_reader = {source: index for index, node in enumerate(nodes) for source in node.inputs}
     kept: list[Node] = []
     folds: list[Fold] = []
     moved = {PHOTOGRAPH: PHOTOGRAPH}
-    place = 0
-    while place < len(nodes):
-        length, times = _run(nodes, looks, last_reader, place, chains)
+    index = 0
+    while index < len(nodes):
+        length, times = _run(nodes, index, chains)
         start = len(kept)
-        for index in range(place, place + length):
-            moved[index] = len(kept)
-            kept.append(replace(nodes[index], inputs=tuple(moved[source] for source in nodes[index].inputs)))
+        for node in nodes[index : index + length]:
+            kept.append(replace(node, inputs=tuple(moved[source] for source in node.inputs)))
+            moved[index + len(kept) - 1 - start] = len(kept) - 1
+        index += times * length
         if times > 1:
             folds.append(Fold(start, len(kept), times))
-            moved[place + times * length - 1] = len(kept) - 1
-        place += times * length
+            moved[index - 1] = len(kept) - 1
     return kept, folds
 
 
-def _run(
-    nodes: Sequence[Node], looks: Sequence[Node], last_reader: Mapping[int, int], place: int, chains: bool
-) -> tuple[int, int]:
-    """Length and number of the equal parts that begin at a place; (1, 1) where there is no run."""
+def _run(nodes: Sequence[Node], start: int, chains: bool) -> tuple[int, int]:
+    """Length and number of the equal parts that begin at a node; (1, 1) where there is no run."""
     best = (1, 1)
-    for length in range(1, min(_LONGEST_PART, (len(nodes) - place) // 2) + 1):
-        part = looks[place : place + length]
-        is_block = part[-1].kind == "join"
+    for length in range(1, min(_LONGEST_PART, (len(nodes) - start) // 2) + 1):
+        is_block = nodes[start + length - 1].kind == "join"
         if not (is_block or chains):
             continue
-        times = 1
-        while looks[place + times * length : place + (times + 1) * length] == part:
-            times += 1
-        stop = place + times * length
-        inside = range(place, stop - 1)
-        # What a part reads from further before, or what others read from within it, a single one could not show.
-        is_closed = all(min(node.inputs, default=place) >= place - 1 for node in nodes[place : place + length])
-        is_closed &= all(last_reader.get(index, 0) < stop for index in inside)
-        if times >= (2 if is_block else 3) and is_closed and times * length > best[0] * best[1]:
+        stop = start + length
+        while stop < len(nodes) and _look(nodes, stop) == _look(nodes, stop - length):
+            stop += 1
+        times = (stop - start) // length
+        stop = start + times * length
+        if times < (2 if is_block else 3) or times * length <= best[0] * best[1]:
+            continue
+        # One part could not show what the parts read from further before, nor what later nodes read from within them.
+        is_closed = all(source >= start - 1 for node in nodes[start : start + length] for source in node.inputs)
+        if is_closed and not any(start <= source < stop - 1 for node in nodes[stop:] for source in node.inputs):
             best = (length, times)
     return best
 
 
+def _look(nodes: Sequence[Node], index: int) -> Node:
+    """A node with its inputs counted from itself: equal wherever it stands."""
+    return replace(nodes[index], inputs=tuple(sorted(source - index for source in nodes[index].inputs)))
+
+
 def _without_middle(nodes: Sequence[Node], folds: Sequence[Fold]) -> tuple[list[Node], list[Fold]]:
-    """The beginning and the end, and between them one node that stands for the rest."""
+    """Keep the beginning and the end, and between them one node for all the rest."""
     first, last = MOST_NODES // 2, len(nodes) - (MOST_NODES - MOST_NODES // 2 - 1)
-    for fold in folds:  # a part is shown whole or not at all
+    for fold in folds:  # a repeated part is shown whole or not at all
         first = fold.start if fold.start < first < fold.stop else first
         last = fold.stop if fold.start < last < fold.stop else last
-    times = {index: fold.times for fold in folds for index in range(fold.start, fold.stop)}
-    hidden = list(enumerate(nodes))[first:last]
-    count = sum(node.layers * times.get(index, 1) for index, node in hidden)
-    macs = sum(node.macs * times.get(index, 1) for index, node in hidden)
-    edge = nodes[last - 1]
-    more = Node("more", f"{count:,} more layers", edge.channels, edge.size, (first - 1,), macs=macs, layers=count)
+    times = {index: fold.times for fold in folds for index in fold.nodes}
+    hidden = [(node, times.get(index, 1)) for index, node in enumerate(nodes[first:last], first)]
+    count = sum(node.layers * number for node, number in hidden)
+    macs = sum(node.macs * number for node, number in hidden)
+    label = f"{count:,} more layers"
+    more = replace(nodes[last - 1], kind="more", label=label, inputs=(first - 1,), bands=(), macs=macs, layers=count)
+    shift = first + 1 - last
 
     def moved(node: Node) -> Node:
-        sources = [source if source < first else max(source - last + first + 1, first) for source in node.inputs]
+        sources = [source if source < first else max(source + shift, first) for source in node.inputs]
         return replace(node, inputs=tuple(dict.fromkeys(sources)))
 
     kept = [*nodes[:first], more, *(moved(node) for node in nodes[last:])]
-    shift = first + 1 - last
     after = [Fold(fold.start + shift, fold.stop + shift, fold.times) for fold in folds if fold.start >= last]
     return kept, [fold for fold in folds if fold.stop <= first] + after

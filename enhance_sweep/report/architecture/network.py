@@ -1,18 +1,23 @@
-"""What a picture of a network shows: convolutions, joins, and what reads what."""
+"""What a drawing of a network shows: convolutions, joins, and what reads what."""
 
 from dataclasses import dataclass
 
-#: What the first layer reads: the photograph, at the place before the first node.
+#: What the first layer reads: the photograph, at the index before the first node.
 PHOTOGRAPH = -1
 
 
 @dataclass(frozen=True)
 class Node:
-    """One thing of the picture.
+    """One part of the drawing.
 
-    `kind` is `layer` (a box), `join` (a sum, with `label` its operation), `bands` (a norm or an activation that
-    belongs to no box) or `more` (what is left out). `inputs` are places of other nodes, or `PHOTOGRAPH`. `bands` are
-    pairs of a role, `norm`, `activation` or `other`, and the layer's kind.
+    Attributes:
+        kind: `layer` (a box), `join` (features meet; `label` is the operation), `bands` (a norm or an activation that
+            belongs to no box), `more` (layers left out), or `photograph`.
+        channels, size: of its output; the size is (height, width) in pixels.
+        inputs: indices of the nodes that it reads, or `PHOTOGRAPH`.
+        bands: a role (`norm`, `activation` or `other`) and the layer's kind, for each layer without a box of its own.
+        macs: multiply-adds.
+        layers: how many layers it stands for.
     """
 
     kind: str
@@ -27,16 +32,21 @@ class Node:
 
 @dataclass(frozen=True)
 class Fold:
-    """Nodes from `start` to before `stop`, of which there are so many, one after the other."""
+    """Nodes from `start` to before `stop`, which run `times` times, one after the other."""
 
     start: int
     stop: int
     times: int
 
+    @property
+    def nodes(self) -> range:
+        """Their indices."""
+        return range(self.start, self.stop)
+
 
 @dataclass(frozen=True)
 class Network:
-    """What there is to draw: `nodes` in the order in which they run, each input before what reads it."""
+    """What is drawn: `nodes` in the order in which they run, each after the nodes that it reads."""
 
     nodes: tuple[Node, ...]
     folds: tuple[Fold, ...]
@@ -46,17 +56,22 @@ class Network:
     size: tuple[int, int]
     channels: int
 
-    def times(self, index: int) -> int:
-        """How many of a node there are."""
-        return next((fold.times for fold in self.folds if fold.start <= index < fold.stop), 1)
-
     def share(self, index: int) -> float | None:
-        """The part of all multiply-adds that a node has, with all its repetitions; None where none are counted."""
-        return self.nodes[index].macs * self.times(index) / self.macs if self.macs else None
+        """A node's part of all multiply-adds, with its repetitions; None where none are counted."""
+        times = next((fold.times for fold in self.folds if index in fold.nodes), 1)
+        return self.nodes[index].macs * times / self.macs if self.macs else None
+
+    def shares(self) -> list[tuple[range, float]]:
+        """The shares that are written, each with its nodes: of a layer by itself, of what is repeated together."""
+        repeated = [fold.nodes for fold in self.folds]
+        in_folds = {index for part in repeated for index in part}
+        single = [range(index, index + 1) for index, node in enumerate(self.nodes) if node.kind in ("layer", "more")]
+        parts = [*(part for part in single if part.start not in in_folds), *repeated]
+        return [(part, sum(self.share(index) or 0.0 for index in part)) for part in parts if self.macs]
 
 
 def in_words(network: Network) -> str:
-    """The picture for who cannot see it: `9×9 to 64 channels, 4 times (3×3 to 64 channels, ...), ...`."""
+    """The drawing for readers who cannot see it: `9×9 to 64 channels, 4 times (3×3 to 64 channels, ...), ...`."""
     parts = []
     starts = {fold.start: fold for fold in network.folds}
     stops = {fold.stop - 1 for fold in network.folds}

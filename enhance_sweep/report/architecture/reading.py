@@ -1,6 +1,6 @@
-"""A network as its record describes it.
+"""A record's description of a network, as nodes to draw.
 
-Records come from anywhere: whatever a layer does not say sensibly is filled in, and nothing raises.
+Records may come from anywhere. A value that makes no sense is replaced, and nothing raises.
 """
 
 import re
@@ -13,70 +13,70 @@ from enhance_sweep.report.architecture.folding import shortened
 from enhance_sweep.report.architecture.network import PHOTOGRAPH, Network, Node
 from enhance_sweep.report.labels import TIMES, network_label
 
-#: More bands than these beside one convolution are drawn apart.
+#: Further bands are not drawn beside the same convolution.
 _MOST_BANDS = 4
-#: Beyond these a number is no side, kernel or channels of a network, and no count of its parameters or multiply-adds.
+#: A larger number is no side, kernel size or channels, and no count of parameters or multiply-adds.
 _LARGEST_SIZE, _LARGEST_COUNT = 10**5, 10**15
 _ACTIVATIONS = {"Sigmoid", "Tanh", "Softmax", "Softmax2d", "Softplus", "Softsign", "Hardtanh", "Hardswish"}
 _ACTIVATIONS |= {"Hardsigmoid", "Mish", "Threshold", "LogSigmoid", "Tanhshrink", "Softshrink", "Hardshrink"}
-#: What changes nothing when a network is used; a `Sequential` among the layers is an empty one.
+#: They do nothing when a network is used. A `Sequential` among the layers is an empty one.
 _NOT_DRAWN = {"Identity", "Dropout", "Dropout2d", "AlphaDropout", "Sequential"}
 
 Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class _Layer:
+class _Step:
+    """A layer that runs, or a join: features that meet outside of any layer.
+
+    Attributes:
+        kind: a layer's class, or a join's operation.
+        inputs: names of the steps that it reads, None for the photograph; None instead of all of them where the record
+            does not say, and it reads the step before.
+        role: `box`, `norm`, `activation`, `other`, or `join`.
+        node: as it is drawn with a box of its own; a join takes the shape of what it reads.
+    """
+
     name: str
     kind: str
-    in_channels: int
-    out_channels: int
-    kernel_size: int
-    stride: int
-    size: tuple[int, int]
-    macs: int
-    is_larger: bool  # than what it reads
-    is_resized: bool
-
-
-@dataclass(frozen=True)
-class _Event:
-    """A layer, or a join where there is no layer; `inputs` are names, None for what came just before."""
-
-    name: str
-    layer: _Layer | None
-    operation: str = ""
-    inputs: tuple[str | None, ...] | None = None
+    inputs: tuple[str | None, ...] | None
+    role: str
+    node: Node
 
 
 def network_of(record: Record) -> Network | None:
-    """What a trained or timed record's layers are; None where it has none."""
-    description = record.get("description") if isinstance(record, Mapping) else None
-    if not isinstance(description, Mapping):
-        return None
+    """The network that a trained or timed record describes; None where it describes no layers."""
+    description = _mapping(record, "description")
     size = (_size(description.get("height")) or 720, _size(description.get("width")) or 1280)
-    raw = description.get("layers")
-    rows = [row for row in raw if isinstance(row, Mapping)] if isinstance(raw, list | tuple) else []
+    rows = [row for row in _list(description.get("layers")) if isinstance(row, Mapping)]
     layers = _layers(rows, size)
-    if not layers:
-        return None
-    nodes = _nodes(_events(record, description, rows, layers))
+    raw = description.get("joins")
+    joins = _inferred_joins(record, layers) if not isinstance(raw, list | tuple) else _joins(raw)
+    nodes = _nodes(_in_order(layers, joins))
     if not nodes:
         return None
     nodes, folds = shortened(nodes)
-    counted = sum(layer.macs for layer in layers)
     return Network(
         nodes=tuple(nodes),
         folds=tuple(folds),
-        name=_name(record),
+        name=_name(_mapping(record, "architecture")),
         parameters=_count(description.get("parameters")),
-        macs=max(_count(description.get("macs")) or 0, counted),
+        macs=max(_count(description.get("macs")) or 0, sum(layer.node.macs for layer in layers)),
         size=size,
-        channels=layers[0].in_channels,
+        channels=_size(rows[0].get("in_channels")) or 3,
     )
 
 
 # --- what the record says ---------------------------------------------------------------------------------------------
+
+
+def _mapping(record: Any, name: str) -> Record:
+    found = record.get(name) if isinstance(record, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _size(value: Any) -> int | None:
@@ -85,166 +85,155 @@ def _size(value: Any) -> int | None:
 
 
 def _count(value: Any, largest: int = _LARGEST_COUNT) -> int | None:
-    is_one = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < largest
-    return int(value) or None if is_one else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value) or None if is_number and 0 < value < largest else None
 
 
-def _name(record: Record) -> str:
-    architecture = record.get("architecture")
-    if not isinstance(architecture, Mapping) or not architecture.get("topology"):
+def _name(architecture: Record) -> str:
+    topology = architecture.get("topology")
+    if not topology:
         return ""
     label = network_label(architecture).removesuffix(" {}")
-    return printable(
-        label if label.startswith(str(architecture["topology"])) else f"{architecture['topology']} {label}"
-    )
+    return _line(label if label.startswith(str(topology)) else f"{topology} {label}")
 
 
-def printable(text: Any, longest: int = 120) -> str:
+def _line(text: Any, longest: int = 120) -> str:
     """A name from a record as one line of reasonable length."""
     line = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 4 * longest]).strip()
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
-def _layers(rows: Sequence[Mapping[str, Any]], size: tuple[int, int]) -> list[_Layer]:
-    layers: list[_Layer] = []
-    before, channels = size, 3
+def _layers(rows: Sequence[Record], size: tuple[int, int]) -> list[_Step]:
+    layers: list[_Step] = []
+    channels = 3
     for index, row in enumerate(rows):
-        reads = _size(row.get("in_channels")) or channels
-        gives = _size(row.get("out_channels")) or channels
-        after = (_size(row.get("height")) or before[0], _size(row.get("width")) or before[1])
+        kind = _line(row.get("kind") or "layer", 24)
+        outputs = _size(row.get("out_channels")) or channels
+        after = (_size(row.get("height")) or size[0], _size(row.get("width")) or size[1])
+        macs = _count(row.get("macs")) or 0
+        kernel_size, stride = _size(row.get("kernel_size")) or 1, _size(row.get("stride")) or 1
+        label = _label(kind, kernel_size, stride, is_larger=after > size)
+        is_known = "input" in row and (row["input"] is None or isinstance(row["input"], str))
         layers.append(
-            _Layer(
+            _Step(
                 name=str(row.get("name") or f"layer {index}"),
-                kind=printable(row.get("kind") or "layer", 24),
-                in_channels=reads,
-                out_channels=gives,
-                kernel_size=_size(row.get("kernel_size")) or 1,
-                stride=_size(row.get("stride")) or 1,
-                size=after,
-                macs=_count(row.get("macs")) or 0,
-                is_larger=after > before,
-                is_resized=after != before or gives != channels,
+                kind=kind,
+                inputs=(row["input"],) if is_known else None,
+                node=Node("layer", label, outputs, after, (), macs=macs),
+                role=_role(kind, changes=bool(macs) or (outputs, after) != (channels, size)),
             )
         )
-        before, channels = after, gives
+        size, channels = after, outputs
     return layers
 
 
-def _events(
-    record: Record, description: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], layers: Sequence[_Layer]
-) -> list[_Event]:
-    """Layers and joins in the order in which they run."""
-    joins = description.get("joins")
-    if isinstance(joins, list | tuple):
-        found = [event for join in joins if (event := _join(join)) is not None]
-    else:
-        found = _inferred_joins(record, layers)
-    events = []
-    for index, (row, layer) in enumerate(zip(rows, layers, strict=True)):
-        events += [event for after, event in found if after == index]
-        known = "input" in row and (row["input"] is None or isinstance(row["input"], str))
-        events.append(_Event(layer.name, layer, inputs=(row["input"],) if known else None))
-    return events + [event for after, event in found if after >= len(layers)]
+def _label(kind: str, kernel_size: int, stride: int, is_larger: bool) -> str:
+    """`9×9`, `4×4 / 2` at stride 2, `4×4 / ½` transposed; a layer that is no convolution goes by its kind."""
+    if "conv" not in kind.lower():
+        return kind
+    label = f"{kernel_size}{TIMES}{kernel_size}"
+    if stride == 1:
+        return label
+    if "transpose" in kind.lower() or is_larger:
+        return f"{label} / " + ("½" if stride == 2 else f"(1/{stride})")
+    return f"{label} / {stride}"
 
 
-def _join(join: Any) -> tuple[int, _Event] | None:
-    if not isinstance(join, Mapping) or not isinstance(join.get("inputs"), list | tuple):
-        return None
-    inputs = tuple(item for item in join["inputs"] if item is None or isinstance(item, str))
-    operation = printable(join.get("kind") or "join", 24)
-    return _size(join.get("after")) or 0, _Event(str(join.get("name")), None, operation, inputs)
+def _role(kind: str, changes: bool) -> str:
+    """What a layer is drawn as; an unknown one is a box if it computes something or `changes` the output's shape."""
+    if "conv" in kind.lower() or kind == "Linear":
+        return "box"
+    if "norm" in kind.lower():
+        return "norm"
+    if kind.endswith(("LU", "Lu")) or kind in _ACTIVATIONS:
+        return "activation"
+    return "box" if changes else "other"
 
 
-def _inferred_joins(record: Record, layers: Sequence[_Layer]) -> list[tuple[int, _Event]]:
-    """Those of the two published topologies, whose records did not always say them: known from their layers' names."""
-    architecture = record.get("architecture")
-    topology = architecture.get("topology") if isinstance(architecture, Mapping) else None
-    if topology not in ("plain", "strided"):
+def _join(name: str, operation: str, inputs: Sequence[Any]) -> _Step:
+    names = tuple(item for item in inputs if item is None or isinstance(item, str))
+    return _Step(name, operation, names, "join", Node("join", operation, 0, (0, 0), ()))
+
+
+def _joins(raw: Sequence[Any]) -> list[tuple[int, _Step]]:
+    """Joins, each with the number of layers that run before it."""
+    return [
+        (_size(join.get("after")) or 0, _join(str(join.get("name")), _line(join.get("kind") or "join", 24), inputs))
+        for join in raw
+        if isinstance(join, Mapping) and isinstance(inputs := join.get("inputs"), list | tuple)
+    ]
+
+
+def _inferred_joins(record: Record, layers: Sequence[_Step]) -> list[tuple[int, _Step]]:
+    """The joins of a published topology, from its layers' names, for records from before joins were recorded."""
+    if _mapping(record, "architecture").get("topology") not in ("plain", "strided"):
         return []
-    parts = [re.match(r"blocks\.\d+|up\d|down\d|head|", layer.name)[0] for layer in layers]  # type: ignore[index]
+    parts = [match[0] for layer in layers if (match := re.match(r"blocks\.\d+|up\d|down\d|head|", layer.name))]
     last = {part: index for index, part in enumerate(parts)}
     partner = {"up1": "down1", "up2": "head"}
-    joins: list[tuple[int, _Event]] = []
+    joins: list[tuple[int, _Step]] = []
     for first, (before, part) in enumerate(pairwise(["", *parts])):
         if part == before or not (part.startswith("blocks.") or part in partner):
             continue
         end, skip = last[part], first - 1 if part.startswith("blocks.") else last.get(partner[part], -1)
-        one, other = layers[end], layers[skip]
+        one, other = layers[end].node, layers[skip].node
         # A name alone proves nothing: only features of one shape can be added.
-        if 0 <= skip < first and (one.out_channels, one.size) == (other.out_channels, other.size):
-            source = next((event.name for after, event in joins if after == skip + 1), other.name)
-            joins.append((end + 1, _Event(f"{part}#add", None, "add", (one.name, source))))
+        if 0 <= skip < first and (one.channels, one.size) == (other.channels, other.size):
+            source = next((join.name for after, join in joins if after == skip + 1), layers[skip].name)
+            joins.append((end + 1, _join(f"{part}#add", "add", (layers[end].name, source))))
     return joins
+
+
+def _in_order(layers: Sequence[_Step], joins: Sequence[tuple[int, _Step]]) -> list[_Step]:
+    """All steps in the order in which they run."""
+    places = [(index + 0.5, layer) for index, layer in enumerate(layers)]
+    return [step for _, step in sorted([*joins, *places], key=lambda placed: placed[0])]
 
 
 # --- nodes ------------------------------------------------------------------------------------------------------------
 
 
-def _nodes(events: Sequence[_Event]) -> list[Node]:
-    """Norms and activations join the convolution before them, unless something else reads what is between."""
-    read_elsewhere = _read_elsewhere(events)
+def _nodes(steps: Sequence[_Step]) -> list[Node]:
+    """Norms and activations are bands of the convolution before them, unless another step reads what is between."""
+    read_elsewhere = _read_elsewhere(steps)
     nodes: list[Node] = []
     places: dict[str, int] = {}
     previous: str | None = None
-    for event in events:
+    for step in steps:
         latest = len(nodes) - 1
-        names = (previous,) if event.inputs is None else event.inputs
+        names = (previous,) if step.inputs is None else step.inputs
         inputs = tuple(sorted({PHOTOGRAPH if n is None else places[n] for n in names if n is None or n in places}))
-        inputs = inputs if inputs or event.layer is None else (latest,)
-        if event.layer is None:
-            if len(inputs) < 2:
-                continue
+        if step.role == "join" and len(inputs) < 2:
+            continue
+        inputs = inputs or (latest,)
+        follows = bool(nodes) and inputs == (latest,)
+        if step.role == "join":
             shape = nodes[max(inputs)]
-            nodes.append(Node("join", event.operation, shape.channels, shape.size, inputs))
-        elif event.layer.kind in _NOT_DRAWN and inputs == (latest,) and nodes:
+            nodes.append(Node("join", step.kind, shape.channels, shape.size, inputs, layers=0))
+        elif step.kind in _NOT_DRAWN and follows:
             nodes[-1] = replace(nodes[-1], layers=nodes[-1].layers + 1)
+        elif step.role == "box":
+            nodes.append(replace(step.node, inputs=inputs))
+        elif follows and previous not in read_elsewhere and _has_room(nodes[-1]):
+            nodes[-1] = _with_band(nodes[-1], step)
         else:
-            joins_latest = bool(nodes) and inputs == (latest,) and previous not in read_elsewhere
-            nodes = _with_layer(nodes, event.layer, inputs, joins_latest)
-        places[event.name] = len(nodes) - 1
-        previous = event.name
+            band = (step.role, step.kind)
+            nodes.append(replace(step.node, kind="bands", label=step.kind, inputs=inputs, bands=(band,)))
+        places[step.name] = len(nodes) - 1
+        previous = step.name
     return nodes
 
 
-def _with_layer(nodes: list[Node], layer: _Layer, inputs: tuple[int, ...], joins_latest: bool) -> list[Node]:
-    role = _role(layer)
-    if role == "box":
-        node = Node("layer", _box_label(layer), layer.out_channels, layer.size, inputs, macs=layer.macs)
-        return [*nodes, node]
-    band = (role, layer.kind)
-    latest = nodes[-1] if nodes else None
-    if latest and joins_latest and latest.kind in ("layer", "bands") and len(latest.bands) < _MOST_BANDS:
-        bands, macs, count = (*latest.bands, band), latest.macs + layer.macs, latest.layers + 1
-        return [*nodes[:-1], replace(latest, bands=bands, macs=macs, layers=count)]
-    return [*nodes, Node("bands", layer.kind, layer.out_channels, layer.size, inputs, (band,), layer.macs)]
+def _has_room(node: Node) -> bool:
+    return node.kind in ("layer", "bands") and len(node.bands) < _MOST_BANDS
 
 
-def _role(layer: _Layer) -> str:
-    if "conv" in layer.kind.lower() or layer.kind == "Linear":
-        return "box"
-    if "norm" in layer.kind.lower():
-        return "norm"
-    if layer.kind.endswith(("LU", "Lu")) or layer.kind in _ACTIVATIONS:
-        return "activation"
-    return "box" if layer.is_resized or layer.macs else "other"
+def _with_band(node: Node, step: _Step) -> Node:
+    bands = (*node.bands, (step.role, step.kind))
+    return replace(node, bands=bands, macs=node.macs + step.node.macs, layers=node.layers + 1)
 
 
-def _box_label(layer: _Layer) -> str:
-    """`9×9`, `4×4 / 2` at stride 2, `4×4 / ½` transposed; of what is no convolution, its kind."""
-    if "conv" not in layer.kind.lower():
-        return layer.kind
-    kernel = f"{layer.kernel_size}{TIMES}{layer.kernel_size}"
-    if layer.stride == 1:
-        return kernel
-    if "transpose" in layer.kind.lower() or layer.is_larger:
-        return f"{kernel} / " + ("½" if layer.stride == 2 else f"(1/{layer.stride})")
-    return f"{kernel} / {layer.stride}"
-
-
-def _read_elsewhere(events: Sequence[_Event]) -> set[str]:
-    """Names of what something other than the next event reads."""
-    names: set[str] = set()
-    for before, event in pairwise([None, *events]):
-        mine = event.inputs or () if event else ()
-        names |= {name for name in mine if name is not None and (before is None or name != before.name)}
-    return names
+def _read_elsewhere(steps: Sequence[_Step]) -> set[str | None]:
+    """Names of steps that another than the next one reads."""
+    befores = [None, *(step.name for step in steps)]
+    return {name for before, step in zip(befores, steps, strict=False) for name in step.inputs or () if name != before}

@@ -1,11 +1,12 @@
-"""What pictures of networks are drawn with, in inches: boxes, bands, joins, arrows, text, a title and a legend."""
+"""The means of drawing networks: boxes, bands, joins, arrows, text, a title and a legend. All sizes are in inches."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -28,6 +29,12 @@ RADIUS, BAND, LANE = 0.085, 0.055, 0.11
 MARGIN = 0.1
 _BAND_COLORS = {"norm": GREEN, "activation": OCHRE, "other": PURPLE}
 _OPERATIONS = {"add": "sum", "cat": "concatenation", "mul": "product"}
+#: Their signs as strokes from a point to another, in radii.
+_SIGNS = {
+    "add": np.array([(-0.58, 0, 0.58, 0), (0, -0.58, 0, 0.58)]),
+    "cat": np.array([(-0.26, -0.58, -0.26, 0.58), (0.26, -0.58, 0.26, 0.58)]),
+    "mul": np.array([(-0.435, -0.435, 0.435, 0.435), (-0.435, 0.435, 0.435, -0.435)]),
+}
 _PALEST, _DEEPEST = 0.12, 0.9
 _BAND_DEPTH = 0.8
 _KEY_RADIUS = 0.062
@@ -71,28 +78,28 @@ def resolution_text(size: tuple[int, int]) -> str:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A legend's symbol, drawn from a left end at a height, its width, and its text."""
+    """A line of the legend: its text, after a symbol that is drawn from its left end on and is so wide."""
 
-    symbol: str
-    look: Any
-    width: float
     text: str
+    width: float = 0.0
+    draw: Callable[[float, float], None] | None = None
 
 
 class Sheet:
-    """Collects what is drawn, y upwards, and becomes a figure around it."""
+    """Collects what is drawn, y upwards, and becomes a figure around it. Rectangles are two opposite corners."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
         self._artists: list[Artist] = []
-        self._bounds = [0.0, 0.0, 0.0, 0.0]  # left, bottom, right, top
-        boxes = (index for index, node in enumerate(network.nodes) if node.kind == "layer")
-        self._largest_share = max((network.share(index) or 0.0 for index in boxes), default=0.0)
+        self._left = self._bottom = self._right = self._top = 0.0
+        layers = (index for index, node in enumerate(network.nodes) if node.kind == "layer")
+        self._largest_share = max((network.share(index) or 0.0 for index in layers), default=0.0)
 
-    def reserve(self, left: float, bottom: float, right: float, top: float) -> None:
-        """Make the figure reach at least so far."""
-        low, high = self._bounds[:2], self._bounds[2:]
-        self._bounds = [min(low[0], left), min(low[1], bottom), max(high[0], right), max(high[1], top)]
+    def reserve(self, *points: Point) -> None:
+        """Make the figure reach at least to these points."""
+        for x, y in points:
+            self._left, self._right = min(self._left, x), max(self._right, x)
+            self._bottom, self._top = min(self._bottom, y), max(self._top, y)
 
     def text(self, place: Point, text: str, size: float = LABEL, color: str = INK, **options: Any) -> None:
         """A line of text; `ha` and `va` as matplotlib's."""
@@ -100,98 +107,75 @@ class Sheet:
         self._artists.append(Text(*place, text, fontsize=size, color=color, zorder=5, **look))
         width = text_width(text, size, look.get("fontweight") == "bold")
         left = place[0] - width * {"left": 0.0, "center": 0.5, "right": 1.0}[str(look["ha"])]
-        down = {"baseline": 0.25, "center_baseline": 0.5}[str(look["va"])] * LINE
-        self.reserve(left, place[1] - down, left + width, place[1] - down + LINE)
+        bottom = place[1] - {"baseline": 0.25, "center_baseline": 0.5}[str(look["va"])] * LINE
+        self.reserve((left, bottom), (left + width, bottom + LINE))
 
-    def box(self, left: float, bottom: float, width: float, height: float, share: float | None, label: str) -> None:
-        """A layer, the deeper in color the more of the multiply-adds it has."""
-        # On paper of its own, so that a line behind it does not show through.
-        self._rectangle(left, bottom, width, height, facecolor=PAPER, linewidth=0.0, zorder=3)
-        look = {"facecolor": BLUE, "alpha": self._depth(share), "linewidth": 0.0, "label": "depth"}
-        self._rectangle(left, bottom, width, height, zorder=3.1, **look)
+    def box(self, one: Point, other: Point, share: float | None) -> None:
+        """A layer; the more of the multiply-adds it has, the deeper its color."""
+        self._rectangle(one, other, zorder=3)  # opaque, so that no line behind it shows through
+        self._rectangle(one, other, zorder=3.1, facecolor=BLUE, alpha=self._depth(share), label="depth")
         outline = {"facecolor": "none", "edgecolor": BLUE, "linewidth": 0.8}
-        self._rectangle(left, bottom, width, height, zorder=3.2, label=label, **outline)
+        self._rectangle(one, other, zorder=3.2, label="convolution", **outline)
 
-    def slab(self, left: float, bottom: float, width: float, height: float) -> None:
-        """A photograph."""
-        look = {"facecolor": PAPER, "edgecolor": INK, "linewidth": 0.8, "label": "photograph"}
-        self._rectangle(left, bottom, width, height, zorder=3, **look)
+    def photograph(self, one: Point, other: Point) -> None:
+        """What goes in or comes out."""
+        self._rectangle(one, other, zorder=3, edgecolor=INK, linewidth=0.8, label="photograph")
 
-    def band(self, left: float, bottom: float, width: float, height: float, role: str) -> None:
+    def band(self, one: Point, other: Point, role: str) -> None:
         """A norm or an activation."""
-        self._rectangle(left, bottom, width, height, facecolor=PAPER, linewidth=0.0, zorder=3)
+        self._rectangle(one, other, zorder=3)
         look = {"facecolor": _BAND_COLORS[role], "alpha": _BAND_DEPTH, "edgecolor": PAPER, "linewidth": 0.4}
-        self._rectangle(left, bottom, width, height, zorder=3.3, label=role, **look)
+        self._rectangle(one, other, zorder=3.3, label=role, **look)
 
-    def join(self, x: float, y: float, operation: str, label: str = "join", radius: float = RADIUS) -> None:
+    def join(self, place: Point, operation: str, label: str = "join", radius: float = RADIUS) -> None:
         """Where features meet: a circle with the operation's sign."""
         look = {"facecolor": PAPER, "edgecolor": INK, "linewidth": 0.9, "zorder": 3, "label": f"{label} {operation}"}
-        self._artists.append(Circle((x, y), radius, **look))
-        arm = radius * 0.58
-        if operation == "mul":
-            arm *= 0.75
-            strokes = [[(x - arm, y - arm), (x + arm, y + arm)], [(x - arm, y + arm), (x + arm, y - arm)]]
-        elif operation == "cat":
-            side = arm * 0.45
-            strokes = [[(x - side, y - arm), (x - side, y + arm)], [(x + side, y - arm), (x + side, y + arm)]]
-        elif operation == "add":
-            strokes = [[(x - arm, y), (x + arm, y)], [(x, y - arm), (x, y + arm)]]
-        else:
-            strokes = []
-            self.dot(x, y, INK)
-        self._artists += [self._arrow(stroke, INK, "-", 3.1, 0.9, "stroke") for stroke in strokes]
-        self.reserve(x - radius, y - radius, x + radius, y + radius)
+        self._artists.append(Circle(place, radius, **look))
+        if operation not in _SIGNS:
+            self.dot(place, INK)
+        x, y = place
+        for dx, dy, to_x, to_y in radius * _SIGNS.get(operation, np.empty((0, 4))):
+            self._line([(x + dx, y + dy), (x + to_x, y + to_y)], INK, 3.1, 0.9, "stroke")
+        self.reserve((x - radius, y - radius), (x + radius, y + radius))
 
-    def dot(self, x: float, y: float, color: str = VERMILLION) -> None:
-        """Where a connection leaves another."""
-        self._artists.append(Circle((x, y), 0.023, facecolor=color, edgecolor="none", zorder=3.1, label="dot"))
+    def dot(self, place: Point, color: str = VERMILLION) -> None:
+        """Where a connection leaves another; or one of an ellipsis."""
+        self._artists.append(Circle(place, 0.023, facecolor=color, edgecolor="none", zorder=3.1, label="dot"))
 
-    def dots(self, x: float, y: float, step: Point) -> None:
-        """An ellipsis along the way."""
-        for turn in (-1, 0, 1):
-            self.dot(x + turn * step[0], y + turn * step[1], MUTED)
-
-    def flow(self, points: Sequence[Point]) -> None:
-        """What runs from one layer into the next."""
-        self._artists.append(self._arrow(points, INK, "-|>", 2, 0.9, "flow"))
-
-    def flow_on(self, points: Sequence[Point]) -> None:
-        """What runs on to where a connection leaves."""
-        self._artists.append(self._arrow(points, INK, "-", 2, 0.9, "stroke"))
+    def flow(self, points: Sequence[Point], arrives: bool = True) -> None:
+        """What runs into the next layer or, if it does not arrive, on to where a connection leaves."""
+        self._line(points, INK, 2, 0.9, "flow" if arrives else "stroke", is_arrow=arrives)
 
     def skip(self, points: Sequence[Point]) -> None:
         """What runs past some layers."""
-        self._artists.append(self._arrow(points, VERMILLION, "-|>", 2.1, 1.0, "skip"))
-        for x, y in points:
-            self.reserve(x, y, x, y)
+        self._line(points, VERMILLION, 2.1, 1.0, "skip", is_arrow=True)
+        self.reserve(*points)
 
-    def frame(self, left: float, bottom: float, right: float, top: float) -> None:
+    def frame(self, one: Point, other: Point) -> None:
         """Around what is repeated."""
+        place, width, height = _spanned(one, other)
         look: dict[str, Any] = {"facecolor": "none", "edgecolor": MUTED, "linewidth": 0.8, "linestyle": (0, (3, 2))}
         style = "round,pad=0,rounding_size=0.07"
-        place = (left, bottom)
-        frame = FancyBboxPatch(place, right - left, top - bottom, boxstyle=style, zorder=1, label="frame", **look)
-        self._artists.append(frame)
-        self.reserve(left, bottom, right, top)
+        self._artists.append(FancyBboxPatch(place, width, height, boxstyle=style, zorder=1, label="frame", **look))
+        self.reserve(one, other)
 
     def finished(self, width: float, is_wide: bool, note: str, not_drawn: int) -> Figure:
-        """The figure, of that width, with a title above and a legend below what was drawn.
+        """The figure, with a title above and a legend below what was drawn.
 
         Args:
             width: in inches.
-            is_wide: whether there is room for the whole title in one line.
-            note: what sizes mean.
+            is_wide: whether the title may be one line.
+            note: what the sizes of boxes mean.
             not_drawn: how many connections have no line.
         """
-        left, _, right, _ = self._bounds
-        edge = (left + right - width) / 2 + MARGIN  # of title and legend; the drawing is in the middle
-        self._title(edge, width - 2 * MARGIN, is_wide)
-        self._legend(edge, width - 2 * MARGIN, note, not_drawn)
-        bottom, top = self._bounds[1] - MARGIN, self._bounds[3] + MARGIN
+        left = (self._left + self._right - width) / 2 + MARGIN  # of title and legend; the drawing is in the middle
+        self._title(left, width - 2 * MARGIN, is_wide)
+        self._legend(left, width - 2 * MARGIN, note, not_drawn)
+        bottom, top = self._bottom - MARGIN, self._top + MARGIN
         figure = new_figure(width, top - bottom)
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
         axes.set_axis_off()
-        axes.set_xlim(edge - MARGIN, edge - MARGIN + width)
+        axes.set_xlim(left - MARGIN, left - MARGIN + width)
         axes.set_ylim(bottom, top)
         for artist in self._artists:
             artist.set_clip_on(False)
@@ -206,83 +190,91 @@ class Sheet:
         name = fitting(network.name, 9.5, width, bold=True)
         beside = text_width(name, 9.5, bold=True) + 0.15 if name else 0.0
         one_line = not name or (is_wide and beside + text_width(counts, 8.5) <= width)
-        y = self._bounds[3] + 0.16 + (0.0 if one_line else 0.18)
+        y = self._top + 0.16
+        x = left + beside if one_line else left
         if name:
-            self.text((left, y), name, 9.5, ha="left", fontweight="bold")
-        x, y = (left + beside, y) if one_line else (left, y - 0.18)
-        self.text((x, y), fitting(counts, 8.5, width, bold=False), 8.5, MUTED, ha="left")
+            self.text((left, y if one_line else y + 0.18), name, 9.5, ha="left", fontweight="bold")
+        self.text((x, y), fitting(counts, 8.5, width), 8.5, MUTED, ha="left")
 
     def _legend(self, left: float, width: float, note: str, not_drawn: int) -> None:
-        x, y = left, self._bounds[1] - 0.24
-        for entry in self._entries(note, not_drawn):
-            room = width - entry.width
-            text = fitting(entry.text, SMALL, room)
+        x, y = left, self._bottom - 0.24
+        more = [_Entry(f"{not_drawn:,} more connections not drawn")] if not_drawn else []
+        for entry in (*self._symbols(), *self._words(), _Entry(note), *more):
+            text = fitting(entry.text, SMALL, width - entry.width)
             taken = entry.width + text_width(text, SMALL)
             if x > left and x + taken > left + width:
                 x, y = left, y - 0.18
-            self._symbol(entry, x, y)
+            if entry.draw:
+                entry.draw(x, y)
             self.text((x + entry.width, y), text, SMALL, MUTED, ha="left", va="center_baseline")
             x += taken + 0.2
 
-    def _entries(self, note: str, not_drawn: int) -> list[_Entry]:
-        network = self.network
-        entries = []
+    def _symbols(self) -> Iterator[_Entry]:
+        """What colors and signs mean."""
+        nodes = self.network.nodes
         if self._largest_share:
-            text = f"box: 0 to {percent(self._largest_share)} of multiply-adds"
-            entries.append(_Entry("ramp", None, 0.43, text))
+            yield _Entry(f"box: 0 to {percent(self._largest_share)} of multiply-adds", 0.43, self._draw_ramp)
         for role in _BAND_COLORS:
-            kinds = dict.fromkeys(kind for node in network.nodes for each, kind in node.bands if each == role)
+            kinds = dict.fromkeys(kind for node in nodes for each, kind in node.bands if each == role)
             if kinds:
-                entries.append(_Entry("band", role, 0.12, _named(list(kinds))))
-        operations = list(dict.fromkeys(node.label for node in network.nodes if node.kind == "join"))
-        known = [operation for operation in operations if operation in _OPERATIONS]
-        entries += [_Entry("join", operation, 0.18, _OPERATIONS[operation]) for operation in known]
+                yield _Entry(_named(list(kinds)), 0.12, partial(self._draw_key_band, role))
+        operations = dict.fromkeys(node.label for node in nodes if node.kind == "join")
+        names = {operation: _OPERATIONS[operation] for operation in operations if operation in _OPERATIONS}
         unknown = [operation for operation in operations if operation not in _OPERATIONS]
-        entries += [_Entry("join", unknown[0], 0.18, _named(unknown))] if unknown else []
-        layers = [(node.label, node.channels) for node in network.nodes if node.kind == "layer"]
-        labels = [label for label, _ in layers]
-        first = next(((label.partition(" ")[0], channels) for label, channels in layers if TIMES in label), None)
-        if first:  # one explains all
-            entries.append(_Entry("", None, 0.0, f"{first[0]} and {first[1]}: kernel and channels"))
-        if any(" / " in label and not label.endswith(("½", ")")) for label in labels):
-            entries.append(_Entry("", None, 0.0, "/ 2: stride"))
-        if any(label.endswith("½") for label in labels):
-            entries.append(_Entry("", None, 0.0, "/ ½: transposed, stride 2"))
-        entries.append(_Entry("", None, 0.0, note))
-        if not_drawn:
-            entries.append(_Entry("", None, 0.0, f"{not_drawn:,} more connections not drawn"))
-        return entries
+        names |= {unknown[0]: _named(unknown)} if unknown else {}  # all have one sign
+        for operation, name in names.items():
+            yield _Entry(name, 0.18, partial(self._draw_key_join, operation))
 
-    def _symbol(self, entry: _Entry, x: float, y: float) -> None:
-        if entry.symbol == "ramp":
-            for step in range(4):
-                look = {"facecolor": BLUE, "alpha": self._depth(self._largest_share * step / 3), "linewidth": 0.0}
-                self._rectangle(x + 0.09 * step, y - 0.045, 0.09, 0.09, zorder=3, label="key", **look)
-        elif entry.symbol == "band":
-            look = {"facecolor": _BAND_COLORS[entry.look], "alpha": _BAND_DEPTH, "linewidth": 0.0}
-            self._rectangle(x, y - 0.055, BAND, 0.11, zorder=3, label="key", **look)
-        elif entry.symbol == "join":
-            self.join(x + _KEY_RADIUS, y, entry.look, "key", _KEY_RADIUS)
+    def _words(self) -> Iterator[_Entry]:
+        """What the labels of convolutions mean."""
+        layers = [node for node in self.network.nodes if node.kind == "layer"]
+        first = next((node for node in layers if TIMES in node.label), None)
+        if first:
+            yield _Entry(f"{first.label.partition(' ')[0]} and {first.channels}: kernel and channels")
+        if any(" / " in node.label and not node.label.endswith(("½", ")")) for node in layers):
+            yield _Entry("/ 2: stride")
+        if any(node.label.endswith("½") for node in layers):
+            yield _Entry("/ ½: transposed, stride 2")
+
+    def _draw_ramp(self, x: float, y: float) -> None:
+        for step in range(4):
+            corners = (x + 0.09 * step, y - 0.045), (x + 0.09 * (step + 1), y + 0.045)
+            depth = self._depth(self._largest_share * step / 3)
+            self._rectangle(*corners, zorder=3, facecolor=BLUE, alpha=depth, label="key")
+
+    def _draw_key_band(self, role: str, x: float, y: float) -> None:
+        look = {"facecolor": _BAND_COLORS[role], "alpha": _BAND_DEPTH, "label": "key"}
+        self._rectangle((x, y - 0.055), (x + BAND, y + 0.055), zorder=3, **look)
+
+    def _draw_key_join(self, operation: str, x: float, y: float) -> None:
+        self.join((x + _KEY_RADIUS, y), operation, "key", _KEY_RADIUS)
 
     def _depth(self, share: float | None) -> float:
         part = share / self._largest_share if share and self._largest_share else 0.0
         return round(_PALEST + (_DEEPEST - _PALEST) * part, 3)
 
-    def _rectangle(self, left: float, bottom: float, width: float, height: float, **look: Any) -> None:
-        self._artists.append(Rectangle((left, bottom), width, height, **look))
-        self.reserve(left, bottom, left + width, bottom + height)
+    def _rectangle(self, one: Point, other: Point, **look: Any) -> None:
+        look = {"facecolor": PAPER, "linewidth": 0.0} | look
+        self._artists.append(Rectangle(*_spanned(one, other), **look))
+        self.reserve(one, other)
 
-    def _arrow(
-        self, points: Sequence[Point], color: str, head: str, zorder: float, linewidth: float, label: str
-    ) -> FancyArrowPatch:
-        style = f"{head},head_length=3.6,head_width=1.7" if head != "-" else head
+    def _line(
+        self, points: Sequence[Point], color: str, zorder: float, linewidth: float, label: str, is_arrow: bool = False
+    ) -> None:
         look: dict[str, Any] = {"facecolor": color, "edgecolor": color, "linewidth": linewidth, "label": label}
-        look |= {"joinstyle": "miter", "capstyle": "butt", "mutation_scale": 1, "arrowstyle": style}
-        return FancyArrowPatch(path=_rounded(points), zorder=zorder, **look)
+        look |= {"joinstyle": "miter", "capstyle": "butt", "mutation_scale": 1, "zorder": zorder}
+        style = "-|>,head_length=3.6,head_width=1.7" if is_arrow else "-"
+        self._artists.append(FancyArrowPatch(path=_rounded(points), arrowstyle=style, **look))
+
+
+def _spanned(one: Point, other: Point) -> tuple[Point, float, float]:
+    """The bottom left corner, width and height of a rectangle."""
+    (left, right), (bottom, top) = sorted((one[0], other[0])), sorted((one[1], other[1]))
+    return (left, bottom), right - left, top - bottom
 
 
 def _rounded(points: Sequence[Point]) -> Path:
-    """A line through points, its corners a little rounded; points that lie on another are left out."""
+    """A line through points with slightly rounded corners; a point equal to the one before it is left out."""
     distinct = [point for index, point in enumerate(points) if not index or point != points[index - 1]]
     vertices, codes = [distinct[0]], [Path.MOVETO]
     for before, corner, after in zip(distinct, distinct[1:], distinct[2:], strict=False):
@@ -292,7 +284,7 @@ def _rounded(points: Sequence[Point]) -> Path:
 
 
 def _towards(corner: Point, end: Point) -> Point:
-    """The place a corner's radius away from it, at most half the way to the next."""
+    """The point from which a corner is rounded: at most half the way to the line's next point."""
     dx, dy = end[0] - corner[0], end[1] - corner[1]
     length = max(abs(dx), abs(dy))
     part = min(_CORNER / length, 0.5)

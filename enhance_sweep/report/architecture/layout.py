@@ -1,0 +1,415 @@
+"""Where the parts of a drawing are: to the right on a wide page, with a row for each resolution, or else downwards.
+
+Both directions share one layout. A place has two coordinates in inches: `along`, the way data flows, and `out`, towards
+the side on which connections pass layers by. That side is the top of a drawing across, and the left of one that runs
+down. Only `point` and the texts differ.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from enhance_sweep.report.architecture.lanes import Outside, Skip, fold_around, fold_entered, skips_of
+from enhance_sweep.report.architecture.network import PHOTOGRAPH, Fold, Network, Node
+from enhance_sweep.report.architecture.sheet import (
+    BAND,
+    LABEL,
+    LINE,
+    MARGIN,
+    RADIUS,
+    SMALL,
+    Point,
+    Sheet,
+    fitting,
+    percent,
+    resolution_text,
+    text_width,
+)
+from enhance_sweep.report.figures.style import INK, MUTED
+from enhance_sweep.report.labels import TIMES
+
+#: Inches: the smallest side of a box; how long "more layers" is; where connections leave and enter, before a node.
+_LEAST, _MORE, _LEAVES, _ARRIVES = 0.06, 0.27, 0.13, 0.065
+_DOT_STEP = 0.075
+#: Inches from a frame to what is around it, and the share of a gap after which connections leave a node.
+_FRAME_INSET, _FRAME_OUTSET, _LEAVES_IN_GAP = 0.095, 0.06, 0.38
+
+
+@dataclass
+class _Place:
+    """Where a node is, in inches.
+
+    `slot` is the room that it takes along the flow with its label, from `start` to `stop`. Its body, `body` along the
+    flow and `length` across it, lies in the middle. `reach` is how far out the body and the label go.
+    """
+
+    lines: tuple[str, ...]
+    body: float
+    length: float
+    slot: float
+    reach: float
+    row: int
+    start: float = 0.0
+
+    @property
+    def stop(self) -> float:
+        return self.start + self.slot
+
+    @property
+    def middle(self) -> float:
+        return self.start + self.slot / 2
+
+    @property
+    def front(self) -> float:
+        return self.middle - self.body / 2
+
+    @property
+    def back(self) -> float:
+        return self.middle + self.body / 2
+
+
+class _Layout:
+    """All places, and what is drawn there. A subclass says in which direction, and writes the texts."""
+
+    is_wide: bool
+    note: str
+    #: Which number of a node's size (height, width) its length stands for, and the thickness of the most channels.
+    side: int
+    thickest: float
+    #: What a frame needs along the flow, before and after, and for its title further out.
+    before_frame: float
+    after_frame: float
+    frame_title: float
+
+    def __init__(self, network: Network, longest: float, sizes: list[tuple[int, int]]) -> None:
+        self.network, self.longest, self.sizes = network, longest, sizes
+        last = len(network.nodes)
+        self.nodes = {
+            PHOTOGRAPH: Node("photograph", "input", network.channels, network.size, ()),
+            **dict(enumerate(network.nodes)),
+            last: Node("photograph", "output", 0, network.nodes[-1].size, (last - 1,)),
+        }
+        self._largest = max(node.size[self.side] for node in self.nodes.values())
+        self._channels = max(node.channels for node in self.nodes.values() if node.kind != "join")
+        self.places = {index: self._place(node) for index, node in self.nodes.items()}
+        self._starts = {fold.start for fold in network.folds}
+        self._stops = {fold.stop for fold in network.folds}
+        self._skips, self._not_drawn = skips_of(network)
+
+    # --- what the direction decides -----------------------------------------------------------------------------------
+
+    def point(self, along: float, out: float) -> Point:
+        """Where a place is on the sheet, x and y."""
+        raise NotImplementedError
+
+    def lines(self, node: Node) -> tuple[str, ...]:
+        """A node's label: `9×9, 64`."""
+        if node.kind in ("join", "bands"):
+            return ()
+        return (f"{node.label}, {node.channels}" if node.kind == "layer" else node.label,)
+
+    def label_room(self, node: Node, lines: tuple[str, ...]) -> tuple[float, float]:
+        """What a label needs along the flow and further out than the body."""
+        raise NotImplementedError
+
+    def inner_edge(self, row: int) -> float:
+        """How far a row reaches the other way than out, with its frames."""
+        raise NotImplementedError
+
+    def draw_texts(self, sheet: Sheet) -> None:
+        """Labels, resolutions, shares of the multiply-adds and how often something is repeated."""
+        raise NotImplementedError
+
+    def room_after(self, index: int) -> float:
+        """What a frame that ends with a node needs after it."""
+        return self.after_frame if index + 1 in self._stops else 0.0
+
+    # --- places -------------------------------------------------------------------------------------------------------
+
+    def _place(self, node: Node) -> _Place:
+        length = 2 * RADIUS if node.kind == "join" else self.longest * node.size[self.side] / self._largest
+        length = max(length, _LEAST)
+        bands = BAND * len(node.bands)
+        fixed = {"join": 2 * RADIUS, "photograph": _LEAST, "more": _MORE, "bands": bands}
+        body = fixed.get(node.kind, max(self.thickest * node.channels / self._channels, _LEAST) + bands)
+        lines = self.lines(node)
+        along, out = self.label_room(node, lines) if lines else (0.0, 0.0)
+        row = self.sizes.index(node.size) if node.size in self.sizes else 0
+        return _Place(lines, body, length, max(body, along), length / 2 + out, row)
+
+    def spread(self, gap: float) -> float:
+        """Set all places with such a gap between neighbours; returns how long that is."""
+        self._gap = gap
+        along = 0.0
+        for index, place in self.places.items():
+            if index != PHOTOGRAPH:
+                along += gap + (index in self._starts) * self.before_frame + self.room_after(index - 1)
+            place.start = along
+            along = place.stop
+        self._stack()
+        return along
+
+    def _stack(self) -> None:
+        """Find lanes and frames outside of what they pass, then the rows' centres, each below the one before."""
+        outside = Outside()
+        for place in self.places.values():
+            outside.take(place.row, place.start, place.stop, place.reach)
+        self._lanes: dict[Skip, float] = {}
+        self._frames: dict[Fold, float] = {}
+        for fold in (*self.network.folds, None):
+            for skip in self._skips:
+                if fold_around(self.network, skip) == fold:
+                    start, stop = self._ends(skip)
+                    self._lanes[skip] = outside.lane(self._lane_row(skip), start - 0.02, stop + 0.02)
+            if fold:
+                row, (start, stop) = self._rows(fold)[0], self._frame_ends(fold)
+                self._frames[fold] = outside.reach(row, start, stop) + _FRAME_OUTSET
+                outside.take(row, start, stop, self._frames[fold] + self.frame_title)
+        self.centres: list[float] = []
+        for row in range(len(self.sizes)):
+            above = self.centres[-1] - self.inner_edge(row - 1) - 0.15 - LINE if row else 0.0
+            self.centres.append(above - outside.reach(row))
+
+    def _before(self, fold: Fold) -> float:
+        """Where connections leave the input of what is repeated, within its frame."""
+        return self.places[fold.start].start - _LEAVES
+
+    def _after(self, index: int) -> float:
+        """Where connections leave a node, after its label and a frame that ends with it."""
+        return self.places[index].stop + self.room_after(index) + _LEAVES_IN_GAP * self._gap
+
+    def _ends(self, skip: Skip) -> tuple[float, float]:
+        """Where a connection leaves the flow and where it comes back."""
+        fold, target = fold_entered(self.network, skip), self.places[skip.target]
+        is_join = self.nodes[skip.target].kind == "join"
+        leaves = self._before(fold) if fold else self._after(skip.source)
+        return leaves, target.middle if is_join else target.start - _ARRIVES
+
+    def _frame_ends(self, fold: Fold) -> tuple[float, float]:
+        last = fold.stop - 1
+        return self._before(fold) - _FRAME_INSET, self.places[last].stop + self.room_after(last) - 0.05
+
+    def _rows(self, fold: Fold) -> tuple[int, int]:
+        rows = [self.places[index].row for index in fold.nodes]
+        return min(rows), max(rows)
+
+    def _lane_row(self, skip: Skip) -> int:
+        return min(self.places[index].row for index in range(skip.source + 1, skip.target + 1))
+
+    # --- what is drawn ------------------------------------------------------------------------------------------------
+
+    def drawn(self, width: float) -> Figure:
+        """The figure, so wide and as high as it needs."""
+        sheet = Sheet(self.network)
+        self.draw_texts(sheet)
+        for fold, out in self._frames.items():
+            (highest, lowest), (start, stop) = self._rows(fold), self._frame_ends(fold)
+            low, high = self.centres[lowest] - self.inner_edge(lowest), self.centres[highest] + out
+            sheet.frame(self.point(start, low), self.point(stop, high))
+        for index, node in self.nodes.items():
+            self._draw_node(sheet, index, node)
+            if index - 1 in node.inputs:
+                self._draw_flow(sheet, index)
+        for skip, out in self._lanes.items():
+            self._draw_skip(sheet, skip, out)
+        return sheet.finished(width, self.is_wide, self.note, self._not_drawn)
+
+    def _draw_node(self, sheet: Sheet, index: int, node: Node) -> None:
+        place = self.places[index]
+        centre = self.centres[place.row]
+
+        def part(start: float, stop: float) -> tuple[Point, Point]:
+            return self.point(start, centre - place.length / 2), self.point(stop, centre + place.length / 2)
+
+        bands_start = place.back - BAND * len(node.bands)
+        if node.kind == "join":
+            sheet.join(self.point(place.middle, centre), node.label)
+        elif node.kind == "more":
+            for turn in (-1, 0, 1):
+                sheet.dot(self.point(place.middle + turn * _DOT_STEP, centre), MUTED)
+        elif node.kind == "photograph":
+            sheet.photograph(*part(place.front, place.back))
+        elif node.kind == "layer":
+            sheet.box(*part(place.front, bands_start), self.network.share(index))
+        for turn, (role, _) in enumerate(node.bands):
+            sheet.band(*part(bands_start + turn * BAND, bands_start + (turn + 1) * BAND), role)
+
+    def _draw_flow(self, sheet: Sheet, index: int) -> None:
+        source, target = self.places[index - 1], self.places[index]
+        turn, out, end = self._after(index - 1), self.centres[source.row], self.centres[target.row]
+        corners = [] if out == end else [(turn, out), (turn, end)]
+        sheet.flow(self._points([(source.back, out), *corners, (target.front, end)]))
+
+    def _draw_skip(self, sheet: Sheet, skip: Skip, lane: float) -> None:
+        fold, source, target = fold_entered(self.network, skip), self.places[skip.source], self.places[skip.target]
+        start, stop = self._ends(skip)
+        out = self.centres[self.places[fold.start].row if fold else source.row]
+        lane, end = self.centres[self._lane_row(skip)] + lane, self.centres[target.row]
+        is_join = self.nodes[skip.target].kind == "join"
+        last = [(stop, end + RADIUS)] if is_join else [(stop, end), (target.front, end)]
+        sheet.skip(self._points([(start, out), (start, lane), (stop, lane), *last]))
+        if not fold:
+            sheet.flow(self._points([(source.back, out), (start, out)]), arrives=False)
+        sheet.dot(self.point(start, out))
+
+    def _points(self, places: Iterable[tuple[float, float]]) -> list[Point]:
+        return [self.point(*place) for place in places]
+
+
+# --- across -----------------------------------------------------------------------------------------------------------
+
+#: Inches: the height of the full resolution; between neighbours at least and at most.
+_HIGHEST, _GAP, _LARGEST_GAP = 1.25, 0.18, 0.5
+#: With more resolutions than this, all layers share a row.
+_MOST_ROWS = 4
+
+
+def draw_across(network: Network, width: float) -> Figure | None:
+    """A figure `width` inches wide; None where the network is too long for that."""
+    for label_lines in (1, 2):
+        layout = _Across(network, label_lines)
+        spare = width - 2 * MARGIN - layout.spread(_GAP)
+        if spare >= 0:
+            layout.spread(min(_GAP + spare / (len(network.nodes) + 1), _LARGEST_GAP))
+            return layout.drawn(width)
+    return None
+
+
+class _Across(_Layout):
+    """To the right: labels above, shares below; each label has one line or two."""
+
+    is_wide, note = True, "height: resolution, width: channels"
+    side, thickest = 0, 0.42
+    before_frame, after_frame, frame_title = 0.26, 0.15, 0.05 + LINE
+
+    def __init__(self, network: Network, label_lines: int) -> None:
+        self._label_lines = label_lines
+        sizes = sorted({network.size, *(node.size for node in network.nodes)}, key=lambda size: -size[0] * size[1])
+        super().__init__(network, _HIGHEST, sizes if len(sizes) <= _MOST_ROWS else [network.size])
+
+    def point(self, along: float, out: float) -> Point:
+        return along, out
+
+    def lines(self, node: Node) -> tuple[str, ...]:
+        lines = super().lines(node)
+        if self._label_lines == 1 or not lines:
+            return lines
+        return tuple(node.label.split(" ", 1) if node.kind == "more" else lines[0].rsplit(", ", 1))
+
+    def label_room(self, node: Node, lines: tuple[str, ...]) -> tuple[float, float]:
+        widths = [text_width(line, LABEL) for line in lines]
+        if node.label == "input":
+            widths.append(text_width(resolution_text(node.size), SMALL))
+        return max(widths) + 0.04, 0.05 + LINE * len(lines)
+
+    def inner_edge(self, row: int) -> float:
+        is_framed = any(row in self._rows(fold) for fold in self.network.folds)
+        return max(place.length / 2 for place in self.places.values() if place.row == row) + 0.09 * is_framed
+
+    def draw_texts(self, sheet: Sheet) -> None:
+        for index, place in self.places.items():
+            color = MUTED if self.nodes[index].kind == "photograph" else INK
+            for line, text in enumerate(reversed(place.lines)):
+                y = self.centres[place.row] + place.length / 2 + 0.075 + line * LINE
+                sheet.text((place.middle, y), text, LABEL, color)
+        first = self.places[PHOTOGRAPH]
+        self._write_below(sheet, first.middle, first.row, resolution_text(self.network.size), SMALL)
+        for row, size in enumerate(self.sizes):
+            if row != first.row:  # nothing else is at the beginning of these rows
+                sheet.text(
+                    (first.start, self.centres[row]),
+                    resolution_text(size),
+                    SMALL,
+                    MUTED,
+                    ha="left",
+                    va="center_baseline",
+                )
+        frames = {fold.nodes: self._frame_ends(fold) for fold in self.network.folds}
+        for part, share in self.network.shares():
+            place = self.places[part.start]
+            middle = sum(frames.get(part, (place.start, place.stop))) / 2
+            self._write_below(sheet, middle, max(self.places[index].row for index in part), percent(share), LABEL)
+        for fold, out in self._frames.items():
+            corner = (self._frame_ends(fold)[1], self.centres[self._rows(fold)[0]] + out + 0.05)
+            sheet.text(corner, f"{TIMES} {fold.times:,}", 8.5, ha="right", fontweight="bold")
+
+    def _write_below(self, sheet: Sheet, x: float, row: int, text: str, size: float) -> None:
+        sheet.text((x, self.centres[row] - self.inner_edge(row) - 0.15), text, size, MUTED)
+
+
+# --- down -------------------------------------------------------------------------------------------------------------
+
+#: Inches: the width of the full resolution, at most and at least; a label at most; between neighbours and columns.
+_WIDEST, _NARROWEST, _LONGEST_LABEL, _DOWN_GAP, _COLUMN_GAP = 2.0, 0.7, 1.3, 0.21, 0.1
+
+
+def draw_down(network: Network, width: float) -> Figure:
+    """A figure `width` inches wide and as high as the network is long."""
+    # Connections and texts take room from the boxes: how much, narrow boxes show.
+    room = width - 2 * MARGIN - _Down(network, _NARROWEST).beside
+    return _Down(network, min(max(room, _NARROWEST), _WIDEST)).drawn(width)
+
+
+class _Down(_Layout):
+    """Downwards: texts in columns to the right of the boxes."""
+
+    is_wide, note = False, "width: resolution, height: channels"
+    side, thickest = 1, 0.26
+    before_frame, after_frame, frame_title = 0.2, 0.13, 0.0
+
+    def __init__(self, network: Network, widest: float) -> None:
+        super().__init__(network, widest, [network.size])
+        labels = max(text_width(line, LABEL) for place in self.places.values() for line in place.lines)
+        resolutions = max(text_width(resolution_text(node.size), SMALL) for node in self.nodes.values())
+        shares = text_width("100%", LABEL) if network.macs else 0.0
+        self._columns = [column + _COLUMN_GAP for column in (labels, resolutions, shares)]
+        self.spread(_DOWN_GAP)
+
+    @property
+    def beside(self) -> float:
+        """How much of the width is not the boxes'."""
+        return -self.centres[0] - self.longest / 2 + sum(self._columns)
+
+    def point(self, along: float, out: float) -> Point:
+        return -out, -along
+
+    def lines(self, node: Node) -> tuple[str, ...]:
+        return tuple(fitting(line, LABEL, _LONGEST_LABEL) for line in super().lines(node))
+
+    def label_room(self, node: Node, lines: tuple[str, ...]) -> tuple[float, float]:
+        return LINE + 0.02, 0.0
+
+    def inner_edge(self, row: int) -> float:
+        return self.longest / 2 + sum(self._columns) + 0.05
+
+    def room_after(self, index: int) -> float:
+        room = super().room_after(index)
+        return room + LINE if room and self.nodes[index].kind != "join" else room  # beside a join is room for a text
+
+    def draw_texts(self, sheet: Sheet) -> None:
+        left = self.longest / 2 - self.centres[0] + _COLUMN_GAP
+        middle = left + self._columns[0]
+        right = middle + self._columns[1] + self._columns[2] - _COLUMN_GAP
+        shown = None
+        look = {"ha": "left", "va": "center_baseline"}
+        for index, place in self.places.items():
+            node = self.nodes[index]
+            for line in place.lines:
+                color = MUTED if node.kind == "photograph" else INK
+                sheet.text((left, -place.middle), line, LABEL, color, **look)
+                if node.size != shown:
+                    sheet.text((middle, -place.middle), resolution_text(node.size), SMALL, MUTED, **look)
+                shown = node.size
+        for part, share in self.network.shares():
+            sheet.text((right, self._text_y(part)), percent(share), LABEL, MUTED, **look | {"ha": "right"})
+        for fold in self.network.folds:
+            y = self._text_y(fold.nodes)
+            sheet.text((left, y), f"{TIMES} {fold.times:,}", 8.5, fontweight="bold", **look)
+        sheet.reserve((right, 0.0))
+
+    def _text_y(self, part: range) -> float:
+        """Beside a layer; for a repetition, beside its join or below its last layer."""
+        last = self.places[part.stop - 1]
+        is_below = self.room_after(part.stop - 1) > self.after_frame
+        return -last.stop - 0.6 * LINE if is_below else -last.middle
