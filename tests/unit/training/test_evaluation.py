@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from torch import Tensor, nn
 
 from enhance_sweep.data.pairs import Split
