@@ -2,27 +2,28 @@
 
     python benchmarks/search_replay.py --records reports/dped-sample/records --out reports/search
 
-The grid is the paper's 24 networks (Tables 1 and 2), as many of them as have records. Nothing is trained: what a
-training of so many steps would have scored is in the records (`quality`, at a constant learning rate), and so is every
-latency. The halving is the search's own (`enhance_sweep.search.halving`), with its defaults.
+The grid is the paper's 24 networks (Tables 1 and 2), as far as they have records. Nothing is trained: the records hold
+every latency, and the score after every number of steps (`quality`, at a constant learning rate). Every method runs
+the real search, `enhance_sweep.search.loop`, with a sampler of its own and these results instead of jobs.
 
-A replay draws a seed for each network that was trained with several; that is one way in which the full grid could have
-turned out. All methods see the same draws. Quality is what a network was last seen to have, so the hypervolume of each
-can be had at any moment; its share is of that of all networks fully trained. Reference: the baseline's latency (plain
-3/64/4) and the untouched input's MS-SSIM, as in the report; the slowest network's latency is told beside it.
+A replay draws a seed for each network that was trained with several: one way in which the full grid could have turned
+out. All methods see the same draws. The hypervolume counts each network with its latest score, and is a share of that
+of all networks fully trained. Reference: the baseline's latency (plain 3/64/4) and the untouched input's MS-SSIM, as in
+the report; a second line takes the slowest network's latency.
 
     random search  networks in random order, each trained fully, none twice
-    NSGA-II        Optuna's, over topology, kernels, channels, blocks, PReLU; each network trained fully; what it
-                   proposes outside the grid, or again, costs nothing
-    halving        latency first; all that is dropped stays as it was
+    NSGA-II        Optuna's, over topology, kernels, channels, blocks, PReLU; each network trained fully; proposals
+                   outside the grid, and repeats, cost nothing
+    halving        the search's defaults, all networks in one cohort; a dropped network keeps its latest score
 """
 
 import argparse
 import itertools
 import math
+import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -30,17 +31,24 @@ from unittest.mock import patch
 import numpy as np
 import optuna
 import pandas as pd
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from matplotlib.figure import Figure
 
+from enhance_sweep.config import ConfigError
 from enhance_sweep.frontier import hypervolume, pareto_front
 from enhance_sweep.paper import BASELINE_SLUG, published_table
 from enhance_sweep.records import load_records
 from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.store import trained_records
-from enhance_sweep.search import halving
+from enhance_sweep.search import halving, loop
 from enhance_sweep.search.halving import Halving, rung_steps
+from enhance_sweep.search.loop import Candidate, SearchLoop
+from enhance_sweep.search.space import Space, read_space
+from enhance_sweep.search.trials import Trials
+from enhance_sweep.settings import SearchSettings
 
-FIRST_RUNG, FACTOR, FINALISTS, SATURATION = 75, 2.0, 4, 4.0
+DEFAULTS = SearchSettings()
 AS_RUN = "The grid as it was run: each network's first seed"
 SEEDS_DRAWN = "A seed drawn for each network that has several"
 #: Of the full grid's steps, where methods are compared.
@@ -48,11 +56,11 @@ BUDGET = 0.30
 ENOUGH = 0.99
 #: Optuna's default population of 50 would be random search throughout.
 POPULATION = 8
-#: After so many free proposals in a row a sampler is taken to have nothing new to say.
+#: After so many free proposals in a row a sampler has nothing new to propose.
 PATIENCE = 300
 
 Curve = Mapping[int, float]
-#: (network, steps it has been trained for since its last score, its score now).
+#: (network, steps trained since its last score, its score now).
 Event = tuple[str, int, float]
 Method = Callable[["Grid", Mapping[str, Curve], int], Iterator[Event]]
 
@@ -96,7 +104,7 @@ def read_grid(records: Path) -> Grid:
     if len(last) > 1:
         raise SystemExit(f"{records}: expected trainings of equal length, found {sorted(last)}")
     (steps,) = last
-    needed = set(rung_steps(FIRST_RUNG, steps, FACTOR))
+    needed = set(rung_steps(DEFAULTS.first_rung, steps, DEFAULTS.reduction_factor))
     for slug, one in found.items():
         for seed, curve in one["curves"].items():
             if not needed <= set(curve):
@@ -121,65 +129,125 @@ def read_grid(records: Path) -> Grid:
 # --- methods ----------------------------------------------------------------------------------------------------------
 
 
-def by_halving(
-    first: int = FIRST_RUNG,
-    factor: float = FACTOR,
-    finalists: int = FINALISTS,
-    saturation: float | None = SATURATION,
-    no_slower_than_baseline: bool = False,
-    kind: type[Halving] = Halving,
-) -> Method:
-    def method(grid: Grid, curves: Mapping[str, Curve], seed: int) -> Iterator[Event]:
-        limit = grid.worst_ms["baseline"] if no_slower_than_baseline else math.inf
-        candidates = {slug: ms for slug, ms in grid.latencies_ms.items() if ms <= limit}
-        core = kind(candidates, rung_steps(first, grid.steps, factor), factor, finalists, saturation)
-        done = dict.fromkeys(candidates, 0)
-        while work := core.ask(1):
-            ((slug, steps),) = work
-            core.tell(slug, curves[slug][steps])
-            yield slug, steps - done[slug], curves[slug][steps]
-            done[slug] = steps
-
-    return method
+def space_of(grid: Grid) -> Space:
+    """Topology, kernels, channels, PReLU and blocks, with the values of the grid's networks."""
+    names = ("topology", "kernel_size", "channels", "prelu", "blocks", "strided_kernel_size")
+    values = {name: sorted({one[name] for one in grid.architectures.values() if name in one}) for name in names}
+    params = {
+        "model" if name == "topology" else f"model.{name}": f"choice({','.join(map(_written, found))})"
+        for name, found in values.items()
+        if found
+    }
+    when = {"model.blocks": "model=plain"}  # all strided networks of Table 2 have two
+    return read_space(params, when, [], OverridesParser.create())[0]
 
 
-def at_random(grid: Grid, curves: Mapping[str, Curve], seed: int) -> Iterator[Event]:
-    for slug in np.random.default_rng(seed).permutation(list(grid.architectures)):
-        yield str(slug), grid.steps, curves[slug][grid.steps]
+def _written(value: Any) -> str:
+    return str(value).lower()
 
 
-def by_optuna(make_sampler: Callable[[int], optuna.samplers.BaseSampler]) -> Method:
-    def method(grid: Grid, curves: Mapping[str, Curve], seed: int) -> Iterator[Event]:
-        study = optuna.create_study(directions=["minimize", "maximize"], sampler=make_sampler(seed))
-        choices = {
-            name: sorted({one[name] for one in grid.architectures.values() if name in one})
-            for name in ("topology", "kernel_size", "channels", "blocks", "prelu", "strided_kernel_size")
-        }
-        known: dict[str, float] = {}
+@dataclass
+class StoredResults:
+    """An `Evaluator` whose latencies and scores are those of the records, under one draw of seeds."""
+
+    grid: Grid
+    curves: Mapping[str, Curve]
+    steps: dict[str, int] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+
+    def candidate(self, overrides: list[str], trial: int) -> Candidate:
+        settings = {name: yaml.safe_load(value) for name, _, value in (one.partition("=") for one in overrides)}
+        architecture = {"topology": settings.pop("model"), "blocks": 2}
+        slug = architecture_slug(architecture | {name.removeprefix("model."): v for name, v in settings.items()})
+        if slug not in self.grid.architectures:
+            raise ConfigError(f"{slug} is not in the grid")
+        return Candidate(slug, slug, overrides, trial)
+
+    def find_latencies(self, candidates: Sequence[Candidate]) -> None:
+        for one in candidates:
+            one.latency_ms = self.grid.latencies_ms[one.key]
+
+    def train(self, work: Sequence[tuple[Candidate, int]]) -> dict[str, float | None]:
+        results: dict[str, float | None] = {}
+        for one, steps in work:
+            results[one.key] = quality = self.curves[one.key][steps]
+            self.events.append((one.key, steps - self.steps.get(one.key, 0), quality))
+            self.steps[one.key] = steps
+        return results
+
+    def time_finalists(self, finalists: Sequence[Candidate]) -> None:
+        """All are measured."""
+
+
+class InOrder(optuna.samplers.BaseSampler):
+    """Proposes given networks, one after the other."""
+
+    def __init__(self, architectures: Sequence[Mapping[str, Any]]) -> None:
+        self._architectures = architectures
+
+    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+        return {}
+
+    def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+        return {}
+
+    def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+        name = "topology" if param_name == "model" else param_name.removeprefix("model.")
+        value = self._architectures[trial.number][name]
+        return next(choice for choice in param_distribution.choices if choice in (value, _written(value)))
+
+
+def searched(
+    grid: Grid, curves: Mapping[str, Curve], sampler: optuna.samplers.BaseSampler, settings: SearchSettings
+) -> list[Event]:
+    """The trainings of a real search over the grid, until it has proposed all or nothing new for long."""
+    study = optuna.create_study(directions=["minimize", "maximize"], sampler=sampler)
+    results = StoredResults(grid, curves)
+    rungs = rung_steps(settings.first_rung, grid.steps, settings.reduction_factor)
+    settings_of = {one["topology"]: {*one} for one in grid.architectures.values()}
+    with tempfile.TemporaryDirectory() as runs:
+        trials = Trials(
+            study, space_of(grid), lambda model: settings_of[str(model)], lambda number: sampler, Path(runs)
+        )
+        search = SearchLoop(trials, results, settings, rungs)
         in_vain = 0
-        while len(known) < len(grid.architectures) and in_vain < PATIENCE:
-            trial = study.ask()
-            topology = trial.suggest_categorical("topology", choices["topology"])
-            names = ["kernel_size", "channels", "prelu"]
-            names += ["blocks"] if topology == "plain" else ["strided_kernel_size"]
-            proposed = {"topology": topology, "blocks": 2}  # all strided networks of Table 2 have two
-            proposed |= {name: trial.suggest_categorical(name, choices[name]) for name in names}
-            slug = architecture_slug(proposed)
-            if slug not in grid.architectures:
-                in_vain += 1
-                study.tell(trial, state=optuna.trial.TrialState.FAIL)
-                continue
-            in_vain += slug in known
-            if slug not in known:
-                in_vain, known[slug] = 0, curves[slug][grid.steps]
-                yield slug, grid.steps, known[slug]
-            study.tell(trial, [grid.latencies_ms[slug], known[slug]])
+        while in_vain < PATIENCE and len(results.steps) < len(grid.architectures):
+            known = len(results.events)
+            if not search.run_cohort():
+                break
+            in_vain = 0 if len(results.events) > known else in_vain + 1
+    return results.events
+
+
+def by_halving(no_slower_than_baseline: bool = False, kind: type[Halving] = Halving, **changes: Any) -> Method:
+    def method(grid: Grid, curves: Mapping[str, Curve], seed: int) -> Iterator[Event]:
+        every = list(grid.architectures.values())
+        limit = grid.worst_ms["baseline"] if no_slower_than_baseline else None
+        settings = SearchSettings(trials=len(every), cohort=len(every), max_latency_ms=limit, **changes)
+        with patch.object(loop, "Halving", kind):
+            yield from searched(grid, curves, InOrder(every), settings)
 
     return method
+
+
+def one_by_one(sampler: Callable[[Grid, int], optuna.samplers.BaseSampler]) -> Method:
+    """Every proposal trained fully, and told before the next one is made."""
+
+    def method(grid: Grid, curves: Mapping[str, Curve], seed: int) -> Iterator[Event]:
+        most = PATIENCE * len(grid.architectures)
+        settings = SearchSettings(trials=most, cohort=1, first_rung=grid.steps, saturation=None)
+        yield from searched(grid, curves, sampler(grid, seed), settings)
+
+    return method
+
+
+def shuffled(grid: Grid, seed: int) -> InOrder:
+    every = list(grid.architectures.values())
+    return InOrder([every[place] for place in np.random.default_rng(seed).permutation(len(every))])
 
 
 def knowing_the_frontier(grid: Grid, curves: Mapping[str, Curve], seed: int) -> Iterator[Event]:
-    """What cannot be beaten: nothing is trained but what turns out to be on the frontier, the greatest gain first."""
+    """The bound: trains only networks that turn out to be on the frontier, the greatest gain first."""
     left = pareto_front(points(grid, {slug: curves[slug][grid.steps] for slug in curves}))
     have: dict[str, float] = {}
     while len(have) < len(left):
@@ -193,8 +261,8 @@ def knowing_the_frontier(grid: Grid, curves: Mapping[str, Curve], seed: int) -> 
 
 METHODS: dict[str, Method] = {
     "latency-first halving": by_halving(),
-    "NSGA-II": by_optuna(lambda seed: optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=seed)),
-    "random search": at_random,
+    "NSGA-II": one_by_one(lambda _, seed: optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=seed)),
+    "random search": one_by_one(shuffled),
     "knowing the frontier": knowing_the_frontier,
 }
 
@@ -206,7 +274,7 @@ def by_quality(latencies_ms: Mapping[str, float], qualities: Mapping[str, float]
 
 
 def by_deficit(latencies_ms: Mapping[str, float], qualities: Mapping[str, float]) -> list[tuple[str, int]]:
-    """Within a front, who lacks least quality to the best that is no slower."""
+    """Within a front, networks closest in quality to the best that is no slower come first."""
     lack = {
         key: max(qualities[other] for other in qualities if latencies_ms[other] <= latencies_ms[key]) - qualities[key]
         for key in qualities
@@ -216,7 +284,7 @@ def by_deficit(latencies_ms: Mapping[str, float], qualities: Mapping[str, float]
 
 
 class KeepingTheFrontier(Halving):
-    """One that never drops a network of the frontier, however many there are."""
+    """Never drops a network of the frontier, however many there are."""
 
     def _enter_next_rung(self) -> bool:
         fewest = self._fewest
@@ -231,9 +299,9 @@ class KeepingTheFrontier(Halving):
 RANKED = halving.ranked
 VARIATIONS: dict[str, tuple[Method, Callable[..., list[tuple[str, int]]]]] = {
     "as it is: from 75 steps by 2": (by_halving(), RANKED),
-    "first rung at 150": (by_halving(first=150), RANKED),
-    "first rung at 300": (by_halving(first=300), RANKED),
-    "by 4: 75, 300, 1200": (by_halving(factor=4), RANKED),
+    "first rung at 150": (by_halving(first_rung=150), RANKED),
+    "first rung at 300": (by_halving(first_rung=300), RANKED),
+    "by 4: 75, 300, 1200": (by_halving(reduction_factor=4), RANKED),
     "no saturation: all trained 75 steps": (by_halving(saturation=None), RANKED),
     "saturation beyond 2 times": (by_halving(saturation=2), RANKED),
     "max_latency_ms: the baseline's": (by_halving(no_slower_than_baseline=True), RANKED),
@@ -275,7 +343,7 @@ class Replay:
         return done[-1] if done else 0.0
 
     def needed(self, what: str = "volumes") -> float:
-        """The share of the steps from which on it has enough; infinite where it never has."""
+        """The share of the steps after which the hypervolume is `ENOUGH`; infinite where it never is."""
         return next((x for x, value in zip(self.steps, getattr(self, what), strict=True) if value >= ENOUGH), math.inf)
 
 
@@ -297,7 +365,7 @@ def replay(grid: Grid, curves: Mapping[str, Curve], method: Method, seed: int) -
 
 
 def draws(grid: Grid, count: int) -> list[dict[str, Curve]]:
-    """For each replay one of every network's seeds."""
+    """For each replay, one seed of every network."""
     random = np.random.default_rng(0)
     return [
         {slug: seeds[sorted(seeds)[random.integers(len(seeds))]] for slug, seeds in grid.curves.items()}
@@ -329,7 +397,7 @@ def summary(name: str, replays: list[Replay]) -> dict[str, Any]:
 
 
 def noise(grid: Grid) -> str:
-    """How much of a difference is luck."""
+    """How much a score owes to its seed."""
     finals = [[curve[grid.steps] for curve in seeds.values()] for seeds in grid.curves.values() if len(seeds) > 1]
     between = [max(values) - min(values) for values in finals]
     whole = {slug: seeds[min(seeds)][grid.steps] for slug, seeds in grid.curves.items()}
@@ -347,7 +415,7 @@ _SHARES = np.linspace(0, 1, 201)
 
 
 def curve_table(replays: Mapping[str, Mapping[str, list[Replay]]]) -> pd.DataFrame:
-    """The hypervolume over the share of steps and of arithmetic, as far as a method goes."""
+    """The hypervolume against the share of steps and of arithmetic, up to where each method ends."""
     rows = []
     for title, methods in replays.items():
         for (name, ones), of in itertools.product(methods.items(), ("steps", "arithmetic")):

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import stdtrit
 from torch import Tensor, nn
 
 from enhance_sweep.export.formats import ExportError, Format, Runner
 from enhance_sweep.export.photographs import Photograph, cropped
 from enhance_sweep.metrics import ms_ssim, psnr
-from enhance_sweep.stats.speed_up import CONFIDENCE
+from enhance_sweep.stats.student import half_width
 
 #: How close an export must be to eager fp32. What int8 loses its scores say: this only finds a broken one.
 _LARGEST_ERROR_FP32 = 1e-3
@@ -114,7 +113,7 @@ def mean_with_interval(values: Array) -> dict[str, float | None]:
     mean = float(values.mean())
     if count < 2:
         return {"mean": mean, "low": None, "high": None}
-    half = float(-stdtrit(count - 1, (1 - CONFIDENCE) / 2) * values.std(ddof=1) / np.sqrt(count))
+    half = half_width(values)
     return {"mean": mean, "low": mean - half, "high": mean + half}
 
 

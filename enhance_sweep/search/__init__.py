@@ -1,1 +1,1 @@
-"""Search for better networks than a grid holds, and what it needs to know beforehand."""
+"""Search for networks better than those of a grid."""

@@ -1,8 +1,7 @@
-"""Successive halving on two axes: which networks are trained on, seen from what each costs and has reached so far.
+"""Successive halving on two axes: which networks to train further, by their latency and their quality so far.
 
-Plain logic over (latency, quality at equal steps): the search drives it with trainings, `benchmarks/search_replay.py`
-with stored learning curves. Successive halving is Jamieson & Talwalkar's (2016), ranking by non-dominated fronts and
-crowding NSGA-II's (Deb et al. 2002), as Schmucker et al. (2021) put it into halving.
+Plain logic over (latency, quality at equal steps). Successive halving is Jamieson & Talwalkar's (2016); ranking by
+non-dominated fronts and crowding is NSGA-II's (Deb et al. 2002), combined as by Schmucker et al. (2021).
 """
 
 import math
@@ -13,7 +12,7 @@ import pandas as pd
 
 from enhance_sweep.frontier import pareto_front
 
-#: How many slower networks must have been tried, and none have been better, before the rest counts as saturated.
+#: So many slower networks must have been tried without being better before quality counts as saturated.
 _TRIED_IN_VAIN = 2
 
 
@@ -21,7 +20,7 @@ def rung_steps(first: int, last: int, factor: float) -> list[int]:
     """The steps at which networks are compared: from `last` down by `factor`, none below `first`, the fewest first.
 
     Args:
-        first: the fewest steps after which a comparison means something.
+        first: the fewest steps after which a comparison is meaningful.
         last: the steps of a whole training. Where it is not above `first`, it is the only rung: nothing is halved.
         factor: how many times more steps each rung has than the one before, above 1.
 
@@ -41,9 +40,9 @@ def rung_steps(first: int, last: int, factor: float) -> list[int]:
 def ranked(latencies_ms: Mapping[str, float], qualities: Mapping[str, float]) -> list[tuple[str, int]]:
     """Every network with its front, the most promising first.
 
-    Front 0 is what no other dominates, front 1 what then no other dominates, and so on. Within a front those in sparser
-    parts of it come first, its ends before all (crowding distance, latencies on a logarithmic scale); equal ones in the
-    order of their latency, then of their key, so that the result does not depend on the order of what is given.
+    Front 0 holds the networks that no other dominates, front 1 those that only front 0 dominates, and so on. Within a
+    front its ends come first, then networks by falling crowding distance (latencies on a logarithmic scale), then by
+    latency and key, so that the result does not depend on the order of the input.
 
     Args:
         latencies_ms: of each network, positive.
@@ -66,7 +65,7 @@ def ranked(latencies_ms: Mapping[str, float], qualities: Mapping[str, float]) ->
 
 
 def _crowding(front: pd.DataFrame) -> dict[str, float]:
-    """How far each point's two neighbours on a front are apart, as a share of the front, summed over both axes.
+    """The distance between each point's two neighbours on a front, as a share of the front, summed over both axes.
 
     Along a front both axes rise together. Points that are equal on both count as one.
     """
@@ -83,7 +82,7 @@ def _crowding(front: pd.DataFrame) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Dropped:
-    """Why a network is not trained on.
+    """Why a network is not trained further.
 
     Attributes:
         reason: in words.
@@ -95,31 +94,32 @@ class Dropped:
 
 
 class Halving:
-    """The fate of a set of candidates, from untrained to their last rung.
+    """Takes a set of candidates from untrained to the last rung.
 
-    `ask` says which trainings are next, `tell` how one ended. All that may run at once is handed out at once; nobody
-    leaves a rung before the whole rung is known, so that the order in which trainings end changes nothing there.
+    `ask` says which trainings are next, `tell` how one ended. All trainings that may run at once are handed out at
+    once; no network leaves a rung before the whole rung is known, so that the order in which trainings end does not
+    matter.
 
-    From rung to rung the best ranked go on, one in `factor` of those compared, but no fewer than `finalists`: towards
-    the end halving alone would leave two or three networks, which is no frontier. The frontier itself may be halved, or
-    nothing would ever be saved where quality rises with latency all the way.
+    From rung to rung the best ranked go on, one in `factor` of those compared, but no fewer than `finalists`: halving
+    alone would end with two or three networks, too few for a frontier. The frontier itself may be halved; otherwise
+    nothing would be saved where quality rises with latency all the way.
 
-    On the first rung the fastest are trained first, and those so slow that `saturation` says no are not trained at
-    all. That is a heuristic: it takes for granted that what did not pay in the range between does not pay beyond.
+    On the first rung the fastest are trained first, and those beyond `saturation` are not trained at all. That is a
+    heuristic: it assumes that where more latency stopped helping, still more does not help either.
 
     Args:
         latencies_ms: of every candidate, positive.
         rungs: steps of the trainings, rising.
         factor: one in so many goes on.
-        finalists: so many go on in any case, if there are so many.
+        finalists: at least so many go on from each rung.
         saturation: a candidate is dropped untrained if it is more than so many times slower than the best on the first
-            rung (the fastest of them), and at least two slower than that one were tried: none was better. None: never.
-        rivals: what networks of earlier halvings, which are not candidates, reached: quality by steps, by key.
-        rival_latencies_ms: theirs.
+            rung (the fastest of several) although two slower than that one were tried. None: never.
+        rivals: networks of earlier halvings, which compete but are not trained: quality by steps, by key.
+        rival_latencies_ms: their latencies.
 
     Attributes:
-        dropped: who is out, and why.
-        failed: who gave no result.
+        dropped: networks that are out, with the reason.
+        failed: networks that gave no result.
         qualities: quality by steps, by key.
     """
 
@@ -158,9 +158,9 @@ class Halving:
         return sorted(done, key=self._fastest_first)
 
     def ask(self, count: int | None = None) -> list[tuple[str, int]]:
-        """Up to `count` trainings that can be done now, as (key, steps); none while a rung's last ones are running.
+        """Up to `count` trainings that can start now, as (key, steps); none while a rung's last trainings run.
 
-        It is over when nothing is asked for and nothing is running.
+        The halving is over when nothing is asked for and nothing is running.
         """
         while self._waiting or self._running or self._enter_next_rung():
             batch: list[tuple[str, int]] = []
@@ -177,7 +177,7 @@ class Halving:
         return []
 
     def tell(self, key: str, quality: float | None) -> None:
-        """How good `key` is after the training that was asked for; None if that failed.
+        """Report the quality of `key` after the training that was asked for; None if it failed.
 
         Raises:
             ValueError: no training of it was asked for.
@@ -191,7 +191,7 @@ class Halving:
             self.qualities[key][self._rungs[self._rung]] = quality
 
     def _enter_next_rung(self) -> bool:
-        """Decide on a complete rung who goes on; whether anybody does."""
+        """Decide which networks of a complete rung go on; false if none does."""
         if self._rung + 1 == len(self._rungs):
             return False
         steps, compared = self._rungs[self._rung], self._on_rung()
@@ -214,7 +214,7 @@ class Halving:
         return self._latencies_ms[key], key
 
     def _saturated_by(self, key: str) -> str | None:
-        """Why a candidate's latency is beyond what paid on the first rung; None if it is not."""
+        """Why a candidate is too slow to be worth training, judged by the first rung; None if it is not."""
         reached = self._on_rung()
         if self._saturation is None or not reached:
             return None

@@ -1,4 +1,4 @@
-"""What each network costs, known before anything is trained: measured, or predicted from what is measured."""
+"""The latency of each network, known before any training: measured, or predicted from measured ones."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,16 +8,16 @@ from enhance_sweep.records.keys import architecture_key, measured_key
 from enhance_sweep.records.store import timed_records
 from enhance_sweep.stats.cost_model import CostModel
 
-#: A cost model of fewer networks knows too little of each coefficient.
+#: A cost model fitted on fewer networks is too uncertain.
 FEWEST_TIMED = 8
 
 
 class Latencies:
-    """The latencies of networks under one measurement, which names the host: those of two hosts are not compared.
+    """The latencies of networks under one measurement, on one host: two hosts' latencies are never compared.
 
     Args:
         runs_dir: the folder of runs.
-        measurement: what `enhance_sweep.timing.recording.measurement_of` says.
+        measurement: from `enhance_sweep.timing.recording.measurement_of`.
     """
 
     def __init__(self, runs_dir: Path, measurement: Mapping[str, Any]) -> None:
@@ -25,14 +25,14 @@ class Latencies:
         self.measurement = dict(measurement)
 
     def measured_ms(self, architecture: Mapping[str, Any]) -> float | None:
-        """The newest measured median, a careful one before a quick look; None where there is none."""
+        """The newest measured median, a paired timing before a quick one; None where there is none."""
         key = measured_key(architecture, self.measurement)
         timed = [record for record in timed_records(self.runs_dir, key) if record["status"] == "completed"]
         timed.sort(key=lambda record: bool(record.get("baseline")))
         return float(timed[-1]["latency_ms_median"]) if timed else None
 
     def model(self) -> CostModel | None:
-        """A cost model of all that is timed under this measurement; None if that is too little."""
+        """A cost model fitted on all networks timed under this measurement; None where they are too few."""
         newest = {
             record["architecture_key"]: (record["description"], float(record["latency_ms_median"]))
             for record in timed_records(self.runs_dir)
@@ -44,12 +44,12 @@ class Latencies:
         return CostModel.fit(descriptions, latencies_ms)
 
     def adopt_host(self, architectures: Iterable[Mapping[str, Any]]) -> None:
-        """Take the measurement of the host on which most of these networks were timed: jobs may run on another one.
+        """Switch to the host on which most of these networks were timed: jobs may run on another host than the search.
 
-        Nothing changes where none was timed, or as many on this one.
+        Nothing changes where none was timed, or as many on this host.
         """
         keys = {architecture_key(architecture) for architecture in architectures}
-        # The number of threads follows the host's cores.
+        # The number of threads depends on the host's cores.
         others = {name: value for name, value in self.measurement.items() if name not in ("host", "threads")}
         found: dict[str, list[dict[str, Any]]] = {self.measurement["host"]: []}
         for record in timed_records(self.runs_dir):

@@ -1,7 +1,7 @@
-"""What is searched: a space in Hydra's own words, and which of its parameters a choice of others leaves out.
+"""The space of a search, written in Hydra's override syntax, with conditions on its parameters.
 
-`choice()`, `range()`, `interval()` and comma lists are read by Hydra's parser and become Optuna's distributions. A
-parameter depends on others in two ways:
+Hydra's parser reads `choice()`, `range()`, `interval()` and comma lists; they become Optuna's distributions. Whether a
+parameter is drawn depends on others in two ways:
 
 - a setting that the chosen model does not have is left out: `model.strided_kernel_size` where the model is `plain`;
 - a condition says where it is searched: `when: {model.blocks: model=plain}`. Elsewhere it keeps the model's own value.
@@ -33,14 +33,14 @@ class Condition:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One thing that is searched.
+    """One parameter of the search.
 
     Attributes:
         name: `model`, or a setting of it such as `model.channels`.
         distribution: what it is drawn from.
-        texts: of a choice, how each value is written in an override; others are written as they are.
+        texts: how each value of a choice is written in an override; empty for ranges and intervals.
         conditions: all must hold for it to be searched.
-        asked: whether it was asked for on the command line, so that leaving it out throughout is an error.
+        asked: whether it is from the command line, where a parameter that no model has is an error.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Parameter:
 
     @property
     def extremes(self) -> list[Any]:
-        """All values of a choice, the ends of anything else: what is worth checking before a search."""
+        """All values of a choice, both ends of a range or interval: the values to check before a search."""
         if isinstance(self.distribution, CategoricalDistribution):
             return list(self.distribution.choices)
         assert isinstance(self.distribution, IntDistribution | FloatDistribution)
@@ -64,22 +64,22 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Space:
-    """All that is searched, the model first.
+    """All parameters of the search, the model first.
 
     Attributes:
         parameters: in the order in which they are drawn.
-        fixed: overrides of the model that are the same for all, by name.
+        fixed: overrides of the model that are not searched, by name.
     """
 
     parameters: tuple[Parameter, ...]
     fixed: Mapping[str, str]
 
     def draw(self, trial: Trial, settings_of: Callable[[str | None], Collection[str]]) -> list[str]:
-        """The overrides of one proposal; what a trial was asked before is not asked again.
+        """The overrides of one proposal; parameters that the trial already has are kept.
 
         Args:
             trial: Optuna's.
-            settings_of: the names of the settings of a model, as chosen (None: as it is configured anyway).
+            settings_of: the names of a model's settings (None: of the model as it is configured).
         """
         drawn = dict(self.fixed)
         for parameter in self.parameters:
@@ -90,14 +90,14 @@ class Space:
         return [f"{name}={value}" for name, value in drawn.items() if name not in self.fixed]
 
     def models(self) -> list[str | None]:
-        """What `model` may be; None where it is not searched."""
+        """The values of `model`; one fixed value or None where it is not searched."""
         for parameter in self.parameters:
             if parameter.name == MODEL:
                 return list(parameter.texts.values())
         return [self.fixed.get(MODEL)]
 
     def searched_of(self, settings: Collection[str]) -> list[Parameter]:
-        """The parameters that a model with these settings takes."""
+        """The parameters that are settings of a model."""
         return [one for one in self.parameters if one.name != MODEL and _setting(one.name) in settings]
 
     def without_takers(self, settings_of: Callable[[str | None], Collection[str]]) -> list[Parameter]:
@@ -109,21 +109,21 @@ class Space:
 def read_space(
     params: Mapping[str, Any], when: Mapping[str, Any], arguments: Sequence[str], parser: OverridesParser
 ) -> tuple[Space, list[str]]:
-    """The space, and the overrides that all networks share.
+    """Read the space, and the overrides that all networks share.
 
     Args:
         params: the space of a named sweep, by name; the command line replaces them.
-        when: conditions, by the name of the parameter that depends on them: one, or a list that must all hold.
+        when: by the name of a parameter its condition, or a list of conditions that must all hold.
         arguments: the command line's overrides.
         parser: Hydra's.
 
     Raises:
-        ConfigError: something is to be searched that cannot be, by name.
+        ConfigError: a parameter that cannot be searched, by name.
     """
     asked = parser.parse_overrides(list(arguments))
     replaced = {override.key_or_group for override in asked}
     given = parser.parse_overrides([f"{name}={value}" for name, value in params.items() if name not in replaced])
-    # Of the same name the last one counts, as everywhere in Hydra.
+    # The last override of a name counts, as everywhere in Hydra.
     last = {override.key_or_group: (override, False) for override in given}
     last |= {override.key_or_group: (override, True) for override in asked}
     shared: list[str] = []
@@ -161,12 +161,12 @@ def _not_searched(override: Override) -> str:
     name = override.key_or_group
     if name == "seed":
         return (
-            f"{override.input_line}: a search does not choose among seeds, the best of which is luck: give one, and "
-            "train the frontier's networks with more of them afterwards"
+            f"{override.input_line}: a search does not choose among seeds, because the best seed is luck: give one "
+            "seed, and train the frontier's networks with more seeds afterwards"
         )
     return (
         f"{override.input_line}: only the model and its settings are searched, such as model.channels=choice(8,16): "
-        "scores are compared, so that everything else has to be the same for all networks"
+        "scores can be compared only if everything else is the same for all networks"
     )
 
 
@@ -183,7 +183,7 @@ def _conditions(name: str, value: Any, parser: OverridesParser, known: Sequence[
         if on not in known:
             raise ConfigError(f"hydra.sweeper.when.{name}: {on} is not searched; searched are {', '.join(known)}")
         if name in known and known.index(on) >= known.index(name):
-            raise ConfigError(f"hydra.sweeper.when.{name}: {on} is drawn after {name}: put it before, in params")
+            raise ConfigError(f"hydra.sweeper.when.{name}: {on} is drawn after {name}: put it before {name} in params")
         if override.is_choice_sweep():
             found.append(Condition(on, tuple(override.sweep_string_iterator())))
         else:
@@ -197,7 +197,7 @@ def _distribution(override: Override) -> tuple[BaseDistribution, dict[Any, str]]
     if isinstance(sweep, RangeSweep):
         values = list(override.sweep_iterator()) if sweep.step > 0 else []
         if not values:
-            raise ConfigError(f"{line}: expected a rising range with something in it; its end does not belong to it")
+            raise ConfigError(f"{line}: expected a rising range with at least one value; the end is excluded")
         if all(isinstance(value, int) for value in values):
             return IntDistribution(values[0], values[-1], step=int(sweep.step)), {}  # type: ignore[arg-type]
         return FloatDistribution(float(values[0]), round(float(values[-1]), 12), step=float(sweep.step)), {}  # type: ignore[arg-type]
@@ -205,9 +205,9 @@ def _distribution(override: Override) -> tuple[BaseDistribution, dict[Any, str]]
         low, high, log = sweep.start, sweep.end, "log" in sweep.tags
         if low is None or high is None or not low < high or (log and low <= 0):
             raise ConfigError(
-                f"{line}: expected an interval from a smaller to a larger number, on a log scale positive"
+                f"{line}: expected an interval from a smaller to a larger number, both positive on a log scale"
             )
-        # Hydra makes numbers with a point of them; without one in the text, whole numbers were meant.
+        # Hydra turns the ends into floats; without a decimal point in the text, whole numbers were meant.
         whole = float(low).is_integer() and float(high).is_integer() and "." not in override.get_value_string()
         if whole or (isinstance(low, int) and isinstance(high, int)):
             return IntDistribution(int(low), int(high), log=log), {}
@@ -216,7 +216,7 @@ def _distribution(override: Override) -> tuple[BaseDistribution, dict[Any, str]]
     values = list(override.sweep_iterator(transformer=Transformer.encode))
     texts: dict[Any, str] = dict(zip(values, override.sweep_string_iterator(), strict=True))
     if not texts:
-        raise ConfigError(f"{line}: expected something to choose from, got nothing that fits")
+        raise ConfigError(f"{line}: expected values to choose from, found none")
     return CategoricalDistribution(list(texts)), texts
 
 

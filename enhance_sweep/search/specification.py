@@ -1,4 +1,4 @@
-"""What a search is asked: its space, what all its networks share, and whether that can end well."""
+"""What a search is to do: its space, what all its networks share, and a check before anything is computed."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -24,29 +24,30 @@ from enhance_sweep.timing.recording import measurement_of
 TRAINING = "stages=[train,evaluate]"
 TIMING = "stages=[time]"
 
-#: Set by the search itself, for each of its jobs.
-_OWN = ("stages", "trainer.evaluate_at", "pictures")
+#: The search sets these itself, for each of its jobs.
+_RESERVED = ("stages", "trainer.evaluate_at", "pictures")
 
 
-class Question:
-    """One search as it is asked for.
+class SearchSpec:
+    """The specification of one search.
 
     Args:
         config: what all networks share.
         loader: Hydra's, to compose each network's configuration.
         params: the space of a named sweep.
-        when: on what its parameters depend.
+        when: the conditions of its parameters.
         arguments: overrides from the command line.
 
     Attributes:
         space: what is searched.
-        shared: overrides of all networks.
-        settings: how it is searched.
-        rungs: after how many steps networks are compared.
+        shared: the overrides that all networks share.
+        settings: how to search.
+        rungs: the steps at which networks are compared, rising.
         measurement: how speed is measured on this host.
+        settings_of: the names of a model's settings (None: of the model as it is configured).
 
     Raises:
-        ConfigError: something is to be searched that cannot be, by name.
+        ConfigError: a parameter that cannot be searched, by name.
     """
 
     def __init__(
@@ -68,22 +69,22 @@ class Question:
         self.settings_of = cache(self._read_settings)
 
     def check(self) -> None:
-        """Refuse what cannot end well before anything is computed.
+        """Refuse a search that cannot end well, before anything is computed.
 
         Raises:
             ConfigError: what is wrong, by name.
         """
         for override in OverridesParser.create().parse_overrides(self.shared):
-            if override.key_or_group in _OWN:
+            if override.key_or_group in _RESERVED:
                 raise ConfigError(
                     f"{override.input_line}: a search decides itself what it times, trains and scores, and when: "
-                    "leave it away"
+                    "remove this override"
                 )
         schedule = self.config.trainer.schedule
         if len(self.rungs) > 1 and schedule != "constant":
             raise ConfigError(
-                f"trainer.schedule: expected constant, got {schedule}: under it a training of {self.rungs[0]} steps is "
-                f"not the beginning of one of {self.rungs[-1]}, so that halving cannot go on with it; say "
+                f"trainer.schedule: expected constant, got {schedule}: with it a training of {self.rungs[0]} steps is "
+                f"not the beginning of one of {self.rungs[-1]}, so halving cannot continue it; use "
                 f"trainer.schedule=constant, or search.first_rung={self.rungs[-1]} to train every network to its end"
             )
         for parameter in self.space.without_takers(self.settings_of):
@@ -123,19 +124,19 @@ class Question:
         return plan_variant(self._compose([*overrides, TRAINING]))
 
     def _read_settings(self, model: str | None) -> frozenset[str]:
-        """The names of a model's settings."""
+        """See `settings_of`."""
         node = configuration.resolved(self._compose(self._choosing(model)), "model")
         return frozenset(configuration.arguments(node))
 
     def study_name(self) -> str:
-        """One study for all that may be compared: the same question of the same data, whoever asks it."""
+        """The same for all searches whose trials may be compared: one space, one data set, one way to train and time."""
         plan = self.plan(self._choosing(self.space.models()[0]))
         assert plan.learned_from is not None
         measurement = self.measurement
-        question = {
+        comparable = {
             "learned_from": plan.learned_from,
             "rungs": self.rungs,
-            # Not the host: a search may go on elsewhere, with the latencies of where it began.
+            # Not the host: a search may go on elsewhere, with the latencies of the host where it began.
             "measurement": {
                 name: measurement[name] for name in ("runtime", "precision", "layout", "size", "allocator")
             },
@@ -144,10 +145,10 @@ class Question:
             "fixed": dict(self.space.fixed),
         }
         dataset, loss = plan.learned_from["dataset"], plan.learned_from["loss"]
-        return f"{dataset}-{loss}-{digest(question)}"
+        return f"{dataset}-{loss}-{digest(comparable)}"
 
     def sampler(self, number: int) -> BaseSampler:
-        """The sampler that proposes trial `number`: seeded by it, so that a restart repeats no proposal."""
+        """The sampler for trial `number`, which is part of its seed: a restart repeats no proposal."""
         asked = dict(configuration.resolved(self.config, "search")["sampler"])
         if isinstance(asked.get("seed"), int):
             asked["seed"] += number

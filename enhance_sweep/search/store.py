@@ -1,7 +1,7 @@
-"""Where a search's trials are kept: a journal beside the records, or any storage that Optuna knows by its URL.
+"""Where a search's trials are kept: a journal beside the records, or any storage that Optuna opens by its URL.
 
-What has been told is never lost: a journal that was cut short in the middle of a line is mended, and a database that
-has gone away is waited for.
+What has been told is never lost: a journal that ends in the middle of a line is repaired, and a database that has gone
+away is waited for.
 """
 
 import json
@@ -24,28 +24,28 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from enhance_sweep.config import ConfigError
 
 JOURNAL_FILE = "search.journal"
-#: Held by who opens a study or proposes trials, one process of all that share a folder of runs.
+#: Held while opening a study or proposing trials, by one of the processes that share a folder of runs.
 LOCK_FILE = ".search.lock"
-#: How long a storage that does not answer is waited for: a database server's restart, not a day.
+#: How long to wait for a storage that does not answer: enough for a database server's restart.
 PATIENCE_S = 600.0
-#: What is minimised, and what is maximised.
+#: The first is minimised, the second maximised.
 METRICS = ["latency_ms", "ms_ssim"]
 
 Result = TypeVar("Result")
 
 
 class WholeLineBackend(JournalFileBackend):
-    """Optuna's journal file, which survives a writer that died, or whose disk was full, in the middle of a line.
+    """Optuna's journal file, which survives a writer that died, or ran out of disk, in the middle of a line.
 
-    Optuna appends behind such a piece, and then can read neither; here it is cut off first. It was never read: a line
-    counts from its end on.
+    Optuna would append to the partial line and then could read neither. Here the partial line is cut off first; nobody
+    has read it, because a line counts only once it has ended.
     """
 
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
-        """The lines from one on.
+        """The lines from a number on.
 
         Raises:
-            ConfigError: one of them is none of Optuna's.
+            ConfigError: a line is not one of Optuna's.
         """
         try:
             yield from super().read_logs(log_number_from)
@@ -53,7 +53,7 @@ class WholeLineBackend(JournalFileBackend):
             raise _damaged(self._file_path, error) from error
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append whole lines, after whole lines."""
+        """Cut off a partial line, then append."""
         self._lock.acquire()
         try:
             with Path(self._file_path).open("r+b") as file:
@@ -79,20 +79,20 @@ def _end_of_last_line(content: bytes) -> int:
 
 
 def open_study(url: str | None, runs_dir: Path, name: str, sampler: BaseSampler) -> optuna.Study:
-    """The study of that name, new or as it was left.
+    """The study of that name, new or as the last search left it.
 
     Args:
         url: an Optuna storage URL; None: a journal in `runs_dir`.
         runs_dir: the folder of runs.
-        name: the study's.
-        sampler: who proposes.
+        name: of the study.
+        sampler: proposes trials.
 
     Raises:
-        ConfigError: the URL is of no storage that can be opened.
+        ConfigError: the storage cannot be opened.
     """
     runs_dir.mkdir(parents=True, exist_ok=True)
-    with FileLock(runs_dir / LOCK_FILE):  # of two that make a database's tables at once, one fails
-        storage = patiently(lambda: _open(url, runs_dir))
+    with FileLock(runs_dir / LOCK_FILE):  # two that create a database's tables at once fail
+        storage = retry_while_unavailable(lambda: _open(url, runs_dir))
 
     def create() -> optuna.Study:
         try:
@@ -103,7 +103,7 @@ def open_study(url: str | None, runs_dir: Path, name: str, sampler: BaseSampler)
                 directions=["minimize", "maximize"],
                 load_if_exists=True,
             )
-        except DuplicatedStudyError:  # another process made it in between
+        except DuplicatedStudyError:  # another process created it meanwhile
             study = optuna.load_study(storage=storage, study_name=name, sampler=sampler)
         if study.metric_names is None:
             with warnings.catch_warnings():
@@ -111,7 +111,7 @@ def open_study(url: str | None, runs_dir: Path, name: str, sampler: BaseSampler)
                 study.set_metric_names(METRICS)
         return study
 
-    return patiently(create)
+    return retry_while_unavailable(create)
 
 
 def _open(url: str | None, runs_dir: Path) -> BaseStorage:
@@ -132,17 +132,17 @@ def _open(url: str | None, runs_dir: Path) -> BaseStorage:
     except (StorageInternalError, SQLAlchemyError) as error:
         if "unable to open database file" not in _root(error):
             raise
-        raise ConfigError(f"search.storage: {url!r} cannot be opened: is there such a folder?") from error
+        raise ConfigError(f"search.storage: {url!r} cannot be opened: does its folder exist?") from error
 
 
-def patiently(
+def retry_while_unavailable(
     call: Callable[[], Result], patience_s: float = PATIENCE_S, sleep: Callable[[float], None] = time.sleep
 ) -> Result:
-    """What `call` returns, tried again while the storage does not answer.
+    """What `call` returns, retried while the storage does not answer.
 
     Args:
-        call: something that may be done twice.
-        patience_s: how long to try.
+        call: safe to repeat.
+        patience_s: how long to retry.
         sleep: how to wait.
 
     Raises:
@@ -153,12 +153,12 @@ def patiently(
         try:
             return call()
         except (StorageInternalError, SQLAlchemyError) as error:
-            if not _is_away(error):
+            if not _is_unavailable(error):
                 raise
             if waited >= patience_s:
                 raise ConfigError(
                     f"search.storage: it has not answered for {waited:.0f} s ({_root(error)}). Nothing is lost: "
-                    "start it, and then the same search again"
+                    "start it, then start the same search again"
                 ) from error
             if not waited:
                 print(f"The storage does not answer; waiting for it ({_root(error)})", file=sys.stderr, flush=True)
@@ -166,8 +166,8 @@ def patiently(
             waited, pause = waited + pause, min(2 * pause, 10.0)
 
 
-def _is_away(error: BaseException) -> bool:
-    """Whether a connection failed, and not a statement."""
+def _is_unavailable(error: BaseException) -> bool:
+    """Whether the connection failed, not the statement."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, DBAPIError):
@@ -177,7 +177,7 @@ def _is_away(error: BaseException) -> bool:
 
 
 def _root(error: BaseException) -> str:
-    """What the driver said, without what is wrapped around it."""
+    """The driver's own message, without the wrappers."""
     while (inner := getattr(error, "orig", None) or error.__cause__) is not None:
         error = inner
     return " ".join(str(error).split())[:200]

@@ -1,7 +1,7 @@
 """A search's trials in Optuna's storage: proposed a cohort at a time, counted in total, told once.
 
-Every step may be done again by whoever takes over: a trial whose proposal was interrupted keeps the parameters it has,
-one that is told already stays as it is.
+Every step may be repeated by whichever process takes over: a trial whose proposal was interrupted keeps the parameters
+it has, and one that is told stays as it is.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -18,9 +18,9 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from enhance_sweep.search.space import Space
-from enhance_sweep.search.store import LOCK_FILE, patiently
+from enhance_sweep.search.store import LOCK_FILE, retry_while_unavailable
 
-#: What is said of a trial, and of its repeats.
+#: What repeats of a trial take over from it.
 _ABOUT = ("curve", "latency_ms", "latency", "steps", "finished", "reason")
 
 
@@ -31,8 +31,8 @@ class Verdict:
     Attributes:
         state: complete with values, pruned (dropped untrained) or failed without.
         values: the latency in ms and the MS-SSIM reached.
-        about: what else is to be kept: why, after how many steps, the curve.
-        over_limit_ms: by how much it is slower than allowed, negative if it is not; None without a limit.
+        about: what else to keep: the reason, the steps, the curve.
+        over_limit_ms: how much slower it is than allowed, negative where it is faster; None without a limit.
     """
 
     state: TrialState
@@ -42,14 +42,14 @@ class Verdict:
 
 
 class Trials:
-    """The trials of one study, shared by all who run this search.
+    """The trials of one study, shared by all processes that run this search.
 
     Args:
         study: Optuna's.
         space: what is searched.
         settings_of: the names of a model's settings (see `Space.draw`).
-        sampler: who proposes the trial of a number.
-        runs_dir: the folder of runs, where one process at a time may propose.
+        sampler: gives the sampler that proposes trial `number`.
+        runs_dir: the folder of runs, which holds the lock on proposing.
     """
 
     def __init__(
@@ -72,14 +72,14 @@ class Trials:
         return str(self._study.study_name)
 
     def all(self) -> list[FrozenTrial]:
-        """Every trial there is, in the order of their numbers."""
-        return patiently(self._now)
+        """All trials, in the order of their numbers."""
+        return retry_while_unavailable(self._now)
 
     def next_cohort(self, size: int, total: int) -> list[int]:
-        """The numbers of the first cohort that is not all told, proposed if need be; none once `total` are told.
+        """The untold numbers of the first cohort that has any, proposed if need be; none once `total` are told.
 
-        A cohort is a block of `size` numbers, so that everybody means the same one. One process proposes at a time: the
-        trials of all together are never more than `total`.
+        A cohort is a block of `size` numbers, the same for every process. One process proposes at a time, so that there
+        are never more than `total` trials.
         """
         with FileLock(self._lock_path):
             trials = self.all()
@@ -87,25 +87,25 @@ class Trials:
             begin = first // size * size
             end = min(begin + size, total)
             while len(trials) < end:
-                patiently(partial(self._propose, end))
+                retry_while_unavailable(partial(self._propose, end))
                 trials = self.all()
             numbers = [one.number for one in trials[begin:end] if not one.state.is_finished()]
             for number in numbers:
-                patiently(partial(self._draw, number))
+                retry_while_unavailable(partial(self._draw, number))
             return numbers
 
     def note(self, number: int, about: Mapping[str, Any]) -> None:
         """Keep something with a trial, unless another process has told it meanwhile."""
         with suppress(UpdateFinishedTrialError):
-            patiently(partial(self._note, number, about))
+            retry_while_unavailable(partial(self._note, number, about))
 
     def tell(self, number: int, verdict: Verdict) -> None:
         """Tell one trial, unless another process has done so meanwhile."""
         with suppress(UpdateFinishedTrialError):
-            patiently(partial(self._tell, number, verdict))
+            retry_while_unavailable(partial(self._tell, number, verdict))
 
     def tell_repeats(self, numbers: Sequence[int]) -> None:
-        """Tell proposals of a network that is told already what is known of it."""
+        """Tell repeated proposals of a network what its first trial was told."""
         trials = self.all()
         known = {one.user_attrs.get("architecture_key"): one for one in trials if one.state.is_finished()}
         for number in numbers:
@@ -118,24 +118,24 @@ class Trials:
             self.tell(number, Verdict(same.state, values, about | {"same_as": same.number}, over_limit_ms))
 
     def keep(self, name: str, value: Any) -> Any:
-        """What the study keeps under a name: what is there, else `value`, from now on."""
+        """Keep `value` with the study unless something is kept under that name already; returns what is kept."""
 
         def keep() -> Any:
             if name not in self._study.user_attrs:
                 self._study.set_user_attr(name, value)
             return self._study.user_attrs[name]
 
-        return patiently(keep)
+        return retry_while_unavailable(keep)
 
     def kept(self, name: str) -> Any:
-        """What the study keeps under a name; None if nothing."""
-        return patiently(lambda: self._study.user_attrs.get(name))
+        """What is kept with the study under a name; None if nothing."""
+        return retry_while_unavailable(lambda: self._study.user_attrs.get(name))
 
     def _now(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False)
 
     def _propose(self, end: int) -> None:
-        """One more trial, unless an attempt whose answer was lost has made it already."""
+        """One more trial, unless an earlier attempt, whose answer was lost, made it."""
         count = len(self._now())
         if count < end:
             self._study.sampler = self._sampler(count)
@@ -161,13 +161,13 @@ class Trials:
             return
         self._note(number, verdict.about)
         if verdict.over_limit_ms is not None and not frozen.constraints:
-            # Samplers learn from it where too slow begins.
+            # Samplers learn the limit from it.
             Trial(self._study, frozen._trial_id).set_constraint("max_latency_ms", verdict.over_limit_ms)
         self._study.tell(number, values=verdict.values, state=verdict.state, skip_if_finished=True)
 
 
 def rivals(trials: Sequence[FrozenTrial]) -> dict[str, tuple[dict[int, float], float]]:
-    """What networks that are told already reached by steps, and their latency in ms, by architecture key."""
+    """The quality by steps and the latency in ms of every network that is told, by architecture key."""
     found: dict[str, tuple[dict[int, float], float]] = {}
     for trial in trials:
         if trial.state == TrialState.COMPLETE:

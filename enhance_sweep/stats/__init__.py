@@ -1,1 +1,1 @@
-"""Statistics: paired scores, speed-ups, cost models. Each formula stands once."""
+"""Statistics: paired scores, speed-ups, cost models, rank agreement. Each formula stands once."""

@@ -1,7 +1,7 @@
-"""How sure a difference in quality is between networks that were scored on the same images.
+"""How certain the difference in quality is between networks that were scored on the same images.
 
-What decides is the difference image by image: images differ in difficulty far more than networks do in quality. A
-training's seed moves a network's mean as well, whatever the images; how much is learned from the networks that were
+Differences are taken image by image, because images differ in difficulty far more than networks do in quality. The
+training seed moves a network's mean as well, on all images alike; its effect is estimated from the networks that were
 trained with several seeds, and counted for all.
 """
 
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
-from enhance_sweep.stats.speed_up import CONFIDENCE
+from enhance_sweep.stats.pooling import pooled_deviation
+from enhance_sweep.stats.student import t_quantile, welch_satterthwaite
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-#: A network is as good as another where it is surely not worse by this much MS-SSIM: a sixth of what the paper's
-#: Table 1 spans (0.9117 to 0.9230).
+#: A network is as good as another where it is surely not worse by this much MS-SSIM: a sixth of the range of the
+#: paper's Table 1 (0.9117 to 0.9230).
 MARGIN = 0.002
 
 
@@ -27,10 +27,10 @@ class Difference:
     """A mean difference with its 95% interval.
 
     Attributes:
-        mean: of the first network's score over the second's.
+        mean: the first network's score minus the second's.
         low, high: the interval's ends.
-        error: its standard error.
-        freedom: the degrees of freedom of Student's t that the interval is of.
+        error: the standard error.
+        freedom: the degrees of freedom of Student's t for this interval.
     """
 
     mean: float
@@ -39,12 +39,6 @@ class Difference:
     error: float
     freedom: float
 
-    def p_worse(self, margin: float) -> float:
-        """The one-sided p-value of the hypothesis that the first is worse by `margin` or more."""
-        if self.error == 0:
-            return float(self.mean <= -margin)
-        return float(stdtr(self.freedom, -(self.mean + margin) / self.error))
-
 
 @dataclass(frozen=True)
 class PairedScores:
@@ -52,10 +46,10 @@ class PairedScores:
 
     Attributes:
         scores: (networks, images), the mean over each network's trainings; a row of NaN where there are none.
-        trainings: (networks,), of how many trainings each row is the mean.
-        seed_deviation: of the mean score of a network between its trainings, pooled over the networks that have
-            several; None where none has.
-        seed_freedom: the degrees of freedom that this rests on.
+        trainings: (networks,), the number of trainings behind each row.
+        seed_deviation: the standard deviation of a network's mean score between its trainings, pooled over the networks
+            that have several; None where none has.
+        seed_freedom: the degrees of freedom behind `seed_deviation`.
     """
 
     scores: Array
@@ -68,10 +62,10 @@ class PairedScores:
         """Average the trainings of each network.
 
         Args:
-            per_training: (trainings, images). A training that has a score which is not a number has no mean and is
-                left out. An image that any other training has an infinite score of is left out for all: a difference
-                in means must be over the same images.
-            network_of: for each training its network, from 0.
+            per_training: (trainings, images). A training with any NaN, or without a finite score, is left out. An
+                image with an infinite score in any other training is left out for all: means are compared over the
+                same images.
+            network_of: the network of each training, from 0.
             networks: how many there are.
         """
         whole = np.isfinite(per_training).any(axis=1) & ~np.isnan(per_training).any(axis=1)
@@ -82,13 +76,8 @@ class PairedScores:
         np.add.at(scores, owners, known)
         with np.errstate(invalid="ignore"):
             scores /= np.where(trainings > 0, trainings, np.nan)[:, None]
-        several = trainings > 1
-        freedom = int((trainings[several] - 1).sum())
-        deviation = None
-        if freedom and known.shape[1]:
-            own = scores.mean(axis=1)[owners]
-            squares = np.square(known.mean(axis=1) - own)[several[owners]].sum()
-            deviation = math.sqrt(squares / freedom)
+        means = known.mean(axis=1) if known.shape[1] else np.zeros(0)
+        deviation, freedom = pooled_deviation(means, owners[: len(means)])
         return cls(scores, trainings, deviation, freedom)
 
     @property
@@ -97,54 +86,47 @@ class PairedScores:
         return int(self.scores.shape[1])
 
     def known(self, network: int) -> bool:
-        """Whether it has scores enough for an interval."""
-        return bool(self.trainings[network] > 0 and self.images > 1)
+        """Whether a network has enough scores for an interval."""
+        return bool(self._is_known[network])
 
-    def difference(self, first: int, second: int) -> Difference | None:
-        """How much better `first` is than `second`, by the images' paired differences; None without scores."""
-        weights = np.zeros(len(self.trainings))
-        weights[first] += 1
-        weights[second] -= 1
-        return self.contrast(weights)
+    def contrast(self, weights: Array) -> Difference | None:
+        """A weighted sum of the networks' mean scores; None if one with a weight other than 0 has no scores.
+
+        It is computed image by image, so that the images' difficulty cancels where the weights sum to 0. The interval
+        covers another draw of images and, where any network has several trainings, another draw of seeds.
+
+        Args:
+            weights: (networks,).
+        """
+        counted = np.flatnonzero(weights)
+        if not self._is_known[counted].all():
+            return None
+        each = weights[counted] @ self.scores[counted]
+        of_seeds = np.square(weights[counted]) @ self._seed_variances[counted]
+        mean, of_images = each.mean(), each.var(ddof=1) / self.images
+        half_width, freedom = self._half_widths(np.array([of_images]), np.array([of_seeds]))
+        low, high = mean - half_width[0], mean + half_width[0]
+        return Difference(float(mean), float(low), float(high), math.sqrt(of_images + of_seeds), float(freedom[0]))
 
     def differences_from(self, second: int) -> tuple[Array, Array, Array]:
-        """Each network's `difference` from one: means and the intervals' ends, NaN where there are none."""
-        known = np.flatnonzero((self.trainings > 0) & (self.images > 1))
+        """Each network's mean score minus that of `second`, and the ends of its 95% interval; NaN where unknown."""
+        known = np.flatnonzero(self._is_known)
         found = np.full((3, len(self.trainings)), np.nan)
         if self.known(second):
             each = self.scores[known] - self.scores[second]
-            of_images = each.var(axis=1, ddof=1) / self.images
-            of_seeds = np.array([self._seed_variance(int(network)) for network in known])
-            of_seeds += self._seed_variance(second)
-            total = of_images + of_seeds
-            parts = of_images**2 / (self.images - 1) + of_seeds**2 / max(self.seed_freedom, 1)
-            freedom = np.divide(total**2, parts, out=np.ones_like(total), where=parts > 0)
-            reach = stdtrit(freedom, (1 + CONFIDENCE) / 2) * np.sqrt(total)
+            of_seeds = self._seed_variances[known] + self._seed_variances[second]
+            half_widths, _ = self._half_widths(each.var(axis=1, ddof=1) / self.images, of_seeds)
             means = each.mean(axis=1)
-            found[:, known] = means, means - reach, means + reach
+            found[:, known] = means, means - half_widths, means + half_widths
         return found[0], found[1], found[2]
 
-    def contrast(self, weights: Array) -> Difference | None:
-        """A weighted sum of the networks' mean scores, (networks,) weights; None if one that counts has no scores.
-
-        It is computed image by image, so that what images share cancels where the weights sum to 0. The interval
-        covers another draw of images and, where any network has several trainings, another draw of seeds
-        (Welch-Satterthwaite degrees of freedom).
-        """
-        counted = np.flatnonzero(weights)
-        if not all(self.known(int(network)) for network in counted):
-            return None
-        each = weights[counted] @ self.scores[counted]
-        of_seeds = sum(float(weights[network]) ** 2 * self._seed_variance(int(network)) for network in counted)
-        return self._interval(float(each.mean()), float(each.var(ddof=1)) / self.images, of_seeds)
-
     def half_widths(self) -> Array:
-        """(networks,), half of each mean's 95% interval, without what all networks share: how hard the images are.
+        """(networks,), half of each mean's 95% interval, without the images' difficulty, which all networks share.
 
-        Each image's mean over networks is taken away first (Cousineau 2005, with Morey's factor of 2008), so that two
-        intervals that hardly overlap are of networks that differ. NaN where there is nothing to say.
+        Each image's mean over networks is subtracted first (Cousineau 2005, with Morey's factor of 2008), so that two
+        intervals that hardly overlap belong to networks that differ. NaN where unknown.
         """
-        known = np.flatnonzero((self.trainings > 0) & (self.images > 1))
+        known = np.flatnonzero(self._is_known)
         widths = np.full(len(self.trainings), np.nan)
         if not len(known):
             return widths
@@ -152,9 +134,7 @@ class PairedScores:
         centred = each - (each.mean(axis=0) if len(known) > 1 else each.mean())
         factor = len(known) / (len(known) - 1) if len(known) > 1 else 1.0
         of_images = factor * centred.var(axis=1, ddof=1) / self.images
-        for network, variance in zip(known, of_images, strict=True):
-            found = self._interval(0.0, float(variance), self._seed_variance(int(network)))
-            widths[network] = found.high
+        widths[known], _ = self._half_widths(of_images, self._seed_variances[known])
         return widths
 
     def resampled_means(self, resamples: int, random: np.random.Generator) -> Array:
@@ -169,7 +149,7 @@ class PairedScores:
     def not_worse(self, margin: float = MARGIN) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """(networks, networks): whether the row's network is surely not worse than the column's by `margin` or more.
 
-        One-sided paired tests at 2.5%, as many as there are pairs. False where either has no scores.
+        One-sided paired tests at 2.5%, one for each pair. False where either has no scores.
         """
         count = len(self.trainings)
         if self.images < 2:
@@ -178,27 +158,21 @@ class PairedScores:
         covariance = centred @ centred.T / (self.images - 1)
         own = np.diag(covariance)
         of_images = np.maximum(own[:, None] + own[None, :] - 2 * covariance, 0) / self.images
-        seed = np.array([self._seed_variance(network) for network in range(count)])
-        of_seeds = seed[:, None] + seed[None, :]
-        total = of_images + of_seeds
-        with np.errstate(invalid="ignore", divide="ignore"):
-            freedom = np.square(total) / (
-                np.square(of_images) / (self.images - 1) + np.square(of_seeds) / max(self.seed_freedom, 1)
-            )
-            needed = stdtrit(np.where(np.isfinite(freedom), freedom, 1), (1 + CONFIDENCE) / 2) * np.sqrt(total)
-            sure: np.ndarray[Any, np.dtype[np.bool_]] = means[:, None] - means[None, :] + margin > needed
+        half_widths, _ = self._half_widths(of_images, self._seed_variances[:, None] + self._seed_variances[None, :])
+        sure: np.ndarray[Any, np.dtype[np.bool_]] = means[:, None] - means[None, :] + margin > half_widths
         return sure
 
-    def _seed_variance(self, network: int) -> float:
-        if self.seed_deviation is None:
-            return 0.0
-        return self.seed_deviation**2 / max(int(self.trainings[network]), 1)
+    @property
+    def _is_known(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """(networks,)."""
+        return np.asarray((self.trainings > 0) & (self.images > 1))
 
-    def _interval(self, mean: float, of_images: float, of_seeds: float) -> Difference:
-        total = of_images + of_seeds
-        if total == 0:
-            return Difference(mean, mean, mean, 0.0, float(self.images - 1))
-        parts = of_images**2 / (self.images - 1) + (of_seeds**2 / self.seed_freedom if self.seed_freedom else 0.0)
-        freedom, error = total**2 / parts, math.sqrt(total)
-        reach = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
-        return Difference(mean, mean - reach, mean + reach, error, freedom)
+    @property
+    def _seed_variances(self) -> Array:
+        """(networks,): what the seeds add to the variance of each mean."""
+        return np.asarray((self.seed_deviation or 0.0) ** 2 / np.maximum(self.trainings, 1))
+
+    def _half_widths(self, of_images: Array, of_seeds: Array) -> tuple[Array, Array]:
+        """Half the 95% interval for each pair of variances of a mean, and its degrees of freedom."""
+        freedom = welch_satterthwaite([of_images, of_seeds], [self.images - 1, self.seed_freedom])
+        return t_quantile(freedom) * np.sqrt(of_images + of_seeds), freedom

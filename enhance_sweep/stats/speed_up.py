@@ -11,21 +11,25 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
+
+from enhance_sweep.stats.student import t_quantile
 
 RESAMPLES = 2000
-CONFIDENCE = 0.95
-#: With fewer undisturbed rounds than this, the disturbed ones count too.
+#: With fewer undisturbed rounds than this, disturbed ones count too.
 FEWEST_UNDISTURBED = 3
-#: Timings that are resampled together: enough to be quick, few enough for memory.
+#: Timings that are resampled together: enough for speed, few enough for memory.
 _TOGETHER = 64
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """A median ratio with its bootstrap interval, how many processes and rounds it rests on, and the bootstrap itself.
+    """A median ratio with its 95% bootstrap interval.
 
-    `resampled` holds the medians of all resamples, in the order in which they were drawn.
+    Attributes:
+        median: of all rounds' ratios.
+        low, high: the interval's ends.
+        processes, rounds: how many it rests on.
+        resampled: the medians of all resamples, in the order in which they were drawn.
     """
 
     median: float
@@ -36,7 +40,7 @@ class Ratio:
     resampled: np.ndarray[Any, np.dtype[np.float64]] = field(repr=False, compare=False)
 
     def as_json(self) -> dict[str, float | int]:
-        """What a record keeps of it: all but the resamples."""
+        """For a record: everything but the resamples."""
         return {name: getattr(self, name) for name in ("median", "low", "high", "processes", "rounds")}
 
     def within(self, tolerance: float) -> bool:
@@ -54,7 +58,7 @@ def speed_up(samples: Mapping[str, Any], resamples: int = RESAMPLES) -> Ratio | 
 
 
 def speed_ups(samples: Sequence[Mapping[str, Any]], resamples: int = RESAMPLES) -> list[Ratio | None]:
-    """The `speed_up` of each of many timings, together: one by one, thousands take a reader's patience."""
+    """The `speed_up` of each of many timings; together, because one by one thousands take too long."""
     pairs = [
         [[(one["latency_ms"], one["baseline_latency_ms"]) for one in rounds if _is_pair(one)] for rounds in processes]
         for processes in map(rounds_that_count, samples)
@@ -65,9 +69,9 @@ def speed_ups(samples: Sequence[Mapping[str, Any]], resamples: int = RESAMPLES) 
 
 
 def rounds_that_count(samples: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
-    """Each process's rounds: the undisturbed ones, or all of them where fewer than a few were undisturbed.
+    """Each process's undisturbed rounds; all rounds where fewer than `FEWEST_UNDISTURBED` are undisturbed.
 
-    What disturbed a round was read before and after its calls; their own times have no say in it.
+    Disturbance is judged by the machine's counters around a call, never by the call's own time.
     """
     every = [list(process.get("rounds") or []) for process in samples.get("processes") or []]
     clean = [[one for one in rounds if not disturbances(one)] for rounds in every]
@@ -91,15 +95,15 @@ def paired_ratio(
     """How much faster a variant is than the baseline that ran beside it.
 
     Each round of each process gives a pair (variant_ms, baseline_ms) and so a ratio baseline / variant; the speed-up
-    is the median of all ratios. Its interval is a two-stage bootstrap's (Davison & Hinkley 1997, 3.8): processes are
-    drawn with replacement, then rounds within each, because the rounds of one process share its luck with memory. Its
-    percentiles are expanded for the small number of processes (Hesterberg 2015, 3.3.2); without that, three processes
-    gave intervals that held the truth 80 times in 100 instead of 95.
+    is the median of all ratios. Its interval is from a two-stage bootstrap (Davison & Hinkley 1997, 3.8): it draws
+    processes with replacement, then rounds within each, because the rounds of one process share its memory layout.
+    The percentiles are expanded for the small number of processes (Hesterberg 2015, 3.3.2); without that, intervals
+    from three processes held the truth 80 times in 100 instead of 95.
 
     Args:
         processes: for each process its rounds' pairs of latencies, in the same unit.
-        seed: of the resampling; the same data give the same interval.
-        resamples: how many times the bootstrap draws.
+        seed: of the resampling: the same data give the same interval.
+        resamples: the number of bootstrap draws.
 
     Raises:
         ValueError: no process has a round.
@@ -110,7 +114,7 @@ def paired_ratio(
 def paired_ratios(
     timings: Sequence[Sequence[Sequence[tuple[float, float]]]], seed: int = 0, resamples: int = RESAMPLES
 ) -> list[Ratio]:
-    """The `paired_ratio` of each of many timings; those with as many rounds in as many processes are drawn together.
+    """The `paired_ratio` of each of many timings; those with the same numbers of processes and rounds share draws.
 
     Raises:
         ValueError: a timing has no process with a round.
@@ -141,7 +145,7 @@ def paired_ratios(
 
 
 def _medians(rows: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """The median along the last axis: numpy's own spends most of its time on what rows of a few numbers need not."""
+    """The median along the last axis; for short rows much faster than numpy's own."""
     low, high = (rows.shape[-1] - 1) // 2, rows.shape[-1] // 2
     ordered = np.partition(rows, [low, high], axis=-1)
     middle: np.ndarray[Any, np.dtype[np.float64]] = (ordered[..., low] + ordered[..., high]) / 2
@@ -150,9 +154,9 @@ def _medians(rows: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.
 
 @lru_cache(maxsize=64)
 def _draws(lengths: tuple[int, ...], resamples: int, seed: int) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """Which rounds each resample takes, as places in the flattened table of (processes, rounds).
+    """Which rounds each resample takes, as indices into the flattened table of (processes, rounds).
 
-    Timings of one shape share them: thousands of records would spend their time on random numbers.
+    Timings of one shape share them: for thousands of records, drawing random numbers would take most of the time.
     """
     random, longest = np.random.default_rng(seed), max(lengths)
     drawn = random.integers(len(lengths), size=(resamples, len(lengths)))[:, :, None]
@@ -164,9 +168,8 @@ def _draws(lengths: tuple[int, ...], resamples: int, seed: int) -> np.ndarray[An
 def _expanded_tail(count: int) -> float:
     """The percentile that stands for the lower 2.5% where `count` independent things were resampled.
 
-    A bootstrap knows too little of the spread by sqrt((n - 1) / n), and nothing of Student's t. No correction for one.
+    A bootstrap underestimates the spread by sqrt((n - 1) / n) and ignores Student's t. One thing has no correction.
     """
     if count < 2:
         return 0.0
-    student = float(stdtrit(count - 1, (1 - CONFIDENCE) / 2))
-    return NormalDist().cdf(math.sqrt(count / (count - 1)) * student)
+    return NormalDist().cdf(-math.sqrt(count / (count - 1)) * float(t_quantile(count - 1)))

@@ -112,7 +112,7 @@ def cost_of_precision(precision: str) -> str | None:
 
 def describe_environment() -> dict[str, Any]:
     """What a reader needs to believe a number: host, processor, cores, versions, allocator, code."""
-    packages = ["torch", "pytorch-lightning", "torchmetrics", "hydra-core", "numpy", "pillow", "scikit-image"]
+    packages = ["torch", "pytorch-lightning", "hydra-core", "numpy", "pillow", "scikit-image"]
     return {
         "host": platform.node(),
         "cpu": cpu_model(),

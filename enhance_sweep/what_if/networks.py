@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, TIMED_COLUMNS, TRAINED_COLUMNS
+from enhance_sweep.stats.pooling import pooled_deviation
 
 #: What a score depends on beside the network and the seed, as far as a table of records shows it. `condition` is the
 #: report's mark for all of it.
@@ -81,12 +82,9 @@ def spread_between_seeds(frame: pd.DataFrame, of: str = "ms_ssim") -> pd.DataFra
         ValueError: one network has several results of one seed that the table does not tell apart.
     """
     groups, values = _seed_groups(frame, of)
-    counts = values.groupby(groups).count()
-    freedom = int((counts - 1).sum())
-    squares = float(((values - values.groupby(groups).transform("mean")) ** 2).sum())
-    deviation = float(np.sqrt(squares / freedom)) if freedom else np.nan
-    row = {"of": of, "networks": int((counts > 1).sum()), "degrees_of_freedom": freedom}
-    return pd.DataFrame([row | {"standard_deviation": deviation}])
+    deviation, freedom = pooled_deviation(values.to_numpy(), pd.factorize(groups)[0])
+    row = {"of": of, "networks": int((groups.value_counts() > 1).sum()), "degrees_of_freedom": freedom}
+    return pd.DataFrame([row | {"standard_deviation": np.nan if deviation is None else deviation}])
 
 
 def averaged(frame: pd.DataFrame, of: str, axes: Sequence[str]) -> pd.DataFrame:

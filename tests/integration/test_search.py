@@ -141,10 +141,10 @@ def test_a_job_that_is_lost_with_its_node_is_a_failure_of_its_own(start: Start, 
 
 
 def test_what_another_process_has_in_hand_is_waited_for(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    from enhance_sweep.search import sweeper
+    from enhance_sweep.search import loop
 
     pauses: list[float] = []
-    monkeypatch.setattr(sweeper.time, "sleep", pauses.append)
+    monkeypatch.setattr(loop.time, "sleep", pauses.append)
     seen: Counter[tuple[str, int]] = Counter()
 
     def held(plan: Plan) -> dict[str, Any] | None:
@@ -157,9 +157,9 @@ def test_what_another_process_has_in_hand_is_waited_for(start: Start, monkeypatc
 
 
 def test_what_another_process_has_in_hand_keeps_nobody_waiting(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    from enhance_sweep.search import sweeper
+    from enhance_sweep.search import loop
 
-    monkeypatch.setattr(sweeper.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(loop.time, "sleep", lambda seconds: None)
     asked: list[tuple[str, int]] = []
 
     def held(plan: Plan) -> dict[str, Any] | None:
@@ -177,7 +177,7 @@ def test_what_another_process_has_in_hand_keeps_nobody_waiting(start: Start, mon
 def test_another_machine_does_not_time_what_would_not_count(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from enhance_sweep.search import sweeper
+    from enhance_sweep.search import loop
 
     class Waiting(BaseException):
         """Instead of a wait."""
@@ -187,7 +187,7 @@ def test_another_machine_does_not_time_what_would_not_count(
 
     start("search.trials=4", "search.cohort=4", host="node-7")
     timed = len(list((tmp_path / "runs" / "timed").iterdir()))
-    monkeypatch.setattr(sweeper.time, "sleep", wait)
+    monkeypatch.setattr(loop.time, "sleep", wait)
     with pytest.raises(Waiting):
         start("search.trials=8", "search.cohort=4", host="node-8")
     assert len(list((tmp_path / "runs" / "timed").iterdir())) == timed + 1
@@ -284,7 +284,7 @@ def test_samplers_are_chosen_by_configuration(start: Start, tmp_path: Path, samp
             ["model.channels=choice(4,wide)"],
             "model=plain model.channels: expected int, got 'wide'",
         ),
-        (["model.channels=glob(*)"], "model.channels=glob(*): expected something to choose from"),
+        (["model.channels=glob(*)"], "model.channels=glob(*): expected values to choose from"),
         (["model.channels=choice(4,0)"], "model=plain model: channels: expected at least 1, got 0"),
         (["model.channels=interval(0,4)"], "model=plain model: channels: expected at least 1, got 0"),
         (["model.blocks=interval(0.5,2.5)"], "model.blocks: expected int, got 0.5"),

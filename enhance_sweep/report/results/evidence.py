@@ -10,8 +10,9 @@ import pandas as pd
 from enhance_sweep.frontier import hypervolume
 from enhance_sweep.paper import BASELINE_SLUG
 from enhance_sweep.records.store import image_scores
-from enhance_sweep.stats.paired_scores import MARGIN, Difference, PairedScores
-from enhance_sweep.stats.speed_up import CONFIDENCE, Ratio
+from enhance_sweep.stats.paired_scores import MARGIN, PairedScores
+from enhance_sweep.stats.speed_up import Ratio
+from enhance_sweep.stats.student import CONFIDENCE
 
 MEASURES = ("psnr_db", "ms_ssim")
 #: Bootstrap draws of images, seeds and timing rounds; of thousands of networks fewer, so that a report takes seconds.
@@ -45,10 +46,6 @@ class Evidence:
     resamples: int
     hypervolume: Interval | None
     compared: int
-
-    def difference(self, first: int, second: int, measure: str = "ms_ssim") -> Difference | None:
-        """How much better row `first` of the variants scores than row `second`; None without scores per image."""
-        return self.scores[measure].difference(first, second)
 
     @property
     def images(self) -> int:

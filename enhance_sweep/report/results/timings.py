@@ -13,6 +13,7 @@ from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.report.labels import interval_text, is_number, network_label, plural, significant, speed_up_text
 from enhance_sweep.report.results.gather import Record, Results, is_timed
 from enhance_sweep.stats.cost_model import CostModel, left_out_errors
+from enhance_sweep.stats.rank_agreement import kendall_tau
 from enhance_sweep.stats.speed_up import Ratio, speed_up
 
 #: Fewer networks than this say nothing of a rank agreement, or of a cost model's error.
@@ -166,11 +167,8 @@ def agreement(times: Sequence[tuple[str, float, float]]) -> Agreement | None:
     """Of networks timed on two machines, as `paper_times` gives them; None where there are too few."""
     if len(times) < FEWEST:
         return None
-    from scipy.stats import kendalltau  # slow to import
-
     theirs, ours = (np.array(values) for values in zip(*((paper, own) for _, paper, own in times), strict=True))
-    tau = kendalltau(theirs, ours).statistic
-    return Agreement(len(times), float(tau), float(np.corrcoef(np.log(theirs), np.log(ours))[0, 1]))
+    return Agreement(len(times), kendall_tau(theirs, ours), float(np.corrcoef(np.log(theirs), np.log(ours))[0, 1]))
 
 
 # --- what time is made of ---------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.report.labels import MINUS, decimals, is_number, network_label, plural, speed_up_text
 from enhance_sweep.report.results.gather import Record, Results
 from enhance_sweep.report.tables.networks import MOST_ROWS, NO_RECORD, Cell, Group, Row, Table
+from enhance_sweep.stats.rank_agreement import kendall_tau
 
 #: Of four calls the challenge's rules discard so many.
 _DISCARDED = 2
@@ -253,13 +254,11 @@ def _formula() -> str:
 
 def _agreement() -> str:
     """Whether people liked best what the scores put first."""
-    from scipy.stats import kendalltau  # slow to import
-
     entries = published_entries()
     mos = [entry.mos for entry in entries]
-    by_score = [kendalltau(mos, [(entry.scores or {})[name] for entry in entries]).statistic for name in SCORES]
-    by_ms_ssim = kendalltau(mos, [entry.ms_ssim for entry in entries]).statistic
-    by_psnr = kendalltau(mos, [entry.psnr_db for entry in entries]).statistic
+    by_score = [kendall_tau(mos, [(entry.scores or {})[name] for entry in entries]) for name in SCORES]
+    by_ms_ssim = kendall_tau(mos, [entry.ms_ssim for entry in entries])
+    by_psnr = kendall_tau(mos, [entry.psnr_db for entry in entries])
     return (
         f"What people liked (MOS) is hardly in the scores' order: Kendall's tau of the {len(entries)} entries is "
         f"{', '.join(decimals(tau, 2) for tau in by_score)} for {', '.join(SCORES)}, {decimals(by_psnr, 2)} for PSNR "

@@ -17,6 +17,7 @@ from enhance_sweep.report.labels import (
     speed_up_text,
 )
 from enhance_sweep.report.results.gather import Results, in_order
+from enhance_sweep.stats.rank_agreement import kendall_tau
 
 NO_RECORD, NOT_COMPARED = "no record", "—"
 PAPER, TO_INPUT, INTERVAL, ERROR, DIFFERENCE = "paper", "vs. input", "95%", "±", "difference"
@@ -136,7 +137,8 @@ def _agreement(
     for name in (name for _, names in columns for name in names):
         ours, theirs = _COMPARED.get(name, ("", ""))
         both = [(paper[theirs], variant[ours]) for paper, variant in pairs if is_number(variant.get(ours))]
-        cells.append(Cell(_kendall(both) if len(both) >= FEWEST_RANKED else ""))
+        tau = kendall_tau(*zip(*both, strict=True)) if len(both) >= FEWEST_RANKED else None
+        cells.append(Cell(decimals(tau, 2) if is_number(tau) else ""))
     if not any(cell.text for cell in cells):
         return None
     return Row(AGREEMENT, "", (*cells, *[Cell("")] * more))
@@ -144,13 +146,6 @@ def _agreement(
 
 #: A rank agreement of fewer networks than this says nothing.
 FEWEST_RANKED = 4
-
-
-def _kendall(pairs: Sequence[tuple[float, float]]) -> str:
-    from scipy.stats import kendalltau  # slow to import
-
-    tau = float(kendalltau(*zip(*pairs, strict=True)).statistic)
-    return decimals(tau, 2) if is_number(tau) else ""
 
 
 def _difference(variant: dict[str, Any] | None, name: str, paper: float, digits: int) -> Cell:

@@ -159,7 +159,7 @@ def test_an_interrupted_proposal_keeps_what_it_has() -> None:
         (["model.channels=1,2"], {"model.channels": "a b"}, "when.model.channels: expected a condition such as"),
         (["model.channels=1,2"], {"model.channels": ["a b"]}, "or a list of them, got 'a b'"),
         (["model.channels=interval(5,5)"], {}, "expected an interval from a smaller to a larger number"),
-        (["model.channels=tag(log,interval(0,5))"], {}, "on a log scale positive"),
+        (["model.channels=tag(log,interval(0,5))"], {}, "both positive on a log scale"),
         (["model.channels=1,2"], {"model.blocks": "model=plain"}, "when.model.blocks: it is not searched"),
         (["model.channels=1,2"], {"model.channels": "model=plain"}, "when.model.channels: model is not searched"),
         (

@@ -9,7 +9,7 @@ import sqlalchemy
 from optuna.exceptions import StorageInternalError
 
 from enhance_sweep.config import ConfigError
-from enhance_sweep.search.store import JOURNAL_FILE, open_study, patiently
+from enhance_sweep.search.store import JOURNAL_FILE, open_study, retry_while_unavailable
 
 RANDOM = optuna.samplers.RandomSampler(seed=0)
 
@@ -54,7 +54,7 @@ def test_a_damaged_journal_is_named_with_the_remedy(tmp_path: Path, damage: byte
 
 
 def test_a_database_file_that_cannot_be_is_not_waited_for(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be opened: is there such a folder"):
+    with pytest.raises(ConfigError, match="cannot be opened: does its folder exist"):
         open_study(f"sqlite:///{tmp_path}/nowhere/search.db", tmp_path, "study", RANDOM)
 
 
@@ -116,7 +116,7 @@ class Away:
 
 def test_a_storage_that_is_away_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
     pauses: list[float] = []
-    assert patiently(Away(4), sleep=pauses.append) == "answer"
+    assert retry_while_unavailable(Away(4), sleep=pauses.append) == "answer"
     assert pauses == [0.5, 1.0, 2.0, 4.0]
     assert capsys.readouterr().err.count("The storage does not answer; waiting for it (server closed") == 1
 
@@ -125,7 +125,7 @@ def test_patience_ends_and_says_what_to_do() -> None:
     with pytest.raises(
         ConfigError, match=r"search.storage: it has not answered for 66 s \(server closed the connection\). Nothing is"
     ):
-        patiently(Away(1000), patience_s=60, sleep=lambda _: None)
+        retry_while_unavailable(Away(1000), patience_s=60, sleep=lambda _: None)
 
 
 def test_any_other_error_is_not_waited_out() -> None:
@@ -133,4 +133,4 @@ def test_any_other_error_is_not_waited_out() -> None:
         raise StorageInternalError("no such column")
 
     with pytest.raises(StorageInternalError, match="no such column"):
-        patiently(broken, sleep=lambda _: pytest.fail("waited"))
+        retry_while_unavailable(broken, sleep=lambda _: pytest.fail("waited"))

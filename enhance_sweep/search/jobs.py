@@ -1,0 +1,169 @@
+"""Candidates timed and trained by jobs, wherever Hydra's launcher runs them; results come from the records."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra.plugins.launcher import Launcher
+
+from enhance_sweep.records.keys import architecture_key
+from enhance_sweep.search.latency import FEWEST_TIMED, Latencies
+from enhance_sweep.search.loop import HELD_PAUSE_S, Candidate
+from enhance_sweep.search.specification import TIMING, TRAINING, SearchSpec
+from enhance_sweep.search.trials import Trials
+from enhance_sweep.sweep.plan import Plan
+from enhance_sweep.sweep.run import tell
+
+
+class JobEvaluator:
+    """The `Evaluator` of a real search.
+
+    Args:
+        spec: what is searched.
+        trials: keeps whose latencies this search is about.
+        launcher: Hydra's.
+        parallel_jobs: how many jobs it gets at once.
+        runs_dir: the folder of runs.
+
+    Attributes:
+        returns: Hydra's job returns, a list for each batch.
+    """
+
+    def __init__(
+        self, spec: SearchSpec, trials: Trials, launcher: Launcher, parallel_jobs: int, runs_dir: Path
+    ) -> None:
+        self._spec = spec
+        self._trials = trials
+        self._launcher = launcher
+        self._parallel_jobs = parallel_jobs
+        self._latencies = Latencies(runs_dir, trials.kept("measurement") or spec.measurement)
+        self._plans: dict[str, Plan] = {}
+        self.returns: list[Any] = []
+
+    def candidate(self, overrides: list[str], trial: int) -> Candidate:
+        """See `Evaluator.candidate`."""
+        plan = self._spec.plan(overrides)
+        key = architecture_key(plan.architecture)
+        self._plans[key] = plan
+        return Candidate(key, plan.name, overrides, trial)
+
+    # --- latency ------------------------------------------------------------------------------------------------------
+
+    def find_latencies(self, candidates: Sequence[Candidate]) -> None:
+        """See `Evaluator.find_latencies`."""
+        latency = self._spec.settings.latency
+        unknown = [one for one in candidates if self._is_unmeasured(one)]
+        if latency == "predicted" and self._latencies.model() is None:
+            # Only as many as the model needs, evenly over their sizes.
+            unknown.sort(key=lambda one: self._plans[one.key].description["macs"])
+            self._measure(unknown[:: max(1, len(unknown) // FEWEST_TIMED)])
+        if latency == "measured" or self._latencies.model() is None:
+            self._measure([one for one in unknown if self._is_unmeasured(one)])
+        if self._trials.kept("measurement") is None:
+            # The first cohort decides on the host whose latencies count.
+            self._latencies.adopt_host([self._plans[one.key].architecture for one in candidates])
+        self._latencies.measurement = self._trials.keep("measurement", self._latencies.measurement)
+        waiting = False
+        while lacking := self._set_latencies([one for one in candidates if one.reason is None]):
+            if not waiting:
+                host = self._latencies.measurement["host"]
+                tell(f"This search uses the latencies of {host}; waiting for it to time {len(lacking)} networks")
+                waiting = True
+            time.sleep(HELD_PAUSE_S)
+
+    def time_finalists(self, finalists: Sequence[Candidate]) -> None:
+        """See `Evaluator.time_finalists`."""
+        predicted = [one for one in finalists if one.predicted]
+        self._measure(predicted)
+        for one in predicted:
+            measured_ms = self._measured_ms(one)
+            if measured_ms is not None:
+                one.latency_ms, one.predicted = measured_ms, False
+
+    def _set_latencies(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Give each its measured latency, else its predicted one; returns those that have neither."""
+        model = self._latencies.model()
+        for one in candidates:
+            one.latency_ms = self._measured_ms(one)
+            if one.latency_ms is None and model is not None:
+                one.latency_ms, one.predicted = model.predict_ms(self._plans[one.key].description), True
+        return [one for one in candidates if one.latency_ms is None]
+
+    def _measure(self, candidates: Sequence[Candidate]) -> None:
+        for begin in range(0, len(candidates), self._parallel_jobs):
+            batch = {one.key: one for one in candidates[begin : begin + self._parallel_jobs]}
+            jobs = {key: [*one.overrides, TIMING] for key, one in batch.items()}
+            while jobs:
+                failures, held = self._launch(jobs)
+                for key, reason in failures.items():
+                    batch[key].fail(reason)
+                if len(held) == len(jobs):
+                    time.sleep(HELD_PAUSE_S)
+                jobs = {key: jobs[key] for key in jobs if key in held}
+            if self._trials.kept("measurement") is not None and all(map(self._is_unmeasured, batch.values())):
+                return  # jobs run on another host than the one whose latencies count
+
+    def _measured_ms(self, one: Candidate) -> float | None:
+        return self._latencies.measured_ms(self._plans[one.key].architecture)
+
+    def _is_unmeasured(self, one: Candidate) -> bool:
+        return one.reason is None and self._measured_ms(one) is None
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    def train(self, work: Sequence[tuple[Candidate, int]]) -> dict[str, float | None]:
+        """See `Evaluator.train`."""
+        rungs = self._spec.rungs
+        jobs = {}
+        for one, steps in work:
+            # Only a finished network's photographs are looked at.
+            pictures = [] if steps == rungs[-1] else ["pictures=false"]
+            length = [f"trainer.max_steps={steps}", f"trainer.evaluate_at=[{','.join(map(str, rungs))}]"]
+            jobs[one.key] = [*one.overrides, TRAINING, *length, *pictures]
+            tell(f"{one.name}: to {steps} steps ({one.latency_ms:.0f} ms)")
+        failures, held = self._launch(jobs)
+        return {one.key: self._reached(one, steps, failures) for one, steps in work if one.key not in held}
+
+    def _reached(self, one: Candidate, steps: int, failures: Mapping[str, str]) -> float | None:
+        """The MS-SSIM after a training; None, and the candidate fails, where there is none."""
+        record = self._plans[one.key].trained_record() or {}
+        if one.key in failures or record.get("status") == "failed":
+            one.fail(failures.get(one.key) or str(record.get("reason")))
+            return None
+        quality = _quality_at(record, steps)
+        if quality is None:
+            one.fail(f"it has no MS-SSIM after {steps} steps")
+        return quality
+
+    def _launch(self, jobs: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], set[str]]:
+        """Run jobs through Hydra's launcher; the reasons of failures, and the jobs that another process holds."""
+        returns = self._launcher.launch(
+            [[*self._spec.shared, *overrides] for overrides in jobs.values()],
+            initial_job_idx=sum(map(len, self.returns)),
+        )
+        self.returns.append(returns)
+        failures, held = {}, set()
+        for key, job in zip(jobs, returns, strict=True):
+            try:
+                outcome = job.return_value
+            except Exception as error:  # the job's own, or its node's: the other variants go on
+                outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
+            if outcome["status"] == "failed":
+                failures[key] = str(outcome["reason"])
+            elif outcome["status"] != "completed":
+                held.add(key)
+        return failures, held
+
+
+def _quality_at(record: Mapping[str, Any], steps: int) -> float | None:
+    """A training's MS-SSIM after so many steps, interpolated between the steps that have one; None if none has.
+
+    A network that was trained further outside the search may have no score at a rung.
+    """
+    scored = {row["step"]: row["ms_ssim"] for row in record.get("quality", []) if row.get("ms_ssim") is not None}
+    if not scored:
+        return None
+    at = sorted(scored)
+    return float(np.interp(steps, at, [scored[step] for step in at]))

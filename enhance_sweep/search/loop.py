@@ -1,0 +1,192 @@
+"""The loop of a search: proposals in cohorts, a halving in each, and what every trial is told.
+
+How a network gets its latency and its quality is an `Evaluator`'s business: the sweeper's runs jobs,
+`benchmarks/search_replay.py` reads both from records.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hydra.errors import HydraException
+from optuna.trial import FrozenTrial, TrialState
+
+from enhance_sweep.config import ConfigError
+from enhance_sweep.search.halving import Dropped, Halving
+from enhance_sweep.search.trials import Trials, Verdict, rivals
+from enhance_sweep.settings import SearchSettings
+
+#: How long to wait before asking again for what another process is training.
+HELD_PAUSE_S = 5.0
+
+
+@dataclass
+class Candidate:
+    """One network of a cohort.
+
+    Attributes:
+        key: of its architecture.
+        name: for the reader.
+        overrides: its settings.
+        trial: the number of the first trial that proposed it.
+        latency_ms: None until it is known.
+        predicted: whether the latency is a cost model's.
+        reason: why it is out, if it is.
+        failed: whether it is out because something failed.
+    """
+
+    key: str
+    name: str
+    overrides: list[str]
+    trial: int
+    latency_ms: float | None = None
+    predicted: bool = False
+    reason: str | None = None
+    failed: bool = False
+
+    def fail(self, reason: str) -> None:
+        """Take it out because of a failure."""
+        self.reason, self.failed = reason, True
+
+
+class Evaluator(Protocol):
+    """Where latencies and qualities come from."""
+
+    def candidate(self, overrides: list[str], trial: int) -> Candidate:
+        """The network that a trial proposes.
+
+        Raises:
+            ConfigError, hydra.errors.HydraException: there is no such network.
+        """
+        ...
+
+    def find_latencies(self, candidates: Sequence[Candidate]) -> None:
+        """Set `latency_ms` of each, measured or predicted, or fail it."""
+        ...
+
+    def train(self, work: Sequence[tuple[Candidate, int]]) -> dict[str, float | None]:
+        """Train each candidate up to so many steps in all.
+
+        Returns:
+            The MS-SSIM reached, by key; None where the candidate failed. A candidate that another process is training
+            is left out.
+        """
+        ...
+
+    def time_finalists(self, finalists: Sequence[Candidate]) -> None:
+        """Measure those that were trained to the end and have only a predicted latency."""
+        ...
+
+
+class SearchLoop:
+    """Runs cohorts of trials until enough are told.
+
+    Args:
+        trials: shared by everybody who runs this search.
+        evaluator: gives latencies and qualities.
+        settings: how to search.
+        rungs: the steps at which networks are compared, rising.
+        parallel_jobs: how many trainings the evaluator gets at once.
+        tell: takes a line of progress.
+    """
+
+    def __init__(
+        self,
+        trials: Trials,
+        evaluator: Evaluator,
+        settings: SearchSettings,
+        rungs: Sequence[int],
+        parallel_jobs: int = 1,
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._trials = trials
+        self._evaluator = evaluator
+        self._settings = settings
+        self._rungs = list(rungs)
+        self._parallel_jobs = parallel_jobs
+        self._tell = tell
+
+    def run_cohort(self) -> bool:
+        """Run one cohort from proposals to told trials; false if all trials are told already."""
+        numbers = self._trials.next_cohort(self._settings.cohort, self._settings.trials)
+        if not numbers:
+            return False
+        trials = self._trials.all()
+        candidates = self._candidates(trials, numbers)
+        cohort = f"Trials {numbers[0] + 1} to {numbers[-1] + 1} of {self._settings.trials}"
+        self._tell(f"--- {cohort}: {len(candidates)} new networks")
+        self._evaluator.find_latencies(list(candidates.values()))
+        self._drop_slow(list(candidates.values()))
+        halving = self._halve({key: one for key, one in candidates.items() if one.reason is None}, trials)
+        self._evaluator.time_finalists([candidates[key] for key in halving.finalists])
+        for key, one in candidates.items():
+            verdict = self._verdict(one, halving.qualities.get(key, {}), halving.dropped.get(key))
+            self._trials.tell(one.trial, verdict)
+        self._trials.tell_repeats(numbers)
+        return True
+
+    def _candidates(self, trials: Sequence[FrozenTrial], numbers: Sequence[int]) -> dict[str, Candidate]:
+        """The networks of a cohort by architecture key, each once, without those told in earlier cohorts."""
+        told = {one.user_attrs.get("architecture_key") for one in trials if one.state.is_finished()}
+        found: dict[str, Candidate] = {}
+        for number in numbers:
+            overrides = list(trials[number].user_attrs["overrides"])
+            try:
+                one = self._evaluator.candidate(overrides, number)
+            except (ConfigError, HydraException) as error:
+                self._trials.tell(number, Verdict(TrialState.FAIL, None, {"reason": str(error)}))
+                self._tell(f"{' '.join(overrides)}: failed: {error}")
+                continue
+            self._trials.note(number, {"architecture_key": one.key, "name": one.name})
+            if one.key not in told:
+                found.setdefault(one.key, one)
+        return found
+
+    def _drop_slow(self, candidates: Sequence[Candidate]) -> None:
+        limit = self._settings.max_latency_ms
+        for one in candidates:
+            if limit is not None and one.latency_ms is not None and one.latency_ms > limit:
+                one.reason = f"{one.latency_ms:.0f} ms, above search.max_latency_ms={limit:g}"
+                self._tell(f"{one.name}: dropped untrained: {one.reason}")
+
+    def _halve(self, candidates: Mapping[str, Candidate], trials: Sequence[FrozenTrial]) -> Halving:
+        """Train the candidates as far as each is worth it, in competition with earlier cohorts."""
+        known = rivals(trials)
+        halving = Halving(
+            {key: one.latency_ms for key, one in candidates.items() if one.latency_ms is not None},
+            self._rungs,
+            self._settings.reduction_factor,
+            self._settings.finalists,
+            self._settings.saturation,
+            {key: curve for key, (curve, _) in known.items()},
+            {key: latency_ms for key, (_, latency_ms) in known.items()},
+        )
+        held: list[tuple[str, int]] = []
+        while work := halving.ask(self._parallel_jobs) or held:
+            # Trainings that another process holds are asked for again when nothing else is left to do.
+            again = work is held
+            results = self._evaluator.train([(candidates[key], steps) for key, steps in work])
+            for key, quality in results.items():
+                halving.tell(key, quality)
+            left = [(key, steps) for key, steps in work if key not in results]
+            if again and len(left) == len(held):
+                time.sleep(HELD_PAUSE_S)
+            held = left if again else [*held, *left]
+        return halving
+
+    def _verdict(self, one: Candidate, curve: Mapping[int, float], dropped: Dropped | None) -> Verdict:
+        """What a network reached, or why it has nothing."""
+        limit = self._settings.max_latency_ms
+        over_limit_ms = None if limit is None or one.latency_ms is None else one.latency_ms - limit
+        about: dict[str, Any] = {"reason": one.reason or (dropped.reason if dropped else None)}
+        if one.latency_ms is not None:
+            about |= {"latency_ms": one.latency_ms, "latency": "predicted" if one.predicted else "measured"}
+        if one.failed or one.latency_ms is None:
+            return Verdict(TrialState.FAIL, None, about, over_limit_ms)
+        if not curve:
+            return Verdict(TrialState.PRUNED, None, about | {"steps": 0}, over_limit_ms)
+        steps = max(curve)
+        about |= {"steps": steps, "finished": steps == self._rungs[-1]}
+        about["curve"] = {str(at): quality for at, quality in curve.items()}
+        return Verdict(TrialState.COMPLETE, [one.latency_ms, curve[steps]], about, over_limit_ms)

@@ -1,0 +1,48 @@
+"""Student's intervals and what they rest on, against scipy's own tests."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from enhance_sweep.stats.pooling import pooled_deviation
+from enhance_sweep.stats.rank_agreement import kendall_tau
+from enhance_sweep.stats.student import half_width, welch_satterthwaite
+
+FIRST = np.array([3.1, 2.7, 4.4, 3.9, 2.2])
+SECOND = np.array([1.0, 9.5, 4.0, 6.6])
+
+
+def test_half_a_means_interval_is_students() -> None:
+    low, high = stats.t.interval(0.95, len(FIRST) - 1, FIRST.mean(), stats.sem(FIRST))
+    assert half_width(FIRST) == pytest.approx((high - low) / 2)
+
+
+def test_degrees_of_freedom_are_welchs() -> None:
+    variances = [np.array([one.var(ddof=1) / len(one)]) for one in (FIRST, SECOND)]
+    welch = stats.ttest_ind(FIRST, SECOND, equal_var=False)
+    assert welch_satterthwaite(variances, [4, 3])[0] == pytest.approx(welch.df)
+
+
+def test_a_source_without_a_variance_counts_for_nothing() -> None:
+    none = np.zeros(3)
+    found = welch_satterthwaite([np.array([2.0, 0.0, np.nan]), none], [7, 0])
+    assert found.tolist() == [7, 7, 7], "one source alone, none at all, and one that is missing"
+
+
+def test_pooled_deviation_is_the_root_of_the_mean_square_within_groups() -> None:
+    random = np.random.default_rng(0)
+    groups = np.array([0, 0, 2, 2, 2, 3])
+    values = random.normal(size=6)
+    within = pd.Series(values).groupby(groups).transform(lambda one: one - one.mean())
+    deviation, freedom = pooled_deviation(values, groups)
+    assert freedom == 3
+    assert deviation == pytest.approx(np.sqrt((within**2).sum() / 3))
+    assert pooled_deviation(values[:2], np.array([0, 1])) == (None, 0)
+    assert pooled_deviation(values[:0], groups[:0]) == (None, 0)
+
+
+def test_rank_agreement_counts_pairs_and_ties() -> None:
+    assert kendall_tau([1, 2, 3, 4], [10, 20, 40, 30]) == pytest.approx(4 / 6)
+    assert kendall_tau([1, 1, 2], [1, 2, 3]) == pytest.approx(2 / np.sqrt(2 * 3))
+    assert np.isnan(kendall_tau([1, 1], [1, 2]))

@@ -1,0 +1,30 @@
+"""The protocol of scores: what is clipped, what is left out of a mean."""
+
+import math
+
+import numpy as np
+import pytest
+from torch import Tensor, nn
+
+from enhance_sweep.data.pairs import Split
+from enhance_sweep.training.evaluation import Scores, score
+
+
+class Brighter(nn.Module):
+    def forward(self, input: Tensor) -> Tensor:
+        return input + 0.5
+
+
+def test_psnr_is_of_clipped_outputs_and_ms_ssim_of_outputs_as_they_are() -> None:
+    random = np.random.default_rng(0)
+    pixels = random.integers(140, 256, (1, 16, 16, 3), dtype=np.uint8)  # 0.5 more is beyond white everywhere
+    white = np.full_like(pixels, 255)
+    scores = score(Brighter(), Split(pixels, white, ["one"]))
+    assert scores.psnr_db.tolist() == [math.inf]
+    assert scores.ms_ssim[0] < 0.9, "clipped, it would be white, as its target is"
+
+
+def test_identical_pairs_are_left_out_of_the_mean_and_counted() -> None:
+    means = Scores(np.array([20.0, np.inf, 40.0]), np.array([0.8, 1.0, 0.6])).means()
+    assert means == {"psnr_db": 30.0, "ms_ssim": pytest.approx(0.8), "images": 3, "identical_pairs": 1}
+    assert math.isnan(Scores(np.array([np.inf]), np.array([1.0])).means()["psnr_db"])
