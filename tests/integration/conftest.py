@@ -1,18 +1,24 @@
-"""A person's folder of photographs, and settings that make a run take seconds."""
+"""A person's folder of photographs, packed once, networks trained once, and settings that make a run take a second."""
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import setup_globals
 from PIL import Image, ImageFilter
 
 from enhance_sweep import config as configuration
+from enhance_sweep.config import compose_config
 from enhance_sweep.search.sweeper import search_variants
+from enhance_sweep.sweep.plan import plan_variant
+from enhance_sweep.sweep.variant import run_variant
 from tests.integration.search_launchers import PretendLauncher, QuickLoader
 
 #: Small enough for a test, and every stage of a real run.
@@ -28,25 +34,71 @@ QUICK = [
     "timing.height=32",
     "data.patch_size=48",
     "data.shots=1",
+    "pictures=false",
 ]
+#: A search decides these itself.
+NOT_FOR_A_SEARCH = ("trainer.evaluate_at", "trainer.max_steps", "pictures")
 
 
 @pytest.fixture(scope="session")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what is made once for all tests: pytest-xdist's workers share it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made-once"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photographs(made_once: Path) -> Path:
     """Four made-up photographs, smooth enough to be learned from."""
-    folder = tmp_path_factory.mktemp("photographs")
-    rng = np.random.default_rng(0)
-    for name in ("beach", "forest", "market", "street"):
-        noise = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
-        noise.resize((160, 120), Image.Resampling.BICUBIC).filter(ImageFilter.SHARPEN).save(folder / f"{name}.png")
+    folder = made_once / "photographs"
+    with FileLock(made_once / "photographs.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            rng = np.random.default_rng(0)
+            for name in ("beach", "forest", "market", "street"):
+                noise = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
+                noise.resize((160, 120), Image.Resampling.BICUBIC).filter(ImageFilter.SHARPEN).save(
+                    folder / f"{name}.png"
+                )
     return folder
 
 
 @pytest.fixture
-def quick(photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Overrides for a run of seconds, into folders of the test's own."""
-    monkeypatch.setenv("ENHANCE_SWEEP_CACHE", str(tmp_path / "cache"))
+def cache(made_once: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the photographs are packed, by whichever test comes first."""
+    monkeypatch.setenv("ENHANCE_SWEEP_CACHE", str(made_once / "cache"))
+    return made_once / "cache"
+
+
+@pytest.fixture
+def quick(photographs: Path, cache: Path, tmp_path: Path) -> list[str]:
+    """Overrides for a run of a second, into a folder of the test's own."""
     return [*QUICK, f"data.root={photographs}", f"runs_dir={tmp_path / 'runs'}"]
+
+
+@pytest.fixture
+def trained_networks(made_once: Path, photographs: Path, cache: Path) -> dict[str, Path]:
+    """Folders of a plain and a strided network in two folders of runs, trained once: copy what you change."""
+    folders = {}
+    for topology in ("plain", "strided"):
+        its = [one for one in QUICK if topology == "plain" or not one.startswith("model.blocks")]
+        runs = made_once / f"runs-{topology}"
+        config = compose_config(
+            [f"model={topology}", *its, f"data.root={photographs}", f"runs_dir={runs}", "stages=[train,evaluate]"]
+        )
+        with FileLock(made_once / f"{topology}.lock"):
+            run_variant(config)
+        folders[topology] = plan_variant(config).folder
+    return folders
+
+
+@pytest.fixture
+def trained(trained_networks: dict[str, Path], tmp_path: Path) -> Path:
+    """The folder of a trained plain network, in the test's own folder of runs."""
+    shutil.copytree(trained_networks["plain"].parents[1], tmp_path / "runs")
+    return tmp_path / "runs" / "trained" / trained_networks["plain"].name
 
 
 SEARCH_SPACE = {
@@ -61,7 +113,7 @@ SEARCH_RUNGS = ["trainer.schedule=constant", "trainer.max_steps=8", "search.firs
 @pytest.fixture
 def start(quick: list[str], tmp_path: Path) -> Iterator[Callable[..., PretendLauncher]]:
     """Search with a launcher that only pretends; returns it."""
-    shared = [one for one in quick if not one.startswith(("model.", "trainer.evaluate_at", "trainer.max_steps"))]
+    shared = [one for one in quick if not one.startswith(("model.", *NOT_FOR_A_SEARCH))]
     shared += [one for one in SEARCH_RUNGS if not one.startswith("trainer.evaluate_at")]
 
     def search(*overrides: str, parallel_jobs: int = 1, when: dict[str, Any] | None = None, **launcher: Any) -> Any:

@@ -1,10 +1,6 @@
 """A search from proposals to told trials: its flow in this process, without training; and as a person types it."""
 
-import os
 import re
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +13,8 @@ from enhance_sweep.records import load_records
 from enhance_sweep.records.store import trained_records
 from enhance_sweep.search.store import JOURNAL_FILE
 from enhance_sweep.sweep.variant import Plan
+from tests.commands import Command, run
+from tests.integration.conftest import NOT_FOR_A_SEARCH
 from tests.integration.search_launchers import PretendLauncher, latency_ms, quality, trials
 
 Start = Callable[..., PretendLauncher]
@@ -354,18 +352,17 @@ REAL = [
 ]
 
 
-def command(quick: list[str], *overrides: str) -> list[str]:
-    left_out = ("model.channels", "trainer.evaluate_at", "trainer.max_steps")
-    shared = [one for one in quick if not one.startswith(left_out)]
+def real_search(quick: list[str], *overrides: str) -> list[str]:
+    shared = [one for one in quick if not one.startswith(("model.channels", *NOT_FOR_A_SEARCH))]
     halved = ["sweeps=search", "trainer.max_steps=4", "search.first_rung=2"]
     halved += ["search.saturation=null"]  # so small networks' times are more noise than size
-    return [sys.executable, "-m", "enhance_sweep", *halved, *shared, *REAL, *overrides]
+    return [*halved, *shared, *REAL, *overrides]
 
 
 def test_a_real_search_over_two_kernels_and_two_widths(quick: list[str], tmp_path: Path) -> None:
     random = "search/sampler=random"  # of four networks, four draws have three
-    arguments = command([*quick, "trainer.batch_size=2", "trainer.crop_size=32"], random)
-    first = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=False)
+    arguments = real_search([*quick, "trainer.batch_size=2", "trainer.crop_size=32"], random)
+    first = run("enhance_sweep", *arguments, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "4 trials in all, 0 of them told" in first.stderr
     runs = tmp_path / "runs"
@@ -381,7 +378,7 @@ def test_a_real_search_over_two_kernels_and_two_widths(quick: list[str], tmp_pat
         assert [row["step"] for row in record["quality"]] == ([2, 4] if record["steps"] == 4 else [2])
         assert bool(record.get("pictures")) == (record["steps"] == 4), "only the finished are looked at"
 
-    second = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=False)
+    second = run("enhance_sweep", *arguments, cwd=tmp_path)
     assert second.returncode == 0, second.stderr
     assert "4 trials in all, 4 of them told" in second.stderr
     assert "completed (did" not in second.stderr
@@ -389,19 +386,17 @@ def test_a_real_search_over_two_kernels_and_two_widths(quick: list[str], tmp_pat
 
 @pytest.mark.slow
 def test_a_killed_search_goes_on_and_loses_nothing(quick: list[str], tmp_path: Path) -> None:
-    arguments = command(quick, "search.trials=6", "search.cohort=3", "model.channels=choice(2,3,4)")
+    arguments = real_search(quick, "search.trials=6", "search.cohort=3", "model.channels=choice(2,3,4)")
     for kill in range(4):
-        process = subprocess.Popen(arguments, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
-        assert process.stderr is not None
+        process = Command("enhance_sweep", *arguments, cwd=tmp_path)
         seen = 0
-        for line in process.stderr:  # some finished job further each time
+        for line in process.lines():  # some finished job further each time
             seen += "completed (did" in line
             if seen > kill:
                 break
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.kill()
     done = {one.number: one.values for one in trials(tmp_path / "runs") if one.state.is_finished()}
-    ended = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=False)
+    ended = run("enhance_sweep", *arguments, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     told = trials(tmp_path / "runs")
     assert len(told) == 6

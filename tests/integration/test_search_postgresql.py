@@ -1,7 +1,6 @@
 """A search whose trials are in a PostgreSQL server, which goes away in the middle of it and comes back."""
 
 import importlib.util
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -12,9 +11,10 @@ import pytest
 from optuna.trial import TrialState
 
 from enhance_sweep.sweep.variant import Plan
+from tests.commands import Command
 from tests.integration.postgresql_server import Server, programs
 from tests.integration.search_launchers import PretendLauncher, trials
-from tests.integration.test_search import command
+from tests.integration.test_search import real_search
 
 Start = Callable[..., PretendLauncher]
 
@@ -78,18 +78,16 @@ def test_a_server_that_is_stopped_and_started_again_loses_nothing(
 
 
 def test_a_real_search_outlives_its_server(quick: list[str], server: Server, tmp_path: Path) -> None:
-    arguments = command(quick, f"search.storage={server.url}", "search/sampler=random")
-    process = subprocess.Popen(arguments, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    said, outages = [], 0
-    for line in process.stderr:
-        said.append(line)
+    arguments = real_search(quick, f"search.storage={server.url}", "search/sampler=random")
+    process = Command("enhance_sweep", *arguments, cwd=tmp_path)
+    outages = 0
+    for line in process.lines():
         if "completed (did" in line and outages < 2:
             server.stop(("fast", "immediate")[outages])
             outages += 1
             time.sleep(1)
             server.start()
-    assert process.wait() == 0, "".join(said)
+    assert process.wait() == 0, process.said()
     assert outages == 2
     told = trials(tmp_path / "runs", server.url)
     assert [one.state for one in told] == [TrialState.COMPLETE] * 4
@@ -98,12 +96,11 @@ def test_a_real_search_outlives_its_server(quick: list[str], server: Server, tmp
 
 @pytest.mark.slow
 def test_two_processes_share_one_search(quick: list[str], server: Server, tmp_path: Path) -> None:
-    arguments = command(quick, f"search.storage={server.url}", "search.trials=6", "search/sampler=random")
-    searches = [subprocess.Popen(arguments, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [search.communicate()[1] for search in searches]
-    assert [search.returncode for search in searches] == [0, 0], "".join(said)
+    arguments = real_search(quick, f"search.storage={server.url}", "search.trials=6", "search/sampler=random")
+    searches = [Command("enhance_sweep", *arguments, cwd=tmp_path) for _ in range(2)]
+    assert [search.wait() for search in searches] == [0, 0], [search.said() for search in searches]
     told = trials(tmp_path / "runs", server.url)
     assert len(told) == 6
-    assert all(one.state == TrialState.COMPLETE for one in told), [one.user_attrs for one in told] + said
+    assert all(one.state == TrialState.COMPLETE for one in told), [one.user_attrs for one in told]
     by_network = {one.user_attrs["architecture_key"]: tuple(one.values) for one in told}
     assert all(tuple(one.values) == by_network[one.user_attrs["architecture_key"]] for one in told)

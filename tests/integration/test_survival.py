@@ -4,54 +4,50 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from enhance_sweep.records import load_records
 from enhance_sweep.records.store import timed_records, trained_records
+from enhance_sweep.sweep.code_digest import code_digest
+from tests.commands import Command, run
 
 FOUR = ["model.channels=2,3", "model.blocks=0,1"]
 TWO = ["model.channels=2", "model.blocks=0,1"]
 
 
-def begin(arguments: list[str], cwd: Path, log: Path) -> "subprocess.Popen[bytes]":
-    """A sweep in a session of its own, so that a kill takes whatever it has started along."""
-    with log.open("ab") as file:
-        command = [sys.executable, "-m", "enhance_sweep", "-m", *arguments]
-        return subprocess.Popen(
-            command, cwd=cwd, stdout=file, stderr=file, start_new_session=True, preexec_fn=_hear_ctrl_c
-        )
-
-
-def _hear_ctrl_c() -> None:
-    """Whoever started the tests in the background may have made them deaf to it, and what they start."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def begin(arguments: list[str], cwd: Path, said: Path) -> Command:
+    return Command("enhance_sweep", "-m", *arguments, cwd=cwd, said=said)
 
 
 def finish(arguments: list[str], cwd: Path) -> str:
     """Run a sweep to its end; what it says."""
-    command = [sys.executable, "-m", "enhance_sweep", "-m", *arguments]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    done = run("enhance_sweep", "-m", *arguments, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return done.stderr
 
 
 def status(cwd: Path) -> str:
-    command = [sys.executable, "-m", "enhance_sweep.status"]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True).stdout
+    return run("enhance_sweep.status", cwd=cwd).stdout
 
 
-def whole_records(runs: Path, variants: int) -> dict[str, dict[str, Any]]:
+def wait_until(happened: Callable[[], object], process: Command) -> None:
+    """Wait while it runs."""
+    while not happened():
+        assert process.poll() is None, process.said()
+        time.sleep(0.01)
+
+
+def whole_records(runs: Path, variants: int, are_timed: bool = True) -> dict[str, dict[str, Any]]:
     """The records of trained variants by key, after checking that nothing is missing, torn, or there twice."""
     trained = {record["key"]: record for record in trained_records(runs)}
     timed = list(timed_records(runs))
-    assert len(trained) == len(timed) == variants
-    assert len({record["key"] for record in timed}) == variants
+    assert len(trained) == variants
+    assert len(timed) == len({record["key"] for record in timed}) == variants * are_timed
     assert {record["status"] for record in [*trained.values(), *timed]} == {"completed"}
     assert not [path for path in runs.rglob("*") if path.name.endswith((".part", ".partial"))]
     assert [path for path in (runs / "leases").rglob("*") if path.is_file()] == []
@@ -71,42 +67,45 @@ def assert_equal(one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]
         assert record["scores"] == pytest.approx(other[key]["scores"], abs=1e-4)
 
 
-def kill_and_restart(quick: list[str], tmp_path: Path, variants: list[str], steps: int, kills: int, seed: int) -> None:
-    """Run a sweep whole; then another of the same that is killed so often; compare."""
-    grid = [*(one for one in quick if not one.startswith("runs_dir")), *variants, f"trainer.max_steps={steps}"]
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    whole.mkdir()
-    killed.mkdir()
-    clock = time.monotonic()
-    process = begin(grid, whole, tmp_path / "whole.log")
-    while not (whole / "runs" / "sweeps").exists():
-        assert process.poll() is None, (tmp_path / "whole.log").read_text()
-        time.sleep(0.05)
-    start_s = time.monotonic() - clock
-    assert process.wait() == 0, (tmp_path / "whole.log").read_text()
-    work_s = time.monotonic() - clock - start_s
-
-    moments = random.Random(seed)
-    for _ in range(kills):
-        process = begin(grid, killed, tmp_path / "killed.log")
-        time.sleep(moments.uniform(0.5 * start_s, start_s + 1.5 * work_s / kills))
-        assert process.poll() is None, (tmp_path / "killed.log").read_text()
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    said = finish(grid, killed)
-    count = len(load_records(whole / "runs"))
-    assert f"{count} of {count} variants are complete" in said
-    assert_equal(whole_records(killed / "runs", count), whole_records(whole / "runs", count))
-    assert f"{count} variants: {count} done" in status(killed)
-
-
 def test_a_killed_sweep_goes_on(quick: list[str], tmp_path: Path) -> None:
-    kill_and_restart(quick, tmp_path, TWO, steps=350, kills=3, seed=1)
+    """Killed after a checkpoint, while it times, and when the next variant has begun."""
+    grid = [*quick, *TWO, "trainer.max_steps=250"]
+    runs, log = tmp_path / "runs", tmp_path / "log"
+    for moment, statuses in (
+        (lambda: list(runs.rglob("last.ckpt")), ["running"]),
+        (lambda: ": timing at" in log.read_text(), ["completed"]),
+        (lambda: len(list(runs.glob("trained/*/record.json"))) == 2, ["completed", "running"]),
+    ):
+        process = begin(grid, tmp_path, log)
+        wait_until(moment, process)
+        process.kill()
+        assert sorted(record["status"] for record in trained_records(runs)) == statuses
+    assert "2 of 2 variants are complete" in finish(grid, tmp_path)
+    finish([*grid, "stages=[train,evaluate]", f"runs_dir={tmp_path / 'whole'}"], tmp_path)
+    assert_equal(whole_records(runs, 2), whole_records(tmp_path / "whole", 2, are_timed=False))
+    assert "2 variants: 2 done" in status(tmp_path)
 
 
 @pytest.mark.slow
 def test_a_sweep_killed_at_20_random_moments_goes_on(quick: list[str], tmp_path: Path) -> None:
-    kill_and_restart(quick, tmp_path, FOUR, steps=1000, kills=20, seed=2)
+    grid = [*(one for one in quick if not one.startswith("runs_dir")), *FOUR, "trainer.max_steps=1000"]
+    whole, killed, kills, moments = tmp_path / "whole", tmp_path / "killed", 20, random.Random(2)
+    whole.mkdir()
+    killed.mkdir()
+    clock = time.monotonic()
+    process = begin(grid, whole, tmp_path / "whole.log")
+    wait_until((whole / "runs" / "sweeps").exists, process)
+    start_s = time.monotonic() - clock
+    assert process.wait() == 0, process.said()
+    work_s = time.monotonic() - clock - start_s
+    for _ in range(kills):
+        process = begin(grid, killed, tmp_path / "killed.log")
+        time.sleep(moments.uniform(0.5 * start_s, start_s + 1.5 * work_s / kills))
+        assert process.poll() is None, process.said()
+        process.kill()
+    assert "4 of 4 variants are complete" in finish(grid, killed)
+    assert_equal(whole_records(killed / "runs", 4), whole_records(whole / "runs", 4))
+    assert "4 variants: 4 done" in status(killed)
 
 
 @pytest.mark.parametrize(("number", "exit_status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -115,43 +114,37 @@ def test_a_polite_stop_saves_the_step_it_is_at(
 ) -> None:
     grid = [*quick, *TWO, "trainer.max_steps=100000", "stages=[train]"]
     process = begin(grid, tmp_path, tmp_path / "log")
-    while not list((tmp_path / "runs").rglob("record.json")):
-        assert process.poll() is None, (tmp_path / "log").read_text()
-        time.sleep(0.05)
-    time.sleep(2)
-    running = status(tmp_path)
-    assert f"process {process.pid}, since" in running
+    wait_until(lambda: list(tmp_path.rglob("last.ckpt")), process)
+    assert f"process {process.pid}, since" in status(tmp_path)
     process.send_signal(number)
-    assert process.wait(60) == exit_status, (tmp_path / "log").read_text()
-    said = (tmp_path / "log").read_text()
-    assert "stopping after this step" in said
-    assert "stopped; the same command again goes on from here" in said
-    assert "Traceback" not in said
-    assert list((tmp_path / "runs").rglob("last.ckpt"))
+    assert process.wait(60) == exit_status, process.said()
+    assert "stopping after this step" in process.said()
+    assert "stopped; the same command again goes on from here" in process.said()
+    assert "Traceback" not in process.said()
+    (checkpoint,) = tmp_path.rglob("last.ckpt")
+    assert torch.load(checkpoint, weights_only=True)["global_step"] % 100, "not the last of those saved by the way"
     assert "2 variants: 1 interrupted, 1 missing" in status(tmp_path)
 
 
-def test_two_sweeps_at_once_share_the_work(quick: list[str], tmp_path: Path) -> None:
-    grid = [*quick, *FOUR, "trainer.max_steps=150"]
+@pytest.mark.parametrize("stages", ["[train,evaluate]", pytest.param("[train,evaluate,time]", marks=pytest.mark.slow)])
+def test_two_sweeps_at_once_share_the_work(quick: list[str], tmp_path: Path, stages: str) -> None:
+    grid = [*quick, *FOUR, "trainer.max_steps=150", f"stages={stages}"]
     both = [begin(grid, tmp_path, tmp_path / f"log{number}") for number in (1, 2)]
     assert [process.wait() for process in both] == [0, 0]
-    logs = [(tmp_path / f"log{number}").read_text() for number in (1, 2)]
+    logs = [process.said() for process in both]
     assert all("4 of 4 variants are complete" in log for log in logs)
-    whole_records(tmp_path / "runs", 4)
+    whole_records(tmp_path / "runs", 4, are_timed="time" in stages)
     # Each was trained by one of them, and each of them trained some.
     trained = [log.count("completed (did train") for log in logs]
     assert sum(trained) == 4, logs
     assert min(trained) > 0, logs
 
 
-def test_code_or_data_that_changed_since_a_sweep_began_are_noticed(quick: list[str], tmp_path: Path) -> None:
-    grid = [*quick, "model.channels=2,3", "stages=[train,evaluate]"]
+def test_code_that_changed_since_a_sweep_began_is_noticed(quick: list[str], tmp_path: Path) -> None:
+    grid = [*quick, "stages=[train]"]
     assert "since this sweep" not in finish(grid, tmp_path)
     (manifest,) = (tmp_path / "runs" / "sweeps").iterdir()
-    text = manifest.read_text()
-    from enhance_sweep.sweep.code_digest import code_digest
-
-    manifest.write_text(text.replace(code_digest(), "0123456789ab"))
+    manifest.write_text(manifest.read_text().replace(code_digest(), "0123456789ab"))
     said = finish(grid, tmp_path)
     assert f"its code has changed (0123456789ab then, {code_digest()} now)" in said
 
@@ -193,8 +186,7 @@ def test_a_full_disk_is_told_and_tears_nothing(
 ) -> None:
     grid = [*quick, "model.channels=16,8", "stages=[train,evaluate]", f"runs_dir={small_disk / 'runs'}"]
     filler = fill(small_disk, free)
-    command = [sys.executable, "-m", "enhance_sweep", "-m", *grid]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = run("enhance_sweep", "-m", *grid, cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert "No space left" in line or "no space left" in line
@@ -210,13 +202,15 @@ def test_a_full_disk_is_told_and_tears_nothing(
 
 
 def test_a_full_cache_is_told_and_packed_again(quick: list[str], tmp_path: Path, small_disk: Path) -> None:
-    fill(small_disk, 100 * 1024)
-    environment = os.environ | {"ENHANCE_SWEEP_CACHE": str(small_disk / "cache")}
-    command = [sys.executable, "-m", "enhance_sweep", *quick, "stages=[train]"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
+    filler = fill(small_disk, 100 * 1024)
+
+    def train() -> "subprocess.CompletedProcess[str]":
+        return run("enhance_sweep", *quick, "stages=[train]", cwd=tmp_path, ENHANCE_SWEEP_CACHE=f"{small_disk}/cache")
+
+    done = train()
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "space" in done.stderr.splitlines()[-1]
-    (small_disk / "filler").unlink()
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
+    filler.unlink()
+    done = train()
     assert done.returncode == 0, done.stderr
