@@ -39,7 +39,7 @@ class _DictLike:
         ]
 
     def __getitem__(self, name: str) -> Any:
-        if name == "kind":
+        if name == "kind" and self.__struct_config__.tag:  # type: ignore[attr-defined]
             return self.__struct_config__.tag  # type: ignore[attr-defined]
         try:
             return getattr(self, name)

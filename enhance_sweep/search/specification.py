@@ -129,7 +129,7 @@ class SearchSpec:
         return frozenset(configuration.arguments(node))
 
     def study_name(self) -> str:
-        """The same for all searches whose trials may be compared: one space, one data set, one way to train and time."""
+        """The same for all searches whose trials compare: one space, one data set, one way to train and time."""
         plan = self.plan(self._choosing(self.space.models()[0]))
         assert plan.learned_from is not None
         measurement = self.measurement
