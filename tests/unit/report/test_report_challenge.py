@@ -245,7 +245,7 @@ def test_the_csv_has_the_figures_unrounded_and_what_they_rest_on(tmp_path: Path)
 
 def test_a_damaged_one_is_no_report(tmp_path: Path) -> None:
     runs = make.write(tmp_path, [make.trained(make.BASELINE), make.challenge(make.BASELINE, 5.0, samples=[])])
-    with pytest.raises(ReportError, match="samples: expected calls"):
+    with pytest.raises(ReportError, match="samples: expected a list that is not empty"):
         gather(runs)
 
 
