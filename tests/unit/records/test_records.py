@@ -180,7 +180,7 @@ def test_nothing_of_a_record_is_lost_where_it_is_written_again(path: Path, tmp_p
 
 
 def _without_defaults(value: Any) -> Any:
-    """All that is not empty: a record that is written again says so of what older ones left out, and of a part nothing."""
+    """All but what is empty: of that, a record that is written again says more or less than an older one."""
     if isinstance(value, dict):
         return {name: _without_defaults(item) for name, item in value.items() if item not in (None, [], {}, 0)}
     return [_without_defaults(item) for item in value] if isinstance(value, list) else value
