@@ -25,7 +25,8 @@ from enhance_sweep.report.labels import (
     speed_up_text,
 )
 from enhance_sweep.report.results import timings as speed
-from enhance_sweep.report.results.gather import Results, plain_text
+from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.words import plain_text
 from enhance_sweep.report.tables.networks import ERROR
 from enhance_sweep.stats.paired_scores import MARGIN
 from enhance_sweep.system.clock import duration

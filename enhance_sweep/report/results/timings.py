@@ -10,8 +10,10 @@ import pandas as pd
 
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, baseline_time_s, published_table
 from enhance_sweep.records.keys import architecture_slug
+from enhance_sweep.records.schema import Record
 from enhance_sweep.report.labels import interval_text, is_number, network_label, plural, significant, speed_up_text
-from enhance_sweep.report.results.gather import Record, Results, is_timed
+from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.select import is_timed
 from enhance_sweep.stats.cost_model import CostModel, left_out_errors
 from enhance_sweep.stats.rank_agreement import kendall_tau
 from enhance_sweep.stats.speed_up import Ratio, speed_up
@@ -99,7 +101,7 @@ def _measured(records: Sequence[Record]) -> list[Measured]:
     rows = []
     for record in done:
         vs_eager = eager_ms[0] / record["latency_ms_median"] if eager_ms else None
-        rows.append(Measured(record, speed_up(record.get("samples") or {}), vs_eager, latency_to_limit(record)))
+        rows.append(Measured(record, speed_up(record.samples), vs_eager, latency_to_limit(record)))
     return rows + [Measured(record, None, None, None) for record in records if not is_timed(record)]
 
 

@@ -12,8 +12,9 @@ import pandas as pd
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, SRCNN_SLUG, TEAMS, published_challenge
 from enhance_sweep.paper.challenge import MOST_SPEED_UP, MS_SSIM_BASELINE, PSNR_BASELINE_DB, SCORES, challenge_scores
 from enhance_sweep.records.keys import architecture_slug
+from enhance_sweep.records.schema import Record
 from enhance_sweep.report.labels import MINUS, decimals, is_number, network_label, plural, speed_up_text
-from enhance_sweep.report.results.gather import Record, Results
+from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables.networks import MOST_ROWS, NO_RECORD, Cell, Group, Row, Table
 from enhance_sweep.stats.rank_agreement import kendall_tau
 

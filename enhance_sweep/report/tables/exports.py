@@ -9,8 +9,9 @@ import pandas as pd
 
 from enhance_sweep.frontier import pareto_front
 from enhance_sweep.records.keys import architecture_slug
+from enhance_sweep.records.schema import Record
 from enhance_sweep.report.labels import decimals, interval_text, network_label, signed, speed_up_text
-from enhance_sweep.report.results.gather import Record, Results
+from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables.networks import (
     INTERVAL,
     MOST_ROWS,
@@ -90,7 +91,7 @@ def exports(results: Results) -> list[Exported]:
 
 def _placed(results: Results, record: Record, row: int) -> Exported:
     variant: Any = results.variants.loc[row]
-    ratio = speed_up(record.get("samples") or {})
+    ratio = speed_up(record.samples)
     timed = ratio is not None and results.cost_kind != "macs" and pd.notna(variant["cost"])
     change = _against_eager(record)["mean"] if record["scores"].get("of_test_pairs") else None
     scored = change is not None and pd.notna(variant["ms_ssim"])

@@ -16,7 +16,8 @@ from enhance_sweep.report.labels import (
     significant,
     speed_up_text,
 )
-from enhance_sweep.report.results.gather import Results, in_order
+from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.variants import in_order
 from enhance_sweep.stats.rank_agreement import kendall_tau
 
 NO_RECORD, NOT_COMPARED = "no record", "—"

@@ -16,7 +16,7 @@ from enhance_sweep.paper import (
     published_table,
 )
 from enhance_sweep.report import ReportError, gather
-from enhance_sweep.report.results.gather import plain_text
+from enhance_sweep.report.results.words import plain_text
 from enhance_sweep.report.statement import findings
 
 
