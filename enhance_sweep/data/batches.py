@@ -12,8 +12,8 @@ from torch.utils.data import IterableDataset
 
 from enhance_sweep.data import crops
 from enhance_sweep.data.pairs import DataError, Split
-from enhance_sweep.data.prefetch import ahead
-from enhance_sweep.data.readahead import Prefetch
+from enhance_sweep.data.prefetch import prefetch
+from enhance_sweep.data.readahead import ReadAhead
 
 #: Generator and discriminator are shown separate random batches (DPED code); each has a stream of its own.
 GENERATOR, DISCRIMINATOR = 0, 1
@@ -85,7 +85,7 @@ class Batches(IterableDataset[dict[str, Batch]]):
 
     def __iter__(self) -> Iterator[dict[str, Batch]]:
         """From `first_step` on, without end."""
-        items = map(self.at, itertools.count(self.first_step)) if self.resident else ahead(self._read(), _AHEAD)
+        items = map(self.at, itertools.count(self.first_step)) if self.resident else prefetch(self._read(), _AHEAD)
         while True:
             with self.around():
                 item = next(items)
@@ -101,15 +101,15 @@ class Batches(IterableDataset[dict[str, Batch]]):
 
     def _read(self) -> Iterator[dict[str, Batch]]:
         """Items, asked for from the disk some steps before."""
-        prefetch = Prefetch(self.split)
+        read_ahead = ReadAhead(self.split)
         try:
             for step in itertools.count(self.first_step):
                 for later in range(step, step + _ASKED + 1) if step == self.first_step else (step + _ASKED,):
                     for places in self._places(later)[0].values():
-                        prefetch(places)
+                        read_ahead(places)
                 yield self.at(step)
         finally:
-            prefetch.close()
+            read_ahead.close()
 
     def _places(self, step: int) -> tuple[dict[str, crops.Crops], NDArray[np.bool_]]:
         """Where each player's crops of a step are, and which targets the discriminator is shown."""
