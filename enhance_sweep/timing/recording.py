@@ -1,4 +1,4 @@
-"""What is written down of a timed architecture (`enhance_sweep.records`)."""
+"""What a timed record holds (`enhance_sweep.records`)."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -27,14 +27,14 @@ from enhance_sweep.timing import host
 from enhance_sweep.timing.statistics import interquartile_range, median
 from enhance_sweep.timing.subject import JsonObject, Subject
 
-#: A speed-up is settled, and a run believed, when its interval is this narrow on either side.
+#: A speed-up is settled, and a run trusted, when its interval is this narrow on either side.
 SETTLED = 0.02
 
 _RUNTIME_PACKAGES = ("torch", "onnx", "onnxruntime", "openvino")
 
 
 def measurement_of(timing: TimingSettings, runtime: Mapping[str, Any]) -> JsonObject:
-    """How this host measures under these settings: what makes a `measured_key`, together with the architecture."""
+    """How this host measures with these settings; with the architecture it makes a `measured_key`."""
     return {
         "runtime": runtime["name"],
         "precision": timing.precision,
@@ -55,7 +55,7 @@ def record(
 ) -> TimedRecord:
     """The timed record of a subject.
 
-    `flags` says in words why it should not be believed, and is empty where nothing is known against it. Speed-ups are
+    `flags` says in words why it should not be trusted; empty means no known reason. Speed-ups are
     not stored: `enhance_sweep.stats.speed_up` computes them from `samples`, which hold every round.
 
     Args:
@@ -105,7 +105,7 @@ def record(
 
 
 def flags(subject: Subject, baseline_check: Ratio | None) -> list[str]:
-    """Why a timing should not be believed, in words."""
+    """Why a timing should not be trusted, in words."""
     found = []
     if baseline_check is not None and not believable(baseline_check):
         found.append(
@@ -124,12 +124,12 @@ def flags(subject: Subject, baseline_check: Ratio | None) -> list[str]:
 
 
 def believable(baseline_check: Ratio) -> bool:
-    """Whether the baseline against itself gave 1.00, closely."""
+    """Whether the baseline against itself gave 1.00, within a narrow interval."""
     return baseline_check.holds(1.0) and baseline_check.within(SETTLED)
 
 
 def _figures(subject: Subject) -> dict[str, float]:
-    """The medians that a table shows; none where nothing was measured."""
+    """The medians that a table shows; empty where nothing was measured."""
     rounds = subject.rounds()
     if subject.failure or not rounds:
         return {}
