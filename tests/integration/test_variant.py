@@ -333,7 +333,7 @@ def test_a_training_that_another_has_taken_over_writes_nothing_more(
     monkeypatch.setattr(variant, "fit", overtaken)
     outcome = run_variant(compose_config([*quick, TRAIN]))
     assert outcome["status"] == "held"
-    assert "another process has taken it over" in outcome["reason"]
+    assert "another process has taken over" in outcome["reason"]
     record = plan.trained_record()
     assert record is not None
     assert record["status"] == "running"  # what the other will make of it is its own affair
