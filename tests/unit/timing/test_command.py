@@ -122,7 +122,7 @@ def test_a_failed_network_fails_the_command(
         (["~model"], "~model: expected a network's setting"),
         (["model=stride"], "strided"),
         (["model.channels=2", "runtime=openvino"], "runtime=openvino: expected a network's setting"),
-        (["model.channels=2", "timing.precision=bf16"], "said with options such as --runtime"),
+        (["model.channels=2", "timing.precision=bf16"], "set by options such as --runtime"),
         ([], "nothing to time"),
     ],
 )
@@ -150,7 +150,7 @@ def test_a_disk_that_fills_up_ends_in_one_line(
 
     monkeypatch.setattr(command, "write_timed", full)
     assert command.main(["model.channels=16", "--runs", str(tmp_path)]) == 1
-    assert "No space left on device: what was measured before is in" in capsys.readouterr().err
+    assert "No space left on device: anything measured before is in" in capsys.readouterr().err
 
 
 def test_the_challenge_discards_two_calls_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
