@@ -9,6 +9,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -119,8 +120,8 @@ def describe_environment() -> dict[str, Any]:
         "cores": usable_cores(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "enhance_sweep": _version("enhance-sweep"),
-        "versions": {name: _version(name) for name in packages},
+        "enhance_sweep": installed_versions(["enhance-sweep"])["enhance-sweep"],
+        "versions": installed_versions(packages),
         "allocator": current_allocator(),
         "git_commit": git_commit(),
     }
@@ -157,11 +158,13 @@ def cpu_model() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+def installed_versions(packages: Iterable[str]) -> dict[str, str | None]:
+    """The version of each distribution; None for one that is not installed."""
+    versions: dict[str, str | None] = dict.fromkeys(packages)
+    for package in versions:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from msgspec import convert
@@ -22,7 +21,7 @@ from enhance_sweep.records.schema import (
 from enhance_sweep.settings import TimingSettings
 from enhance_sweep.stats.speed_up import Ratio, disturbances
 from enhance_sweep.system.clock import now
-from enhance_sweep.system.environment import describe_environment
+from enhance_sweep.system.environment import describe_environment, installed_versions
 from enhance_sweep.timing import host
 from enhance_sweep.timing.statistics import interquartile_range, median
 from enhance_sweep.timing.subject import JsonObject, Subject
@@ -77,7 +76,7 @@ def record(
         "allocator": timing.allocator,
         "timing": asdict(timing),
         "fingerprint": host.fingerprint(),
-        "runtime_versions": {name: _version(name) for name in _RUNTIME_PACKAGES},
+        "runtime_versions": installed_versions(_RUNTIME_PACKAGES),
     }
     return TimedRecord(
         schema=SCHEMA,
@@ -143,10 +142,3 @@ def _figures(subject: Subject) -> dict[str, float]:
         "peak_rss_delta_mib": median([first["memory"]["peak_rss_delta_mib"] for first in firsts]),
         "first_call_ms": median([first["latency_ms"] for first in firsts]),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
