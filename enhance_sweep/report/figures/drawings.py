@@ -49,7 +49,7 @@ def draw_architectures(results: Results, files: dict[str, bytes]) -> list[Drawin
 
     The baseline and the paper's pick where they are there, else the best of the topology.
     """
-    records = {record["architecture_key"]: record for record in (*results.timed, *results.trained)}
+    records = {record.architecture_key: record for record in (*results.timed, *results.trained)}
     found = []
     for name, topology, first in (("figure1", "plain", BASELINE_SLUG), ("figure3", "strided", PROPOSED_SLUG)):
         rows = results.variants[results.variants["topology"] == topology]

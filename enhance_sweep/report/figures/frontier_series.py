@@ -223,7 +223,7 @@ def _single_seeds(results: Results, series: Series) -> list[Point]:
         )
         for point in several[:_MOST_WITH_SEEDS]
         for record in results.trainings(point.row or 0)
-        for score, seed in [(record["scores"]["ms_ssim"], record["learned_from"]["seed"])]
+        for score, seed in [(record.scores.ms_ssim, record.learned_from.seed)]
         if is_number(score)
     ]
 
@@ -231,8 +231,8 @@ def _single_seeds(results: Results, series: Series) -> list[Point]:
 def _exports(results: Results) -> list[Point]:
     """The networks' exported files, a group for each precision."""
     placed = [one for one in exports(results) if one.placed]
-    precisions = dict.fromkeys(str(one.record["precision"]) for one in placed)
-    by_precision = [one for precision in precisions for one in placed if one.record["precision"] == precision]
+    precisions = dict.fromkeys(one.record.precision for one in placed)
+    by_precision = [one for precision in precisions for one in placed if one.record.precision == precision]
     return [_export(results, one) for one in by_precision]
 
 
@@ -243,8 +243,8 @@ def _export(results: Results, one: Exported) -> Point:
     hover = [
         f"MS-SSIM {one.ms_ssim:.4f}",
         f"{speed_up_text(one.ratio.median)} of eager ({interval_text(one.ratio.low, one.ratio.high)})",
-        f"{decimals(one.record['bytes'] / 1024, 0)} KiB",
+        f"{decimals(one.record.bytes / 1024, 0)} KiB",
         *(["on the frontier of networks and files"] if one.on_frontier else []),
     ]
-    x, group = _place(one.cost, results.cost_kind), f"exported, {one.record['precision']}"
+    x, group = _place(one.cost, results.cost_kind), f"exported, {one.record.precision}"
     return Point(x, one.ms_ssim, group, one.label, tuple(hover), one.row)

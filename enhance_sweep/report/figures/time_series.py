@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_table
-from enhance_sweep.records.schema import Record
+from enhance_sweep.records.schema import TimedRecord
 from enhance_sweep.report.figures.series import Axis, Line, Point, Series, looks_of
 from enhance_sweep.report.labels import decimals, network_label
 from enhance_sweep.report.results.gather import Results
@@ -14,11 +14,11 @@ from enhance_sweep.report.tables.networks import significant_ms
 
 def time_series(results: Results) -> Series | None:
     """Latency against multiply-adds with the arithmetic limit; None where fewer than a few networks are timed."""
-    shown = [record for record in shown_at_one_place(results) if record["description"]["macs"] > 0]
+    shown = [record for record in shown_at_one_place(results) if record.description.macs > 0]
     if len(shown) < FEWEST:
         return None
     rows = {key: row for row, key in enumerate(results.variants["architecture_key"])}
-    points = tuple(_time(record, rows.get(record["architecture_key"])) for record in shown)
+    points = tuple(_time(record, rows.get(record.architecture_key)) for record in shown)
     limits = [latency_to_limit(record) for record in shown]
     ms_per_gmac = [point.y / limit / point.x for point, limit in zip(points, limits, strict=True) if limit]
     lines = _proportional("arithmetic limit: a large matrix product", points, ms_per_gmac, (0.8, 1.25), "ink", "dash")
@@ -54,11 +54,12 @@ def paper_time_series(results: Results) -> Series | None:
     return Series("ours against the paper's", x, y, points, {name: looks[name] for name in present}, lines)
 
 
-def _time(record: Record, row: int | None) -> Point:
-    gmac, ms, limit = record["description"]["macs"] / 1e9, float(record["latency_ms_median"]), latency_to_limit(record)
+def _time(record: TimedRecord, row: int | None) -> Point:
+    assert record.latency_ms_median is not None, "it is timed"
+    gmac, ms, limit = record.description.macs / 1e9, record.latency_ms_median, latency_to_limit(record)
     time = f"{significant_ms(ms)} ms" + (f", {decimals(limit, 2)} times the limit" if limit else "")
     hover = (f"{decimals(gmac, 1)} GMAC", time)
-    return Point(gmac, ms, record["architecture"]["topology"], network_label(record["architecture"]), hover, row)
+    return Point(gmac, ms, record.architecture["topology"], network_label(record.architecture), hover, row)
 
 
 def _proportional(
