@@ -73,7 +73,7 @@ def curve_series(results: Results, measure: str) -> CurveSeries | None:
 def noted(results: Results, record: TrainedRecord, measure: str) -> tuple[list[int], list[float]]:
     """Steps and values of a measure of `MEASURES` in one training; two empty lists where nothing was noted."""
     if measure == "loss":
-        return loss_curve(results.runs, record)
+        return loss_curve(results.runs, record.key)
     points = [(point.step, getattr(point, measure)) for point in record.quality]
     known = [(step, value) for step, value in points if is_number(value)]
     return [step for step, _ in known], [value for _, value in known]

@@ -93,14 +93,12 @@ def networks_series(
     if shown.empty:
         return None
     shown = shown.assign(**{name: None for name in _OPTIONAL if name not in shown}, x=_place(shown["cost"], cost_kind))
-    present = dict.fromkeys(map(str, shown["topology"]))
-    looks = looks_of(networks["topology"])
     return Series(
         title,
         _AXES[cost_kind],
         Axis("MS-SSIM", log=False, digits=3),
         tuple(_point(row, cost_kind, (hovers or {}).get(row.Index, ())) for row in rows_of(shown)),
-        {topology: looks[topology] for topology in present},
+        looks_of(shown["topology"]),
         _frontiers(shown),
         levels,
     )

@@ -85,16 +85,6 @@ def _settle(choice: NDArray[np.int_], alone: Array, together: Array) -> float:
     return float(alone[everyone, choice].sum() + pairs.sum() / 2)
 
 
-def overlapping_pairs(centres: Array, sizes: Array) -> int:
-    """How many pairs of labels cover each other."""
-    pairs = 0
-    for index in range(len(centres)):
-        rest = slice(index + 1, None)
-        apart = np.abs(centres[rest] - centres[index]) >= (sizes[rest] + sizes[index]) / 2
-        pairs += int(np.sum(~apart.any(axis=1)))
-    return pairs
-
-
 def _candidates(point: Array, half: Array, radius: float) -> tuple[Array, Array]:
     """Centres of a box around a point, at each angle as close as each gap allows, with the price of being there."""
     directions = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)

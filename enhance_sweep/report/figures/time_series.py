@@ -23,9 +23,7 @@ def time_series(results: Results) -> Series | None:
     ms_per_gmac = [point.y / limit / point.x for point, limit in zip(points, limits, strict=True) if limit]
     lines = _proportional("arithmetic limit: a large matrix product", points, ms_per_gmac, (0.8, 1.25), "ink", "dash")
     x, y = Axis("multiply-adds, 10⁹ (log scale)"), Axis("latency, ms (log scale)")
-    looks = looks_of(results.variants["topology"])
-    present = dict.fromkeys(point.group for point in points)
-    return Series("latency against multiply-adds", x, y, points, {name: looks[name] for name in present}, lines)
+    return Series("latency against multiply-adds", x, y, points, looks_of(point.group for point in points), lines)
 
 
 def paper_time_series(results: Results) -> Series | None:
@@ -49,9 +47,7 @@ def paper_time_series(results: Results) -> Series | None:
     )
     lines = _proportional("one ratio for all", points, [p.y / p.x for p in points], (0.85, 1.2), "muted", "dot")
     x, y = Axis("the paper's time, s (log scale)"), Axis("ours, s (log scale)")
-    looks = looks_of(())
-    present = dict.fromkeys(point.group for point in points)
-    return Series("ours against the paper's", x, y, points, {name: looks[name] for name in present}, lines)
+    return Series("ours against the paper's", x, y, points, looks_of(point.group for point in points), lines)
 
 
 def _time(record: TimedRecord, row: int | None) -> Point:
