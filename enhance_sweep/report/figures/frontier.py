@@ -292,11 +292,11 @@ def _draw_labels(
     sizes = np.array([_extent(figure, text)[2:] - _extent(figure, text)[:2] for text in texts]).reshape(-1, 2)
     bounds = np.array([_extent(figure, panels[_panel_of(panels, point.y)]) for point in named]).reshape(-1, 4)
     radius = _marker_size(points) / 2 + 1.0
-    centres = place_labels(anchors, sizes, bounds, markers, radius, np.concatenate(lines), margin=1.0)
+    centers = place_labels(anchors, sizes, bounds, markers, radius, np.concatenate(lines), margin=1.0)
     inches = figure.get_size_inches() * _INCH
-    for text, centre, size, anchor in zip(texts, centres, sizes, anchors, strict=True):
-        text.set_position((float(centre[0] / inches[0]), float(centre[1] / inches[1])))
-        nearest = np.clip(anchor, centre - size / 2 - 1.0, centre + size / 2 + 1.0)
+    for text, center, size, anchor in zip(texts, centers, sizes, anchors, strict=True):
+        text.set_position((float(center[0] / inches[0]), float(center[1] / inches[1])))
+        nearest = np.clip(anchor, center - size / 2 - 1.0, center + size / 2 + 1.0)
         if np.linalg.norm(nearest - anchor) > _SHORTEST_LEADER:
             ends = np.stack([anchor, nearest]) / inches
             leader = Line2D(ends[:, 0], ends[:, 1], color=text.get_color(), linewidth=0.5, alpha=0.7, zorder=2.6)
