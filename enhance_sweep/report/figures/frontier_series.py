@@ -215,14 +215,18 @@ def _look_on_page(group: str) -> Look:
 def _single_seeds(results: Results, series: Series) -> list[Point]:
     """Each training of the networks that have several, at its network's speed."""
     several = [point for point in series.points if point.row is not None and len(results.trainings(point.row)) > 1]
+    trainings = [(point, one) for point in several[:_MOST_WITH_SEEDS] for one in results.trainings(point.row or 0)]
     return [
         Point(
-            point.x, float(score), "single seeds", f"{point.label}, seed {seed}", (f"MS-SSIM {score:.4f}",), point.row
+            x=point.x,
+            y=one.scores.ms_ssim,
+            group="single seeds",
+            label=f"{point.label}, seed {one.learned_from.seed}",
+            hover=(f"MS-SSIM {one.scores.ms_ssim:.4f}",),
+            row=point.row,
         )
-        for point in several[:_MOST_WITH_SEEDS]
-        for record in results.trainings(point.row or 0)
-        for score, seed in [(record.scores.ms_ssim, record.learned_from.seed)]
-        if is_number(score)
+        for point, one in trainings
+        if one.scores and is_number(one.scores.ms_ssim)
     ]
 
 
