@@ -449,8 +449,9 @@ def provenance(results: Results) -> list[tuple[str, str]]:
         facts.append(("Training time", text))
     add("Trained on", (_machine(record) for record in results.trained))
     add("Trained with", (_software(record) for record in results.trained))
-    for name in dict.fromkeys(name for record in results.timed for name in record["measurement"]):
-        values = (record["measurement"].get(name) for record in results.timed)
+    measurements = dict.fromkeys(record.measurement for record in results.timed)
+    for name in dict.fromkeys(name for measurement in measurements for name in measurement.as_json()):
+        values = (getattr(record.measurement, name) for record in results.timed)
         shown = ("x".join(map(str, value)) if name == "size" else value for value in values)
         add(f"Timing: {name.replace('_', ' ')}", shown)
     add("Timed on", (_machine(record) for record in results.timed))
