@@ -518,7 +518,7 @@ def test_scores_stand_where_pictures_cannot_be_made_and_are_tried_again(
     assert "plain-k3-c2-b1: no pictures (OSError: no space left on device)" in capsys.readouterr().err
     outcome, again = run([*quick, TRAIN])
     assert outcome["did"] == ["evaluate"]
-    assert {name: again[name] for name in record} == record
+    assert {**again, "pictures": None} == {**record, "pictures": None}
     assert again["pictures"]
 
 
