@@ -18,7 +18,7 @@ from enhance_sweep.export.card import model_card
 from enhance_sweep.export.formats import ExportError, Format, format_of, versions
 from enhance_sweep.frontier import pareto_front
 from enhance_sweep.records import load_records
-from enhance_sweep.records.schema import SCHEMA, ExportRecord
+from enhance_sweep.records.schema import SCHEMA, ExportRecord, TrainedRecord
 from enhance_sweep.records.store import EXPORT_FILE, GENERATOR_FILE, SCORES_FILE, find_trained, write_json
 from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment
@@ -96,10 +96,10 @@ def export_run(
     return folder
 
 
-def _trained(run_dir: Path) -> tuple[Any, Path]:
+def _trained(run_dir: Path) -> tuple[TrainedRecord, Path]:
     """The record and the weights of a completed training."""
     trained = find_trained(run_dir.parents[1], run_dir.name)
-    if trained is None or trained["status"] != "completed":
+    if trained is None or trained.status != "completed":
         raise ExportError(f"{run_dir} holds no completed training: train it first, or name another --run")
     generator_file = run_dir / GENERATOR_FILE
     if not generator_file.is_file():
@@ -107,13 +107,13 @@ def _trained(run_dir: Path) -> tuple[Any, Path]:
     return trained, generator_file
 
 
-def _about(trained: Any, kind: Format, precision: str) -> dict[str, Any]:
+def _about(trained: TrainedRecord, kind: Format, precision: str) -> dict[str, Any]:
     """What an export's record says of its network, its format and where it was made."""
     return {
         "schema": SCHEMA,
         "kind": "export",
-        **{name: trained[name] for name in ("key", "architecture_key", "status", "architecture")},
-        "description": {name: trained["description"][name] for name in ("parameters", "macs")},
+        **{name: getattr(trained, name) for name in ("key", "architecture_key", "status", "architecture")},
+        "description": {name: getattr(trained.description, name) for name in ("parameters", "macs")},
         "format": kind.name,
         "precision": precision,
         "versions": versions(kind.packages),
