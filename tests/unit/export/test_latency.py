@@ -4,9 +4,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from enhance_sweep.export import latency
+from enhance_sweep.records.schema import Samples
 from enhance_sweep.stats.speed_up import speed_up
 from enhance_sweep.timing.process import TimingError
 from tests.unit.timing.simulated import SimulatedHost, SimulatedWorker, network, settings
@@ -47,7 +49,7 @@ def test_a_file_is_paired_with_its_own_network_in_eager(monkeypatch: pytest.Monk
     assert record["eager_latency_ms_median"] == pytest.approx(EAGER_MS)
     assert record["peak_rss_mib"] == 500
     assert (record["stopped"], record["flags"]) == ("interval within 2%", [])
-    ratio = speed_up(record["samples"])
+    ratio = speed_up(msgspec.convert(record["samples"], Samples))
     assert ratio is not None
     assert (ratio.median, ratio.processes) == (pytest.approx(4.0), 3)
     asked = {command for command, _ in host.asked}
