@@ -24,6 +24,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -87,6 +88,19 @@ class Grid:
     untouched: float
     worst_ms: Mapping[str, float]
 
+    @cached_property
+    def space(self) -> Space:
+        """Topology, kernels, channels, PReLU and blocks, with the values of these networks."""
+        names = ("topology", "kernel_size", "channels", "prelu", "blocks", "strided_kernel_size")
+        values = {name: sorted({one[name] for one in self.architectures.values() if name in one}) for name in names}
+        params = {
+            "model" if name == "topology" else f"model.{name}": f"choice({','.join(map(_written, found))})"
+            for name, found in values.items()
+            if found
+        }
+        when = {"model.blocks": "model=plain"}  # all strided networks of Table 2 have two
+        return read_space(params, when, [], OverridesParser.create())[0]
+
 
 def read_grid(records: Path) -> Grid:
     slugs = [slug for table in (1, 2) for slug in published_table(table)["slug"]]
@@ -127,19 +141,6 @@ def read_grid(records: Path) -> Grid:
 
 
 # --- methods ----------------------------------------------------------------------------------------------------------
-
-
-def space_of(grid: Grid) -> Space:
-    """Topology, kernels, channels, PReLU and blocks, with the values of the grid's networks."""
-    names = ("topology", "kernel_size", "channels", "prelu", "blocks", "strided_kernel_size")
-    values = {name: sorted({one[name] for one in grid.architectures.values() if name in one}) for name in names}
-    params = {
-        "model" if name == "topology" else f"model.{name}": f"choice({','.join(map(_written, found))})"
-        for name, found in values.items()
-        if found
-    }
-    when = {"model.blocks": "model=plain"}  # all strided networks of Table 2 have two
-    return read_space(params, when, [], OverridesParser.create())[0]
 
 
 def _written(value: Any) -> str:
@@ -206,9 +207,7 @@ def searched(
     rungs = rung_steps(settings.first_rung, grid.steps, settings.reduction_factor)
     settings_of = {one["topology"]: {*one} for one in grid.architectures.values()}
     with tempfile.TemporaryDirectory() as runs:
-        trials = Trials(
-            study, space_of(grid), lambda model: settings_of[str(model)], lambda number: sampler, Path(runs)
-        )
+        trials = Trials(study, grid.space, lambda model: settings_of[str(model)], lambda number: sampler, Path(runs))
         search = SearchLoop(trials, results, settings, rungs)
         in_vain = 0
         while in_vain < PATIENCE and len(results.steps) < len(grid.architectures):

@@ -1,1 +1,1 @@
-"""Trained networks as files for other runtimes, each checked against eager, with its figures and a model card."""
+"""Trained networks as files for other runtimes, each checked against eager, with scores, speed and a model card."""

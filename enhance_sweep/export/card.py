@@ -1,4 +1,4 @@
-"""A model card: what an exported network is, for a person who finds the file alone.
+"""A model card: what an exported network is, for somebody who finds the file without its run.
 
 Markdown with YAML in front, as Hugging Face's hub reads it (huggingface.co/docs/hub/model-cards).
 """
@@ -10,28 +10,29 @@ import yaml
 
 from enhance_sweep.export.formats import INPUT, OUTPUT, Format
 from enhance_sweep.records.keys import architecture_slug
+from enhance_sweep.records.schema import TrainedRecord
 from enhance_sweep.stats.speed_up import speed_up
 
-#: Scores a person of the field knows, as records name them.
+#: The scores in the card: names and digits, by their names in records.
 _MEASURES = {"ms_ssim": ("MS-SSIM", 4), "psnr_db": ("PSNR, dB", 2)}
 
 
-def model_card(export: Mapping[str, Any], trained: Mapping[str, Any], kind: Format, timed: str | None) -> str:
+def model_card(export: Mapping[str, Any], trained: TrainedRecord, kind: Format, timed: str | None) -> str:
     """The card of one export.
 
     Args:
         export: its record, as `export.json` has it.
         trained: the record of the training.
         kind: its format.
-        timed: how fast the network is in eager fp32 by the careful protocol, in words; None where it was not timed.
+        timed: a sentence on the network's own timing in eager fp32; None where it was not timed.
     """
-    learned = trained["learned_from"]
-    slug = architecture_slug(trained["architecture"])
+    learned = trained.learned_from
+    slug = architecture_slug(trained.architecture)
     metadata = {
         "license": "unknown",
         "pipeline_tag": "image-to-image",
         "library_name": kind.name,
-        "tags": ["image-enhancement", "enhance-sweep", trained["architecture"]["topology"], export["precision"]],
+        "tags": ["image-enhancement", "enhance-sweep", trained.architecture["topology"], export["precision"]],
         "datasets": [learned["dataset"]],
         "metrics": ["psnr", "ms-ssim"],
     }
@@ -39,8 +40,8 @@ def model_card(export: Mapping[str, Any], trained: Mapping[str, Any], kind: Form
         f"---\n{yaml.safe_dump(metadata, sort_keys=False)}---",
         f"# {slug}, {kind.name} {export['precision']}",
         f"A network that makes a phone's photographs look like a better camera's. `{export['file']}`, "
-        f"{export['bytes'] / 1024:,.0f} KiB in all; {trained['description']['parameters']:,} parameters, "
-        f"{trained['description']['macs'] / 1e9:.1f} billion multiply-adds for 1280x720. "
+        f"{export['bytes'] / 1024:,.0f} KiB in all; {trained.description.parameters:,} parameters, "
+        f"{trained.description.macs / 1e9:.1f} billion multiply-adds for 1280x720. "
         f"In {export['precision']}: {kind.meaning[export['precision']]}.",
         _use(export, kind),
         _training(trained),
@@ -77,17 +78,17 @@ Meant for enhancing photographs of the kind that it was trained on, and for rese
 evidence of what was in front of the camera: it changes colors, contrast and detail."""
 
 
-def _training(trained: Mapping[str, Any]) -> str:
-    learned, data = trained["learned_from"], trained.get("data") or {}
+def _training(trained: TrainedRecord) -> str:
+    learned, data = trained.learned_from, trained.data or {}
     pairs = f", {data['train_pairs']:,} pairs" if "train_pairs" in data else ""
     source = f" ({data['source']})" if "source" in data else ""
     return f"""## Training
 
 - Data: {learned["dataset"]}{source}{pairs}; fingerprint `{learned["data_fingerprint"]}`
-- Loss: {learned["loss"]}; {trained["steps"]:,} steps of {learned["batch_size"]} crops of \
+- Loss: {learned["loss"]}; {trained.steps:,} steps of {learned["batch_size"]} crops of \
 {learned["crop_size"]}x{learned["crop_size"]}; learning rate {learned["learning_rate"]}, {learned["schedule"]}; \
 {learned["precision"]}; seed {learned["seed"]}
-- Architecture: {", ".join(f"{name} {value}" for name, value in trained["architecture"].items())}"""
+- Architecture: {", ".join(f"{name} {value}" for name, value in trained.architecture.items())}"""
 
 
 def _scores(export: Mapping[str, Any]) -> str:
@@ -144,11 +145,11 @@ def _speed(export: Mapping[str, Any], timed: str | None) -> str:
     return text + (f"\n\n{timed}" if timed else "")
 
 
-def _limits(export: Mapping[str, Any], trained: Mapping[str, Any], kind: Format) -> str:
+def _limits(export: Mapping[str, Any], trained: TrainedRecord, kind: Format) -> str:
     lines = [
         "## Limits",
         "",
-        f"- Scores are of {trained['learned_from']['dataset']} alone; other cameras and other scenes may look worse.",
+        f"- Scores are of {trained.learned_from.dataset} alone; other cameras and other scenes may look worse.",
         "- Each photograph is normed as a whole (instance norm): a piece of one has other colors than the whole.",
         "- Skin, text and flat surfaces were not looked at apart.",
     ]
@@ -161,11 +162,11 @@ def _limits(export: Mapping[str, Any], trained: Mapping[str, Any], kind: Format)
     return "\n".join(lines)
 
 
-def _origin(export: Mapping[str, Any], trained: Mapping[str, Any]) -> str:
+def _origin(export: Mapping[str, Any], trained: TrainedRecord) -> str:
     made = ", ".join(f"{name} {value}" for name, value in export["versions"].items() if value)
     return f"""## Origin
 
-Run `{export["key"]}`, finished {trained.get("finished_at") or "at an unknown time"}; exported \
+Run `{export["key"]}`, finished {trained.finished_at or "at an unknown time"}; exported \
 {export["finished_at"]} by enhance_sweep {export["environment"]["enhance_sweep"]} with {made}. All figures and raw \
 samples are in `export.json` beside this card. Architecture after de Stoutz et al. 2018, *Fast Perceptual Image \
 Enhancement*, and Ignatov et al. 2017, *DSLR-Quality Photos on Mobile Devices with Deep Convolutional Networks*."""

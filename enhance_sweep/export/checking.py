@@ -1,4 +1,4 @@
-"""An export against the network that it was made from, in eager fp32, on real photographs."""
+"""An export compared on real photographs with the network that it was made from, in eager fp32."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from enhance_sweep.export.photographs import Photograph, cropped
 from enhance_sweep.metrics import ms_ssim, psnr
 from enhance_sweep.stats.student import half_width
 
-#: How close an export must be to eager fp32. What int8 loses its scores say: this only finds a broken one.
+#: How close an export must be to eager fp32: this finds broken exports; what int8 costs in quality its scores say.
 _LARGEST_ERROR_FP32 = 1e-3
 _LEAST_PSNR_DB = {"fp16": 40.0, "bf16": 40.0, "int8": 20.0}
 
@@ -29,8 +29,8 @@ class Scored:
     """Scores of each photograph, of the export and of eager fp32.
 
     Attributes:
-        on: what they are of, in words.
-        of_test_pairs: they are of the run's own test pairs, all of them.
+        on: the photographs, in words.
+        of_test_pairs: whether they are all of the run's own test pairs.
         names: of the photographs.
         exported, eager: by measure (`psnr_db`, `ms_ssim`), (N,); infinite where a pair is identical.
     """
@@ -59,8 +59,8 @@ def compare(network: nn.Module, run: Runner, kind: Format, precision: str, photo
     """How far an export's results are from eager fp32's on whole photographs of several sizes.
 
     Returns:
-        `max_abs_error`, `psnr_db` (of the clipped results; None where they are the same), the worst photograph's, and
-        the `sizes`, width and height.
+        `max_abs_error` and `psnr_db` (of the clipped results; None where they are the same) of the worst photograph,
+        and the `sizes`, each width and height.
 
     Raises:
         ExportError: they are too far.

@@ -1,8 +1,8 @@
-"""A generator as exporters can take it: the same sums, without a decision that depends on the photograph's size.
+"""A generator in a form that can be exported: the same arithmetic, without branches on the photograph's size.
 
-Exporters follow one call and write down what they see. Our layers look at height and width to know how many zeros go on
-which side ("same" padding is uneven for some sizes); an exporter would fix what one size needed. Here the zeros are
-counted by arithmetic on the sizes, which exporters carry along, or are the same for all sizes that are allowed.
+Exporters trace one call. Our layers look at height and width to decide how many zeros to pad on which side ("same"
+padding is uneven for some sizes), and a trace would fix the decision for one size. Here the padding is computed by
+arithmetic on the sizes, which is part of the trace, or is the same for all sizes allowed.
 """
 
 import copy
@@ -22,19 +22,18 @@ MULTIPLE = 4
 def for_any_size(generator: nn.Module) -> nn.Module:
     """A copy of `generator`, in evaluation mode, that can be exported with a dynamic height and width.
 
-    Its layers of ours are replaced; whatever else it holds stays as it is. (N, 3, H, W) to the same, with the same
-    result within rounding.
+    This package's layers are replaced, others stay. (N, 3, H, W) to the same, with the same result within rounding.
 
     Raises:
-        ValueError: it has a layer of ours that cannot be exported.
+        ValueError: a layer of this package cannot be exported.
     """
     return _replaced(generator, _Halving, _Enlarging, _Norm)
 
 
 def for_multiples(generator: nn.Module) -> nn.Module:
-    """The same for heights and widths that are multiples of `MULTIPLE`, for runtimes that know few operations.
+    """The same for heights and widths that are multiples of `MULTIPLE`, for runtimes with few operations.
 
-    No slice and no padding depends on a size there, and instance norm is spelled out.
+    No slice or padding depends on a size, and instance norm is written as elementary operations.
     """
     return _replaced(generator, _HalvingEven, _EnlargingEven, _NormByParts)
 
@@ -45,7 +44,7 @@ def _replaced(
     enlarging: Callable[[ConvTranspose2d], nn.Module],
     norm: Callable[[InstanceNorm2d], nn.Module],
 ) -> nn.Module:
-    # Weights whose channels come last are read as if they did not by converters for phones (ExecuTorch's, LiteRT's).
+    # Converters for phones (ExecuTorch's, LiteRT's) misread channels-last weights.
     network: nn.Module = copy.deepcopy(generator).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     network.eval().requires_grad_(False)
     for parent in list(network.modules()):
@@ -58,7 +57,7 @@ def _replaced(
             elif isinstance(child, InstanceNorm2d):
                 setattr(parent, name, norm(child))
             elif isinstance(child, nn.ReLU):
-                setattr(parent, name, nn.ReLU())  # quantisers want none in place
+                setattr(parent, name, nn.ReLU())  # quantisers accept no in-place one
     return network
 
 

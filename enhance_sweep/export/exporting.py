@@ -18,7 +18,7 @@ from enhance_sweep.export.card import model_card
 from enhance_sweep.export.formats import ExportError, Format, format_of, versions
 from enhance_sweep.frontier import pareto_front
 from enhance_sweep.records import load_records
-from enhance_sweep.records.schema import SCHEMA, ExportRecord
+from enhance_sweep.records.schema import SCHEMA, ExportRecord, TrainedRecord
 from enhance_sweep.records.store import EXPORT_FILE, GENERATOR_FILE, SCORES_FILE, find_trained, write_json
 from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment
@@ -26,6 +26,8 @@ from enhance_sweep.system.files import remove_leftovers
 
 CARD_FILE = "README.md"  # where Hugging Face's hub looks for a card
 _STEM = "model"
+#: What a record holds where the speed was not measured.
+_UNTIMED = {"latency_ms_median": None, "flags": [], "samples": None}
 
 
 def export_run(
@@ -37,31 +39,28 @@ def export_run(
         run_dir: the variant's folder, `<runs>/trained/<key>`.
         format: one of `enhance_sweep.export.formats.FORMATS`.
         precision: one of `enhance_sweep.export.formats.PRECISIONS`.
-        out: the folder of exports; what is written is `out/<key>/<format>-<precision>/`, in place of an older one.
-        data: overrides that name the run's data where it is not in the cache any more.
+        out: the folder of exports; it is written to `out/<key>/<format>-<precision>/`, in place of an older one.
+        data: overrides that name the run's data where it is no longer in the cache.
         timed: measure its speed too.
 
     Returns:
         The folder.
 
     Raises:
-        ExportError: it is not possible here, or what came out is not the network; nothing is written then.
+        ExportError: it is not possible here, or the export does not compute what the network does; nothing is written.
         FileNotFoundError: the run's folder has no network.
-        ValueError: its file holds none of this package's topologies.
+        TimingError: its speed could not be measured.
+        ValueError: the network is not one of this package's topologies.
         OSError: it cannot be written.
     """
     kind = format_of(format, precision)
-    key = run_dir.name
-    trained = find_trained(run_dir.parents[1], key)
-    if trained is None or trained["status"] != "completed":
-        raise ExportError(f"{run_dir} holds no completed training: train it first, or name another --run")
-    generator_file = run_dir / GENERATOR_FILE
-    if not generator_file.is_file():
-        raise FileNotFoundError(f"no network at {generator_file}: its weights are not there any more, train it again")
-    network = load_network(generator_file)  # of our own topologies alone: nothing that a file names is run
+    trained, generator_file = _trained(run_dir)
+    network = load_network(
+        generator_file
+    )  # builds this package's own topologies only: nothing that a file names is run
     pairs = photographs.pairs_of(trained, data)
     patches = photographs.calibration_patches(pairs) if precision == "int8" else []
-    folder = out / key / f"{format}-{precision}"
+    folder = out / run_dir.name / f"{format}-{precision}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
@@ -74,32 +73,20 @@ def export_run(
         scored = checking.score(network, run, kind, *photographs.test_photographs(pairs))
         speed = latency.time_beside_eager(latency.model_of(generator_file), format, precision, file) if timed else {}
         content = {
-            "schema": SCHEMA,
-            "kind": "export",
-            "key": key,
-            "architecture_key": trained["architecture_key"],
-            "status": "completed",
-            "architecture": trained["architecture"],
-            "description": {name: trained["description"][name] for name in ("parameters", "macs")},
-            "format": format,
-            "precision": precision,
+            **_about(trained, kind, precision),
             "file": file.name,
             "bytes": size,
             "calibration_patches": len(patches),
             "check": check,
             "scores": scored.as_json(),
             "measurement": measurement,
-            "latency_ms_median": None,
-            "flags": [],
-            "samples": None,
+            **_UNTIMED,
             **speed,
-            "versions": versions(kind.packages),
-            "environment": describe_environment(),
             "finished_at": now(),
         }
         _write_scores(building / SCORES_FILE, scored)
         record = convert(content, ExportRecord)
-        card = model_card(record, trained, kind, _timed_in_words(run_dir.parents[1], key))
+        card = model_card(record, trained, kind, _timed_in_words(run_dir.parents[1], run_dir.name))
         (building / CARD_FILE).write_text(card, encoding="utf-8")
         write_json(building / EXPORT_FILE, record)
         building.chmod(0o755)
@@ -109,19 +96,44 @@ def export_run(
     return folder
 
 
+def _trained(run_dir: Path) -> tuple[TrainedRecord, Path]:
+    """The record and the weights of a completed training."""
+    trained = find_trained(run_dir.parents[1], run_dir.name)
+    if trained is None or trained.status != "completed":
+        raise ExportError(f"{run_dir} holds no completed training: train it first, or name another --run")
+    generator_file = run_dir / GENERATOR_FILE
+    if not generator_file.is_file():
+        raise FileNotFoundError(f"no network at {generator_file}: its weights are gone, train it again")
+    return trained, generator_file
+
+
+def _about(trained: TrainedRecord, kind: Format, precision: str) -> dict[str, Any]:
+    """What an export's record says of its network, its format and where it was made."""
+    return {
+        "schema": SCHEMA,
+        "kind": "export",
+        **{name: getattr(trained, name) for name in ("key", "architecture_key", "status", "architecture")},
+        "description": {name: getattr(trained.description, name) for name in ("parameters", "macs")},
+        "format": kind.name,
+        "precision": precision,
+        "versions": versions(kind.packages),
+        "environment": describe_environment(),
+    }
+
+
 def _convert(kind: Format, network: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
     try:
-        with redirect_stdout(sys.stderr):  # converters tell of their progress where our results go
+        with redirect_stdout(sys.stderr):  # converters print progress, and our results go to stdout
             kind.write(network, precision, patches, file)
     except (ExportError, OSError, MemoryError):
         raise
-    except Exception as error:  # a converter may raise anything of a network that it does not know
+    except Exception as error:  # a converter may raise anything
         first_line = str(error).strip().partition("\n")[0]
         raise ExportError(f"its converter failed ({type(error).__name__}: {first_line:.200})") from error
 
 
 def _put_in_place(building: Path, folder: Path) -> None:
-    """A folder in place of an older one; what belongs to nobody's export stays out of the way."""
+    """Replace an older folder by a new one, and remove what interrupted exports left."""
     remove_leftovers(building)
     if folder.exists():
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as older:
@@ -139,7 +151,7 @@ def _write_scores(path: Path, scored: checking.Scored) -> None:
 
 
 def _timed_in_words(runs: Path, key: str) -> str | None:
-    """What the careful protocol says of the network in eager fp32, and whether it is on the frontier there."""
+    """The network's own timing in eager fp32, and whether it is on the frontier of its runs."""
     frame = load_records(runs)
     rows = frame[frame["key"] == key]
     if rows.empty or pd.isna(rows["latency_ms_median"].iloc[0]):
@@ -148,6 +160,6 @@ def _timed_in_words(runs: Path, key: str) -> str | None:
     same = frame[frame["data_fingerprint"] == row["data_fingerprint"]] if "data_fingerprint" in frame else frame
     place = "on" if key in set(pareto_front(same)["key"]) else "not on"
     return (
-        f"The network in eager fp32, timed by the careful protocol: {row['latency_ms_median']:.0f} ms for "
+        f"The network in eager fp32, timed beside the paper's baseline: {row['latency_ms_median']:.0f} ms for "
         f"{row['size']} on {row['threads']} threads, host {row['host']}; it is {place} the frontier of its runs."
     )

@@ -1,7 +1,6 @@
-"""How fast an exported file is, beside the same network in eager fp32: the timing room's workers, called in turn."""
+"""How fast an exported file is, beside the same network in eager fp32, by the timing protocol."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +8,23 @@ import torch
 from torch import Tensor, nn
 
 from enhance_sweep.export.formats import format_of
-from enhance_sweep.system.environment import usable_cores
+from enhance_sweep.settings import TimingSettings
 from enhance_sweep.system.locks import host_lock
-from enhance_sweep.timing import host
-from enhance_sweep.timing.conditions import between, snapshot
-from enhance_sweep.timing.process import Worker
+from enhance_sweep.timing import recording
+from enhance_sweep.timing.machine import Machine
+from enhance_sweep.timing.process import TimingError
+from enhance_sweep.timing.protocol import Baseline, Run
 from enhance_sweep.timing.runtimes import Prepared
-from enhance_sweep.timing.statistics import interquartile_range, median
+from enhance_sweep.timing.statistics import median
+from enhance_sweep.timing.subject import Subject
 
-_WIDTH, _HEIGHT = 1280, 720
-_ALLOCATOR = "tuned"
-_PROCESSES, _ROUNDS, _WARM_UP_CALLS = 3, 5, 3
-#: A run of which other work had more than this share of the cores says so.
-_OTHERS_LIMIT = 0.05
-_EAGER = {"_target_": "enhance_sweep.timing.runtimes.eager.Eager"}
+#: Of eager, beside the file; the file's precision is its own. A smaller budget than a network's: files are many.
+TIMING = TimingSettings(samples=5, budget_s=120.0)
+_EAGER = {"_target_": "enhance_sweep.timing.runtimes.eager.Eager", "name": "eager"}
 
 
 class ExportedFile:
-    """A file as a runtime of the timing room. The network that it is given is only that file's, and not looked at."""
+    """A file as a runtime for the timing protocol: it runs the file, whatever network it is given."""
 
     def __init__(self, format: str, precision: str, file: str) -> None:
         self.format, self.precision, self.file = format, precision, file
@@ -37,68 +35,54 @@ class ExportedFile:
         return Prepared(lambda: run(photograph), lambda result: result)
 
 
-def time_beside_eager(model: Mapping[str, Any], format: str, precision: str, file: Path) -> dict[str, Any]:
-    """Time a file on one photograph of 1280x720, in fresh processes, each round beside eager fp32 in another.
+def time_beside_eager(
+    model: Mapping[str, Any],
+    format: str,
+    precision: str,
+    file: Path,
+    timing: TimingSettings | None = None,
+    machine: Machine | None = None,
+) -> dict[str, Any]:
+    """Time a file on one photograph, in fresh processes, each round beside eager fp32 in another process.
 
     Args:
         model: the network's configuration, with its `_target_`.
         format: of the file.
         precision: of the file.
         file: the file.
+        timing: how to measure; `TIMING` unless given.
+        machine: the real one unless given.
 
     Returns:
-        What an export's record says of its speed: `latency_ms_median` and `latency_ms_iqr`, `eager_latency_ms_median`,
-        `peak_rss_mib`, `flags` that speak against it, and `samples`, whose baseline is the same network in eager fp32.
+        For the export's record: the figures of a timed record, `eager_latency_ms_median`, the `flags` that speak
+        against them, why timing `stopped`, and `samples`, whose baseline is the same network in eager fp32.
+
+    Raises:
+        TimingError: the file or the network could not be timed.
     """
-    threads = usable_cores()
-    cores = host.cores_to_pin(threads)
-    job = {"model": dict(model), "layout": "channels_last", "threads": threads, "seed": 0, "photograph": None}
-    job |= {"width": _WIDTH, "height": _HEIGHT, "precision": "fp32"}
-    runtime = {"_target_": f"{__name__}.{ExportedFile.__name__}", "format": format, "precision": precision}
-    processes: list[list[dict[str, float]]] = []
-    peaks_mib: list[float] = []
-    others: list[float] = []
+    timing = timing or TIMING
+    runtime = {"_target_": f"{__name__}.{ExportedFile.__name__}", "name": format, "format": format}
+    runtime |= {"precision": precision, "file": str(file.resolve())}
+    subject = Subject(model)
     with host_lock():
-        for number in range(_PROCESSES):
-            with ExitStack() as stack:
-                ours, eager = (stack.enter_context(Worker(threads, cores, _ALLOCATOR)) for _ in range(2))
-                ours.ask("load", **job, runtime=runtime | {"file": str(file.resolve())})
-                eager.ask("load", **job, runtime=_EAGER)
-                peaks_mib.append(ours.ask("call", memory=True)["memory"]["peak_rss_mib"])
-                for worker in (ours, eager):
-                    for _ in range(_WARM_UP_CALLS):
-                        worker.ask("call", memory=False)
-                rounds = []
-                for one in range(_ROUNDS):
-                    before = snapshot(cores)
-                    order = (ours, eager) if (number + one) % 2 else (eager, ours)
-                    calls = {id(worker): worker.ask("call", memory=False) for worker in order}
-                    mine, beside = calls[id(ours)], calls[id(eager)]
-                    others.append(between(before, snapshot(cores), mine["cpu_s"] + beside["cpu_s"]).others_share)
-                    rounds.append({"latency_ms": mine["latency_ms"], "baseline_latency_ms": beside["latency_ms"]})
-                processes.append(rounds)
-    every = [one for rounds in processes for one in rounds]
-    busy = median(others)
+        run = Run(timing, runtime, machine or Machine.real(timing), lambda line: None, Baseline(model, _EAGER))
+        run.time([subject], lambda finished: None)
+    if subject.failure:
+        raise TimingError(subject.failure)
     return {
-        "latency_ms_median": median([one["latency_ms"] for one in every]),
-        "latency_ms_iqr": interquartile_range([one["latency_ms"] for one in every]),
-        "eager_latency_ms_median": median([one["baseline_latency_ms"] for one in every]),
-        "peak_rss_mib": max(peaks_mib),
-        "flags": [f"other work took {busy:.0%} of the measured cores"] if busy > _OTHERS_LIMIT else [],
-        "samples": {"processes": [{"rounds": rounds} for rounds in processes]},
+        **recording.figures(subject),
+        "eager_latency_ms_median": median([one.baseline_latency_ms or 0.0 for one in subject.rounds()]),
+        "flags": recording.flags(subject, None),
+        "stopped": subject.stopped,
+        "samples": {"processes": subject.processes},
     }
 
 
 def measurement_of(format: str, precision: str) -> dict[str, Any]:
-    """How a file is timed here, as a timed record says it."""
-    return {
-        "runtime": format,
-        "precision": precision,
-        "size": [_WIDTH, _HEIGHT],
-        "threads": usable_cores(),
-        "allocator": _ALLOCATOR,
-        "host": host.host_id(host.fingerprint()),
-    }
+    """How a file is timed here, as a timed record says it; a file has its own memory layout."""
+    measurement = recording.measurement_of(TIMING, {"name": format}) | {"precision": precision}
+    del measurement["layout"]
+    return measurement
 
 
 def model_of(generator_file: Path) -> dict[str, Any]:

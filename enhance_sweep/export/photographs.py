@@ -1,8 +1,7 @@
-"""What an export is calibrated and checked on: the run's own data where it is there, else photographs of ours."""
+"""What an export is calibrated and checked on: the run's own data where it is found, else the included photographs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from enhance_sweep.data.packing import default_cache_dir, find_packed
 from enhance_sweep.data.pairs import Pairs, Pixels
 from enhance_sweep.data.showcase import shots
 from enhance_sweep.export.formats import ExportError
+from enhance_sweep.records.schema import TrainedRecord
 
 #: Training patches that int8 is calibrated on: more change its scores by less than a thousandth.
 _CALIBRATION_PATCHES = 64
@@ -28,7 +28,7 @@ class Photograph:
     target: Tensor
 
 
-def pairs_of(record: Mapping[str, Any], overrides: Sequence[str]) -> Pairs | None:
+def pairs_of(trained: TrainedRecord, overrides: Sequence[str]) -> Pairs | None:
     """The data that a run learned from: packed in the cache, or where `overrides` say (`data=dped data.root=...`).
 
     None where it is neither.
@@ -37,21 +37,21 @@ def pairs_of(record: Mapping[str, Any], overrides: Sequence[str]) -> Pairs | Non
         ExportError: what the overrides name is other data.
         DataError, ConfigError: it cannot be read.
     """
-    learned_from = record["learned_from"]
-    fingerprint = str(learned_from["data_fingerprint"])
+    learned_from = trained.learned_from
+    fingerprint = learned_from.data_fingerprint
     if not overrides:
-        return find_packed(default_cache_dir(), str(learned_from["dataset"]), fingerprint)
+        return find_packed(default_cache_dir(), learned_from.dataset, fingerprint)
     pairs: Pairs = build(resolved(compose_config(list(overrides)), "data"), "data").load(default_cache_dir())
     if pairs.fingerprint != fingerprint:
         raise ExportError(
-            f"{' '.join(overrides)}: expected the data that the run learned from, {learned_from['dataset']} "
+            f"{' '.join(overrides)}: expected the data that the run learned from, {learned_from.dataset} "
             f"{fingerprint}, got {pairs.dataset} {pairs.fingerprint}"
         )
     return pairs
 
 
 def calibration_patches(pairs: Pairs | None) -> list[Tensor]:
-    """Training inputs from all over the data, always the same.
+    """Training inputs, evenly spaced over the data, always the same.
 
     Raises:
         ExportError: there are no pairs.
@@ -67,12 +67,12 @@ def calibration_patches(pairs: Pairs | None) -> list[Tensor]:
 
 
 def whole_photographs() -> list[Photograph]:
-    """The photographs that come along, in their own sizes, with a simulated phone's shots of them as inputs."""
+    """The included photographs, in their own sizes, with a simulated phone's shots of them as inputs."""
     return [Photograph(shot.photograph.name, _unit(shot.input), _unit(shot.target)) for shot in shots()]
 
 
 def test_photographs(pairs: Pairs | None) -> tuple[str, bool, list[Photograph]]:
-    """What scores are of, in words; whether that is the run's test pairs; and the photographs themselves."""
+    """The photographs to score, described in words first, and whether they are the run's test pairs."""
     if pairs is None:
         return "photographs that come along, taken by a simulated phone", False, whole_photographs()
     test = pairs.test
@@ -81,7 +81,7 @@ def test_photographs(pairs: Pairs | None) -> tuple[str, bool, list[Photograph]]:
 
 
 def cropped(photograph: Photograph, multiple: int, largest: int | None) -> Photograph:
-    """Its largest piece at the top left whose sides a format takes."""
+    """Its largest piece at the top left with sides that a format accepts."""
     height, width = (side - side % multiple for side in photograph.input.shape[2:])
     height, width = (min(side, largest or side) for side in (height, width))
     input, target = (one[:, :, :height, :width].contiguous() for one in (photograph.input, photograph.target))

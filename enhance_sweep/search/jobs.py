@@ -9,6 +9,7 @@ import numpy as np
 from hydra.plugins.launcher import Launcher
 
 from enhance_sweep.records.keys import architecture_key
+from enhance_sweep.records.schema import Quality
 from enhance_sweep.search.latency import FEWEST_TIMED, Latencies
 from enhance_sweep.search.loop import HELD_PAUSE_S, Candidate
 from enhance_sweep.search.specification import TIMING, TRAINING, SearchSpec
@@ -128,11 +129,11 @@ class JobEvaluator:
 
     def _reached(self, one: Candidate, steps: int, failures: Mapping[str, str]) -> float | None:
         """The MS-SSIM after a training; None, and the candidate fails, where there is none."""
-        record = self._plans[one.key].trained_record() or {}
-        if one.key in failures or record.get("status") == "failed":
-            one.fail(failures.get(one.key) or str(record.get("reason")))
+        record = self._plans[one.key].trained_record()
+        if one.key in failures or (record and record.status == "failed"):
+            one.fail(failures.get(one.key) or str(record and record.reason))
             return None
-        quality = _quality_at(record, steps)
+        quality = _quality_at(record.quality if record else [], steps)
         if quality is None:
             one.fail(f"it has no MS-SSIM after {steps} steps")
         return quality
@@ -157,12 +158,12 @@ class JobEvaluator:
         return failures, held
 
 
-def _quality_at(record: Mapping[str, Any], steps: int) -> float | None:
+def _quality_at(curve: Sequence[Quality], steps: int) -> float | None:
     """A training's MS-SSIM after so many steps, interpolated between the steps that have one; None if none has.
 
     A network that was trained further outside the search may have no score at a rung.
     """
-    scored = {row["step"]: row["ms_ssim"] for row in record.get("quality", []) if row.get("ms_ssim") is not None}
+    scored = {row.step: row.ms_ssim for row in curve if row.ms_ssim is not None}
     if not scored:
         return None
     at = sorted(scored)

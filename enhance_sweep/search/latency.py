@@ -27,16 +27,16 @@ class Latencies:
     def measured_ms(self, architecture: Mapping[str, Any]) -> float | None:
         """The newest measured median, a paired timing before a quick one; None where there is none."""
         key = measured_key(architecture, self.measurement)
-        timed = [record for record in timed_records(self.runs_dir, key) if record["status"] == "completed"]
-        timed.sort(key=lambda record: bool(record.get("baseline")))
-        return float(timed[-1]["latency_ms_median"]) if timed else None
+        timed = [record for record in timed_records(self.runs_dir, key) if record.status == "completed"]
+        timed.sort(key=lambda record: bool(record.baseline))
+        return timed[-1].latency_ms_median if timed else None
 
     def model(self) -> CostModel | None:
         """A cost model fitted on all networks timed under this measurement; None where they are too few."""
         newest = {
-            record["architecture_key"]: (record["description"], float(record["latency_ms_median"]))
+            record.architecture_key: (record.description, float(record.latency_ms_median or 0))
             for record in timed_records(self.runs_dir)
-            if record["status"] == "completed" and record["measurement"].as_json() == self.measurement
+            if record.status == "completed" and record.measurement.as_json() == self.measurement
         }
         if len(newest) < FEWEST_TIMED:
             return None
@@ -53,9 +53,9 @@ class Latencies:
         others = {name: value for name, value in self.measurement.items() if name not in ("host", "threads")}
         found: dict[str, list[dict[str, Any]]] = {self.measurement["host"]: []}
         for record in timed_records(self.runs_dir):
-            known = record["measurement"]
+            known = record.measurement.as_json()
             same = all(known.get(name) == value for name, value in others.items())
-            if same and record["status"] == "completed" and record["architecture_key"] in keys:
+            if same and record.status == "completed" and record.architecture_key in keys:
                 found.setdefault(known["host"], []).append(known)
         host = max(found, key=lambda name: len(found[name]))
         if found[host]:

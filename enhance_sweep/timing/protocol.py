@@ -10,6 +10,7 @@ baseline against itself, until its interval is narrow. That shows whether the ru
 import contextlib
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from enhance_sweep.paper.baseline import BASELINE
@@ -27,7 +28,7 @@ from enhance_sweep.timing.recording import SETTLED, measurement_of, record
 from enhance_sweep.timing.statistics import agree, median
 from enhance_sweep.timing.subject import JsonObject, Subject
 
-__all__ = ["BASELINE", "Run", "architecture_of", "measurement_of", "time_variant", "time_variants"]
+__all__ = ["BASELINE", "Baseline", "Run", "architecture_of", "measurement_of", "time_variant", "time_variants"]
 
 #: Warm-up ends when this many undisturbed calls in a row, including the first, agree within this share.
 WARM_CALLS, WARM_TOLERANCE = 3, 0.05
@@ -86,6 +87,19 @@ def time_variants(
     return [records[id(subject)] for subject in subjects]
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """What is called in every round beside the networks.
+
+    Attributes:
+        model: a network's configuration.
+        runtime: a runtime's configuration.
+    """
+
+    model: Mapping[str, Any]
+    runtime: Mapping[str, Any]
+
+
 class Run:
     """One timing run: what its sessions share, and what it found out about itself.
 
@@ -96,10 +110,26 @@ class Run:
     """
 
     def __init__(
-        self, timing: TimingSettings, runtime: Mapping[str, Any], machine: Machine, tell: Callable[[str], None]
+        self,
+        timing: TimingSettings,
+        runtime: Mapping[str, Any],
+        machine: Machine,
+        tell: Callable[[str], None],
+        other_baseline: Baseline | None = None,
     ) -> None:
-        """Store what all sessions need; `time` does the work."""
+        """Store what all sessions need; `time` does the work.
+
+        Args:
+            timing: how to measure.
+            runtime: a runtime's configuration.
+            machine: the means.
+            tell: takes a line of progress.
+            other_baseline: called in every round in place of the paper's baseline. Such a run says how two ways of
+                running a network compare: it checks neither the baseline against itself nor results against eager.
+        """
         self._timing, self._runtime, self._machine, self._tell = timing, runtime, machine, tell
+        self._baseline = other_baseline or Baseline(BASELINE, runtime)
+        self._has_checks = other_baseline is None
         self._random = random.Random(timing.seed)
         self.baseline_check: Ratio | None = None
         self.arithmetic_limit: JsonObject | None = None
@@ -113,7 +143,7 @@ class Run:
         self_check: Subject | None = None
         if cost := cost_of_precision(self._timing.precision):
             self._tell(cost)
-        if self._timing.paired:
+        if self._timing.paired and self._has_checks:
             self.arithmetic_limit = self._ask_once(
                 "limit", threads=self._timing.used_threads, precision=self._timing.precision
             )
@@ -187,10 +217,11 @@ class Run:
 
     def _check_result(self, subject: Subject) -> None:
         """Compare the runtime's result with eager fp32's on the photograph, in a fresh process."""
-        if subject.failure or (self._runtime["name"] == "eager" and self._timing.precision == "fp32"):
+        is_eager = self._runtime["name"] == "eager" and self._timing.precision == "fp32"
+        if subject.failure or is_eager or not self._has_checks:
             return
         try:
-            check = self._ask_once("check", **self._job(subject.model))
+            check = self._ask_once("check", **self._job(subject.model, self._runtime))
         except TimingError as error:
             subject.failure = str(error)
             return
@@ -210,7 +241,9 @@ class Run:
             TimingError: the baseline failed.
         """
         with contextlib.ExitStack() as stack:
-            baseline = self._start(stack, BASELINE)[0] if waiting and self._timing.paired else None
+            baseline = None
+            if waiting and self._timing.paired:
+                baseline, _ = self._start(stack, self._baseline.model, self._baseline.runtime)
             running: list[tuple[Subject, TimedProcess]] = []
             for subject in waiting:
                 # Networks share a session only to share the baseline's time.
@@ -218,7 +251,7 @@ class Run:
                 if running and (full or self._machine.free_memory_share() < FREE_SHARE):
                     break
                 try:
-                    worker, process = self._start(stack, subject.model)
+                    worker, process = self._start(stack, subject.model, self._runtime)
                 except TimingError as error:
                     subject.failure = str(error)
                     continue
@@ -227,11 +260,13 @@ class Run:
             for _ in range(self._timing.samples):
                 running = self._round(running, baseline)
 
-    def _start(self, stack: contextlib.ExitStack, model: Mapping[str, Any]) -> tuple[TimedProcess, JsonObject]:
+    def _start(
+        self, stack: contextlib.ExitStack, model: Mapping[str, Any], runtime: Mapping[str, Any]
+    ) -> tuple[TimedProcess, JsonObject]:
         """A fresh worker with `model` loaded and warm, and what its process measured so far."""
         worker = self._machine.start_worker()
         stack.callback(worker.close)
-        loaded = worker.ask("load", **self._job(model))
+        loaded = worker.ask("load", **self._job(model, runtime))
         first, _ = self._call(worker, memory=True)
         calls = [first]
         while len(calls) <= self._timing.warm_up_calls and not _warm(calls):
@@ -305,12 +340,12 @@ class Run:
         with contextlib.closing(worker):
             return worker.ask(command, **arguments)
 
-    def _job(self, model: Mapping[str, Any]) -> JsonObject:
+    def _job(self, model: Mapping[str, Any], runtime: Mapping[str, Any]) -> JsonObject:
         """What a worker needs to know about a network and its measurement."""
         timing = self._timing
         names = ("precision", "layout", "seed", "width", "height", "photograph")
         settings = {name: getattr(timing, name) for name in names}
-        return settings | {"model": dict(model), "runtime": dict(self._runtime), "threads": timing.used_threads}
+        return settings | {"model": dict(model), "runtime": dict(runtime), "threads": timing.used_threads}
 
 
 def _progress_line(subject: Subject) -> str:

@@ -87,7 +87,7 @@ def record(
         architecture=architecture,
         description=convert(description, Description),
         measurement=convert(measurement, Measurement),
-        **_figures(subject),
+        **figures(subject),
         stopped=subject.stopped,
         flags=flags(subject, baseline_check),
         repeated_calls=sum(len(process.repeated_calls) for process in processes),
@@ -127,7 +127,7 @@ def believable(baseline_check: Ratio) -> bool:
     return baseline_check.holds(1.0) and baseline_check.within(SETTLED)
 
 
-def _figures(subject: Subject) -> dict[str, float]:
+def figures(subject: Subject) -> dict[str, float]:
     """The medians that a table shows; empty where nothing was measured."""
     rounds = subject.rounds()
     if subject.failure or not rounds:

@@ -1,9 +1,9 @@
 """Questions to a table of records: the best within a limit, what one setting buys, which setting matters most.
 
-Tables in, tables out: each function takes what `enhance_sweep.records.load_records` gives, or a selection of its rows.
-Seeds are averaged first, so that a network counts once however often it was trained. Where there is nothing to answer
-from, the answer is a table with the same columns and a note that says so, not an error; an error is for a question that
-cannot be asked, such as one about a column that is not there.
+Tables in, tables out: each function takes the table of `enhance_sweep.records.load_records`, or a selection of its
+rows. Seeds are averaged first, so that a network counts once however often it was trained. Where the data hold no
+answer, the result is a table with the same columns and a note with the reason; only impossible questions, such as one
+about a missing column, raise an error.
 """
 
 from enhance_sweep.what_if.choice import best_within, fastest_as_good_as, frontier_of

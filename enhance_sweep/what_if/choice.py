@@ -19,9 +19,9 @@ def best_within(
 
     Args:
         frame: rows of `load_records`; seeds are averaged, so that one lucky seed makes no network the best.
-        max_latency_ms: the median latency of one image may reach this; None: any, and unknown will do.
-        max_peak_rss_mib: so may the peak memory of the process.
-        quality: the column to have much of.
+        max_latency_ms: the largest median latency of one image; None: any, even unknown.
+        max_peak_rss_mib: the largest peak memory of the process; None: any, even unknown.
+        quality: the column to maximise.
         count: how many networks to return at most.
 
     Returns:
@@ -52,9 +52,9 @@ def fastest_as_good_as(
 
     Args:
         frame: rows of `load_records`; seeds are averaged.
-        level: the least quality, in the unit of that column. To allow for chance, subtract what
-            `spread_between_seeds` says.
-        cost: the column to have little of.
+        level: the least quality, in the unit of that column. To allow for chance, subtract the deviation of
+            `spread_between_seeds`.
+        cost: the column to minimise.
         quality: the column to compare with `level`.
         count: how many networks to return at most.
 
@@ -75,8 +75,8 @@ def frontier_of(frame: pd.DataFrame, cost: str = "latency_ms_median", quality: s
 
     Args:
         frame: rows of `load_records`.
-        cost: the column to keep small.
-        quality: the column to keep large.
+        cost: the column to minimise.
+        quality: the column to maximise.
 
     Raises:
         KeyError: the frame has no such column.
@@ -96,5 +96,7 @@ def _rankable(frame: pd.DataFrame, qualities: Sequence[str], costs: Sequence[str
             found = distinct(known[place]) if place in known else []
             if len(found) > 1:
                 what = " and ".join(values)
-                raise ValueError(f"{what} of one {place} can be ranked, here are {', '.join(found)}: keep one's rows")
+                raise ValueError(
+                    f"{what} can be ranked within one {place}, got {', '.join(found)}: keep the rows of one"
+                )
     return networks

@@ -1,7 +1,7 @@
 """What one setting buys: pairs of networks that differ in it alone, compared in quality and in cost.
 
-Pairs ask for no model. A difference between all networks with PReLU and all without also holds every other difference
-between them; one between two networks that are the same but for PReLU holds PReLU, and chance.
+Pairs need no model. The difference between all networks with PReLU and all without includes every other difference
+between them; the difference within a pair that is equal but for PReLU is due to PReLU, and chance.
 """
 
 from collections import defaultdict
@@ -25,13 +25,13 @@ from enhance_sweep.what_if.networks import (
 )
 
 Row = dict[str, Any]
-#: Where a pair stands: the settings in which the two agree, and their two values of the axis.
+#: What identifies a pair: the settings in which the two agree, and their two values of the axis.
 Place = tuple[tuple[Any, ...], Any, Any]
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """One column's values of two networks, averages of so many results that came about in one way."""
+    """One column's values of two networks, each averaged over `counts` results that were obtained in the same way."""
 
     before: float
     after: float
@@ -47,32 +47,32 @@ def effect_of(
     values: tuple[Any, Any] | None = None,
     axes: Sequence[str] = ARCHITECTURE_COLUMNS,
 ) -> pd.DataFrame:
-    """The pairs of networks that differ in one axis only, and by how much they differ in quality and cost.
+    """The pairs of networks that differ in one axis only, and how much they differ in quality and cost.
 
-    Of more than two networks that differ in a numeric axis only (channels 16, 32, 64), each is paired with the next
-    larger; where the axis is no number, each with each. Two topologies are paired where the settings that both have
-    are the same: those that only one has, such as the strided kernel, belong to it. Scores are compared where data,
-    loss, steps, batch and crop are the same, times where host, runtime, threads, ... are; seeds are averaged first.
+    On a numeric axis (channels 16, 32, 64) each network is paired with the next larger value; on any other axis, each
+    with each. Two topologies are paired where the settings that both have are equal; settings that only one has, such
+    as the strided kernel, may be anything. Scores are compared where data, loss, steps, batch and crop are the same,
+    times where host, runtime, threads, ... are the same. Seeds are averaged first.
 
     Args:
         frame: rows of `load_records`.
-        axis: what is to differ, one of `axes`.
-        cost: the column whose ratio is wanted.
-        quality: the column whose difference is wanted.
+        axis: one of `axes`.
+        cost: the column to take ratios of.
+        quality: the column to take differences of.
         values: only this change of the axis, (from, to), whatever lies between; None: as above.
-        axes: the columns that describe a network; add those that a topology of your own has.
+        axes: the columns that describe a network; add those of your own topology.
 
     Returns:
-        A row per pair: `axes` without `axis`, in which the two agree; `axis`, `from`, `to`; `QUALITY_from`,
+        A row for each pair: `axes` without `axis`, in which the two agree; `axis`, `from`, `to`; `QUALITY_from`,
         `QUALITY_to` and `QUALITY_difference` (to - from, in its unit); `QUALITY_standard_error` of that difference,
-        from the spread between seeds (all networks are taken to have the same), missing where no network has several;
+        from the spread between seeds (assumed equal for all networks), missing where no network has several;
         `seeds_from`, `seeds_to`; `COST_from`, `COST_to`, `COST_ratio` (to / from). Quality is missing where one of
-        the two is not trained, cost where one is not timed. What came about in several ways has a row and columns
-        for each. No rows where no two networks differ in the axis alone.
+        the two is not trained, cost where one is not timed. Pairs trained or timed in several ways have a row for each,
+        and columns that tell the ways apart. No rows where no two networks differ in the axis alone.
 
     Raises:
         KeyError: the frame has no such column.
-        ValueError: `axis` is none of `axes`; two networks are the same on all of them; a seed is there twice.
+        ValueError: `axis` is not in `axes`; two networks are the same on all axes; a seed occurs twice.
     """
     if axis not in axes:
         raise ValueError(f"expected an axis among {', '.join(axes)}, got {axis!r}: add it to `axes`")
@@ -102,19 +102,19 @@ def effects_of(
     cost: str = "latency_ms_median",
     quality: str = "ms_ssim",
 ) -> pd.DataFrame:
-    """The pairs of `effect_of` summed up: a row per axis and change of it.
+    """A summary of the pairs of `effect_of`: a row for each axis and change of its value.
 
     Args:
         frame: rows of `load_records`.
-        axes: the axes to ask about; networks are described by `ARCHITECTURE_COLUMNS` and these.
-        cost: the column whose ratio is wanted.
-        quality: the column whose difference is wanted.
+        axes: the axes to compare; networks are described by `ARCHITECTURE_COLUMNS` and these.
+        cost: the column to take ratios of.
+        quality: the column to take differences of.
 
     Returns:
-        `axis`, `from`, `to`; `pairs`: how many have both scores; `better`: in how many of them `to` is the better;
+        `axis`, `from`, `to`; `pairs`: how many have both scores; `better`: in how many of them `to` is better;
         `QUALITY_difference`: the median over pairs, with `_lowest` and `_highest`; `QUALITY_standard_error`: of one
         pair's difference, the median; `cost_pairs`; `COST_ratio`: the median, with `_lowest` and `_highest`; `note`:
-        why something is missing. An axis without pairs has one row that says why.
+        why something is missing. An axis without pairs has one row with the reason.
 
     Raises:
         KeyError, ValueError: as `effect_of`.
@@ -146,13 +146,13 @@ def effects_of(
 def _by_place(
     networks: pd.DataFrame, of: str, axis: str, others: Sequence[str], values: tuple[Any, Any] | None
 ) -> dict[Place, list[_Pair]]:
-    """For every pair of networks its two values of `of`; several where they came about in several ways."""
+    """For every pair of networks its two values of `of`, once for each way in which they were obtained."""
     alike = [name for name in alike_for(of) if name in networks]
     columns = [axis, *others, *alike, of, "count"]
     rows = [dict(zip(columns, row, strict=True)) for row in cells(networks, columns)]
     found: dict[Place, list[_Pair]] = defaultdict(list)
     for one, other in _matched(rows, axis, others, alike, values):
-        # Of two topologies the settings of either are shown; what both have is equal.
+        # A setting that only one of two topologies has is shown too; those of both are equal.
         settings = tuple(one[name] if one[name] is not None else other[name] for name in others)
         way = {name: one[name] for name in alike}
         pair = _Pair(one[of], other[of], (one["count"], other["count"]), way)

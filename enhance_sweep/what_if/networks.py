@@ -1,4 +1,4 @@
-"""From rows of records to networks: seeds averaged, and only what was trained or timed alike put together."""
+"""From rows of records to networks: seeds averaged, and only results of equal training or timing combined."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, TIMED_COLUMNS, TR
 from enhance_sweep.stats.pooling import pooled_deviation
 
 #: What a score depends on beside the network and the seed, as far as a table of records shows it. `condition` is the
-#: report's mark for all of it.
+#: report's name for all of it.
 TRAINED_ALIKE = (
     "dataset",
     "data_fingerprint",
@@ -24,27 +24,27 @@ TRAINED_ALIKE = (
 )
 #: What a time depends on beside the network.
 TIMED_ALIKE = ("runtime", "precision", "layout", "size", "threads", "allocator", "host")
-#: Counted from the layers: these are the same however a network is timed.
+#: Counted from the layers: independent of how a network is timed.
 COUNTED = ("parameters", "macs")
-#: Columns of the report's, ratios to a baseline timed on the same host: they may be compared between hosts.
+#: The report's ratios to a baseline timed on the same host: they may be compared between hosts.
 RATIOS = ("speed_up", "paired_speed_up")
-#: Every other column that is asked about is taken for a score.
+#: Every other column counts as a score.
 COSTS = (*TIMED_COLUMNS, *COUNTED, *RATIOS)
 
 
 def networks_of(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row per network, way of training and way of timing: scores averaged over seeds.
+    """A row for each network, way of training and way of timing: scores averaged over seeds.
 
     Args:
         frame: rows of `load_records`.
 
     Returns:
-        The columns of `frame`, the first seed's where they differ, scores averaged, and `seed_count`: how many seeds
-        that is an average of, 0 where the network has no score. Training that failed or has not finished counts as
-        none; such a network stays for its time only. In the order of `ARCHITECTURE_COLUMNS`.
+        The columns of `frame`, the first seed's where they differ, scores averaged over `seed_count` seeds, 0 where the
+        network has no score. A training that failed or has not finished does not count; its network stays for its time
+        alone. In the order of `ARCHITECTURE_COLUMNS`.
 
     Raises:
-        ValueError: one network has several results of one seed that the table does not tell apart.
+        ValueError: one network has several results of one seed that no column distinguishes.
     """
     check_columns(frame, ARCHITECTURE_COLUMNS)
     scores = [name for name in TRAINED_COLUMNS if name in frame]
@@ -57,7 +57,7 @@ def networks_of(frame: pd.DataFrame) -> pd.DataFrame:
     results = frame["key"] if "key" in frame else pd.Series(frame.index.astype(str), index=frame.index)
     counts = results.where(frame[scores].notna().any(axis=1)).groupby(groups).nunique().loc[names]
     networks = first.assign(**{name: means[name].to_numpy() for name in scores}, seed_count=counts.to_numpy(dtype=int))
-    # What failed in one way of training and was completed in another is no second network.
+    # A network that failed in one way of training and was completed in another is one network.
     architecture = _groups(networks, ())
     known = set(architecture[networks["seed_count"] > 0])
     kept = networks[(networks["seed_count"] > 0) | ~architecture.isin(known)]
@@ -70,16 +70,16 @@ def spread_between_seeds(frame: pd.DataFrame, of: str = "ms_ssim") -> pd.DataFra
 
     Args:
         frame: rows of `load_records`.
-        of: the column with the scores.
+        of: the column of scores.
 
     Returns:
         One row: `of`; `networks`: how many have several seeds; `degrees_of_freedom`: their seeds, less one each;
-        `standard_deviation` of a single seed's score, in the unit of `of`, missing where no network has several. It
-        is the root of the within-network mean square and takes all networks to spread alike.
+        `standard_deviation` of a single seed's score, in the unit of `of` and assumed equal for all networks
+        (`stats.pooling`); missing where no network has several.
 
     Raises:
         KeyError: the frame has no such column.
-        ValueError: one network has several results of one seed that the table does not tell apart.
+        ValueError: one network has several results of one seed that no column distinguishes.
     """
     groups, values = _seed_groups(frame, of)
     deviation, freedom = pooled_deviation(values.to_numpy(), pd.factorize(groups)[0])
@@ -88,14 +88,14 @@ def spread_between_seeds(frame: pd.DataFrame, of: str = "ms_ssim") -> pd.DataFra
 
 
 def averaged(frame: pd.DataFrame, of: str, axes: Sequence[str]) -> pd.DataFrame:
-    """A row per network and way in which `of` came about: `axes`, what must be alike, `of` averaged, `count`.
+    """A row for each network and way to obtain `of`: `axes`, what must be alike, `of` averaged, `count`.
 
-    Ways of timing matter to a cost and ways of training to a score, so a score is not repeated for each timing, and
-    a time not for each training. Rows in which `of` is missing are left out.
+    A score is grouped by its training alone and a time by its timing alone, so neither is repeated for the other. Rows
+    without `of` are left out.
 
     Raises:
         KeyError: the frame has no such column.
-        ValueError: two networks are the same on all `axes`, or a seed is there twice.
+        ValueError: two networks are the same on all `axes`, or a seed occurs twice.
     """
     check_columns(frame, axes)
     check_axes(frame, axes)
@@ -111,7 +111,7 @@ def averaged(frame: pd.DataFrame, of: str, axes: Sequence[str]) -> pd.DataFrame:
 
 
 def alike_for(of: str) -> tuple[str, ...]:
-    """The columns that must agree for two values of `of` to be compared."""
+    """The columns that must be equal before two values of `of` may be compared."""
     if of in COUNTED:
         return ()
     if of in RATIOS:
@@ -120,7 +120,7 @@ def alike_for(of: str) -> tuple[str, ...]:
 
 
 def completed_only(frame: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
-    """The frame without the scores of trainings that failed or have not finished, and with an index of its own."""
+    """The frame without the scores of trainings that failed or have not finished, and with a new index."""
     frame = frame.reset_index(drop=True)
     if "status" not in frame or not scores:
         return frame
@@ -129,19 +129,19 @@ def completed_only(frame: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
 
 
 def distinct(column: "pd.Series[Any]") -> list[str]:
-    """The different values of a column as text, in order, without the missing ones."""
+    """The distinct values of a column as text, sorted, without missing ones."""
     return sorted({str(value) for (value,) in cells(column.to_frame("value"), ["value"]) if value is not None})
 
 
 def check_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Raise KeyError where a column is not there, with those that are."""
+    """Raise a KeyError that names the existing columns if one is missing."""
     for column in columns:
         if column not in frame.columns:
             raise KeyError(f"no column {column!r} to ask about; the frame has {sorted(map(str, frame.columns))}")
 
 
 def check_axes(frame: pd.DataFrame, axes: Sequence[str]) -> None:
-    """Raise ValueError where the records say that two networks differ and `axes` do not say in what."""
+    """Raise a ValueError where two networks differ, but not on any of `axes`."""
     if "architecture_key" not in frame or not set(ARCHITECTURE_COLUMNS) <= set(axes):
         return
     keys = pd.Series(list(cells(frame, axes)), index=frame.index)
@@ -155,12 +155,12 @@ def check_axes(frame: pd.DataFrame, axes: Sequence[str]) -> None:
 
 
 def cells(frame: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """The rows of some columns as tuples: missing values None, numbers Python's, anything unhashable as its text."""
+    """The rows of some columns as tuples: missing values as None, numbers as Python's, unhashable values as text."""
     return zip(*(map(_plain, frame[name].astype(object)) for name in columns), strict=True)
 
 
 def sortable(value: Any) -> tuple[int, float, str]:
-    """What the values of an axis sort by: missing first, then numbers by size (False before True), then words."""
+    """The sort key of an axis's value: missing first, then numbers by size (False before True), then words."""
     if isinstance(value, list | dict | set):
         return 2, 0.0, repr(value)
     if pd.isna(value):
@@ -177,14 +177,14 @@ def _plain(value: Any) -> Any:
 
 
 def _groups(frame: pd.DataFrame, alike: Sequence[str]) -> "pd.Series[str]":
-    """A name for each row that it shares with the rows of the same network that came about alike."""
+    """A group name for each row, shared by the rows of the same network that are equal in `alike`."""
     network = ["architecture_key"] if "architecture_key" in frame else []
     names = [*network, *ARCHITECTURE_COLUMNS, *(name for name in alike if name in frame)]
     return pd.Series(list(map(repr, cells(frame, names))), index=frame.index, dtype=object)
 
 
 def _seed_groups(frame: pd.DataFrame, of: str) -> tuple["pd.Series[str]", "pd.Series[float]"]:
-    """The known values of `of`, each once, and the name of the network and way that each is of."""
+    """The known values of `of`, each once, and the group of each."""
     check_columns(frame, [*ARCHITECTURE_COLUMNS, of])
     is_score = of not in COSTS
     frame = completed_only(frame, [of] if is_score else [])
@@ -197,7 +197,7 @@ def _seed_groups(frame: pd.DataFrame, of: str) -> tuple["pd.Series[str]", "pd.Se
     values = values.dropna()
     groups = _groups(frame.loc[values.index], alike_for(of))
     if is_score and "key" in frame:
-        # With every timing of a network in the table each of its trainings has several rows.
+        # Where the table has every timing of a network, each of its trainings has several rows.
         values = values[~(groups + frame["key"].loc[values.index].astype(str)).duplicated()]
     return groups.loc[values.index], values
 
@@ -212,6 +212,6 @@ def _check_seeds(frame: pd.DataFrame) -> None:
     for again in keys[keys.map(len) > 1]:
         names = " and ".join(map(str, again[:2]))
         raise ValueError(
-            f"one network has several results of one seed, {names} for two: they differ in what the table does not "
-            "show (the learning rate, say), so keep the rows of one of them"
+            f"one network has several results of one seed, such as {names}: they differ in something that the table "
+            "does not show (perhaps the learning rate), so keep the rows of one of them"
         )

@@ -1,10 +1,10 @@
-"""Which setting matters most: the variance between networks, shared out among their settings.
+"""Which setting matters most: the variance between networks, divided among their settings.
 
-Sums of squares of a design that is not balanced depend on the order in which the settings enter the model: type I
-takes one order, type III lets each enter last and leaves out whatever two settings explain together. Here a setting's
-share is what it adds to R², averaged over all orders (Lindeman, Merenda and Gold 1980; Grömping 2006; the Shapley value
-of R²). Those shares are never negative and add up to R²; in a balanced design they are the usual sums of squares, each
-over the total.
+In an unbalanced design, sums of squares depend on the order in which the settings enter the model: type I takes one
+order; type III lets each setting enter last and drops what two settings explain together. Here a setting's share is
+what it adds to R², averaged over all orders (Lindeman, Merenda and Gold 1980; Grömping 2006; the Shapley value of R²).
+These shares are never negative and add up to R²; in a balanced design they are the usual sums of squares, each over the
+total.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,11 @@ import pandas as pd
 from enhance_sweep.what_if.networks import COSTS, alike_for, averaged, cells, distinct, spread_between_seeds
 
 Array = npt.NDArray[np.float64]
+Row = dict[str, Any]
 
 #: Every subset of the axes is a model to fit: 1024 with ten of them.
 MOST_AXES = 10
-#: A model explains a column of its design if what is left of that column's length is less than this.
+#: Singular values smaller than this share of the largest count as 0, and so do ranges this small.
 _TOLERANCE = 1e-9
 REST = "rest"
 
@@ -43,65 +44,75 @@ def shares_of_variance(
     numeric: Sequence[str] = (),
     scale: str = "auto",
 ) -> pd.DataFrame:
-    """How much of the variance of `of` between networks goes with each axis, main effects only.
+    """How much of the variance of `of` between networks each axis explains, main effects only.
 
-    A network counts once, as the mean of its seeds. An axis is a set of categories, so that nothing is supposed about
-    the shape of its effect, which costs a degree of freedom per value but one. A setting that some networks do not
-    have (plain ones have no strided kernel) shares out the variance among those that have it.
+    A network counts once, as the mean of its seeds. An axis is a set of categories, so that its effect may have any
+    shape; this costs one degree of freedom fewer than it has values. A setting that some networks lack (plain ones have
+    no strided kernel) explains variance among those that have it.
 
     Args:
         frame: rows of `load_records`, trained alike (or timed alike, where `of` is a cost).
-        axes: the columns to share the variance out among, at most ten.
+        axes: the columns to divide the variance among, at most ten.
         of: the column whose variance it is; rows without a value are left out.
-        numeric: those of `axes` that are straight lines in the logarithm of their value instead: one degree of
-            freedom each, for a search with very many values.
-        scale: `log` or `linear`; `auto` takes the logarithm of times, memory, parameters and multiply-adds, to
-            which settings contribute as factors, and scores as they are.
+        numeric: those of `axes` whose effect is a straight line in the logarithm of their value instead, with one
+            degree of freedom; for a search with very many values.
+        scale: `log` or `linear`; `auto` takes the logarithm of times, memory, parameters and multiply-adds, on which
+            settings act as factors, and scores as they are.
 
     Returns:
-        A row per axis, the largest share first, and last one for the `rest`: interactions of axes, other settings and
-        chance. `values`: those of the axis; `degrees_of_freedom`; `share`: the fraction of the variance, all rows
-        together 1; `share_by_chance`: what the share would be on average if the scores were dealt out to these
-        networks at random; `share_first`, `share_last`: what the axis adds to R² before and after all others, the
-        same in a balanced design; `note`. Where there is no answer the shares are missing, never 0, and the note says
-        why: an axis does not vary, there are too few networks, all have one score. Where axes cannot be told apart
-        since they vary together, the note says with which, and that the division between them is arbitrary.
+        A row for each axis, the largest share first, and a last row for the `rest`: interactions of axes, other
+        settings and chance. `values`: of the axis; `degrees_of_freedom`; `share`: of the variance, all rows together 1;
+        `share_by_chance`: the average share if the scores were assigned to these networks at random; `share_first`,
+        `share_last`: what the axis adds to R² before and after all others, the same in a balanced design; `note`. Where
+        there is no answer the shares are missing, never 0, and the note says why: an axis does not vary, there are too
+        few networks, all have one score. Where axes cannot be told apart because they vary together, the note names
+        them and says that the division between them is arbitrary.
 
     Raises:
         KeyError: the frame has no such column.
-        ValueError: the rows were trained, or timed, in several ways; `scale` or `numeric` cannot be.
+        ValueError: the rows were trained, or timed, in several ways; `scale` or `numeric` is impossible.
     """
     _check_question(axes, numeric, scale)
     networks = averaged(frame, of, axes)
     _check_alike(networks, of)
-    logarithm = scale == "log" or (scale == "auto" and of in COSTS)
-    values = networks[of].to_numpy(dtype=np.float64)
-    if logarithm and (values <= 0).any():
-        raise ValueError(f"{of} has values of 0 or less, whose logarithm does not exist: take scale='linear'")
-    response = np.log(values) if logarithm else values
+    response = _response(networks, of, scale)
     designs = {axis: _design(networks, axis, axis in numeric) for axis in axes}
     varying = [axis for axis in axes if designs[axis].shape[1]]
     models = _models(designs, varying, response - response.mean() if len(response) else response)
     full = models[frozenset(varying)]
-    trouble = _trouble(of, response, full.rank)
+    unknown = _why_unknown(of, response, full.rank)
     rows = []
     for axis in axes:
         column = [value for (value,) in cells(networks, [axis])]
-        freedom = designs[axis].shape[1]
-        row: dict[str, Any] = {"axis": axis, "values": _listed(_levels(column)), "degrees_of_freedom": freedom}
-        if trouble and (axis in varying or not column):
-            row["note"] = trouble
+        row: Row = {"axis": axis, "values": _listed(_levels(column)), "degrees_of_freedom": designs[axis].shape[1]}
+        if unknown and (axis in varying or not column):
+            row["note"] = unknown
         elif axis not in varying:
             row["note"] = _why_not_varying(column)
         else:
             row |= _shares(axis, varying, models, len(response)) | {"note": _confounded(axis, varying, models)}
         rows.append(row)
-    rest: dict[str, Any] = {"axis": REST, "values": "", "degrees_of_freedom": max(0, len(response) - 1 - full.rank)}
-    if trouble or not varying:
-        rest["note"] = trouble or "no axis varies"
+    rest: Row = {"axis": REST, "values": "", "degrees_of_freedom": max(0, len(response) - 1 - full.rank)}
+    if unknown or not varying:
+        rest["note"] = unknown or "no axis varies"
     else:
         chance = 1 - full.rank / (len(response) - 1)
         rest |= {"share": 1 - full.share, "share_by_chance": chance, "note": _seeds_note(frame, of, networks, response)}
+    return _table(rows, rest)
+
+
+def _response(networks: pd.DataFrame, of: str, scale: str) -> Array:
+    """(networks,), on the scale on which effects add up."""
+    values = networks[of].to_numpy(dtype=np.float64)
+    if scale == "linear" or (scale == "auto" and of not in COSTS):
+        return values
+    if (values <= 0).any():
+        raise ValueError(f"{of} has values of 0 or less, which have no logarithm: use scale='linear'")
+    return np.log(values)
+
+
+def _table(rows: Sequence[Row], rest: Row) -> pd.DataFrame:
+    """The axes by falling share, then the rest."""
     columns = ["axis", "values", "degrees_of_freedom", "share", "share_by_chance", "share_first", "share_last", "note"]
     table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[3:7], "float64"))
     table = table.sort_values("share", ascending=False, kind="stable")
@@ -112,7 +123,7 @@ def shares_of_variance(
 
 
 def _design(networks: pd.DataFrame, axis: str, is_numeric: bool) -> Array:
-    """An axis's columns of the design, each of mean 0 and length 1; 0 for the networks that do not have the axis."""
+    """An axis's columns of the design, each of mean 0 and length 1; 0 for networks that lack the axis."""
     column = [value for (value,) in cells(networks, [axis])]
     has = np.array([value is not None for value in column], dtype=bool)
     known = [value for value in column if value is not None]
@@ -135,7 +146,7 @@ def _models(designs: Mapping[str, Array], axes: Sequence[str], response: Array) 
     """What every subset of the axes explains of a response of mean 0."""
     total = float(response @ response)
     together = np.concatenate([np.zeros((len(response), 0)), *(designs[axis] for axis in axes)], axis=1)
-    # All models live in the span of all columns: what is fitted there is as small as the number of columns.
+    # All models lie in the span of all columns; fits in its basis are as small as the number of columns.
     basis, compressed = np.linalg.qr(together)
     target = basis.T @ response
     ends = np.cumsum([0, *(designs[axis].shape[1] for axis in axes)])
@@ -155,14 +166,14 @@ def _shares(axis: str, axes: Sequence[str], models: Mapping[frozenset[str], _Mod
     others = [other for other in axes if other != axis]
     share = rank = 0.0
     for size in range(len(others) + 1):
-        # So many of all orders have just these axes before this one.
+        # The share of all orders that have exactly these axes before this one.
         weight = factorial(size) * factorial(len(others) - size) / factorial(len(axes))
         for before in map(frozenset, combinations(others, size)):
             with_axis, without = models[before | {axis}], models[before]
             share += weight * (with_axis.share - without.share)
             rank += weight * (with_axis.rank - without.rank)
     last = models[frozenset(axes)].share - models[frozenset(others)].share
-    # Dealt out at random, the scores fall on each independent direction alike.
+    # Random scores spread over all independent directions alike.
     ends = {"share_first": models[frozenset([axis])].share, "share_last": last}
     return {"share": share, "share_by_chance": rank / (count - 1), **ends}
 
@@ -170,8 +181,8 @@ def _shares(axis: str, axes: Sequence[str], models: Mapping[frozenset[str], _Mod
 # --- notes ------------------------------------------------------------------------------------------------------------
 
 
-def _trouble(of: str, response: Array, rank: int) -> str:
-    """Why no share can be told, whatever the axis; empty where it can."""
+def _why_unknown(of: str, response: Array, rank: int) -> str:
+    """Why no axis can have a share; empty where it can."""
     if not len(response):
         return f"not known: no network has a value of {of}"
     if len(response) < 3 or rank >= len(response) - 1:
@@ -203,7 +214,7 @@ def _why_not_varying(column: Sequence[object]) -> str:
 
 
 def _seeds_note(frame: pd.DataFrame, of: str, networks: pd.DataFrame, response: Array) -> str:
-    """How much of all variance between these means is expected of the seeds alone."""
+    """How much of the variance between these means is expected from the seeds alone."""
     if of in COSTS or not np.array_equal(response, networks[of].to_numpy(dtype=np.float64)):
         return ""
     variance = float(spread_between_seeds(frame, of)["standard_deviation"].iloc[0]) ** 2
@@ -241,4 +252,4 @@ def _check_alike(networks: pd.DataFrame, of: str) -> None:
         found = distinct(networks[name].map(str)) if name in networks else []
         if len(found) > 1:
             ways = ", ".join(found)
-            raise ValueError(f"{of} came about in several ways ({name}: {ways}): keep the rows of one of them")
+            raise ValueError(f"{of} was obtained in several ways ({name}: {ways}): keep the rows of one of them")

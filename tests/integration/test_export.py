@@ -20,6 +20,7 @@ from enhance_sweep.export.formats import ExportError, Runner, format_of
 from enhance_sweep.metrics import ms_ssim
 from enhance_sweep.records.store import exports_dir, find_trained
 from enhance_sweep.report import gather, write_report
+from enhance_sweep.settings import TimingSettings
 from enhance_sweep.sweep.variant import load_generator
 
 pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
@@ -123,17 +124,17 @@ def test_the_card_says_what_a_stranger_has_to_know_and_its_lines_run(trained: Pa
 
 
 def test_the_report_shows_a_point_for_each_file(trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(latency, "_PROCESSES", 1)
-    monkeypatch.setattr(latency, "_ROUNDS", 3)
-    monkeypatch.setattr(latency, "_WARM_UP_CALLS", 1)
-    monkeypatch.setattr(latency, "_WIDTH", 64)
-    monkeypatch.setattr(latency, "_HEIGHT", 48)
+    quick = TimingSettings(width=64, height=48, processes=1, samples=3, warm_up_calls=1, repeats=0, budget_s=0)
+    monkeypatch.setattr(latency, "TIMING", quick)
     status, said, complaints = export(trained, "--format", "onnx", "--precision", "int8")
     assert status == 0, complaints
     record, _ = exported(trained, "onnx", "int8")
     assert record["latency_ms_median"] > 0
     assert record["eager_latency_ms_median"] > 0
-    assert len(record["samples"]["processes"][0]["rounds"]) == 3
+    (process,) = record["samples"]["processes"]
+    assert len(process["rounds"]) == 3
+    assert all("disturbed_by" in one["conditions"] for one in process["rounds"]), "as in every timing"
+    assert "layout" not in record["measurement"]
     assert "times eager's speed" in said
     page = write_report(gather(trained.parents[1]), tmp_path / "report", pictures=False)
     assert "Exports" in page.read_text()

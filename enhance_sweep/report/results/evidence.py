@@ -1,4 +1,4 @@
-"""How sure the report is of what it shows: intervals, who beats whom, how likely each network is on the frontier."""
+"""How certain the report's figures are: intervals, which network beats which, how likely each is on the frontier."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from enhance_sweep.stats.speed_up import Ratio
 from enhance_sweep.stats.student import CONFIDENCE
 
 MEASURES = ("psnr_db", "ms_ssim")
-#: Bootstrap draws of images, seeds and timing rounds; of thousands of networks fewer, so that a report takes seconds.
+#: Bootstrap draws of images, seeds and timing rounds; fewer for thousands of networks, so that a report takes seconds.
 _RESAMPLES, _RESAMPLES_OF_MANY, _MANY = 2000, 200, 1000
-#: Of more networks than this, who beats whom is looked at among the frontier's and the published ones alone.
+#: Of more networks than this only the frontier's and the published ones are compared in pairs.
 _MOST_COMPARED = 400
 
 
@@ -32,11 +32,11 @@ class Interval:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the scores of single images, several seeds and the timing's rounds say of the networks' differences.
+    """What the scores of each image, the seeds and the timing rounds say about the networks' differences.
 
     Attributes:
-        scores: of each measure the paired scores of the rows of `Results.variants`, in their order.
-        resamples: how many bootstrap draws the probabilities and the hypervolume's interval rest on.
+        scores: by measure, the paired scores of the rows of `Results.variants`, in their order.
+        resamples: the bootstrap draws behind the probabilities and the hypervolume's interval.
         hypervolume: of the frontier: the area between it and (the baseline's latency, the untouched input's MS-SSIM),
             in MS-SSIM times the baseline's latency; None without speed-ups or the untouched input's score.
         compared: how many networks were compared pair by pair.
@@ -49,12 +49,12 @@ class Evidence:
 
     @property
     def images(self) -> int:
-        """How many test images the comparisons of MS-SSIM rest on; 0 where no scores per image were found."""
+        """The number of test images behind comparisons of MS-SSIM; 0 where no scores per image were found."""
         return self.scores["ms_ssim"].images
 
     @property
     def seed_deviation(self) -> float | None:
-        """How much a training's MS-SSIM differs by its seed alone (standard deviation); None if not known."""
+        """The standard deviation of a training's MS-SSIM between seeds; None if unknown."""
         return self.scores["ms_ssim"].seed_deviation
 
 
@@ -67,7 +67,7 @@ def read_scores(runs: Any, trained: Sequence[Mapping[str, Any]], rows: Sequence[
         rows: for each record the row of the variants that it is pooled in; None where in none.
         networks: how many rows there are.
     """
-    wanted = [(str(record["key"]), row) for record, row in zip(trained, rows, strict=True) if row is not None]
+    wanted = [(record.key, row) for record, row in zip(trained, rows, strict=True) if row is not None]
     tables = image_scores(runs, [key for key, _ in wanted])
     counts = pd.Series([len(table) for table in tables.values()], dtype="int64").mode()
     images = int(counts.iloc[0]) if len(counts) else 0
@@ -86,7 +86,7 @@ def weigh(
     has_speed_ups: bool,
     untouched: float | None,
 ) -> tuple[pd.DataFrame, Evidence]:
-    """Add to the variants how sure their figures are.
+    """Add to the variants how certain their figures are.
 
     New columns: `ms_ssim_error`, `psnr_db_error`, half the 95% interval of a mean without what all networks share;
     `vs_baseline`, `vs_baseline_low`, `vs_baseline_high`: MS-SSIM over the baseline's, paired; `frontier_probability`;
@@ -178,7 +178,7 @@ def _front_and_volume(
     return front, float(np.sum(gains * (1 - cost[inside])))
 
 
-# --- who beats whom ---------------------------------------------------------------------------------------------------
+# --- which beats which ------------------------------------------------------------------------------------------------
 
 
 def _comparable(variants: pd.DataFrame, scores: PairedScores) -> np.ndarray[Any, Any]:
