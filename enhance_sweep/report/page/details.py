@@ -8,7 +8,7 @@ from enhance_sweep.report.figures.curve_series import MEASURES, noted
 from enhance_sweep.report.figures.frontier_series import measured
 from enhance_sweep.report.labels import decimals, is_number, significant
 from enhance_sweep.report.results.gather import Record, Results, in_order, plain_text, rows_of
-from enhance_sweep.report.tables.networks import MOST_ROWS
+from enhance_sweep.report.tables.model import MOST_ROWS
 from enhance_sweep.stats.speed_up import disturbances
 from enhance_sweep.system.clock import duration
 

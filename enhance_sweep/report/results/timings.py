@@ -10,8 +10,9 @@ import pandas as pd
 
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, baseline_time_s, published_table
 from enhance_sweep.records.keys import architecture_slug
-from enhance_sweep.report.labels import interval_text, is_number, network_label, plural, significant, speed_up_text
+from enhance_sweep.report.labels import is_number, network_label, plural
 from enhance_sweep.report.results.gather import Record, Results, is_timed
+from enhance_sweep.report.words import paragraphs, phrase
 from enhance_sweep.stats.cost_model import CostModel, left_out_errors
 from enhance_sweep.stats.rank_agreement import kendall_tau
 from enhance_sweep.stats.speed_up import Ratio, speed_up
@@ -37,8 +38,7 @@ class Place:
     @property
     def text(self) -> str:
         """In words."""
-        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
-        return f"{self.machine}, {threads}, {self.size[0]}x{self.size[1]}"
+        return f"{self.machine}, {plural(self.threads, 'thread')}, {self.size[0]}x{self.size[1]}"
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _place(record: Record) -> Place:
     width, height = measurement["size"]
     parts = [str(environment.get("cpu") or measurement["host"])]
     cores = environment.get("cores")
-    parts += [f"{cores} core{'' if cores == 1 else 's'}"] if isinstance(cores, int) else []
+    parts += [plural(cores, "core")] if isinstance(cores, int) else []
     return Place(str(measurement["host"]), int(measurement["threads"]), (width, height), ", ".join(parts))
 
 
@@ -190,6 +190,17 @@ class Fitted:
     errors: Mapping[str, float]
     family_errors: Mapping[str, float]
 
+    @property
+    def worst(self) -> str:
+        """The label of the network that is predicted worst."""
+        return max(self.errors, key=lambda label: abs(self.errors[label]))
+
+    @staticmethod
+    def sizes(errors: Mapping[str, float]) -> dict[str, float]:
+        """Of errors their absolute `median` and `largest`; nothing where there are none."""
+        absolute = np.abs(list(errors.values()))
+        return {"median": float(np.median(absolute)), "largest": float(absolute.max())} if len(absolute) else {}
+
 
 def fitted(results: Results) -> Fitted | None:
     """The cost model of the timings shown; None where there are too few, or they do not describe their layers."""
@@ -244,80 +255,26 @@ def paper_baseline(results: Results) -> Outlier | None:
 # --- in words ---------------------------------------------------------------------------------------------------------
 
 
-def headline(results: Results) -> str:
-    """What a folder of timings says where nothing is trained."""
-    timed = results.variants[results.variants["timing"].notna()]
-    if timed.empty and results.challenges:
-        count = len({record["architecture_key"] for record in results.challenges})
-        return f"{plural(count, 'network')} timed by the challenge's rules alone (Table 3), none scored."
-    text = f"{len(timed):,} network{'' if len(timed) == 1 else 's'} timed, none scored."
-    proposed = timed[timed["slug"] == PROPOSED_SLUG]
-    if len(proposed) and is_number(proposed.iloc[0]["speed_up"]):
-        row = proposed.iloc[0]
-        low, high = row["speed_up_low"], row["speed_up_high"]
-        sure = f" (95% interval {interval_text(low, high)})" if is_number(low) and is_number(high) else ""
-        text += f" The paper's pick {row['label']} runs at {speed_up_text(row['speed_up'])}{sure} the baseline's speed."
-    return text
-
-
-#: What the drawn figure of times says of its second panel, which is a chart of its own on the page.
-DOTTED = "Dotted: one ratio of ours to the paper's for all, the median."
-
-
 def caption(results: Results) -> str:
     """Under the figure of times: where they were taken, and what its dashed line is."""
     shown = shown_at_one_place(results)
-    where = f" ({_place(shown[0]).text})" if shown else ""
-    text = f"Medians{where}, on logarithmic scales."
-    if any(latency_to_limit(record) for record in shown):
-        text += (
-            " Dashed: what the multiply-adds alone would take at the rate of a large matrix product of the same run."
-        )
-    return text
+    facts = {
+        "place": _place(shown[0]).text if shown else "",
+        "limit": any(latency_to_limit(record) for record in shown),
+    }
+    return phrase("captions", "speed", facts)
 
 
 def sentences(results: Results) -> list[str]:
     """Under the figure of times: how they agree with the paper's, and what they are made of."""
-    said = []
     times = paper_times(results)
-    whole, without = agreement(times), agreement([row for row in times if row[0] != BASELINE_SLUG])
-    if whole:
-        text = _agreement_text(whole, f"Our times and the paper's of {whole.networks} networks")
-        if without and without.networks < whole.networks:
-            text += f" {_agreement_text(without, 'Without the row {3, 64, 4}')}"
-        said.append(text)
-    outlier = paper_baseline(results)
-    if outlier:
-        said.append(
-            f"A cost model fitted on the paper's {outlier.others} other times (median error "
-            f"{outlier.median_error:.0%}) gives {{3, 64, 4}} {outlier.predicted_s:.0f} s; the paper's table says "
-            f"{baseline_time_s():.1f} s."
-        )
-    cost = fitted(results)
-    if cost:
-        said.append(_cost_text(cost))
-    return said
-
-
-def _agreement_text(found: Agreement, who: str) -> str:
-    return (
-        f"{who}: Kendall's tau of their order is {found.kendall_tau:.3f}, the correlation of their logarithms "
-        f"{found.pearson:.4f}."
+    return paragraphs(
+        "speed",
+        {
+            "whole": agreement(times),
+            "without_baseline": agreement([row for row in times if row[0] != BASELINE_SLUG]),
+            "outlier": paper_baseline(results),
+            "printed_s": baseline_time_s(),
+            "cost": fitted(results),
+        },
     )
-
-
-def _cost_text(cost: Fitted) -> str:
-    worst = max(cost.errors, key=lambda label: abs(cost.errors[label]))
-    median = float(np.median(np.abs(list(cost.errors.values()))))
-    model = cost.model
-    text = (
-        f"Time by layers alone, fitted on {cost.networks} networks: {significant(model.ms_per_gmac)} ms for 10^9 "
-        f"multiply-adds, {significant(model.ms_per_gib)} ms for a GiB of activations read or written, "
-        f"{significant(model.ms_per_layer)} ms for a layer. A network that was left out of the fit is predicted within "
-        f"{median:.0%} (median; at worst {cost.errors[worst]:+.0%}, {worst})"
-    )
-    if cost.family_errors:
-        errors = np.abs(list(cost.family_errors.values()))
-        text += f"; with all of its topology and width left out within {np.median(errors):.0%}"
-        text += f" (at worst {errors.max():.0%})"
-    return f"{text}."
