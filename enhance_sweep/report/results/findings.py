@@ -223,7 +223,7 @@ def frontier_note(results: Results) -> str:
 
 
 def table_notes(results: Results) -> list[str]:
-    """Under the tables: why our figures differ from the paper's, what a speed-up is relative to, how PSNR is counted."""
+    """Under the tables: why our figures are not the paper's, what a speed-up is over, how PSNR is counted."""
     facts = [("paper", _training(results)), ("speed", _speed_ups(results)), ("psnr", _identical_pairs(results))]
     return list(filter(None, (phrase("notes", block, found) for block, found in facts)))
 
