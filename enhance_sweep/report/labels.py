@@ -100,6 +100,6 @@ def thousands(value: float) -> str:
     return f"{int(value):,}"
 
 
-def plural(count: int, noun: str, nouns: str | None = None) -> str:
-    """`1 network`, `1,200 networks`; with both forms given, `1 network is`, `1,200 networks are`."""
-    return f"{count:,} {noun if count == 1 else nouns or f'{noun}s'}"
+def plural(count: int, noun: str) -> str:
+    """`1 network`, `1,200 networks`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
