@@ -11,8 +11,8 @@ from enhance_sweep.frontier import hypervolume, pareto_front
 from enhance_sweep.records.store import SCORES_FILE, image_scores, trained_dir
 from enhance_sweep.report import gather
 from enhance_sweep.report.results.evidence import _front_and_volume
-from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.findings import findings
+from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables import claims
 from enhance_sweep.report.tables.claims import FAILS, HOLDS, UNDECIDED, UNTESTED, at_least_zero, does_not_pay
 from enhance_sweep.stats.paired_scores import Difference

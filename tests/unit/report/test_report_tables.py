@@ -1,4 +1,4 @@
-"""The tables: their columns, why a cell is empty, how many rows there are, figures against figures computed another way.
+"""The tables: their columns, why a cell is empty, how many rows there are; figures against others' arithmetic.
 
 What the tables hold as a whole is compared in `test_report_golden`.
 """
