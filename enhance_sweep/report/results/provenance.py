@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
+import msgspec
 import pandas as pd
 
 from enhance_sweep.report.labels import decimals, is_number, plural
@@ -89,7 +89,7 @@ def _counted(values: Iterable[Any], most: int = 6) -> str:
     # Told apart as JSON, and put into words once each: thousands of records say the same.
     found = [value for value in values if value is not None]
     told_apart = [
-        value if isinstance(value, str) else orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+        value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str)
         for value in found
     ]
     counts: Counter[str] = Counter()

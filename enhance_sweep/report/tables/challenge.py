@@ -15,6 +15,7 @@ from enhance_sweep.report.results.gather import Record, Results
 from enhance_sweep.report.tables.columns import CHALLENGE, why_no_challenge_score
 from enhance_sweep.report.tables.model import MOST_ROWS, Row, Table, shown_columns, to_csv
 from enhance_sweep.report.words import paragraphs
+from enhance_sweep.stats.rank_agreement import kendall_tau
 
 #: Of four calls the challenge's rules discard so many.
 _DISCARDED = 2
@@ -188,12 +189,10 @@ def challenge_notes(results: Results) -> list[str]:
 
 def _liked(entries: Sequence[Entry]) -> dict[str, Any]:
     """Whether people liked best what the scores put first: Kendall's tau with MOS of each score and measure."""
-    from scipy.stats import kendalltau  # slow to import
-
     mos = [entry.facts["mos"] for entry in entries]
     rows = [entry.row for entry in entries]
     names = [*(f"score_{name.lower()}" for name in SCORES), "psnr_db", "ms_ssim"]
-    taus = {name: float(kendalltau(mos, [row[name] for row in rows]).statistic) for name in names}
+    taus = {name: kendall_tau(mos, [row[name] for row in rows]) for name in names}
     return {"entries": len(entries), "scores": list(taus.values())[: len(SCORES)], **taus}
 
 

@@ -24,6 +24,7 @@ from enhance_sweep.report.tables.model import (
     to_csv,
 )
 from enhance_sweep.report.words import phrase
+from enhance_sweep.stats.rank_agreement import kendall_tau
 
 AGREEMENT = "Rank agreement (Kendall's tau)"
 #: A rank agreement of fewer networks than this says nothing.
@@ -118,19 +119,13 @@ def _agreement(columns: Sequence[Column], rows: Sequence[Facts]) -> Row | None:
     cells = []
     for column in columns:
         both = [(facts[column.paper], facts[column.key]) for facts in rows if column.paper and _has(facts, column.key)]
-        cells.append(Cell(_kendall(both) if len(both) >= FEWEST_RANKED else ""))
+        tau = kendall_tau(*zip(*both, strict=True)) if len(both) >= FEWEST_RANKED else None
+        cells.append(Cell(decimals(tau, 2) if is_number(tau) else ""))
     return Row(AGREEMENT, "", tuple(cells)) if any(cell.text for cell in cells) else None
 
 
 def _has(facts: Facts, key: str) -> bool:
     return is_number(facts.get(key))
-
-
-def _kendall(pairs: Sequence[tuple[float, float]]) -> str:
-    from scipy.stats import kendalltau  # slow to import
-
-    tau = float(kendalltau(*zip(*pairs, strict=True)).statistic)
-    return decimals(tau, 2) if is_number(tau) else ""
 
 
 # --- what differs from the paper --------------------------------------------------------------------------------------
