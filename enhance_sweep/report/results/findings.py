@@ -3,7 +3,6 @@
 Templates put these facts into words: `headline.j2`, `tiles.j2`, `findings.j2` and `notes.j2`.
 """
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,6 @@ from enhance_sweep.paper import (
     implied_baseline_time_s,
     published_table,
 )
-from enhance_sweep.report.labels import is_number
 from enhance_sweep.report.results.gather import Condition, Results
 from enhance_sweep.report.words import paragraphs, phrase
 from enhance_sweep.stats.paired_scores import MARGIN
@@ -134,7 +132,7 @@ def _timed(results: Results) -> Facts:
     pick = timed[(timed["slug"] == PROPOSED_SLUG) & timed["speed_up"].notna()]
     return {
         "timed": len(timed),
-        "by_challenge": len({record["architecture_key"] for record in results.challenges}),
+        "by_challenge": len({record.architecture_key for record in results.challenges}),
         "pick": _network(results, pick.iloc[0]) if len(pick) else None,
     }
 
@@ -236,7 +234,7 @@ def paper_time_note() -> str:
 
 
 def _training(results: Results) -> Facts:
-    batches = {record["learned_from"].get("batch_size") for record in results.trained}
+    batches = {record.learned_from.batch_size for record in results.trained}
     return {"dataset": results.dataset, "steps": results.steps, "batch": batches.pop() if len(batches) == 1 else None}
 
 
@@ -252,11 +250,10 @@ def _speed_ups(results: Results) -> Facts:
 
 
 def _identical_pairs(results: Results) -> Facts:
-    scores = [record.get("scores") or {} for record in results.trained]
-    untouched = [record.get("untouched") or {} for record in results.trained]
-
-    def most(some: Iterable[Mapping[str, Any]]) -> int:
-        return max((int(one.get("identical_pairs") or 0) for one in some), default=0)
-
-    images = [int(one["images"]) for one in scores if is_number(one.get("images"))]
-    return {"images": images, "untouched": most(untouched), "enhanced": most(scores)}
+    scores = [record.scores for record in results.trained if record.scores]
+    untouched = [record.untouched for record in results.trained if record.untouched]
+    return {
+        "images": [one.images for one in scores if one.images is not None],
+        "untouched": max((one.identical_pairs or 0 for one in untouched), default=0),
+        "enhanced": max((one.identical_pairs or 0 for one in scores), default=0),
+    }

@@ -22,7 +22,7 @@ from enhance_sweep.report.labels import network_label, spreadsheet_letters
 from enhance_sweep.report.results.evidence import MEASURES, Evidence, read_scores, weigh
 from enhance_sweep.stats.speed_up import RESAMPLES, Ratio, speed_ups
 
-Record = Mapping[str, Any]
+Record = Any
 
 #: Parts of `learned_from` that the report is about as a whole, or that are pooled.
 #: Instead of one version of the code, whatever there is.

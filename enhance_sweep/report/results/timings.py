@@ -10,6 +10,7 @@ import pandas as pd
 
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, baseline_time_s, published_table
 from enhance_sweep.records.keys import architecture_slug
+from enhance_sweep.records.schema import Environment
 from enhance_sweep.report.labels import is_number, network_label, plural
 from enhance_sweep.report.results.gather import Record, Results, is_timed
 from enhance_sweep.report.words import paragraphs, phrase
@@ -61,7 +62,7 @@ class Measured:
     @property
     def label(self) -> str:
         """The network's short name."""
-        return network_label(self.record["architecture"])
+        return network_label(self.record.architecture)
 
 
 @lru_cache(maxsize=1)
@@ -72,8 +73,8 @@ def by_place(results: Results) -> dict[Place, list[Measured]]:
     """
     chosen: dict[tuple[Place, str, str], Record] = {}
     for record in sorted(results.every_timing, key=_preference):
-        way = json.dumps({name: record["measurement"].get(name) for name in _PLAIN_WAY})
-        chosen[_place(record), record["architecture_key"], way] = record
+        way = json.dumps({name: getattr(record.measurement, name) for name in _PLAIN_WAY})
+        chosen[_place(record), record.architecture_key, way] = record
     places: dict[Place, dict[str, list[Record]]] = {}
     for (place, key, _), record in chosen.items():
         places.setdefault(place, {}).setdefault(key, []).append(record)
@@ -87,45 +88,40 @@ def by_place(results: Results) -> dict[Place, list[Measured]]:
 
 def _preference(record: Record) -> tuple[bool, bool, str]:
     """The larger, the sooner a record is the one that is shown."""
-    return is_timed(record), bool(record.get("baseline")), str(record.get("finished_at") or "")
+    return is_timed(record), bool(record.baseline), str(record.finished_at or "")
 
 
 def _measured(records: Sequence[Record]) -> list[Measured]:
     """All ways in which one network was timed at one place, the fastest first and the impossible last."""
-    done = sorted(filter(is_timed, records), key=lambda record: record["latency_ms_median"])
-    eager_ms = [
-        r["latency_ms_median"] for r in done if all(r["measurement"].get(n) == v for n, v in _PLAIN_WAY.items())
-    ]
+    done = sorted(filter(is_timed, records), key=lambda record: record.latency_ms_median)
+    eager_ms = [r.latency_ms_median for r in done if all(getattr(r.measurement, n) == v for n, v in _PLAIN_WAY.items())]
     rows = []
     for record in done:
-        vs_eager = eager_ms[0] / record["latency_ms_median"] if eager_ms else None
-        rows.append(Measured(record, speed_up(record.get("samples") or {}), vs_eager, latency_to_limit(record)))
+        vs_eager = eager_ms[0] / record.latency_ms_median if eager_ms else None
+        rows.append(Measured(record, speed_up(record.samples or {}), vs_eager, latency_to_limit(record)))
     return rows + [Measured(record, None, None, None) for record in records if not is_timed(record)]
 
 
 def _order(records: Sequence[Record]) -> tuple[int, str]:
-    slug = architecture_slug(records[0]["architecture"])
+    slug = architecture_slug(records[0].architecture)
     return {BASELINE_SLUG: 0, PROPOSED_SLUG: 1}.get(slug, 2), slug
 
 
 def _place(record: Record) -> Place:
-    measurement, environment = record["measurement"], record.get("environment") or {}
-    width, height = measurement["size"]
-    parts = [str(environment.get("cpu") or measurement["host"])]
-    cores = environment.get("cores")
-    parts += [plural(cores, "core")] if isinstance(cores, int) else []
-    return Place(str(measurement["host"]), int(measurement["threads"]), (width, height), ", ".join(parts))
+    measurement, environment = record.measurement, record.environment or Environment()
+    parts = [environment.cpu or measurement.host]
+    parts += [plural(environment.cores, "core")] if environment.cores is not None else []
+    return Place(measurement.host, measurement.threads, measurement.size, ", ".join(parts))
 
 
 def latency_to_limit(record: Record) -> float | None:
     """A latency over the time that the network's multiply-adds would take at the rate of a large matrix product."""
-    precision = record["measurement"]["precision"]
-    rate = (record.get("arithmetic_limit") or {}).get(f"{precision}_gflops")
-    if not is_number(rate) or not rate or not record["description"]["macs"]:
+    rate = (record.arithmetic_limit or {}).get(f"{record.measurement.precision}_gflops")
+    if not is_number(rate) or not rate or not record.description.macs or record.latency_ms_median is None:
         return None
-    width, height = record["measurement"]["size"]
-    least_ms = 2 * record["description"]["macs"] * (width * height / _PHOTOGRAPH) / rate / 1e6
-    return float(record["latency_ms_median"] / least_ms)
+    width, height = record.measurement.size
+    least_ms = 2 * record.description.macs * (width * height / _PHOTOGRAPH) / rate / 1e6
+    return float(record.latency_ms_median / least_ms)
 
 
 @lru_cache(maxsize=1)
@@ -158,7 +154,7 @@ class Agreement:
 @lru_cache(maxsize=1)
 def paper_times(results: Results) -> list[tuple[str, float, float]]:
     """The published networks that were timed here: slug, the paper's seconds and ours."""
-    ours = {architecture_slug(r["architecture"]): r["latency_ms_median"] / 1e3 for r in shown_at_one_place(results)}
+    ours = {architecture_slug(r.architecture): r.latency_ms_median / 1e3 for r in shown_at_one_place(results)}
     tables = [row for table in (1, 2) for row in published_table(table)[["slug", "time_s"]].itertuples(index=False)]
     return [(slug, float(time_s), float(ours[slug])) for slug, time_s in tables if slug in ours]
 
@@ -168,7 +164,9 @@ def agreement(times: Sequence[tuple[str, float, float]]) -> Agreement | None:
     if len(times) < FEWEST:
         return None
     theirs, ours = (np.array(values) for values in zip(*((paper, own) for _, paper, own in times), strict=True))
-    return Agreement(len(times), kendall_tau(theirs, ours), float(np.corrcoef(np.log(theirs), np.log(ours))[0, 1]))
+    return Agreement(
+        len(times), kendall_tau(list(theirs), list(ours)), float(np.corrcoef(np.log(theirs), np.log(ours))[0, 1])
+    )
 
 
 # --- what time is made of ---------------------------------------------------------------------------------------------
@@ -204,14 +202,14 @@ class Fitted:
 
 def fitted(results: Results) -> Fitted | None:
     """The cost model of the timings shown; None where there are too few, or they do not describe their layers."""
-    shown = [record for record in shown_at_one_place(results) if record["description"].get("layers")]
+    shown = [record for record in shown_at_one_place(results) if record.description.layers]
     if len(shown) < FEWEST:
         return None
     shown = shown[:: -(-len(shown) // _MOST_FITTED)]
-    descriptions = [record["description"] for record in shown]
-    latencies_ms = [float(record["latency_ms_median"]) for record in shown]
-    labels = [network_label(record["architecture"]) for record in shown]
-    families = [(r["architecture"]["topology"], r["architecture"].get("channels")) for r in shown]
+    descriptions = [record.description for record in shown]
+    latencies_ms = [record.latency_ms_median for record in shown]
+    labels = [network_label(record.architecture) for record in shown]
+    families = [(r.architecture["topology"], r.architecture.get("channels")) for r in shown]
     family_errors: dict[str, float] = {}
     if len(shown) - max(families.count(family) for family in families) >= FEWEST // 2:
         family_errors = dict(zip(labels, left_out_errors(descriptions, latencies_ms, families), strict=True))
@@ -237,11 +235,11 @@ class Outlier:
 def paper_baseline(results: Results) -> Outlier | None:
     """What the paper's other times say of its {3, 64, 4} row; None where too few published networks are described."""
     architectures = {
-        record["architecture_key"]: record
+        record.architecture_key: record
         for record in [*results.every_timing, *results.trained]
-        if record["description"].get("layers")
+        if record.description.layers
     }
-    described = {architecture_slug(r["architecture"]): r["description"] for r in architectures.values()}
+    described = {architecture_slug(r.architecture): r.description for r in architectures.values()}
     tables = pd.concat([published_table(1), published_table(2)]).set_index("slug")["time_s"]
     others = [slug for slug in tables.index if slug in described and slug != BASELINE_SLUG]
     if BASELINE_SLUG not in described or len(others) < len(tables) / 2:

@@ -10,8 +10,9 @@ from typing import Any
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, SRCNN_SLUG, TEAMS, published_challenge
 from enhance_sweep.paper.challenge import MOST_SPEED_UP, MS_SSIM_BASELINE, PSNR_BASELINE_DB, SCORES, challenge_scores
 from enhance_sweep.records.keys import architecture_slug
+from enhance_sweep.records.schema import ChallengeRecord, Measurement
 from enhance_sweep.report.labels import is_number, network_label, plural
-from enhance_sweep.report.results.gather import Record, Results
+from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables.columns import CHALLENGE, why_no_challenge_score
 from enhance_sweep.report.tables.model import MOST_ROWS, Row, Table, shown_columns, to_csv
 from enhance_sweep.report.words import paragraphs
@@ -37,7 +38,7 @@ class Entry:
 
     facts: Mapping[str, Any]
     tag: str = ""
-    record: Record | None = field(default=None, repr=False)
+    record: ChallengeRecord | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -77,21 +78,21 @@ def own_entries(results: Results) -> list[Entry]:
 
     Of several such timings of one network in one way the newest counts; seeds are pooled as everywhere.
     """
-    newest: dict[tuple[str, str], Record] = {}
-    for record in sorted(results.challenges, key=lambda record: str(record.get("finished_at") or "")):
-        newest[_way(record), record["architecture_key"]] = record
+    newest: dict[tuple[str, str], ChallengeRecord] = {}
+    for record in sorted(results.challenges, key=lambda record: str(record.finished_at or "")):
+        newest[_way(record), record.architecture_key] = record
     counts = Counter(way for way, _ in newest)
-    srcnn_s = {way: _seconds(r) for (way, _), r in newest.items() if architecture_slug(r["architecture"]) == SRCNN_SLUG}
-    hosts = Counter(record["measurement"]["host"] for record in newest.values())
-    words = _distinguishing([record["measurement"] for record in newest.values()])
+    srcnn_s = {way: _seconds(r) for (way, _), r in newest.items() if architecture_slug(r.architecture) == SRCNN_SLUG}
+    hosts = Counter(record.measurement.host for record in newest.values())
+    words = _distinguishing(list(newest.values()))
     variants = results.variants.astype(object).where(results.variants.notna(), None)
     ordered = sorted(newest.items(), key=lambda item: (-counts[item[0][0]], item[0][0], _seconds(item[1])))
     entries = []
     for (way, key), record in ordered:
-        here = record["measurement"]["host"] == hosts.most_common(1)[0][0]
+        here = record.measurement.host == hosts.most_common(1)[0][0]
         for variant in variants[variants["architecture_key"] == key].to_dict("records") or [{}]:
             marked = len(results.training_conditions) > 1 and variant.get("condition")
-            tags = ["ours", _TAGS.get(architecture_slug(record["architecture"]), ""), words[way]]
+            tags = ["ours", _TAGS.get(architecture_slug(record.architecture), ""), words[way]]
             tags += [f"trained as {variant['condition']}"] if marked else []
             entries.append(
                 Entry(_own_facts(record, variant, srcnn_s.get(way), here), ", ".join(filter(None, tags)), record)
@@ -99,43 +100,46 @@ def own_entries(results: Results) -> list[Entry]:
     return entries
 
 
-def _own_facts(record: Record, variant: Mapping[Any, Any], srcnn_s: float | None, here: bool) -> dict[str, Any]:
+def _own_facts(
+    record: ChallengeRecord, variant: Mapping[Any, Any], srcnn_s: float | None, here: bool
+) -> dict[str, Any]:
     of_variant = ("trained", "below_untouched", "test_images", "batch_size", "steps", "seeds", "condition")
     return {
-        "entry": network_label(record["architecture"]),
+        "entry": network_label(record.architecture),
         "of": "ours",
-        "architecture": architecture_slug(record["architecture"]),
+        "architecture": architecture_slug(record.architecture),
         **{name: float(v) if is_number(v := variant.get(name)) else None for name in ("psnr_db", "ms_ssim")},
         "cpu_ms": 1e3 * _seconds(record) if here else None,
-        "memory_gb": float(record["memory_gib_mean"]) * _GB_PER_GIB if here else None,
+        "memory_gb": record.memory_gib_mean * _GB_PER_GIB if here else None,
         "speed_up_over_srcnn": srcnn_s / _seconds(record) if srcnn_s is not None else None,
-        **{name: record["measurement"].get(name) for name in _WAY if name != "size"},
+        **{name: getattr(record.measurement, name) for name in _WAY if name != "size"},
         **{name: variant.get(name) for name in of_variant},
     }
 
 
-def _way(record: Record) -> str:
-    return json.dumps(record["measurement"], sort_keys=True)
+def _way(record: ChallengeRecord) -> str:
+    return json.dumps(record.measurement.as_json(), sort_keys=True)
 
 
-def _seconds(record: Record) -> float:
-    return float(record["latency_s_mean"])
+def _seconds(record: ChallengeRecord) -> float:
+    return record.latency_s_mean
 
 
-def _distinguishing(measurements: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _distinguishing(records: Sequence[ChallengeRecord]) -> dict[str, str]:
     """For each of several ways to measure, in words, what sets it apart from the others; nothing where all are one."""
-    differing = [name for name in _WAY if len({json.dumps(one.get(name)) for one in measurements}) > 1]
-    return {_way({"measurement": one}): ", ".join(_in_words(one, differing)) for one in measurements}
+    differing = [name for name in _WAY if len({getattr(one.measurement, name) for one in records}) > 1]
+    return {_way(one): ", ".join(_in_words(one.measurement, differing)) for one in records}
 
 
-def _in_words(measurement: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+def _in_words(measurement: Measurement, names: Sequence[str]) -> list[str]:
     written = {
-        "layout": str(measurement.get("layout")).replace("_", " "),
-        "size": "x".join(map(str, measurement["size"])),
-        "threads": plural(int(measurement["threads"]), "thread"),
-        "allocator": f"{measurement['allocator']} allocator",
+        "layout": str(measurement.layout).replace("_", " "),
+        "size": "x".join(map(str, measurement.size)),
+        "threads": plural(measurement.threads, "thread"),
+        "allocator": f"{measurement.allocator} allocator",
     }
-    return [written.get(name, str(measurement[name])) for name in names if measurement.get(name) is not None]
+    known = {name: getattr(measurement, name) for name in names}
+    return [written.get(name, str(value)) for name, value in known.items() if value is not None]
 
 
 # --- shown and CSV ----------------------------------------------------------------------------------------------------
@@ -205,25 +209,25 @@ def _options(facts: Mapping[str, Any]) -> str:
 def _timed_how(entries: Sequence[Entry]) -> dict[str, Any]:
     records = [entry.record for entry in entries if entry.record]
     names = [name for name in _WAY if name not in ("size", "host")]
-    ways = [", ".join([*_in_words(one["measurement"], names), f"on {_machine(one)}"]) for one in records]
-    photographs = [str(call["photograph"]) for one in records for call in one["samples"] if "photograph" in call]
+    ways = [", ".join([*_in_words(one.measurement, names), f"on {_machine(one)}"]) for one in records]
+    photographs = [call.photograph for one in records for call in one.samples if call.photograph is not None]
     return {
         "ways": list(dict.fromkeys(ways)),
         "photographs": list(dict.fromkeys(photographs)),
         "discarded": _DISCARDED,
-        "tuned": any(record["measurement"]["allocator"] != "stock" for record in records),
+        "tuned": any(record.measurement.allocator != "stock" for record in records),
     }
 
 
-def _machine(record: Record) -> str:
-    return str((record.get("environment") or {}).get("cpu") or record["measurement"]["host"])
+def _machine(record: ChallengeRecord) -> str:
+    return (record.environment and record.environment.cpu) or record.measurement.host
 
 
 def _calls_differ(entries: Sequence[Entry]) -> dict[str, Any] | None:
     """How far the calls that count are from each other: all that there is to judge the noise by."""
     apart = {}
     for entry in entries:
-        counted = [float(call["latency_ms"]) for call in (entry.record or {"samples": []})["samples"][_DISCARDED:]]
+        counted = [call.latency_ms for call in entry.record.samples[_DISCARDED:]] if entry.record else []
         if len(counted) > 1:
             apart[entry.name] = (max(counted) - min(counted)) / (sum(counted) / len(counted))
     worst = max(apart, key=lambda name: apart[name], default=None)

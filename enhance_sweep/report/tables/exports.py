@@ -1,6 +1,6 @@
 """Trained networks as files for other runtimes: where each stands beside the networks themselves, and their table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -9,8 +9,9 @@ import pandas as pd
 
 from enhance_sweep.frontier import pareto_front
 from enhance_sweep.records.keys import architecture_slug
+from enhance_sweep.records.schema import Check, ExportRecord, MeanInterval
 from enhance_sweep.report.labels import network_label
-from enhance_sweep.report.results.gather import Record, Results
+from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables.columns import EXPORTS
 from enhance_sweep.report.tables.model import MOST_ROWS, Column, Row, Table, ratio_facts, shown_columns, to_csv
 from enhance_sweep.report.words import phrase
@@ -33,7 +34,7 @@ class Exported:
         on_frontier: no network and no other file is both as fast and as good.
     """
 
-    record: Record
+    record: ExportRecord
     row: int
     ratio: Ratio | None
     cost: float | None
@@ -43,7 +44,7 @@ class Exported:
     @property
     def label(self) -> str:
         """The network's short name, format and precision."""
-        return f"{network_label(self.record['architecture'])} {self.record['format']} {self.record['precision']}"
+        return f"{network_label(self.record.architecture)} {self.record.format} {self.record.precision}"
 
     @property
     def placed(self) -> bool:
@@ -54,8 +55,8 @@ class Exported:
 @lru_cache(maxsize=1)
 def exports(results: Results) -> list[Exported]:
     """The files of the networks that the report shows, by network, format and precision."""
-    rows = {str(one["key"]): row for one, row in zip(results.trained, results.row_of, strict=True) if row is not None}
-    found = [_placed(results, one, rows[str(one["key"])]) for one in results.exports if str(one["key"]) in rows]
+    rows = {one.key: row for one, row in zip(results.trained, results.row_of, strict=True) if row is not None}
+    found = [_placed(results, one, rows[one.key]) for one in results.exports if one.key in rows]
     placed = [number for number, one in enumerate(found) if one.placed]
     scored = results.scored
     everything = pd.DataFrame(
@@ -73,11 +74,12 @@ def exports(results: Results) -> list[Exported]:
     ]
 
 
-def _placed(results: Results, record: Record, row: int) -> Exported:
+def _placed(results: Results, record: ExportRecord, row: int) -> Exported:
     variant: Any = results.variants.loc[row]
-    ratio = speed_up(record.get("samples") or {})
+    samples: Any = record.samples or {}
+    ratio = speed_up(samples)
     timed = ratio is not None and results.cost_kind != "macs" and pd.notna(variant["cost"])
-    change = _against_eager(record)["mean"] if record["scores"].get("of_test_pairs") else None
+    change = _against_eager(record).mean if record.scores.of_test_pairs else None
     scored = change is not None and pd.notna(variant["ms_ssim"])
     return Exported(
         record,
@@ -88,10 +90,9 @@ def _placed(results: Results, record: Record, row: int) -> Exported:
     )
 
 
-def _against_eager(record: Record) -> Mapping[str, float | None]:
+def _against_eager(record: ExportRecord) -> MeanInterval:
     """The paired difference of MS-SSIM: `mean`, `low`, `high`."""
-    none = {"mean": None, "low": None, "high": None}
-    return none | ((record["scores"].get("intervals") or {}).get("ms_ssim_over_eager") or {})
+    return (record.scores.intervals or {}).get("ms_ssim_over_eager") or MeanInterval()
 
 
 def exports_shown(results: Results) -> Table:
@@ -104,8 +105,8 @@ def exports_shown(results: Results) -> Table:
 
 
 def _row(one: Exported, columns: Sequence[Column]) -> Row:
-    elsewhere = "" if one.record["scores"].get("of_test_pairs") else "other photographs"
-    flagged = "timing flagged" if one.record.get("flags") else ""
+    elsewhere = "" if one.record.scores.of_test_pairs else "other photographs"
+    flagged = "timing flagged" if one.record.flags else ""
     tags = ("on the frontier" if one.on_frontier else "", elsewhere, flagged)
     facts = _facts(one)
     cells = tuple(column.cell(facts) for column in columns)
@@ -118,20 +119,22 @@ def exports_csv(results: Results) -> str:
 
 
 def _facts(one: Exported) -> dict[str, Any]:
-    record, change, check = one.record, _against_eager(one.record), one.record.get("check") or {}
+    record, change, check = one.record, _against_eager(one.record), one.record.check or Check()
     of_record = ("key", "format", "precision", "bytes", "latency_ms_median", "eager_latency_ms_median", "peak_rss_mib")
     return {
-        "network": network_label(record["architecture"]),
-        "architecture": architecture_slug(record["architecture"]),
-        **{name: record.get(name) for name in of_record},
-        "scored_on": record["scores"].get("on"),
-        **{measure: record["scores"].get(measure) for measure in ("ms_ssim", "psnr_db")},
-        "ms_ssim_against_eager": change["mean"],
-        **{f"ms_ssim_against_eager_{end}": change[end] for end in ("low", "high")},
-        "close_psnr_db": check.get("psnr_db"),
-        "largest_difference": check.get("max_abs_error"),
-        **{name: record["measurement"].get(name) for name in ("host", "threads")},
+        "network": network_label(record.architecture),
+        "architecture": architecture_slug(record.architecture),
+        **{name: getattr(record, name) for name in of_record},
+        "scored_on": record.scores.on,
+        **{measure: getattr(record.scores, measure) for measure in ("ms_ssim", "psnr_db")},
+        "ms_ssim_against_eager": change.mean,
+        "ms_ssim_against_eager_low": change.low,
+        "ms_ssim_against_eager_high": change.high,
+        "close_psnr_db": check.psnr_db,
+        "largest_difference": check.max_abs_error,
+        "host": record.measurement.host,
+        "threads": record.measurement.threads,
         **ratio_facts("speed_against_eager", one.ratio),
         "on_frontier": one.on_frontier,
-        "flags": "; ".join(map(str, record.get("flags") or [])),
+        "flags": "; ".join(record.flags),
     }

@@ -136,16 +136,16 @@ _PAPERS = {"pairs": 160_000, "steps": 25_000, "longer": 40_000, "batch": 50, "cr
 
 def conditions(results: Results) -> str:
     """In what the runs differ from the paper's, for a line under its tables; empty where in nothing."""
-    learned = [record["learned_from"] for record in results.trained]
-    counts = {(record.get("data") or {}).get("train_pairs") for record in results.trained if record.get("data")}
+    learned = [record.learned_from for record in results.trained]
+    counts = {record.data.get("train_pairs") for record in results.trained if record.data}
     pairs = counts.pop() if len(counts) == 1 else None
     batch, crop, steps = _all_alike(learned, "batch_size"), _all_alike(learned, "crop_size"), results.steps
     as_long = set(steps) <= {_PAPERS["steps"], _PAPERS["longer"]}
-    content = {str(one.get("content") or "none") for one in learned}
+    content = {str(one.content or "none") for one in learned}
     machines = {
-        (str(environment.get("cpu") or "unknown"), int(record["measurement"]["threads"]))
+        (record.environment.cpu or "unknown", record.measurement.threads)
         for record in results.timed
-        if (environment := record.get("environment") or {})
+        if record.environment
     }
     facts = {
         "paper": _PAPERS,

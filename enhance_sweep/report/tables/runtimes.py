@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from enhance_sweep.records.keys import architecture_slug
+from enhance_sweep.records.schema import TimedRecord
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.timings import Measured, Place, by_place
 from enhance_sweep.report.tables.columns import RUNTIMES
@@ -42,10 +43,10 @@ def _row(facts: Mapping[str, Any], columns: Sequence[Column]) -> Row:
     return Row(facts["network"], tag, tuple(column.cell(facts) for column in columns))
 
 
-def preparing_s(record: Mapping[str, Any]) -> float:
+def preparing_s(record: TimedRecord) -> float:
     """Seconds for what a runtime does once before its first call: export and compilation, the median of processes."""
-    processes = (record.get("samples") or {}).get("processes") or []
-    sums = [sum(((one.get("loaded") or {}).get("preparing_ms") or {}).values()) for one in processes]
+    processes = record.samples.processes if record.samples else []
+    sums = [sum(one.loaded.preparing_ms.values()) if one.loaded else 0.0 for one in processes]
     return float(pd.Series(sums, dtype="float64").median()) / 1e3 if sums else 0.0
 
 
@@ -59,15 +60,15 @@ def _facts(place: Place, measured: Measured) -> dict[str, Any]:
     record = measured.record
     return {
         "network": measured.label,
-        "architecture": architecture_slug(record["architecture"]),
+        "architecture": architecture_slug(record.architecture),
         "host": place.host,
         "threads": place.threads,
         "size": f"{place.size[0]}x{place.size[1]}",
-        **{name: record["measurement"].get(name) for name in _OF_MEASUREMENT},
-        **{name: record.get(name) for name in _OF_RECORD},
+        **{name: getattr(record.measurement, name) for name in _OF_MEASUREMENT},
+        **{name: getattr(record, name) for name in _OF_RECORD},
         **ratio_facts("speed_up", measured.ratio),
         "speed_up_over_itself_eager": measured.vs_eager,
         "times_the_arithmetic_limit": measured.to_limit,
         "preparing_s": preparing_s(record),
-        "flags": "; ".join(map(str, record.get("flags") or [])),
+        "flags": "; ".join(record.flags),
     }
