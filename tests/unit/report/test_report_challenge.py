@@ -195,7 +195,7 @@ def test_another_hosts_times_stand_in_no_column_of_ours(tmp_path: Path) -> None:
 
 def test_a_damaged_one_is_no_report(tmp_path: Path) -> None:
     runs = make.write(tmp_path, [make.trained(make.BASELINE), make.challenge(make.BASELINE, 5.0, samples=[])])
-    with pytest.raises(ReportError, match="samples: expected calls"):
+    with pytest.raises(ReportError, match="samples: expected a list that is not empty"):
         gather(runs)
 
 
