@@ -28,7 +28,7 @@ PAGE = "index.html"
 _DRAWN = ("figure2", "figure2_intervals", "figure2_paper", "speed", "quality", "quality_psnr", "losses")
 _ARCHITECTURES = ("figure1", "figure3")
 _CSV = tuple(f"{n}.csv" for n in ("table1", "table2", "table3", "variants", "claims", "runtimes", "exports"))
-#: All that a report may consist of; whatever else lies in its folder is someone else's.
+#: Every file that a report may have; anything else in its folder is someone else's.
 FILES = (
     *(f"{name}.{kind}" for name in (*_DRAWN, *_ARCHITECTURES) for kind in ("png", "svg")),
     *_CSV,
@@ -157,7 +157,7 @@ def _unsuccessful(results: Results) -> dict[str, Any]:
 
 
 def _csv_files(results: Results, judged: Sequence[claims.Claim]) -> dict[str, bytes]:
-    """The tables for a spreadsheet; those that have no row are not there."""
+    """The tables for a spreadsheet, without those that have no row."""
     texts = {
         "table1.csv": networks.published_csv(results, 1),
         "table2.csv": networks.published_csv(results, 2),
@@ -174,7 +174,7 @@ def _csv_files(results: Results, judged: Sequence[claims.Claim]) -> dict[str, by
 
 
 def _charts(results: Results) -> dict[str, charts.Chart]:
-    """The page's charts by name; those that have nothing to show are not there."""
+    """The page's charts by name, without those that have nothing to show."""
     found = {
         "figure2": charts.frontier_chart(results),
         "figure2_paper": charts.published_chart(),
@@ -235,7 +235,7 @@ def _captions(results: Results) -> list[_Shown]:
 
 
 def _json(data: Mapping[str, Any]) -> Markup:
-    """Data for the page's script: nothing in it can end the element that it stands in."""
+    """Data for the page's script, escaped so that nothing in it can end the script element."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -244,7 +244,7 @@ def _json(data: Mapping[str, Any]) -> Markup:
 
 @cache
 def _plotly() -> Markup:
-    """plotly.js, packed: the page unpacks it, so that one file works offline and is not five megabytes."""
+    """plotly.js, compressed: the page unpacks it, so one file works offline without being five megabytes."""
     spec = find_spec("plotly")
     assert spec is not None, "plotly is a dependency"
     assert spec.origin is not None, "plotly is a package"

@@ -1,4 +1,4 @@
-"""The training losses that a run left beside its record."""
+"""The training losses that a run wrote beside its record."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ _MOST_POINTS = 60
 
 
 def loss_curve(runs: Path, record: Mapping[str, Any]) -> tuple[list[int], list[float]]:
-    """Steps and the generator's total loss, neighbours averaged; two empty lists where there is no readable curve."""
+    """Steps and the generator's total loss, neighbours averaged; two empty lists if there is no readable curve."""
     path = trained_dir(runs, str(record["key"])) / LOSSES_FILE
     try:
         table = pd.read_csv(path, usecols=["step", "total"], dtype=float)

@@ -1,4 +1,4 @@
-"""What the timings of a folder of runs say by themselves: runtimes, the paper's times, what time is made of."""
+"""What a folder's timings say on their own: runtimes, agreement with the paper's times, a cost model by layers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ from enhance_sweep.stats.cost_model import CostModel, left_out_errors
 from enhance_sweep.stats.rank_agreement import kendall_tau
 from enhance_sweep.stats.speed_up import Ratio, speed_up
 
-#: Fewer networks than this say nothing of a rank agreement, or of a cost model's error.
+#: The fewest networks for a rank agreement, or for a cost model's error.
 FEWEST = 6
-#: Of more networks the cost model is fitted on every second, third, ...: it has three coefficients.
+#: The cost model, which has three coefficients, is fitted on a sample of about this many networks.
 _MOST_FITTED = 400
 #: The speed of a network alone, without what runtimes, layouts and allocators do to it.
 _PLAIN_WAY = {"runtime": "eager", "precision": "fp32", "layout": "channels_last", "allocator": "tuned"}
@@ -67,7 +67,7 @@ class Measured:
 
 @lru_cache(maxsize=1)
 def by_place(results: Results) -> dict[Place, list[Measured]]:
-    """Networks that were timed in more than one way, each way once, at every place where they were; the fullest first.
+    """By place, the networks that were timed there in several ways, each way once; the place with most rows first.
 
     Of several timings of one network in one way the newest that had the baseline beside it counts.
     """
@@ -87,12 +87,12 @@ def by_place(results: Results) -> dict[Place, list[Measured]]:
 
 
 def _preference(record: Record) -> tuple[bool, bool, str]:
-    """The larger, the sooner a record is the one that is shown."""
+    """Sorts the record to show last: timed, with the baseline beside it, the newest."""
     return is_timed(record), bool(record.baseline), str(record.finished_at or "")
 
 
 def _measured(records: Sequence[Record]) -> list[Measured]:
-    """All ways in which one network was timed at one place, the fastest first and the impossible last."""
+    """Every way in which one network was timed at one place, the fastest first, failed ones last."""
     done = sorted(filter(is_timed, records), key=lambda record: record.latency_ms_median)
     eager_ms = [r.latency_ms_median for r in done if all(getattr(r.measurement, n) == v for n, v in _PLAIN_WAY.items())]
     rows = []
@@ -195,7 +195,7 @@ class Fitted:
 
     @staticmethod
     def sizes(errors: Mapping[str, float]) -> dict[str, float]:
-        """Of errors their absolute `median` and `largest`; nothing where there are none."""
+        """The absolute `median` and `largest` of errors; empty if there are none."""
         absolute = np.abs(list(errors.values()))
         return {"median": float(np.median(absolute)), "largest": float(absolute.max())} if len(absolute) else {}
 
@@ -219,7 +219,7 @@ def fitted(results: Results) -> Fitted | None:
 
 @dataclass(frozen=True)
 class Outlier:
-    """How one row of the paper's times stands to all its others.
+    """How one of the paper's times compares with all its others.
 
     Attributes:
         predicted_s: of the row, by a cost model fitted on all other rows.

@@ -18,7 +18,7 @@ from enhance_sweep.report.tables.model import MOST_ROWS, Row, Table, shown_colum
 from enhance_sweep.report.words import paragraphs
 from enhance_sweep.stats.rank_agreement import kendall_tau
 
-#: Of four calls the challenge's rules discard so many.
+#: How many of the four calls the challenge's rules discard.
 _DISCARDED = 2
 _WAY = ("runtime", "precision", "layout", "size", "threads", "allocator", "host")
 _TAGS = {BASELINE_SLUG: "baseline", PROPOSED_SLUG: "the paper's pick", SRCNN_SLUG: "speed is measured against it"}
@@ -74,7 +74,7 @@ def published_entries() -> list[Entry]:
 
 
 def own_entries(results: Results) -> list[Entry]:
-    """Our networks that were timed by the challenge's rules; those timed as most were first, the fastest first.
+    """Our networks that were timed by the challenge's rules; the most common way of timing first, the fastest first within it.
 
     Of several such timings of one network in one way the newest counts; seeds are pooled as everywhere.
     """
@@ -126,7 +126,7 @@ def _seconds(record: ChallengeRecord) -> float:
 
 
 def _distinguishing(records: Sequence[ChallengeRecord]) -> dict[str, str]:
-    """For each of several ways to measure, in words, what sets it apart from the others; nothing where all are one."""
+    """In words, how each way to measure differs from the others; empty texts if all are the same."""
     differing = [name for name in _WAY if len({getattr(one.measurement, name) for one in records}) > 1]
     return {_way(one): ", ".join(_in_words(one.measurement, differing)) for one in records}
 
@@ -192,7 +192,7 @@ def challenge_notes(results: Results) -> list[str]:
 
 
 def _liked(entries: Sequence[Entry]) -> dict[str, Any]:
-    """Whether people liked best what the scores put first: Kendall's tau with MOS of each score and measure."""
+    """Whether people agree with the scores: Kendall's tau of each score and measure with MOS."""
     mos = [entry.facts["mos"] for entry in entries]
     rows = [entry.row for entry in entries]
     names = [*(f"score_{name.lower()}" for name in SCORES), "psnr_db", "ms_ssim"]
@@ -224,7 +224,7 @@ def _machine(record: ChallengeRecord) -> str:
 
 
 def _calls_differ(entries: Sequence[Entry]) -> dict[str, Any] | None:
-    """How far the calls that count are from each other: all that there is to judge the noise by."""
+    """How far apart the counted calls are: the only measure of noise that there is."""
     apart = {}
     for entry in entries:
         counted = [call.latency_ms for call in entry.record.samples[_DISCARDED:]] if entry.record else []

@@ -66,7 +66,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class _Network:
-    """What a claim needs of a network: its time, on whichever machine, and its MS-SSIM."""
+    """What a claim needs of a network: its time, on any machine, and its MS-SSIM."""
 
     slug: str
     architecture: Mapping[str, Any]
@@ -81,7 +81,7 @@ Judge = Callable[[Difference, float], str]
 
 
 def claims(results: Results) -> list[Claim]:
-    """The paper's five claims and what became of them here; empty where nothing is scored."""
+    """The paper's five claims, judged on these runs; empty if nothing is scored."""
     if results.scored.empty:
         return []
     networks = (results, _ours(results), _papers())
@@ -125,14 +125,14 @@ def claims_csv(found: Sequence[Claim]) -> str:
 
 
 def at_least_zero(found: Difference, paper: float) -> str:
-    """A gain: holds if surely there, fails if surely not there or surely smaller than the paper's."""
+    """A gain: holds if it is surely there; fails if it surely is not, or is surely smaller than the paper's."""
     if found.low > 0:
         return HOLDS
     return FAILS if found.high < 0 or found.high < paper else UNDECIDED
 
 
 def does_not_pay(found: Difference, paper: float) -> str:
-    """No gain worth having: holds if one of the margin or more is ruled out, else fails if there surely is a gain."""
+    """No gain worth having: holds if a gain of the margin or more is ruled out, else fails if a gain is sure."""
     if found.high < MARGIN:
         return HOLDS
     return FAILS if found.low > 0 else UNDECIDED
@@ -213,7 +213,7 @@ def _judge(
 
 
 def _judge_speed(results: Results) -> tuple[str, str, str]:
-    """The headline, which is of speed alone."""
+    """The paper's headline, a claim about speed alone."""
     paper = speed_up_text(headline_speed_up())
     rows = results.variants[(results.variants["slug"] == PROPOSED_SLUG) & results.variants["speed_up"].notna()]
     if rows.empty:

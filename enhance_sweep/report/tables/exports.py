@@ -1,4 +1,4 @@
-"""Trained networks as files for other runtimes: where each stands beside the networks themselves, and their table."""
+"""Trained networks exported for other runtimes: their places in Figure 2 and their table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from enhance_sweep.report.tables.model import MOST_ROWS, Column, Row, Table, rat
 from enhance_sweep.report.words import phrase
 from enhance_sweep.stats.speed_up import Ratio, speed_up
 
-#: Of a difference of MS-SSIM: rounding errors put no file on the frontier.
+#: A difference of MS-SSIM is rounded to this, so that rounding errors put no file on the frontier.
 _DIGITS = 4
 
 
