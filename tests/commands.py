@@ -59,6 +59,10 @@ class Command:
         os.killpg(self.pid, signal.SIGKILL)
         self.wait()
 
+    def output(self) -> str:
+        """Its standard output so far."""
+        return self._files[0].read_text()
+
     def said(self) -> str:
         """Its standard error so far."""
         return self._files[1].read_text()

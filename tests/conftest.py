@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-# Tests compute little, and often beside other processes: a second thread would mostly wait, and waiting threads must
+# Tests compute little, and often beside other processes: a second thread would mostly wait, and while it waits must
 # not keep a core busy. Set before torch starts.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -57,7 +57,7 @@ def _summary(record: dict[str, object]) -> str:
         change = scores["intervals"]["ms_ssim_over_eager"]["mean"]
         text += f", MS-SSIM {scores['ms_ssim']:.4f} ({change:+.4f} to eager), PSNR {scores['psnr_db']:.2f} dB"
     text += f", {'the same as' if check['psnr_db'] is None else format_db(check['psnr_db'])} eager on photographs"
-    ratio = speed_up(one["samples"] or {})
+    ratio = speed_up(one["samples"])
     if ratio:
         text += f", {one['latency_ms_median']:.0f} ms, {ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f}) times "
         text += "eager's speed"

@@ -128,7 +128,7 @@ def _interval(value: Mapping[str, Any], digits: int, signed: bool) -> str:
 
 
 def _speed(export: Mapping[str, Any], timed: str | None) -> str:
-    ratio = speed_up(export["samples"] or {})
+    ratio = speed_up(export["samples"])
     if ratio is None:
         return "## Speed\n\nNot measured." + (f" {timed}" if timed else "")
     measured, cpu = export["measurement"], export["environment"]["cpu"]

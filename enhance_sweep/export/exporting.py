@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from msgspec import convert
 from torch import Tensor, nn
 
 from enhance_sweep.enhance.loading import load_network
@@ -17,7 +18,7 @@ from enhance_sweep.export.card import model_card
 from enhance_sweep.export.formats import ExportError, Format, format_of, versions
 from enhance_sweep.frontier import pareto_front
 from enhance_sweep.records import load_records
-from enhance_sweep.records.schema import SCHEMA
+from enhance_sweep.records.schema import SCHEMA, ExportRecord
 from enhance_sweep.records.store import EXPORT_FILE, GENERATOR_FILE, SCORES_FILE, find_trained, write_json
 from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment
@@ -72,7 +73,7 @@ def export_run(
         check = checking.compare(network, run, kind, precision, photographs.whole_photographs())
         scored = checking.score(network, run, kind, *photographs.test_photographs(pairs))
         speed = latency.time_beside_eager(latency.model_of(generator_file), format, precision, file) if timed else {}
-        record = {
+        content = {
             "schema": SCHEMA,
             "kind": "export",
             "key": key,
@@ -97,6 +98,7 @@ def export_run(
             "finished_at": now(),
         }
         _write_scores(building / SCORES_FILE, scored)
+        record = convert(content, ExportRecord)
         card = model_card(record, trained, kind, _timed_in_words(run_dir.parents[1], key))
         (building / CARD_FILE).write_text(card, encoding="utf-8")
         write_json(building / EXPORT_FILE, record)

@@ -62,7 +62,7 @@ def _is_struct(kind: Any) -> bool:
 def _mistyped(record: Any, error: str) -> str:
     """msgspec's message (`Expected `int | null`, got `str` - at `$.steps``) with the value that it found."""
     said, _, where = error.partition(" - at `$")
-    place = where.rstrip("`").lstrip(".")
+    place = where.partition("`")[0].lstrip(".")
     if said.startswith("lacks "):
         return f"{said}: {_REMEDY}"
     missing = re.match(r"Object missing required field `(.+)`", said)

@@ -525,7 +525,10 @@ def from_builtins(kind: type, value: Any) -> Any:
     """A `LearnedFrom` of what JSON gives; msgspec knows the other types itself."""
     if kind is not LearnedFrom:
         raise NotImplementedError(f"no type of a record: {kind}")
-    msgspec.convert(value, Learned)
+    try:
+        msgspec.convert(value, Learned)
+    except msgspec.ValidationError as error:  # which knows of no place outside
+        raise ValueError(str(error).replace("`$", "`$.learned_from")) from None
     return LearnedFrom(value)
 
 

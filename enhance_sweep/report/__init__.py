@@ -7,7 +7,8 @@
 import re
 from pathlib import Path
 
-from enhance_sweep.report.results.gather import ReportError, Results, gather
+from enhance_sweep.report.results.gather import Results, gather
+from enhance_sweep.report.results.select import ReportError
 
 __all__ = ["ReportError", "Results", "default_out", "gather", "write_report"]
 

@@ -4,14 +4,16 @@ Computed from a timed record's raw rounds wherever it is shown, never stored.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain, cycle, islice
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
+from enhance_sweep.records.schema import Process, Round, Samples
 from enhance_sweep.stats.student import t_quantile
 
 RESAMPLES = 2000
@@ -52,41 +54,44 @@ class Ratio:
         return self.low <= value <= self.high
 
 
-def speed_up(samples: Mapping[str, Any], resamples: int = RESAMPLES) -> Ratio | None:
-    """The speed-up over the baseline that a timed record's `samples` show, with its interval; None if not paired."""
+def speed_up(samples: Samples | None, resamples: int = RESAMPLES) -> Ratio | None:
+    """The speed-up over the baseline that a record's `samples` show, with its interval; None if not paired."""
     return speed_ups([samples], resamples)[0]
 
 
-def speed_ups(samples: Sequence[Mapping[str, Any]], resamples: int = RESAMPLES) -> list[Ratio | None]:
+def speed_ups(samples: Sequence[Samples | None], resamples: int = RESAMPLES) -> list[Ratio | None]:
     """The `speed_up` of each of many timings; together, because one by one thousands take too long."""
-    pairs = [
-        [[(one["latency_ms"], one["baseline_latency_ms"]) for one in rounds if _is_pair(one)] for rounds in processes]
-        for processes in map(rounds_that_count, samples)
-    ]
+    pairs = [_pairs(one.processes) if one else [] for one in samples]
     paired = [place for place, processes in enumerate(pairs) if any(processes)]
     ratios = dict(zip(paired, paired_ratios([pairs[place] for place in paired], resamples=resamples), strict=True))
     return [ratios.get(place) for place in range(len(samples))]
 
 
-def rounds_that_count(samples: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
+def rounds_that_count(processes: Sequence[Process]) -> list[list[Round]]:
     """Each process's undisturbed rounds; all rounds where fewer than `FEWEST_UNDISTURBED` are undisturbed.
 
     Disturbance is judged by the machine's counters around a call, never by the call's own time.
     """
-    every = [list(process.get("rounds") or []) for process in samples.get("processes") or []]
-    clean = [[one for one in rounds if not disturbances(one)] for rounds in every]
-    return clean if sum(map(len, clean)) >= FEWEST_UNDISTURBED else every
+    clean = [[one for one in process.rounds if not disturbances(one)] for process in processes]
+    return clean if sum(map(len, clean)) >= FEWEST_UNDISTURBED else [process.rounds for process in processes]
 
 
-def disturbances(one_round: Mapping[str, Any]) -> list[str]:
+def disturbances(one: Round) -> list[str]:
     """What disturbed a round: the network's call in it, or the baseline's."""
-    around = [one_round.get(name) or {} for name in ("conditions", "baseline_conditions")]
-    return [reason for conditions in around for reason in conditions.get("disturbed_by") or []]
+    own, baseline = one.conditions, one.baseline_conditions
+    return (own.disturbed_by if own else []) + (baseline.disturbed_by if baseline else [])
 
 
-def _is_pair(one_round: Mapping[str, Any]) -> bool:
-    values = [one_round.get(name) for name in ("latency_ms", "baseline_latency_ms")]
-    return all(isinstance(value, int | float) and 0 < value < math.inf for value in values)
+def _pairs(processes: Sequence[Process]) -> list[list[tuple[float, float]]]:
+    return [
+        [(one.latency_ms, one.baseline_latency_ms or 0.0) for one in rounds if _is_pair(one)]
+        for rounds in rounds_that_count(processes)
+    ]
+
+
+def _is_pair(one: Round) -> bool:
+    """Whether the baseline ran beside it; a latency that is none comes of a file that was edited."""
+    return 0 < one.latency_ms < math.inf and 0 < (one.baseline_latency_ms or 0) < math.inf
 
 
 def paired_ratio(
@@ -120,7 +125,7 @@ def paired_ratios(
         ValueError: a timing has no process with a round.
     """
     alike: dict[tuple[int, ...], list[int]] = {}
-    ratios = [[np.array([baseline / variant for variant, baseline in p]) for p in timing if p] for timing in timings]
+    ratios = [[[baseline / variant for variant, baseline in p] for p in timing if p] for timing in timings]
     for place, processes in enumerate(ratios):
         if not processes:
             raise ValueError("a paired ratio needs at least one round of one process, got none")
@@ -132,16 +137,20 @@ def paired_ratios(
         ends = np.array([tail, 1 - tail]) * (resamples - 1)
         for start in range(0, len(places), _TOGETHER):
             some = places[start : start + _TOGETHER]
-            tables = np.array([[np.resize(one, max(lengths)) for one in ratios[place]] for place in some])
+            tables = np.array([[_repeated(one, max(lengths)) for one in ratios[place]] for place in some])
             resampled = _medians(tables.reshape(len(some), -1)[:, draws])
             ordered = np.sort(resampled, axis=1)
-            medians = _medians(np.array([np.concatenate(ratios[place]) for place in some]))
+            medians = _medians(np.array([list(chain(*ratios[place])) for place in some]))
             for row, place in enumerate(some):
                 low, high = np.interp(ends, np.arange(resamples), ordered[row])
                 found[place] = Ratio(
                     float(medians[row]), float(low), float(high), len(lengths), sum(lengths), resampled[row]
                 )
     return [found[place] for place in range(len(timings))]
+
+
+def _repeated(values: list[float], count: int) -> list[float]:
+    return values if len(values) == count else list(islice(cycle(values), count))
 
 
 def _medians(rows: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:

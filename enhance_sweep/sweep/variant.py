@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 import torch
 from omegaconf import DictConfig
@@ -145,8 +146,8 @@ def _time(plan: Plan, mine: Lease, did: _Stages) -> None:
         model, runtime = (configuration.resolved(plan.config, group) for group in ("model", "runtime"))
         with did("time"):
             timed = time_variant(model, timing, runtime)
-        if timed["status"] == "failed":
-            timed["failure"] = classify_timing(timed["reason"])
+        if timed.status == "failed":
+            timed = msgspec.structs.replace(timed, failure=classify_timing(str(timed.reason)))
         mine.check()
         write_timed(plan.runs_dir, timed)
 

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from enhance_sweep.config import ConfigError, compose_config
 from enhance_sweep.paper.baseline import BASELINE
 from enhance_sweep.records.keys import architecture_slug
+from enhance_sweep.records.schema import TimedRecord
 from enhance_sweep.records.store import check_writable, write_challenge, write_timed
 from enhance_sweep.settings import LAYOUTS, PRECISIONS, TimingSettings
 from enhance_sweep.stats.speed_up import speed_up
@@ -26,7 +27,6 @@ from enhance_sweep.timing.challenge import challenge
 from enhance_sweep.timing.photograph import photograph
 from enhance_sweep.timing.process import TimingError
 from enhance_sweep.timing.protocol import time_variants
-from enhance_sweep.timing.subject import JsonObject
 from enhance_sweep.version import VERSION_LINE
 
 #: A photograph this large takes the baseline 64 channels of it, several times over: no machine's memory holds more.
@@ -157,29 +157,29 @@ def _time(models: list[dict[str, Any]], timing: TimingSettings, runtime: dict[st
     if timing.paired:
         models = variants.without_repeats([dict(BASELINE), *models])
 
-    def write(record: JsonObject) -> None:
+    def write(record: TimedRecord) -> None:
         write_timed(runs, record)
 
     timed = time_variants(models, timing, runtime, tell=lambda line: print(line, flush=True), done=write)
     print(_table(timed))
-    for flag in dict.fromkeys(flag for record in timed for flag in record["flags"]):
+    for flag in dict.fromkeys(flag for record in timed for flag in record.flags):
         print(f"flagged: {flag}")
-    return sum(record["status"] == "failed" for record in timed)
+    return sum(record.status == "failed" for record in timed)
 
 
-def _table(timed: Sequence[JsonObject]) -> str:
+def _table(timed: Sequence[TimedRecord]) -> str:
     """What was measured, a line a network."""
     lines = [f"{'network':32} {'ms':>9} {'IQR':>7} {'CPU s':>7} {'peak MiB':>9} {'speed-up':>25}  flags"]
     for record in timed:
-        name = architecture_slug(record["architecture"])
-        if record["status"] == "failed":
-            lines.append(f"{name:32} failed: {record['reason']}")
+        name = architecture_slug(record.architecture)
+        if record.status == "failed":
+            lines.append(f"{name:32} failed: {record.reason}")
             continue
-        ratio = speed_up(record["samples"])
+        ratio = speed_up(record.samples)
         shown = f"{ratio.median:.3f} ({ratio.low:.3f} to {ratio.high:.3f})" if ratio else ""
         lines.append(
-            f"{name:32} {record['latency_ms_median']:9.1f} {record['latency_ms_iqr']:7.1f} "
-            f"{record['cpu_s_median']:7.3f} {record['peak_rss_mib']:9.1f} {shown:>25}  {len(record['flags']) or ''}"
+            f"{name:32} {record.latency_ms_median:9.1f} {record.latency_ms_iqr:7.1f} "
+            f"{record.cpu_s_median:7.3f} {record.peak_rss_mib:9.1f} {shown:>25}  {len(record.flags) or ''}"
         )
     return "\n".join(lines)
 
@@ -197,8 +197,8 @@ def _challenge(
             failed += 1
             continue
         write_challenge(options.runs, found)
-        name = architecture_slug(found["architecture"])
-        print(f"{name}: {found['latency_s_mean']:.2f} s, {found['memory_gib_mean']:.2f} GiB", flush=True)
+        name = architecture_slug(found.architecture)
+        print(f"{name}: {found.latency_s_mean:.2f} s, {found.memory_gib_mean:.2f} GiB", flush=True)
     return failed
 
 

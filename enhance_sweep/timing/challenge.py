@@ -9,8 +9,10 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import convert
+
 from enhance_sweep.records.keys import architecture_key, architecture_of
-from enhance_sweep.records.schema import SCHEMA
+from enhance_sweep.records.schema import SCHEMA, Call, ChallengeRecord, Environment, Measurement
 from enhance_sweep.settings import TimingSettings
 from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment
@@ -18,7 +20,6 @@ from enhance_sweep.system.locks import host_lock
 from enhance_sweep.timing.machine import Machine
 from enhance_sweep.timing.photograph import INSTALLED, installed
 from enhance_sweep.timing.recording import measurement_of
-from enhance_sweep.timing.subject import JsonObject
 
 PHOTOGRAPHS, DISCARDED = 4, 2
 
@@ -29,7 +30,7 @@ def challenge(
     runtime: Mapping[str, Any],
     photographs: Sequence[str] = (),
     machine: Machine | None = None,
-) -> JsonObject:
+) -> ChallengeRecord:
     """Time one network by the challenge's rules.
 
     Args:
@@ -63,16 +64,15 @@ def challenge(
                 calls.append(worker.ask("call", memory=True) | {"photograph": file.rpartition("/")[2]})
     counted = calls[DISCARDED:]
     architecture = architecture_of(model)
-    return {
-        "schema": SCHEMA,
-        "kind": "challenge",
-        "architecture_key": architecture_key(architecture),
-        "architecture": architecture,
-        "measurement": measurement_of(timing, runtime) | {"size": [1280, 720]},
-        "latency_s_mean": sum(call["latency_ms"] for call in counted) / len(counted) / 1e3,
-        "memory_gib_mean": sum(call["memory"]["peak_rss_delta_mib"] for call in counted) / len(counted) / 1024,
-        "samples": calls,
-        "started_at": started_at,
-        "finished_at": now(),
-        "environment": describe_environment() | {"allocator": timing.allocator},
-    }
+    return ChallengeRecord(
+        schema=SCHEMA,
+        architecture_key=architecture_key(architecture),
+        architecture=architecture,
+        measurement=convert(measurement_of(timing, runtime) | {"size": [1280, 720]}, Measurement),
+        latency_s_mean=sum(call["latency_ms"] for call in counted) / len(counted) / 1e3,
+        memory_gib_mean=sum(call["memory"]["peak_rss_delta_mib"] for call in counted) / len(counted) / 1024,
+        samples=convert(calls, list[Call]),
+        started_at=started_at,
+        finished_at=now(),
+        environment=convert(describe_environment() | {"allocator": timing.allocator}, Environment),
+    )

@@ -14,6 +14,7 @@ from typing import Any
 
 from enhance_sweep.paper.baseline import BASELINE
 from enhance_sweep.records.keys import architecture_of
+from enhance_sweep.records.schema import TimedRecord
 from enhance_sweep.settings import TimingSettings
 from enhance_sweep.stats.speed_up import Ratio
 from enhance_sweep.system.environment import cost_of_precision
@@ -36,7 +37,7 @@ GROUP_SIZE, FREE_SHARE = 5, 0.5
 MAX_ABS_ERROR, MIN_PSNR_DB = 1e-3, 40.0
 
 
-def time_variant(model: Mapping[str, Any], timing: TimingSettings, runtime: Mapping[str, Any]) -> JsonObject:
+def time_variant(model: Mapping[str, Any], timing: TimingSettings, runtime: Mapping[str, Any]) -> TimedRecord:
     """Time one architecture: a timed record, ready for `enhance_sweep.records.write_timed`.
 
     A network that cannot be timed gives a record that is `failed`, with its reason.
@@ -56,8 +57,8 @@ def time_variants(
     *,
     machine: Machine | None = None,
     tell: Callable[[str], None] = lambda line: None,
-    done: Callable[[JsonObject], None] = lambda record: None,
-) -> list[JsonObject]:
+    done: Callable[[TimedRecord], None] = lambda record: None,
+) -> list[TimedRecord]:
     """Time several architectures in one run, under the host's lock.
 
     Args:
@@ -72,7 +73,7 @@ def time_variants(
         A timed record for each model, in order.
     """
     subjects = [Subject(model) for model in models]
-    records: dict[int, JsonObject] = {}
+    records: dict[int, TimedRecord] = {}
     with host_lock():
         run = Run(timing, runtime, machine or Machine.real(timing), tell)
 
@@ -316,7 +317,7 @@ def _standing(subject: Subject) -> str:
     """How a subject stands, in a line."""
     if subject.failure:
         return f"{subject.name}: failed: {subject.failure}"
-    text = f"{subject.name}: {median([one['latency_ms'] for one in subject.rounds()]):.0f} ms"
+    text = f"{subject.name}: {median([one.latency_ms for one in subject.rounds()]):.0f} ms"
     ratio = subject.speed_up()
     if ratio is not None:
         text += f", {ratio.median:.3f} times the baseline's speed ({ratio.low:.3f} to {ratio.high:.3f})"

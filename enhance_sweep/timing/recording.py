@@ -5,9 +5,20 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from msgspec import convert
+
 from enhance_sweep.paper.baseline import BASELINE
 from enhance_sweep.records.keys import architecture_key, architecture_of, measured_key
-from enhance_sweep.records.schema import SCHEMA
+from enhance_sweep.records.schema import (
+    SCHEMA,
+    Check,
+    Description,
+    Environment,
+    Interval,
+    Measurement,
+    Samples,
+    TimedRecord,
+)
 from enhance_sweep.settings import TimingSettings
 from enhance_sweep.stats.speed_up import Ratio, disturbances
 from enhance_sweep.system.clock import now
@@ -41,7 +52,7 @@ def record(
     runtime: Mapping[str, Any],
     baseline_check: Ratio | None = None,
     arithmetic_limit: Mapping[str, float] | None = None,
-) -> JsonObject:
+) -> TimedRecord:
     """The timed record of a subject.
 
     `flags` says in words why it should not be believed, and is empty where nothing is known against it. Speed-ups are
@@ -59,39 +70,38 @@ def record(
     from enhance_sweep.models.description import describe
     from enhance_sweep.timing.worker import build
 
-    measurement, architecture = measurement_of(timing, runtime), subject.architecture
+    measurement, architecture, processes = measurement_of(timing, runtime), subject.architecture, subject.measured()
     with torch.device("meta"):
         description = describe(build(dict(subject.model)), 720, 1280)
-    return {
-        "schema": SCHEMA,
-        "kind": "timed",
-        "key": measured_key(architecture, measurement),
-        "architecture_key": architecture_key(architecture),
-        "status": "failed" if subject.failure else "completed",
-        "reason": subject.failure,
-        "architecture": architecture,
-        "description": description,
-        "measurement": measurement,
-        **_figures(subject),
-        "stopped": subject.stopped,
-        "flags": flags(subject, baseline_check),
-        "repeated_calls": sum(len(process["repeated_calls"]) for process in subject.processes),
-        "disturbed_rounds": sum(bool(disturbances(one)) for process in subject.processes for one in process["rounds"]),
-        "baseline": architecture_key(architecture_of(BASELINE)) if timing.paired else None,
-        "baseline_check": baseline_check.as_json() if baseline_check else None,
-        "arithmetic_limit": arithmetic_limit,
-        "check": subject.check,
-        "samples": {"processes": subject.processes},
-        "started_at": subject.started_at,
-        "finished_at": now(),
-        "environment": describe_environment()
-        | {
-            "allocator": timing.allocator,
-            "timing": asdict(timing),
-            "fingerprint": host.fingerprint(),
-            "runtime_versions": {name: _version(name) for name in _RUNTIME_PACKAGES},
-        },
+    environment = describe_environment() | {
+        "allocator": timing.allocator,
+        "timing": asdict(timing),
+        "fingerprint": host.fingerprint(),
+        "runtime_versions": {name: _version(name) for name in _RUNTIME_PACKAGES},
     }
+    return TimedRecord(
+        schema=SCHEMA,
+        key=measured_key(architecture, measurement),
+        architecture_key=architecture_key(architecture),
+        status="failed" if subject.failure else "completed",
+        reason=subject.failure,
+        architecture=architecture,
+        description=convert(description, Description),
+        measurement=convert(measurement, Measurement),
+        **_figures(subject),
+        stopped=subject.stopped,
+        flags=flags(subject, baseline_check),
+        repeated_calls=sum(len(process.repeated_calls) for process in processes),
+        disturbed_rounds=sum(bool(disturbances(one)) for process in processes for one in process.rounds),
+        baseline=architecture_key(architecture_of(BASELINE)) if timing.paired else None,
+        baseline_check=Interval(**baseline_check.as_json()) if baseline_check else None,
+        arithmetic_limit=dict(arithmetic_limit) if arithmetic_limit else None,
+        check=convert(subject.check, Check | None),
+        samples=Samples(processes=processes),
+        started_at=subject.started_at,
+        finished_at=now(),
+        environment=convert(environment, Environment),
+    )
 
 
 def flags(subject: Subject, baseline_check: Ratio | None) -> list[str]:
@@ -118,17 +128,17 @@ def believable(baseline_check: Ratio) -> bool:
     return baseline_check.holds(1.0) and baseline_check.within(SETTLED)
 
 
-def _figures(subject: Subject) -> JsonObject:
+def _figures(subject: Subject) -> dict[str, float]:
     """The medians that a table shows; none where nothing was measured."""
     rounds = subject.rounds()
     if subject.failure or not rounds:
         return {}
-    latencies = [one["latency_ms"] for one in rounds]
     firsts = [process["first_call"] for process in subject.processes]
+    latencies = [one.latency_ms for one in rounds]
     return {
         "latency_ms_median": median(latencies),
         "latency_ms_iqr": interquartile_range(latencies),
-        "cpu_s_median": median([one["cpu_s"] for one in rounds]),
+        "cpu_s_median": median([one.cpu_s or 0.0 for one in rounds]),
         "peak_rss_mib": median([first["memory"]["peak_rss_mib"] for first in firsts]),
         "peak_rss_delta_mib": median([first["memory"]["peak_rss_delta_mib"] for first in firsts]),
         "first_call_ms": median([first["latency_ms"] for first in firsts]),

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from enhance_sweep.records.keys import architecture_of, architecture_slug
+from enhance_sweep.records.schema import Process, Round, Samples
 from enhance_sweep.stats.speed_up import Ratio, rounds_that_count, speed_up
 from enhance_sweep.system.clock import now
 
@@ -46,10 +49,14 @@ class Subject:
         """Whether there is more to time."""
         return not self.stopped and not self.failure
 
-    def rounds(self) -> list[Mapping[str, Any]]:
+    def measured(self) -> list[Process]:
+        """What its processes have shown, as a record holds it."""
+        return msgspec.convert(self.processes, list[Process])
+
+    def rounds(self) -> list[Round]:
         """All rounds that count."""
-        return [one for rounds in rounds_that_count({"processes": self.processes}) for one in rounds]
+        return [one for rounds in rounds_that_count(self.measured()) for one in rounds]
 
     def speed_up(self) -> Ratio | None:
         """The speed-up over the baseline, if it ran beside it."""
-        return speed_up({"processes": self.processes})
+        return speed_up(Samples(processes=self.measured()))

@@ -13,10 +13,13 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import setup_globals
 from PIL import Image, ImageFilter
+from torch import nn
 
 from enhance_sweep import config as configuration
 from enhance_sweep.config import compose_config
+from enhance_sweep.models.description import describe
 from enhance_sweep.search.sweeper import search_variants
+from enhance_sweep.sweep import plan
 from enhance_sweep.sweep.plan import plan_variant
 from enhance_sweep.sweep.variant import run_variant
 from tests.integration.search_launchers import PretendLauncher, QuickLoader
@@ -78,19 +81,19 @@ def quick(photographs: Path, cache: Path, tmp_path: Path) -> list[str]:
     return [*QUICK, f"data.root={photographs}", f"runs_dir={tmp_path / 'runs'}"]
 
 
-@pytest.fixture
-def trained_networks(made_once: Path, photographs: Path, cache: Path) -> dict[str, Path]:
+@pytest.fixture(scope="session")
+def trained_networks(made_once: Path, photographs: Path) -> dict[str, Path]:
     """Folders of a plain and a strided network in two folders of runs, trained once: copy what you change."""
     folders = {}
     for topology in ("plain", "strided"):
         its = [one for one in QUICK if topology == "plain" or not one.startswith("model.blocks")]
         runs = made_once / f"runs-{topology}"
-        config = compose_config(
-            [f"model={topology}", *its, f"data.root={photographs}", f"runs_dir={runs}", "stages=[train,evaluate]"]
-        )
-        with FileLock(made_once / f"{topology}.lock"):
+        its += [f"data.root={photographs}", f"runs_dir={runs}", "stages=[train,evaluate]"]
+        config = compose_config([f"model={topology}", *its])
+        with pytest.MonkeyPatch.context() as patch, FileLock(made_once / f"{topology}.lock"):
+            patch.setenv("ENHANCE_SWEEP_CACHE", str(made_once / "cache"))
             run_variant(config)
-        folders[topology] = plan_variant(config).folder
+            folders[topology] = plan_variant(config).folder
     return folders
 
 
@@ -110,9 +113,22 @@ SEARCH_SPACE = {
 SEARCH_RUNGS = ["trainer.schedule=constant", "trainer.max_steps=8", "search.first_rung=2", "trainer.evaluate_at=[]"]
 
 
+_described: dict[str, dict[str, Any]] = {}
+
+
+def _describe_once(generator: nn.Module) -> dict[str, Any]:
+    """Half of what a plan costs; the same networks come again and again."""
+    if str(generator) not in _described:
+        _described[str(generator)] = describe(generator)
+    return dict(_described[str(generator)])
+
+
 @pytest.fixture
-def start(quick: list[str], tmp_path: Path) -> Iterator[Callable[..., PretendLauncher]]:
+def start(
+    quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., PretendLauncher]]:
     """Search with a launcher that only pretends; returns it."""
+    monkeypatch.setattr(plan, "describe", _describe_once)
     shared = [one for one in quick if not one.startswith(("model.", *NOT_FOR_A_SEARCH))]
     shared += [one for one in SEARCH_RUNGS if not one.startswith("trainer.evaluate_at")]
 

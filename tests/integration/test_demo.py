@@ -4,13 +4,10 @@ import base64
 import http.client
 import io
 import json
-import os
 import re
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +21,7 @@ from PIL import Image
 from enhance_sweep import load_enhancer
 from enhance_sweep.models import PlainGenerator
 from enhance_sweep.records.store import trained_dir, write_timed, write_trained
+from tests.commands import Command, run
 from tests.unit.report import record_factory as make
 
 pytest.importorskip("starlette", reason="the extra `demo` is not installed")
@@ -57,18 +55,13 @@ class Served:
     def __init__(self, runs: Path, temporary: Path, *options: str) -> None:
         temporary.mkdir(exist_ok=True)
         self.temporary = temporary
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "enhance_sweep.demo", "--runs", str(runs), "--port", "0", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "TMPDIR": str(temporary)},
-            start_new_session=True,
-        )
-        assert self.process.stdout is not None
-        self.said = self.process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/", self.said)
-        assert found, self.said + (self.process.stderr.read() if self.process.stderr else "")
+        arguments = ["--runs", str(runs), "--port", "0", *options]
+        self.process = Command("enhance_sweep.demo", *arguments, cwd=temporary, TMPDIR=str(temporary))
+        found = None
+        while found is None:
+            assert self.process.poll() is None, self.process.result()
+            time.sleep(0.02)
+            found = re.search(r"http://[\d.]+:(\d+)/.*\n", self.process.output())
         self.port = int(found.group(1))
 
     @property
@@ -97,8 +90,7 @@ class Served:
     def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
         if self.process.poll() is None:
             self.process.send_signal(number)
-        _, said = self.process.communicate(timeout=30)
-        return self.process.returncode, said
+        return self.process.wait(30), self.process.said()
 
 
 @pytest.fixture(scope="module")
@@ -350,11 +342,6 @@ def test_nothing_is_left_however_it_ends(runs: Path, keys: list[str], tmp_path: 
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    started = [sys.executable, "-m", "enhance_sweep.demo", *arguments]
-    return subprocess.run(started, capture_output=True, text=True, check=False, timeout=60)
-
-
 def test_what_cannot_be_served_is_one_line(runs: Path, keys: list[str], served: Served, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     weightless = tmp_path / "weightless"
@@ -368,7 +355,7 @@ def test_what_cannot_be_served_is_one_line(runs: Path, keys: list[str], served: 
         (["--runs", str(runs), "--max-upload-mb", "0"], "--max-upload-mb: expected a positive number, got 0"),
         (["--runs", str(runs), "--max-waiting", "-1"], "--max-waiting: expected 0 or more"),
     ):
-        done = command(*arguments)
+        done = run("enhance_sweep.demo", *arguments, cwd=tmp_path)
         assert done.returncode == 2, done.stderr
         assert wanted in done.stderr
         assert done.stderr.count("\n") == 1
@@ -376,10 +363,6 @@ def test_what_cannot_be_served_is_one_line(runs: Path, keys: list[str], served: 
 
 
 def test_letting_others_in_is_warned_of(runs: Path, keys: list[str], tmp_path: Path) -> None:
-    started = [sys.executable, "-m", "enhance_sweep.demo", "--runs", str(runs), "--host", "0.0.0.0", "--port", "0"]
-    with subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline()
-        process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=30)
+    server = Served(runs, tmp_path / "temporary", "--host", "0.0.0.0")
+    _, said = server.end(signal.SIGTERM)
     assert "everybody in the network can use this page" in said

@@ -4,7 +4,6 @@ import io
 import json
 import struct
 import subprocess
-import sys
 import zlib
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -15,27 +14,13 @@ import torch
 from PIL import Image, ImageOps
 
 import enhance_sweep
-from enhance_sweep.config import compose_config
 from enhance_sweep.enhance import Enhancer
 from enhance_sweep.enhance.__main__ import main, memory_size
 from enhance_sweep.models import PlainGenerator
 from enhance_sweep.records.choosing import choose_run
 from enhance_sweep.records.store import write_timed, write_trained
-from enhance_sweep.sweep.plan import plan_variant
-from enhance_sweep.sweep.variant import load_generator, run_variant
+from enhance_sweep.sweep.variant import load_generator
 from tests.unit.report import record_factory as records
-
-
-@pytest.fixture
-def trained(quick: list[str]) -> Path:
-    config = compose_config([*quick, "stages=[train,evaluate]"])
-    run_variant(config)
-    return plan_variant(config).folder
-
-
-def enhance_as_a_process(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "enhance_sweep.enhance", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
 
 
 def enhance(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -70,9 +55,7 @@ def test_command_line_enhances_turns_upright_and_reports_the_bad_one(trained: Pa
     struct.pack_into(">II", bomb, 16, 300_000, 300_000)
     struct.pack_into(">I", bomb, 29, zlib.crc32(bomb[12:29]))
     (tmp_path / "in" / "bomb.png").write_bytes(bomb)
-    done = enhance_as_a_process(
-        "turned.jpg", "in", "gr*.png", "--out", "out", "--before-after", "--precision", "fp32", cwd=tmp_path
-    )
+    done = enhance("turned.jpg", "in", "gr*.png", "--out", "out", "--before-after", "--precision", "fp32", cwd=tmp_path)
     assert done.returncode == 1
     assert "error: in/broken\\n.jpg: is no picture in JPEG, PNG, WebP or TIFF" in done.stderr
     assert "error: in/bomb.png: is 300000x300000, which needs about" in done.stderr

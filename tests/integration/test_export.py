@@ -4,7 +4,7 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -14,46 +14,26 @@ import pytest
 import torch
 import yaml
 
-from enhance_sweep.config import compose_config
 from enhance_sweep.export import latency
 from enhance_sweep.export.__main__ import main
 from enhance_sweep.export.formats import ExportError, Runner, format_of
 from enhance_sweep.metrics import ms_ssim
 from enhance_sweep.records.store import exports_dir, find_trained
 from enhance_sweep.report import gather, write_report
-from enhance_sweep.sweep.plan import plan_variant
-from enhance_sweep.sweep.variant import load_generator, run_variant
-from tests.integration.conftest import QUICK
+from enhance_sweep.sweep.variant import load_generator
 
 pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One for all: this process packs the photographs once."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setenv("ENHANCE_SWEEP_CACHE", str(folder))
-        yield folder
-
-
-@pytest.fixture(scope="module", params=["plain", "strided"])
-def network_folder(
-    request: pytest.FixtureRequest, cache: Path, photographs: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    strided = ["model=strided"] if request.param == "strided" else []
-    arguments = [one for one in QUICK if not (strided and one.startswith("model.blocks"))]
-    folders = [f"data.root={photographs}", f"runs_dir={tmp_path_factory.mktemp('runs')}"]
-    config = compose_config([*strided, *arguments, *folders, "stages=[train,evaluate]"])
-    run_variant(config)
-    return plan_variant(config).folder
+@pytest.fixture(autouse=True)
+def its_cache(cache: Path) -> None:
+    """Where the training patches are, on which int8 is calibrated."""
 
 
 @pytest.fixture
-def trained(network_folder: Path) -> Path:
-    """A network that nobody has exported yet."""
-    shutil.rmtree(exports_dir(network_folder.parents[1]), ignore_errors=True)
-    return network_folder
+def trained_strided(trained_networks: dict[str, Path], tmp_path: Path) -> Path:
+    shutil.copytree(trained_networks["strided"].parents[1], tmp_path / "strided")
+    return tmp_path / "strided" / "trained" / trained_networks["strided"].name
 
 
 def export(trained: Path, *arguments: str) -> tuple[int, str, str]:
@@ -74,7 +54,9 @@ def photo(height: int, width: int) -> torch.Tensor:
     return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
 
 
-def test_files_of_any_size_give_what_eager_gives(trained: Path) -> None:
+@pytest.mark.parametrize("topology", ["trained", "trained_strided"])
+def test_files_of_any_size_give_what_eager_gives(request: pytest.FixtureRequest, topology: str) -> None:
+    trained: Path = request.getfixturevalue(topology)
     status, said, complaints = export(trained, "--no-timing", "--format", "onnx", "torchscript", "openvino")
     assert status == 0, complaints
     network = load_generator(trained / "generator.pt")
@@ -92,7 +74,9 @@ def test_files_of_any_size_give_what_eager_gives(trained: Path) -> None:
         assert record["bytes"] == sum(one.stat().st_size for one in weights)
 
 
-def test_what_is_written_beside_a_file_is_what_it_scores(trained: Path) -> None:
+@pytest.mark.parametrize("topology", ["trained", "trained_strided"])
+def test_what_is_written_beside_a_file_is_what_it_scores(request: pytest.FixtureRequest, topology: str) -> None:
+    trained: Path = request.getfixturevalue(topology)
     status, _, complaints = export(trained, "--no-timing", "--format", "onnx", "--precision", "int8", "fp16")
     assert status == 0, complaints
     network = load_generator(trained / "generator.pt")

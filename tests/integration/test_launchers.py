@@ -17,6 +17,7 @@ import pytest
 from enhance_sweep.records import load_records
 from enhance_sweep.records.store import timed_records, trained_records
 from enhance_sweep.system.environment import ALLOCATORS, describe_environment, usable_cores
+from tests.commands import Command, run
 
 TASK = Path(__file__).with_name("launcher_task.py")
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="the extra ray is not installed")
@@ -27,21 +28,6 @@ needs_submitit = pytest.mark.skipif(find_spec("submitit") is None, reason="the e
 def without_ray_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     """They would be left in the user's home."""
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-
-
-def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *command],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        check=False,
-        env=os.environ | environment,
-    )
-
-
-def sweep(*overrides: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return run("-m", "enhance_sweep", "-m", *overrides, cwd=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +107,24 @@ def test_no_job_waits_for_a_slow_one_and_no_job_takes_others_with_it(
 
 
 @pytest.mark.parametrize("launcher", ALL, indirect=True)
+def test_a_training_on_each_launcher(launcher: list[str], quick: list[str], tmp_path: Path) -> None:
+    """A job imports torch, which takes most of this test: one of them shows what reaches it."""
+    quickest = ["stages=[train,evaluate]", "trainer.max_steps=1", "trainer.evaluate_at=[]"]
+    done = run("enhance_sweep", "-m", *quick, *launcher, *quickest, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 variants are complete." in done.stderr
+    (record,) = trained_records(tmp_path / "runs")
+    assert record["scores"]["images"] > 0
+    assert record["environment"]["host"] == describe_environment()["host"]
+    assert record["environment"]["allocator"] == "tuned"
+    assert {path.name for path in tmp_path.iterdir()} == {"runs"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ALL, indirect=True)
 def test_a_sweep_on_each_launcher(launcher: list[str], quick: list[str], tmp_path: Path) -> None:
-    done = sweep(*quick, *launcher, "seed=0,1", "trainer.max_steps=2", "trainer.evaluate_at=[]", cwd=tmp_path)
+    quickest = ["seed=0,1", "trainer.max_steps=2", "trainer.evaluate_at=[]"]
+    done = run("enhance_sweep", "-m", *quick, *launcher, *quickest, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "2 of 2 variants are complete." in done.stderr
     frame = load_records(tmp_path / "runs")
@@ -132,7 +134,7 @@ def test_a_sweep_on_each_launcher(launcher: list[str], quick: list[str], tmp_pat
     for record in [*trained_records(tmp_path / "runs"), *timed_records(tmp_path / "runs")]:
         assert record["environment"]["host"] == host
         assert record["environment"]["allocator"] == "tuned"
-    assert {path.name for path in tmp_path.iterdir()} == {"runs", "cache"}
+    assert {path.name for path in tmp_path.iterdir()} == {"runs"}
 
 
 @needs_ray
@@ -142,19 +144,18 @@ def test_a_training_whose_ray_worker_is_killed_goes_on_elsewhere(
 ) -> None:
     options = ["hydra/launcher=ray", f"hydra.launcher.address={ray_cluster}", "stages=[train,evaluate]", "seed=0,1"]
     long = [*quick, "trainer.max_steps=400", "trainer.schedule=constant", "trainer.evaluate_at=[]"]
-    command = [sys.executable, "-m", "enhance_sweep", "-m", *long, *options]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    process = Command("enhance_sweep", "-m", *long, *options, cwd=tmp_path)
     logs = tmp_path / "runs" / "logs"
     while not list((tmp_path / "runs").rglob("*-s0-*/last.ckpt")) and process.poll() is None:
         time.sleep(0.01)
     started = (logs / "000-seed=0.log").read_text().splitlines()[0]
     os.kill(int(started.split("process ")[1].split(":")[0]), signal.SIGKILL)
-    _, said = process.communicate()
-    assert process.returncode == 0, said
-    assert "2 of 2 variants are complete." in said
+    assert process.wait() == 0, process.said()
+    assert "2 of 2 variants are complete." in process.said()
     assert (logs / "000-seed=0.log").read_text().count(", process ") == 2
 
-    whole = sweep(*long, "seed=0,1", "stages=[train,evaluate]", f"runs_dir={tmp_path / 'whole'}", cwd=tmp_path)
+    again = [*long, "seed=0,1", "stages=[train,evaluate]", f"runs_dir={tmp_path / 'whole'}"]
+    whole = run("enhance_sweep", "-m", *again, cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
     ended, uninterrupted = (
         {record["key"]: record["scores"] for record in trained_records(tmp_path / name)} for name in ("runs", "whole")
@@ -165,23 +166,14 @@ def test_a_training_whose_ray_worker_is_killed_goes_on_elsewhere(
 
 
 def test_ctrl_c_reaches_every_job_once_and_none_is_left(tmp_path: Path) -> None:
-    command = [str(TASK), "-m", "hydra/sweeper=basic", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    process = subprocess.Popen(
-        [sys.executable, *command, "runs_dir=runs", "stages=[evaluate]", "seed=0,5,6"],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        ),  # tests started in the background are deaf to it
-    )
+    arguments = ["-m", "hydra/sweeper=basic", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    process = Command(str(TASK), *arguments, "runs_dir=runs", "stages=[evaluate]", "seed=0,5,6", cwd=tmp_path)
     while len(list(tmp_path.glob("ends/*"))) < 2:  # 0 waits for four
         assert process.poll() is None
         time.sleep(0.05)
     started = (tmp_path / "runs" / "logs" / "000-seed=0.log").read_text()
     process.send_signal(signal.SIGINT)
-    process.communicate()
-    assert process.returncode != 0
+    assert process.wait() != 0
     with pytest.raises(ProcessLookupError):
         os.kill(int(started.split("process ")[1].split(":")[0]), 0)
 

@@ -15,12 +15,12 @@ PARTS += ["optimizer", "discriminator step", REST]
 
 
 @pytest.fixture(scope="module")
-def profile(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Profile:
+def profile(photographs: Path, made_once: Path) -> Profile:
     """Two steps of a tiny network with every term of the paper's loss."""
     overrides = ["model.channels=4", "model.blocks=1", "trainer.batch_size=2", "trainer.crop_size=32", "loss=paper"]
     overrides += ["trainer.precision=fp32", "data.patch_size=48", "data.shots=1", f"data.root={photographs}"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ENHANCE_SWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("ENHANCE_SWEEP_CACHE", str(made_once / "cache"))
         return profile_variant(overrides, steps=2, warm_up=1)
 
 

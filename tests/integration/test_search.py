@@ -1,8 +1,9 @@
 """A search from proposals to told trials: its flow in this process, without training; and as a person types it."""
 
+import itertools
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,20 +67,18 @@ class Killed(BaseException):
     """What nobody catches, as a SIGKILL is caught by nobody."""
 
 
-@pytest.mark.parametrize("moment", [0, 7, 14])
-def test_a_search_that_was_stopped_anywhere_ends_as_if_it_had_not_been(
-    start: Start, tmp_path: Path, moment: int
-) -> None:
-    left = [moment]
-
-    def interrupt(plan: Plan) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise Killed
-
+def test_a_search_that_was_stopped_anywhere_ends_as_if_it_had_not_been(start: Start, tmp_path: Path) -> None:
+    """Stopped again and again, after so many jobs each time."""
     arguments = ["search.trials=8", "search.cohort=4"]
-    with pytest.raises(Killed):
-        start(*arguments, interrupt=interrupt)
+    for jobs in (0, 3, 4, 5):
+        left = itertools.count(jobs, -1)
+
+        def interrupt(plan: Plan, left: Iterator[int] = left) -> None:
+            if next(left) <= 0:
+                raise Killed
+
+        with pytest.raises(Killed):
+            start(*arguments, interrupt=interrupt)
     start(*arguments)
     start(*arguments, f"runs_dir={tmp_path / 'whole'}")
     ended, whole = ([(one.params, one.values, one.state) for one in trials(tmp_path / n)] for n in ("runs", "whole"))
@@ -264,9 +263,9 @@ def test_conditions_reach_the_proposals(start: Start, tmp_path: Path) -> None:
     ],
 )
 def test_samplers_are_chosen_by_configuration(start: Start, tmp_path: Path, sampler: str) -> None:
-    start("search.trials=10", "search.cohort=5", *sampler.split())
+    start("search.trials=6", "search.cohort=3", *sampler.split())
     first = [one.params for one in trials(tmp_path / "runs")]
-    start("search.trials=10", "search.cohort=5", *sampler.split(), f"runs_dir={tmp_path / 'again'}")
+    start("search.trials=6", "search.cohort=3", *sampler.split(), f"runs_dir={tmp_path / 'again'}")
     assert [one.params for one in trials(tmp_path / "again")] == first, "seeded"
 
 

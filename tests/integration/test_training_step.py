@@ -59,8 +59,7 @@ def weights(generator: nn.Module) -> list[torch.Tensor]:
     return [one for one in generator.parameters() if one.dim() > 1]
 
 
-@pytest.mark.parametrize("content", [False, True])
-@pytest.mark.parametrize("topology", ["plain", "strided"])
+@pytest.mark.parametrize(("topology", "content"), [("plain", True), ("strided", False), ("strided", True)])
 def test_losses_and_weights_are_those_of_the_plain_step(plain_step: ModuleType, topology: str, content: bool) -> None:
     torch.manual_seed(0)
     if topology == "plain":
@@ -128,24 +127,27 @@ def made_up_pairs(side: int) -> Pairs:
     return Pairs("made-up", "made-up", *splits)
 
 
-def test_a_training_before_and_after_ends_within_the_noise_of_seeds(plain_step: ModuleType, tmp_path: Path) -> None:
+class Trainings:
     """`fit` with all that makes it fast, and the plain step in a plain loop, from the same weights and batches."""
-    steps, side = 60, 100
-    pairs = made_up_pairs(side)
-    network = ["model=strided", "model.strided_kernel_size=4", "model.channels=4"]
 
-    def ours(seed: int) -> float:
+    network = ("model=strided", "model.strided_kernel_size=4", "model.channels=4")
+
+    def __init__(self, plain_step: ModuleType, folder: Path, steps: int, side: int = 100) -> None:
+        self.plain_step, self.folder, self.steps, self.side = plain_step, folder, steps, side
+        self.pairs = made_up_pairs(side)
+
+    def ours(self, seed: int) -> nn.Module:
         torch.manual_seed(seed)
-        module = our_module(network, content=False)
-        fitted = fit(
+        module = our_module([*self.network], content=False)
+        return fit(
             module.generator,
             module.objective,
-            pairs,
-            tmp_path / f"{seed}",
+            self.pairs,
+            self.folder / f"{seed}",
             description="ours",
-            max_steps=steps,
+            max_steps=self.steps,
             batch_size=BATCH,
-            crop_size=side,
+            crop_size=self.side,
             learning_rate=LEARNING_RATE,
             schedule="constant",
             precision="fp32",
@@ -153,30 +155,51 @@ def test_a_training_before_and_after_ends_within_the_noise_of_seeds(plain_step: 
             augment=True,
             evaluate_at=[],
             seed=seed,
-        )
-        return float(score(fitted.generator, pairs.test).means()["ms_ssim"])
+        ).generator
 
-    def plain(seed: int) -> float:
+    def plain(self, seed: int) -> nn.Module:
         torch.manual_seed(seed)
-        start = our_module(network, content=False)
+        start = our_module([*self.network], content=False)
         assert start.objective.texture is not None
-        step = plain_step.Step(plain_step.Strided(3, 4, 4), None)
+        step = self.plain_step.Step(self.plain_step.Strided(3, 4, 4), None)
         copy_weights(start.generator, step.generator)
         copy_weights(start.objective.texture.discriminator, step.discriminator)
-        items = Batches(pairs.train, BATCH, side, True, seed, discriminator=True)
-        for index in range(steps):
+        items = Batches(self.pairs.train, BATCH, self.side, True, seed, discriminator=True)
+        for index in range(self.steps):
             first, second = (items.at(index)[player] for player in ("generator", "discriminator"))
             step(
                 (first["input"] / 255, first["target"] / 255),
                 (second["input"] / 255, second["target"] / 255),
                 second["shown_target"],
             )
-        return float(score(step.generator, pairs.test).means()["ms_ssim"])
+        generator: nn.Module = step.generator
+        return generator
 
-    by_seed = [ours(seed) for seed in range(5)]
-    untouched = float(score(None, pairs.test).means()["ms_ssim"])
+    def ms_ssim(self, generator: nn.Module | None) -> float:
+        return float(score(generator, self.pairs.test).means()["ms_ssim"])
+
+
+def test_a_short_training_is_that_of_the_plain_loop(plain_step: ModuleType, tmp_path: Path) -> None:
+    """Another seed's end is far away, and so is what a few wrong steps would leave."""
+    trainings = Trainings(plain_step, tmp_path, steps=6)
+    ours, plain, another = (
+        torch.cat([one.detach().flatten() for one in weights(generator)])
+        for generator in (trainings.ours(0), trainings.plain(0), trainings.ours(1))
+    )
+    torch.manual_seed(0)
+    start = our_module([*trainings.network], content=False).generator
+    moved = ours - torch.cat([one.detach().flatten() for one in weights(start)])
+    assert float((ours - plain).norm()) < 0.25 * float(moved.norm())
+    assert float((another - plain).norm()) > float(moved.norm())
+
+
+@pytest.mark.slow
+def test_a_training_before_and_after_ends_within_the_noise_of_seeds(plain_step: ModuleType, tmp_path: Path) -> None:
+    trainings = Trainings(plain_step, tmp_path, steps=60)
+    by_seed = [trainings.ms_ssim(trainings.ours(seed)) for seed in range(5)]
     assert np.std(by_seed, ddof=1) > 0
-    assert abs(by_seed[0] - plain(0)) < np.std(by_seed, ddof=1), (by_seed, untouched)
+    plain, untouched = trainings.ms_ssim(trainings.plain(0)), trainings.ms_ssim(None)
+    assert abs(by_seed[0] - plain) < np.std(by_seed, ddof=1), (by_seed, untouched)
 
 
 @pytest.mark.parametrize("simultaneous", [False, True])

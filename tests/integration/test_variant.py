@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,15 @@ import torch
 
 from enhance_sweep.config import ConfigError, compose_config
 from enhance_sweep.records import load_records
+from enhance_sweep.records.keys import architecture_key, architecture_of, measured_key
+from enhance_sweep.records.schema import SCHEMA
 from enhance_sweep.records.store import trained_records, write_trained
+from enhance_sweep.settings import TimingSettings
 from enhance_sweep.sweep import variant
 from enhance_sweep.sweep.plan import Plan, plan_variant
 from enhance_sweep.sweep.variant import load_generator, run_variant
 from enhance_sweep.system.leases import Lease, lease
+from enhance_sweep.timing.recording import measurement_of
 from enhance_sweep.training import module
 
 TRAIN = "stages=[train,evaluate]"
@@ -33,9 +37,27 @@ def run(overrides: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     return outcome, record
 
 
+def made_up_timing(
+    model: Mapping[str, Any], timing: TimingSettings, runtime: Mapping[str, Any], *others: Any
+) -> dict[str, Any]:
+    """What `time_variant` leaves: a real one starts a process (`test_timing_needs_no_data_and_is_done_once`)."""
+    architecture, measurement = architecture_of(model), measurement_of(timing, runtime)
+    return {
+        "schema": SCHEMA,
+        "kind": "timed",
+        "key": measured_key(architecture, measurement),
+        "architecture": architecture,
+        "architecture_key": architecture_key(architecture),
+        "status": "completed",
+        "description": {"parameters": 1, "macs": 1},
+        "measurement": measurement,
+        "latency_ms_median": 5.0,
+    }
+
+
 @pytest.mark.parametrize("loss", ["fidelity", "paper", "dped_code"])
 def test_a_trained_variant_leaves_a_whole_record(quick: list[str], tmp_path: Path, loss: str) -> None:
-    outcome, record = run([*quick, f"loss={loss}", TRAIN])
+    outcome, record = run([*quick, f"loss={loss}", TRAIN, "pictures=true"])
     took_s = outcome.pop("took_s")
     assert len(took_s) == 2
     assert all(0 < one < 60 for one in took_s)
@@ -318,11 +340,11 @@ def test_a_training_that_another_has_taken_over_writes_nothing_more(
 
 
 def test_a_failed_timing_is_tried_again_as_its_class_says(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls, reasons = variant.time_variant, [], []
+    calls, reasons = [], []
 
     def failing(*arguments: Any) -> Any:
         calls.append(1)
-        return real(*arguments) | {"status": "failed", "reason": reasons[-1]}
+        return made_up_timing(*arguments) | {"status": "failed", "reason": reasons[-1]}
 
     monkeypatch.setattr(variant, "time_variant", failing)
     for reason, size, tries in (("its result differs", 40, 2), ("killed by signal 9", 44, 1)):
@@ -429,7 +451,7 @@ def test_what_is_not_trained_is_not_called_complete_by_an_evaluation(quick: list
 def test_a_checkpoint_that_cannot_be_gone_on_from_is_set_aside_and_the_training_begun_again(
     quick: list[str], capsys: pytest.CaptureFixture[str], damage: str
 ) -> None:
-    overrides = [*quick, TRAIN, "pictures=false"]
+    overrides = [*quick, TRAIN]
     _, whole = run(overrides)
     plan = plan_variant(compose_config(overrides))
     checkpoint = plan.folder / "last.ckpt"
@@ -454,6 +476,7 @@ def test_a_checkpoint_that_cannot_be_gone_on_from_is_set_aside_and_the_training_
 def test_a_record_from_before_photographs_gets_them_without_training_or_scoring(
     quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    quick = [*quick, "pictures=true"]
     _, made = run([*quick, TRAIN])
     folder = tmp_path / "runs" / "trained" / made["key"]
     old = made | {"pictures": [{"file": "pictures/patches.jpg", "title": "Untouched, enhanced, target"}]}
@@ -485,6 +508,7 @@ def test_scores_stand_where_pictures_cannot_be_made_and_are_tried_again(
     def broken(*arguments: object, **named: object) -> None:
         raise OSError("no space left on device")
 
+    quick = [*quick, "pictures=true"]
     with monkeypatch.context() as patched:
         patched.setattr(variant, "write_pictures", broken)
         outcome, record = run([*quick, TRAIN])
@@ -514,22 +538,21 @@ def test_timing_needs_no_data_and_is_done_once(quick: list[str], tmp_path: Path)
 def test_a_failed_timing_stays_failed_until_it_is_retried(
     quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    timed = variant.time_variant
-
     def failing(*arguments: Any) -> dict[str, Any]:
-        return timed(*arguments) | {"status": "failed", "reason": "the worker was killed by signal 9"}
+        return made_up_timing(*arguments) | {"status": "failed", "reason": "the worker was killed by signal 9"}
 
     monkeypatch.setattr(variant, "time_variant", failing)
     timing_only = [*quick, "stages=[time]"]
     failed = {"status": "failed", "reason": "the worker was killed by signal 9"}
     assert run_variant(compose_config(timing_only)).items() >= (failed | {"did": ["time"]}).items()
     assert run_variant(compose_config(timing_only)).items() >= (failed | {"did": []}).items()
-    monkeypatch.setattr(variant, "time_variant", timed)
+    monkeypatch.setattr(variant, "time_variant", made_up_timing)
     retried = run_variant(compose_config([*timing_only, "retry_failed=true"]))
     assert retried.items() >= {"status": "completed", "did": ["time"]}.items()
 
 
-def test_a_quick_timing_does_not_stand_for_a_careful_one(quick: list[str]) -> None:
+def test_a_quick_timing_does_not_stand_for_a_careful_one(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variant, "time_variant", made_up_timing)
     run_variant(compose_config([*quick, "stages=[time]"]))
     assert not plan_variant(compose_config([*quick, "stages=[time]"])).needs_timing()
     assert plan_variant(compose_config([*quick, "stages=[time]", "timing=default"])).needs_timing()

@@ -1,7 +1,5 @@
 """One version, wherever it is written down."""
 
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import pytest
 import yaml
 
 import enhance_sweep
+from tests.commands import run
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +29,6 @@ def test_all_places_agree() -> None:
     ],
 )
 def test_every_command_tells_it(command: str, tmp_path: Path) -> None:
-    arguments = [sys.executable, "-m", command, "--version"]
-    done = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = run(command, "--version", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, f"enhance_sweep {enhance_sweep.__version__}\n"), done.stderr
     assert list(tmp_path.iterdir()) == [], "and does nothing else"

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from enhance_sweep.paper import BASELINE_SLUG
+from enhance_sweep.records.schema import Record
 from enhance_sweep.report.figures.series import Level, Look, levels_of, looks_of, marks_of
 from enhance_sweep.report.labels import is_number, topology_name
 from enhance_sweep.report.results.curves import loss_curve
-from enhance_sweep.report.results.gather import Record, Results, in_order, rows_of
+from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.variants import in_order, rows_of
 
 MEASURES = {"ms_ssim": "MS-SSIM", "psnr_db": "PSNR, dB", "loss": "training loss"}
 #: Of more networks than this only the frontier's and the published ones have curves.

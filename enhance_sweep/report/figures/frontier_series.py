@@ -40,7 +40,8 @@ from enhance_sweep.report.labels import (
     significant_ms,
     speed_up_text,
 )
-from enhance_sweep.report.results.gather import Results, rows_of
+from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.variants import rows_of
 from enhance_sweep.report.tables.exports import Exported, exports
 
 _AXES = {

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_table
+from enhance_sweep.records.schema import TimedRecord
 from enhance_sweep.report.figures.series import Axis, Line, Point, Series, looks_of
 from enhance_sweep.report.labels import decimals, network_label, significant_ms
-from enhance_sweep.report.results.gather import Record, Results
+from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.timings import FEWEST, latency_to_limit, paper_times, shown_at_one_place
 
 
@@ -52,7 +53,7 @@ def paper_time_series(results: Results) -> Series | None:
     return Series("ours against the paper's", x, y, points, {name: looks[name] for name in present}, lines)
 
 
-def _time(record: Record, row: int | None) -> Point:
+def _time(record: TimedRecord, row: int | None) -> Point:
     gmac, ms, limit = record["description"]["macs"] / 1e9, float(record["latency_ms_median"]), latency_to_limit(record)
     time = f"{significant_ms(ms)} ms" + (f", {decimals(limit, 2)} times the limit" if limit else "")
     hover = (f"{decimals(gmac, 1)} GMAC", time)

@@ -4,10 +4,13 @@ from typing import Any
 
 import pandas as pd
 
+from enhance_sweep.records.schema import Record
 from enhance_sweep.report.figures.curve_series import MEASURES, noted
 from enhance_sweep.report.figures.frontier_series import measured
 from enhance_sweep.report.labels import decimals, is_number, significant
-from enhance_sweep.report.results.gather import Record, Results, in_order, plain_text, rows_of
+from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.variants import in_order, rows_of
+from enhance_sweep.report.results.words import plain_text
 from enhance_sweep.report.tables.model import MOST_ROWS
 from enhance_sweep.stats.speed_up import disturbances
 from enhance_sweep.system.clock import duration

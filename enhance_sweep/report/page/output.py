@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from enhance_sweep.report.page.page import PAGE
-from enhance_sweep.report.results.gather import ReportError
+from enhance_sweep.report.results.select import ReportError
 
 #: How a page names the files beside it, and with what it says that it is a report.
 _LISTED = re.compile(r'<a href="([A-Za-z0-9_.-]+)" download>')

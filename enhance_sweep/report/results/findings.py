@@ -16,7 +16,8 @@ from enhance_sweep.paper import (
     implied_baseline_time_s,
     published_table,
 )
-from enhance_sweep.report.results.gather import Condition, Results
+from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.select import Condition
 from enhance_sweep.report.words import paragraphs, phrase
 from enhance_sweep.stats.paired_scores import MARGIN
 

@@ -9,7 +9,8 @@ import msgspec
 
 from enhance_sweep.records.schema import Environment, Measurement
 from enhance_sweep.report.labels import decimals, is_number, plural
-from enhance_sweep.report.results.gather import Results, plain_text
+from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.words import plain_text
 from enhance_sweep.system.clock import duration
 
 

@@ -10,9 +10,10 @@ import pandas as pd
 
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, baseline_time_s, published_table
 from enhance_sweep.records.keys import architecture_slug
-from enhance_sweep.records.schema import Environment
+from enhance_sweep.records.schema import Environment, TimedRecord
 from enhance_sweep.report.labels import is_number, network_label, plural
-from enhance_sweep.report.results.gather import Record, Results, is_timed
+from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.select import is_timed
 from enhance_sweep.report.words import paragraphs, phrase
 from enhance_sweep.stats.cost_model import CostModel, left_out_errors
 from enhance_sweep.stats.rank_agreement import kendall_tau
@@ -54,7 +55,7 @@ class Measured:
             product in the same precision in the same run; None where that was not measured.
     """
 
-    record: Record
+    record: TimedRecord
     ratio: Ratio | None
     vs_eager: float | None
     to_limit: float | None
@@ -71,11 +72,11 @@ def by_place(results: Results) -> dict[Place, list[Measured]]:
 
     Of several timings of one network in one way the newest that had the baseline beside it counts.
     """
-    chosen: dict[tuple[Place, str, str], Record] = {}
+    chosen: dict[tuple[Place, str, str], TimedRecord] = {}
     for record in sorted(results.every_timing, key=_preference):
         way = json.dumps({name: getattr(record.measurement, name) for name in _PLAIN_WAY})
         chosen[_place(record), record.architecture_key, way] = record
-    places: dict[Place, dict[str, list[Record]]] = {}
+    places: dict[Place, dict[str, list[TimedRecord]]] = {}
     for (place, key, _), record in chosen.items():
         places.setdefault(place, {}).setdefault(key, []).append(record)
     found = {}
@@ -86,35 +87,41 @@ def by_place(results: Results) -> dict[Place, list[Measured]]:
     return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
 
-def _preference(record: Record) -> tuple[bool, bool, str]:
+def latency_ms(record: TimedRecord) -> float:
+    """The latency of a completed timing."""
+    assert record.latency_ms_median is not None, "a completed timing has one"
+    return record.latency_ms_median
+
+
+def _preference(record: TimedRecord) -> tuple[bool, bool, str]:
     """Sorts the record to show last: timed, with the baseline beside it, the newest."""
     return is_timed(record), bool(record.baseline), str(record.finished_at or "")
 
 
-def _measured(records: Sequence[Record]) -> list[Measured]:
+def _measured(records: Sequence[TimedRecord]) -> list[Measured]:
     """Every way in which one network was timed at one place, the fastest first, failed ones last."""
-    done = sorted(filter(is_timed, records), key=lambda record: record.latency_ms_median)
-    eager_ms = [r.latency_ms_median for r in done if all(getattr(r.measurement, n) == v for n, v in _PLAIN_WAY.items())]
+    done = sorted(filter(is_timed, records), key=latency_ms)
+    eager_ms = [latency_ms(r) for r in done if all(getattr(r.measurement, n) == v for n, v in _PLAIN_WAY.items())]
     rows = []
     for record in done:
-        vs_eager = eager_ms[0] / record.latency_ms_median if eager_ms else None
-        rows.append(Measured(record, speed_up(record.samples or {}), vs_eager, latency_to_limit(record)))
+        vs_eager = eager_ms[0] / latency_ms(record) if eager_ms else None
+        rows.append(Measured(record, speed_up(record.samples), vs_eager, latency_to_limit(record)))
     return rows + [Measured(record, None, None, None) for record in records if not is_timed(record)]
 
 
-def _order(records: Sequence[Record]) -> tuple[int, str]:
+def _order(records: Sequence[TimedRecord]) -> tuple[int, str]:
     slug = architecture_slug(records[0].architecture)
     return {BASELINE_SLUG: 0, PROPOSED_SLUG: 1}.get(slug, 2), slug
 
 
-def _place(record: Record) -> Place:
+def _place(record: TimedRecord) -> Place:
     measurement, environment = record.measurement, record.environment or Environment()
     parts = [environment.cpu or measurement.host]
     parts += [plural(environment.cores, "core")] if environment.cores is not None else []
     return Place(measurement.host, measurement.threads, measurement.size, ", ".join(parts))
 
 
-def latency_to_limit(record: Record) -> float | None:
+def latency_to_limit(record: TimedRecord) -> float | None:
     """A latency over the time that the network's multiply-adds would take at the rate of a large matrix product."""
     rate = (record.arithmetic_limit or {}).get(f"{record.measurement.precision}_gflops")
     if not is_number(rate) or not rate or not record.description.macs or record.latency_ms_median is None:
@@ -125,9 +132,9 @@ def latency_to_limit(record: Record) -> float | None:
 
 
 @lru_cache(maxsize=1)
-def shown_at_one_place(results: Results) -> list[Record]:
+def shown_at_one_place(results: Results) -> list[TimedRecord]:
     """The timings that the report shows, one for each network, of the place where most were taken."""
-    places: dict[Place, list[Record]] = {}
+    places: dict[Place, list[TimedRecord]] = {}
     for record in results.timed:
         places.setdefault(_place(record), []).append(record)
     return max(places.values(), key=len, default=[])
@@ -154,7 +161,7 @@ class Agreement:
 @lru_cache(maxsize=1)
 def paper_times(results: Results) -> list[tuple[str, float, float]]:
     """The published networks that were timed here: slug, the paper's seconds and ours."""
-    ours = {architecture_slug(r.architecture): r.latency_ms_median / 1e3 for r in shown_at_one_place(results)}
+    ours = {architecture_slug(r.architecture): latency_ms(r) / 1e3 for r in shown_at_one_place(results)}
     tables = [row for table in (1, 2) for row in published_table(table)[["slug", "time_s"]].itertuples(index=False)]
     return [(slug, float(time_s), float(ours[slug])) for slug, time_s in tables if slug in ours]
 
@@ -207,7 +214,7 @@ def fitted(results: Results) -> Fitted | None:
         return None
     shown = shown[:: -(-len(shown) // _MOST_FITTED)]
     descriptions = [record.description for record in shown]
-    latencies_ms = [record.latency_ms_median for record in shown]
+    latencies_ms = [latency_ms(record) for record in shown]
     labels = [network_label(record.architecture) for record in shown]
     families = [(r.architecture["topology"], r.architecture.get("channels")) for r in shown]
     family_errors: dict[str, float] = {}

@@ -74,7 +74,7 @@ def published_entries() -> list[Entry]:
 
 
 def own_entries(results: Results) -> list[Entry]:
-    """Our networks that were timed by the challenge's rules; the most common way of timing first, the fastest first within it.
+    """Our networks timed by the challenge's rules; the most common way of timing first, in it the fastest.
 
     Of several such timings of one network in one way the newest counts; seeds are pooled as everywhere.
     """

@@ -76,8 +76,7 @@ def exports(results: Results) -> list[Exported]:
 
 def _placed(results: Results, record: ExportRecord, row: int) -> Exported:
     variant: Any = results.variants.loc[row]
-    samples: Any = record.samples or {}
-    ratio = speed_up(samples)
+    ratio = speed_up(record.samples)
     timed = ratio is not None and results.cost_kind != "macs" and pd.notna(variant["cost"])
     change = _against_eager(record).mean if record.scores.of_test_pairs else None
     scored = change is not None and pd.notna(variant["ms_ssim"])

@@ -8,8 +8,9 @@ import pandas as pd
 
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_table
 from enhance_sweep.report.labels import decimals, is_number, network_label
-from enhance_sweep.report.results.gather import Results, in_order
+from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.references import references
+from enhance_sweep.report.results.variants import in_order
 from enhance_sweep.report.tables.columns import NETWORKS, REFERENCES, why_not_timed
 from enhance_sweep.report.tables.model import (
     MOST_ROWS,

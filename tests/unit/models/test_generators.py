@@ -235,12 +235,14 @@ def test_impossible_sizes_are_refused(make: object, message: str) -> None:
         make()  # type: ignore[operator]
 
 
-@pytest.mark.parametrize(("name", "channels", "blocks"), [("dped_resnet_64x4", 64, 4), ("dped_resnet_32x2", 32, 2)])
+@pytest.mark.parametrize(
+    ("name", "channels", "blocks", "patches"), [("dped_resnet_64x4", 64, 4, 16), ("dped_resnet_32x2", 32, 2, 100)]
+)
 def test_published_weights_give_published_outputs_and_scores(
-    shared: Path, name: str, channels: int, blocks: int
+    shared: Path, name: str, channels: int, blocks: int, patches: int
 ) -> None:
     generator = published_plain_generator(shared, name, channels, blocks)
-    input, target = dped_test_patches(shared)
+    input, target = (images[:patches] for images in dped_test_patches(shared))
     with torch.inference_mode():
         enhanced = torch.cat([generator(part) for part in input.split(25)])
 
@@ -248,11 +250,11 @@ def test_published_weights_give_published_outputs_and_scores(
     np.testing.assert_allclose(enhanced[:8].permute(0, 2, 3, 1).numpy(), outputs, atol=1e-4, rtol=0)
 
     golden = np.load(shared / "reference" / "golden" / "scores_test100.npz")
-    wanted = golden[f"{name}__psnr"].astype(float)
+    wanted = golden[f"{name}__psnr"][:patches].astype(float)
     difference = np.abs(psnr(enhanced.clamp(0, 1), target).numpy() - wanted)
     assert difference[wanted <= 45].max() < 1e-4
-    assert difference[wanted > 45].max() < 5e-3
-    np.testing.assert_allclose(ms_ssim(enhanced, target).numpy(), golden[f"{name}__msssim"], atol=1e-5)
+    assert difference[wanted > 45].max(initial=0) < 5e-3
+    np.testing.assert_allclose(ms_ssim(enhanced, target).numpy(), golden[f"{name}__msssim"][:patches], atol=1e-5)
 
 
 def test_macs_of_the_baseline_and_the_proposed_network() -> None:

@@ -16,10 +16,12 @@ import pytest
 from enhance_sweep.records import load_records
 from enhance_sweep.records.frame import DEFAULT_MEASUREMENT
 from enhance_sweep.records.keys import architecture_key, architecture_slug, digest, learned_key, measured_key
+from enhance_sweep.records.schema import Scores
 from enhance_sweep.records.store import (
     RecordError,
     challenge_records,
     find_trained,
+    mark_to_retry,
     read_record,
     timed_records,
     write_challenge,
@@ -151,19 +153,52 @@ def test_the_digest_is_of_canonical_json_and_refuses_what_json_cannot_say() -> N
 
 
 def test_a_record_comes_back_as_it_was_written_with_null_for_not_a_number(tmp_path: Path) -> None:
-    record = trained(BASELINE, scores={"psnr_db": float("inf"), "ms_ssim": float("nan"), "images": 3}, reason="“ä”")
-    path = write_trained(tmp_path, record)
-    assert read_record(path) == record | {"scores": {"psnr_db": None, "ms_ssim": None, "images": 3}}
-    assert find_trained(tmp_path, record["key"]) == read_record(path)
+    made = trained(BASELINE, scores={"psnr_db": float("inf"), "ms_ssim": float("nan"), "images": 3}, reason="“ä”")
+    path = write_trained(tmp_path, made)
+    record = read_record(path)
+    assert record.scores == Scores(psnr_db=None, ms_ssim=None, images=3)
+    assert record.reason == "“ä”"
+    assert record.learned_from == made["learned_from"]
+    assert find_trained(tmp_path, made["key"]) == record
     assert find_trained(tmp_path, "another") is None
+    assert read_record(write_trained(tmp_path, record)) == record
     assert [file.name for file in path.parent.iterdir()] == ["record.json"]
+
+
+REPORTS = Path(__file__).parents[3] / "reports"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [sorted(REPORTS.glob(f"*/records/{kind}/**/*.json"))[0] for kind in ("trained", "timed", "challenge", "exports")],
+    ids=lambda path: path.parts[-3],
+)
+def test_nothing_of_a_record_is_lost_where_it_is_written_again(path: Path, tmp_path: Path) -> None:
+    write_json(tmp_path / "again.json", read_record(path))
+    before, after = (json.loads(one.read_text()) for one in (path, tmp_path / "again.json"))
+    assert _without_defaults(before) == _without_defaults(after)
+
+
+def _without_defaults(value: Any) -> Any:
+    """All but what is empty: of that, a record that is written again says more or less than an older one."""
+    if isinstance(value, dict):
+        return {name: _without_defaults(item) for name, item in value.items() if item not in (None, [], {}, 0)}
+    return [_without_defaults(item) for item in value] if isinstance(value, list) else value
+
+
+def test_a_mark_to_try_again_changes_nothing_else_in_its_file(tmp_path: Path) -> None:
+    path = write_timed(tmp_path, timed(BASELINE, status="failed") | {"of a later version": [1]})
+    before = json.loads(path.read_text())
+    mark_to_retry(path)
+    assert json.loads(path.read_text()) == before | {"retry": True}
+    assert read_record(path).retry
 
 
 def test_a_timing_is_added_to_the_earlier_ones(tmp_path: Path) -> None:
     paths = [write_timed(tmp_path, timed(BASELINE, latency)) for latency in (1.0, 2.0, 3.0)]
     assert len(set(paths)) == 3
     key = timed(BASELINE)["key"]
-    assert [record["latency_ms_median"] for record in timed_records(tmp_path, key)] == [1.0, 2.0, 3.0]
+    assert [record.latency_ms_median for record in timed_records(tmp_path, key)] == [1.0, 2.0, 3.0]
     assert list(timed_records(tmp_path, "another")) == []
 
 
@@ -401,74 +436,87 @@ def test_an_empty_folder_is_an_empty_table_and_a_missing_one_is_named(tmp_path: 
         load_records(tmp_path / "nowhere")
 
 
+def rounds(*made: Any) -> dict[str, Any]:
+    return {"samples": {"processes": [{"rounds": list(made)}]}}
+
+
+#: What is no record at all; and of each kind, what is wrong with one and what is said of it.
+NO_RECORDS: list[tuple[bytes, str]] = [
+    (b'{"schema": 1, "kind": "trai', "not a readable record"),
+    (b"", "not a readable record"),
+    (b"\xff\xfe\x00", "not a readable record"),
+    (b"[1, 2]", "found list"),
+    (b'{"hello": "world"}', "found None"),
+    (b'{"schema": 2}', "found 2"),
+    (b'{"schema": 1}', r"lacks a kind \(one of trained, timed, export, challenge\)"),
+]
+DAMAGES: dict[str, list[tuple[dict[str, Any], str]]] = {
+    "trained": [
+        ({"learned_from": {"dataset": "x"}}, "lacks learned_from.data_fingerprint, learned_from.loss, learned_from.se"),
+        ({"learned_from": {"dataset": 1, "data_fingerprint": "", "loss": "", "seed": 0}}, "dataset: expected a text"),
+        ({"description": None}, "lacks description.parameters, description.macs"),
+        ({"description": {"parameters": 1, "macs": "x"}}, "description.macs: expected a whole number, found 'x'"),
+        ({"description": {"parameters": 1, "macs": 2, "layers": [{}]}}, r"lacks description\.layers\[0\]\.name"),
+        ({"environment": None}, "lacks environment"),
+        ({"environment": "here"}, "environment: expected a mapping, found 'here'"),
+        ({"environment": {"code": 7}}, "environment.code: expected a text"),
+        ({"scores": 3}, "scores: expected a mapping, found 3"),
+        ({"quality": [{"step": 1}, {"ms_ssim": 0.9}]}, r"lacks quality\[1\]\.step"),
+        ({"steps": "many"}, "steps: expected a whole number, found 'many'"),
+        ({"steps": True}, "steps: expected a whole number, found True"),
+        ({"steps": 10**30}, "steps: expected a whole number, found 10{30}:"),
+        ({"steps": None}, "lacks steps"),
+        ({"train_wall_s": "long"}, "train_wall_s: expected a number"),
+        ({"attempts": [1]}, "attempts: expected a mapping"),
+        ({"attempts": {"bug": "twice"}}, "attempts.*: expected a whole number, found .*'twice'"),
+        ({"failure": ["bug"]}, "failure: expected a text"),
+        ({"reason": 5}, "reason: expected a text"),
+        ({"data": {"train_pairs": "x"}}, "data.train_pairs: expected a whole number, found 'x'"),
+        ({"started_at": "yesterday"}, "started_at: expected a time such as"),
+        ({"started_at": "2026-01-02T03:04:05"}, "started_at: expected a time such as"),
+        ({"finished_at": 7}, "finished_at: expected a text, found 7"),
+        ({"architecture": {"topology": [1]}}, "architecture.topology: expected a text"),
+    ],
+    "timed": [
+        ({"measurement": {"runtime": "eager"}}, "lacks measurement.precision, measurement.size, measurement.threads"),
+        (
+            {"measurement": MEASUREMENT | {"size": "96x64"}},
+            "measurement.size: expected width and height, found '96x64'",
+        ),
+        ({"measurement": MEASUREMENT | {"size": [96]}}, r"measurement.size: expected width and height, found \[96\]"),
+        ({"measurement": MEASUREMENT | {"threads": "two"}}, "measurement.threads: expected a whole number"),
+        ({"samples": "x"}, "samples: expected a mapping, found 'x'"),
+        (rounds("a"), r"samples.processes\[0\].rounds\[0\]: expected a mapping, found 'a'"),
+        (rounds({"latency_ms": 1.0}, {}), r"lacks samples.processes\[0\].rounds\[1\].latency_ms"),
+        (
+            rounds({"latency_ms": 1.0, "conditions": "calm"}),
+            r"rounds\[0\].conditions: expected a mapping, found 'calm'",
+        ),
+        ({"flags": 3}, "flags: expected a list, found 3"),
+        ({"baseline_check": "x"}, "baseline_check: expected a mapping"),
+        ({"status": "great"}, "status: expected one of running, completed, failed, found 'great'"),
+        ({"latency_ms_median": None}, "lacks latency_ms_median"),
+    ],
+}
+
+
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("folder", "content", "complaint"),
     [
-        ('{"schema": 1, "kind": "trai', "not a readable record"),
-        ("", "not a readable record"),
-        (b"\xff\xfe\x00", "not a readable record"),
-        ("[1, 2]", "found list"),
-        ('{"hello": "world"}', "found None"),
-        ('{"schema": 2}', "found 2"),
-        ('{"schema": 1}', r"lacks a kind \(one of trained, timed, export, challenge\)"),
-        (json.dumps(trained(BASELINE, learned_from={"dataset": "x"})), "lacks learned_from.data_fingerprint"),
-        (json.dumps(trained(BASELINE, description=None)), "lacks description.parameters, description.macs"),
-        (json.dumps(timed(BASELINE) | {"measurement": {"runtime": "eager"}}), "lacks measurement.precision"),
-        (json.dumps(timed(BASELINE) | {"samples": "x"}), "samples: expected processes with rounds"),
-        (json.dumps(timed(BASELINE) | {"samples": {"processes": [{"rounds": ["a"]}]}}), "samples: expected processes"),
-        (json.dumps(timed(BASELINE) | {"flags": 3}), "flags: expected a list of sentences"),
-        (json.dumps(timed(BASELINE) | {"baseline_check": "x"}), "baseline_check: expected an interval"),
-        (json.dumps(timed(BASELINE) | {"status": "great"}), "status: expected one of running, completed, failed"),
-        (
-            json.dumps(timed(BASELINE, measurement=timed(BASELINE)["measurement"] | {"size": "96x64"})),
-            "measurement.size: expected width and height",
-        ),
-        (
-            json.dumps(trained(BASELINE, description={"parameters": 1, "macs": "x"})),
-            "description.macs: expected a number",
-        ),
-        (json.dumps(trained(BASELINE, environment="here")), "environment: expected a mapping, found 'here'"),
-        (json.dumps(trained(BASELINE, scores=3)), "scores: expected a mapping, found 3"),
-        (json.dumps(trained(BASELINE, quality=[{"ms_ssim": 0.9}])), "quality: expected what was noted at a step"),
-        (json.dumps(trained(BASELINE, steps="many")), "steps: expected a whole number, found 'many'"),
-        (json.dumps({**trained(BASELINE), "steps": None}), "lacks steps"),
-        (json.dumps(timed(BASELINE) | {"latency_ms_median": None}), "lacks latency_ms_median"),
-        (json.dumps(trained(BASELINE, train_wall_s="long")), "train_wall_s: expected a number"),
-        (json.dumps(trained(BASELINE, attempts=[1])), "attempts: expected a mapping"),
-        (json.dumps(trained(BASELINE, attempts={"bug": "twice"})), "attempts: expected whole numbers"),
-        (json.dumps(trained(BASELINE, failure=["bug"])), "failure: expected a text"),
-        (json.dumps(trained(BASELINE, reason=5)), "reason: expected a text"),
-        (json.dumps(trained(BASELINE, started_at="yesterday")), "started_at: expected a time such as"),
-        (json.dumps(trained(BASELINE, started_at="2026-01-02T03:04:05")), "started_at: expected a time such as"),
-        (json.dumps(trained(BASELINE, finished_at=7)), "finished_at: expected a time such as"),
-        (json.dumps(trained(BASELINE, environment={"code": 7})), "environment.code: expected a text"),
-        (json.dumps(trained(BASELINE, steps=10**30)), "steps: expected a whole number, found 1e.30"),
-        (
-            json.dumps(trained(BASELINE) | {"architecture": {"topology": [1]}}),
-            "topology: expected a text",
-        ),
-        (
-            json.dumps(timed(BASELINE, measurement=timed(BASELINE)["measurement"] | {"threads": "two"})),
-            "measurement.threads: expected a whole number",
-        ),
-        (
-            json.dumps(
-                timed(BASELINE) | {"samples": {"processes": [{"rounds": [{"latency_ms": 1.0, "conditions": "calm"}]}]}}
-            ),
-            "samples: expected processes",
-        ),
+        *(("trained", content, complaint) for content, complaint in NO_RECORDS),
+        *(("trained", json.dumps(trained(BASELINE) | new).encode(), said) for new, said in DAMAGES["trained"]),
+        *(("timed", json.dumps(timed(BASELINE) | new).encode(), said) for new, said in DAMAGES["timed"]),
     ],
 )
 def test_a_file_that_is_no_record_is_named_with_the_remedy(
-    tmp_path: Path, content: str | bytes, complaint: str
+    tmp_path: Path, folder: str, content: bytes, complaint: str
 ) -> None:
-    folder = tmp_path / "trained" / "alien"
-    folder.mkdir(parents=True)
-    data = content if isinstance(content, bytes) else content.encode()
-    (folder / "record.json").write_bytes(data)
+    path = tmp_path / folder / "alien" / "record.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
     with pytest.raises(RecordError, match=complaint) as raised:
         load_records(tmp_path)
-    assert str(folder / "record.json") in str(raised.value)
+    assert str(raised.value).startswith(str(path))
     assert "delete it" in str(raised.value)
 
 
@@ -499,7 +547,8 @@ def test_timings_by_the_challenges_rules_come_back_by_architecture_and_age_and_a
     made = [challenge(STRIDED, latency_s_mean=3.0), challenge(BASELINE), challenge(STRIDED, latency_s_mean=2.0)]
     for record in made:
         write_challenge(tmp_path, record)
-    assert list(challenge_records(tmp_path)) == [made[1], made[0], made[2]]
+    found = [(one.architecture, one.latency_s_mean) for one in challenge_records(tmp_path)]
+    assert found == [(BASELINE, 0.61), (STRIDED, 3.0), (STRIDED, 2.0)]
     assert list(challenge_records(tmp_path / "nowhere")) == []
     assert load_records(tmp_path, measurement=None).empty
 
@@ -513,11 +562,14 @@ def test_timings_by_the_challenges_rules_come_back_by_architecture_and_age_and_a
         (challenge(BASELINE) | {"architecture": {}}, "lacks architecture.topology: delete it"),
         (challenge(BASELINE, measurement={"host": "here"}), "lacks measurement.runtime, measurement.precision, "),
         (challenge(BASELINE, latency_s_mean="3 s"), "latency_s_mean: expected a number, found '3 s': delete it"),
-        (challenge(BASELINE, latency_s_mean=0), "latency_s_mean: expected a positive number, found 0: delete it"),
+        (challenge(BASELINE, latency_s_mean=0), "latency_s_mean: expected a positive number, found 0.0: delete it"),
         (challenge(BASELINE, memory_gib_mean=-1.0), "memory_gib_mean: expected no negative number, found -1.0: delete"),
-        (challenge(BASELINE, samples=[]), r"samples: expected calls, each with a latency_ms, found \[\]: delete it"),
-        (challenge(BASELINE, samples=[{"cpu_s": 3.0}]), "samples: expected calls, each with a latency_ms"),
-        (challenge(BASELINE, samples={"latency_ms": 3.0}), "samples: expected calls, each with a latency_ms"),
+        (challenge(BASELINE, samples=[]), r"samples: expected a list that is not empty, found \[\]: delete it"),
+        (challenge(BASELINE, samples=[{"cpu_s": 3.0}]), r"lacks samples\[0\].latency_ms: delete it"),
+        (
+            challenge(BASELINE, samples={"latency_ms": 3.0}),
+            "samples: expected a list, found {'latency_ms': 3.0}: delete",
+        ),
         (
             challenge(BASELINE, measurement=MEASUREMENT | {"size": "1280x720"}),
             "measurement.size: expected width and height, found '1280x720'",

@@ -17,7 +17,7 @@ from enhance_sweep.paper import (
 )
 from enhance_sweep.report import ReportError, gather
 from enhance_sweep.report.results.findings import findings
-from enhance_sweep.report.results.gather import plain_text
+from enhance_sweep.report.results.words import plain_text
 
 
 def by_label(frame: pd.DataFrame) -> pd.DataFrame:

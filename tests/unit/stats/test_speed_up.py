@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
+from enhance_sweep.records.schema import Conditions, Process, Round, Samples
 from enhance_sweep.stats.speed_up import paired_ratio, speed_up, speed_ups
+
+
+def samples(*processes: list[Round]) -> Samples:
+    return Samples(processes=[Process(rounds=rounds) for rounds in processes])
 
 
 def test_the_ratio_is_of_pairs_and_not_of_medians() -> None:
@@ -46,17 +51,19 @@ def test_nothing_measured_is_an_error() -> None:
 
 
 def test_a_record_without_a_baseline_beside_it_has_no_speed_up() -> None:
-    alone = [{"rounds": [{"latency_ms": 10.0}]}]
-    assert speed_up({"processes": alone}) is None
-    assert speed_up({}) is None
+    assert speed_up(samples([Round(latency_ms=10.0)])) is None
+    assert speed_up(samples()) is None
+    assert speed_up(None) is None
 
 
 def test_a_records_speed_up_is_of_the_rounds_that_count() -> None:
-    rounds = [{"latency_ms": 10.0, "baseline_latency_ms": 20.0}]
-    repeated = [{"latency_ms": 10.0, "baseline_latency_ms": 90.0}]
-    ratio = speed_up({"processes": [{"rounds": rounds, "repeated_rounds": repeated}] * 3})
+    disturbed = Round(latency_ms=10.0, baseline_latency_ms=90.0, conditions=Conditions(disturbed_by=["other work"]))
+    ratio = speed_up(samples(*[[Round(latency_ms=10.0, baseline_latency_ms=20.0), disturbed]] * 3))
     assert ratio is not None
     assert (ratio.median, ratio.processes, ratio.rounds) == (2.0, 3, 3)
+    few = speed_up(samples([Round(latency_ms=10.0, baseline_latency_ms=20.0)] * 2 + [disturbed]))
+    assert few is not None
+    assert few.rounds == 3, "of so few all count"
 
 
 def test_the_interval_is_of_the_medians_of_the_resamples() -> None:
@@ -72,16 +79,13 @@ def test_the_interval_is_of_the_medians_of_the_resamples() -> None:
 def test_timings_of_different_shapes_together_are_each_as_they_are_alone() -> None:
     random = np.random.default_rng(1)
 
-    def timed(*lengths: int) -> dict[str, object]:
-        return {
-            "processes": [
-                {"rounds": [{"latency_ms": 1.0, "baseline_latency_ms": random.normal(5, 0.2)} for _ in range(length)]}
-                for length in lengths
-            ]
-        }
+    def timed(*lengths: int) -> Samples:
+        return samples(
+            *([Round(latency_ms=1.0, baseline_latency_ms=ms) for ms in random.normal(5, 0.2, n)] for n in lengths)
+        )
 
-    samples = [timed(3, 3), {}, timed(2, 5, 1), timed(4), *(timed(3, 3) for _ in range(150))]
-    together = speed_ups(samples)
+    made = [timed(3, 3), None, timed(2, 5, 1), timed(4), *(timed(3, 3) for _ in range(150))]
+    together = speed_ups(made)
     assert together[1] is None
-    assert together == [speed_up(one) for one in samples]
-    assert len({ratio.median for ratio in together if ratio}) == len(samples) - 1
+    assert together == [speed_up(one) for one in made]
+    assert len({ratio.median for ratio in together if ratio}) == len(made) - 1

@@ -11,12 +11,10 @@ import torch
 from enhance_sweep.system import locks
 
 CLAIM = """
-import sys, tempfile
-from types import SimpleNamespace
-import torch
-torch.cuda.is_available = lambda: True
-torch.cuda.device_count = lambda: {gpus}
-torch.cuda.get_device_properties = lambda index: SimpleNamespace(uuid=f"made-up-{{index}}")
+import sys
+from types import SimpleNamespace as Made
+gpus = dict(is_available=lambda: True, device_count=lambda: 2)
+sys.modules["torch"] = Made(cuda=Made(**gpus, get_device_properties=lambda index: Made(uuid=f"made-up-{index}")))
 from enhance_sweep.system import locks
 with locks.claimed_gpu("auto") as devices:
     print(devices, flush=True)
@@ -77,9 +75,7 @@ def test_one_more_than_there_are_waits_and_a_dead_holder_lets_go(
 
     def claimant() -> "subprocess.Popen[str]":
         pipe = subprocess.PIPE
-        return subprocess.Popen(
-            [sys.executable, "-c", CLAIM.format(gpus=2)], stdin=pipe, stdout=pipe, stderr=pipe, text=True
-        )
+        return subprocess.Popen([sys.executable, "-c", CLAIM], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
     def said(process: "subprocess.Popen[str]") -> str:
         assert process.stdout is not None

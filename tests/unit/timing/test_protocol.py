@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from enhance_sweep.records.schema import Check
 from enhance_sweep.stats.speed_up import speed_up
 from enhance_sweep.timing import protocol
 from enhance_sweep.timing.recording import believable
@@ -265,7 +266,7 @@ def test_a_runtime_that_computes_something_else_is_an_error(
     host.check = check
     (record,) = time(host, [16], {"_target_": "x.Y", "name": "other"}, paired=False, precision=precision)
     assert (record["status"] == "failed") == failed
-    assert record["check"] == check
+    assert record.check == Check(**check)
     assert host.asked[0] == ("check", 16)
 
 

@@ -1,0 +1,162 @@
+"""The table of networks that a report shows: a row per network and training condition, with its timing."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+from enhance_sweep.frontier import pareto_front
+from enhance_sweep.paper import BASELINE_SLUG, published_table
+from enhance_sweep.records.frame import join_records
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, TIMED_COLUMNS, TrainedRecord
+from enhance_sweep.report.labels import network_label, spreadsheet_letters
+from enhance_sweep.report.results.select import Condition, Timings
+from enhance_sweep.report.results.words import canonical_json, differences
+from enhance_sweep.stats.speed_up import Ratio
+
+#: Parts of `learned_from` that the report is about as a whole, or that are pooled.
+_NOT_A_CONDITION = ("dataset", "data_fingerprint", "loss", "seed")
+_SCORES = ["psnr_db", "ms_ssim", "untouched_psnr_db", "untouched_ms_ssim"]
+_STATES = {"completed": "completed", "running": "unfinished", "failed": "failed"}
+
+
+def variants_of(
+    trained: Sequence[TrainedRecord], timings: Timings, ratios: Mapping[str, Ratio], slugs: Mapping[str, str]
+) -> tuple[pd.DataFrame, list[Condition], list[int | None]]:
+    """A row per network and training condition, with its timing; the conditions, the most frequent first; for each
+    record the row in which its scores are pooled.
+
+    Args:
+        trained: of one data set and loss.
+        timings: of networks trained or not.
+        ratios: speed-ups by `architecture_key`, where the baseline was called in the same rounds.
+        slugs: short names of architectures, by key.
+    """
+    keys = [_condition_of(record) for record in trained]
+    variants = _pooled(trained, timings, keys)
+    counts = Counter(variants.loc[variants["status"] == "completed", "condition_key"])
+    order = [key for key, _ in counts.most_common()]
+    marks = {key: spreadsheet_letters(index) for index, key in enumerate(order)}
+    meanings = differences([msgspec.json.decode(key) for key in order])
+    conditions = [Condition(marks[key], text, counts[key]) for key, text in zip(order, meanings, strict=True)]
+    variants["condition"] = variants["condition_key"].map(marks)
+    architectures = {
+        record.architecture_key: record.architecture for record in (*trained, *timings.chosen, *timings.failed)
+    }
+    labels = {key: network_label(architecture) for key, architecture in architectures.items()}
+    tables = {slug: table for table in (1, 2) for slug in published_table(table)["slug"]}
+    variants["slug"] = variants["architecture_key"].map(slugs)
+    variants["label"] = variants["architecture_key"].map(labels)
+    variants["published"] = variants["slug"].map(tables).astype("Int64")
+    variants["trained"] = variants["status"].map(_STATES)
+    _add_speed(variants, timings, ratios, slugs)
+    for name in ("psnr_db", "ms_ssim"):
+        variants[f"untouched_{name}"] = variants[f"untouched_{name}"].astype("float64")
+        variants[f"gain_{name}"] = variants[name] - variants[f"untouched_{name}"]
+    variants["below_untouched"] = variants["gain_ms_ssim"] < 0
+    places = zip(variants["architecture_key"], variants["condition_key"], variants["trained"], strict=True)
+    row_of = {(key, condition): row for row, (key, condition, state) in enumerate(places) if state == "completed"}
+    pooled_in = [
+        row_of[record.architecture_key, key] if record.status == "completed" else None
+        for record, key in zip(trained, keys, strict=True)
+    ]
+    return variants.drop(columns=["condition_key"]), conditions, pooled_in
+
+
+def _pooled(trained: Sequence[TrainedRecord], timings: Timings, keys: Sequence[bytes]) -> pd.DataFrame:
+    """The completed rows with their seeds averaged, then what was tried in vain, then what was timed alone."""
+    rows = join_records(trained, [*timings.chosen, *timings.failed], measurement=None)
+    untrained = len(rows) - len(trained)
+    # There is at most one timing of an architecture here, so the first rows are the records in their order.
+    rows["record"] = pd.array([*range(len(trained)), *[None] * untrained], dtype="Int64")
+    for name in ("dataset", "seed", "steps", "test_images", "untouched_psnr_db", "untouched_ms_ssim", "timing_status"):
+        if name not in rows:
+            rows[name] = None
+    rows["condition_key"] = [*keys, *[b""] * untrained]
+    completed = rows[rows["status"] == "completed"]
+    # An architecture that has only failed or unfinished records is still one that someone wanted.
+    tried = rows[
+        rows["status"].isin(["running", "failed"]) & ~rows["architecture_key"].isin(completed["architecture_key"])
+    ]
+    tried = tried.sort_values("status", ascending=False).drop_duplicates("architecture_key")
+    pooled = completed.drop_duplicates(["architecture_key", "condition_key"]).copy()
+    pooled["seeds"] = None
+    if len(completed):
+        groups = completed.groupby(["architecture_key", "condition_key"], sort=False)
+        pooled[_SCORES] = groups[_SCORES].mean().astype("float64").to_numpy()
+        seeds: dict[tuple[Any, ...], set[Any]] = {}
+        for key, condition, seed in zip(
+            *(completed[c] for c in ("architecture_key", "condition_key", "seed")), strict=True
+        ):
+            seeds.setdefault((key, condition), set()).add(seed)
+        pooled["seeds"] = [" ".join(map(str, sorted(of_one, key=str))) for of_one in seeds.values()]
+    parts = [part for part in (pooled, tried, rows[rows["status"].isna()]) if len(part)]
+    variants = pd.concat(parts, ignore_index=True) if parts else pooled.reset_index(drop=True)
+    return variants if "seeds" in variants else variants.assign(seeds=None)
+
+
+def _condition_of(record: TrainedRecord) -> bytes:
+    """What a row's scores depend on beside the network, the data, the loss and the seed; as canonical JSON."""
+    learned_from = {n: v for n, v in record.learned_from.items() if n not in _NOT_A_CONDITION}
+    images = record.scores.images if record.scores else None
+    return canonical_json(learned_from | {"steps": record.steps, "test images": images})
+
+
+def _add_speed(variants: pd.DataFrame, timings: Timings, ratios: Mapping[str, Ratio], slugs: Mapping[str, str]) -> None:
+    """Add how fast each network is against the baseline, and how it was timed."""
+    keys = variants["architecture_key"]
+    variants["timing"] = keys.map(timings.mark_of)
+    variants["timing_failed"] = variants["timing_status"] == "failed"
+    # 1 for the baseline itself, whatever its noise; its interval says how large that was.
+    medians = {key: 1.0 if slugs[key] == BASELINE_SLUG else ratio.median for key, ratio in ratios.items()}
+    variants["paired_speed_up"] = keys.map(medians).astype("float64")
+    variants["speed_up_low"] = keys.map({key: ratio.low for key, ratio in ratios.items()}).astype("float64")
+    variants["speed_up_high"] = keys.map({key: ratio.high for key, ratio in ratios.items()}).astype("float64")
+    unpaired = keys.map(timings.baseline_ms).astype("float64") / variants["latency_ms_median"].astype("float64")
+    variants["speed_up"] = variants["paired_speed_up"].fillna(unpaired)
+    # A column never mixes hosts: of networks timed elsewhere only the ratio to the baseline there is shown.
+    host = variants.get("host", pd.Series(None, index=variants.index, dtype=object))
+    usual_host = next(iter(host[variants["timing"] == "T1"]), None)
+    variants["timed_elsewhere"] = variants["timing"].notna() & (host != usual_host)
+    variants.loc[variants["timed_elsewhere"], TIMED_COLUMNS] = float("nan")
+    flags = {record.architecture_key: "; ".join(record.flags) for record in timings.chosen}
+    variants["timing_flags"] = [flags.get(key, "") for key in keys]
+
+
+def usual(column: "pd.Series[Any]") -> float | None:
+    """The most frequent value."""
+    known = column.dropna()
+    return float(known.mode().iloc[0]) if len(known) else None
+
+
+def in_order(variants: pd.DataFrame) -> pd.DataFrame:
+    """The rows by topology and then by size, as a reader would look for them."""
+    sizes = {name: pd.to_numeric(variants[name], errors="coerce") for name in ARCHITECTURE_COLUMNS[1:-1]}
+    keys = pd.DataFrame({"topology": variants["topology"], **sizes, "prelu": variants["prelu"]}, index=variants.index)
+    keys = keys.assign(slug=variants["slug"], condition=variants["condition"])
+    return variants.loc[keys.sort_values([str(name) for name in keys], kind="stable").index]
+
+
+def rows_of(variants: pd.DataFrame) -> list[Any]:
+    """The rows as named tuples, `Index` the row's number."""
+    return list(variants.itertuples())
+
+
+def with_frontier(variants: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Mark the frontier, on the best measure of cost that there is.
+
+    Speed-ups may be compared between hosts, being ratios to a baseline timed beside them; latencies may not, so
+    without a baseline only the rows of the first timing condition count. Multiply-adds stand in where nothing is timed.
+    """
+    scored = variants[variants["ms_ssim"].notna()]
+    if scored["speed_up"].notna().any():
+        kind, cost = "speed_up", 1.0 / variants["speed_up"]
+    elif scored["latency_ms_median"].notna().any():
+        kind, cost = "latency_ms", variants["latency_ms_median"].where(variants["timing"] == "T1")
+    else:
+        kind, cost = "macs", variants["macs"].astype("float64")
+    variants = variants.assign(cost=cost.astype("float64"))
+    front = pareto_front(variants, cost="cost", quality="ms_ssim").index
+    return variants.assign(on_frontier=variants.index.isin(front)), kind

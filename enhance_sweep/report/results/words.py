@@ -1,0 +1,49 @@
+"""Values from records in words, and what differs between several mappings of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+
+def canonical_json(value: Any) -> bytes:
+    """The same for equal values, whatever the order of their names."""
+    return msgspec.json.encode(value, order="sorted")
+
+
+def differing(mappings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names whose values are not the same in all of several mappings, sorted; one that is missing is None."""
+    names = sorted({name for mapping in mappings for name in mapping})
+    return [name for name in names if len({canonical_json(mapping.get(name)) for mapping in mappings}) > 1]
+
+
+def differences(mappings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """For each of several mappings, in words, what sets it apart from the others; "" where nothing does."""
+    names = differing(mappings)
+    return [
+        ", ".join(f"{name.replace('_', ' ')} {plain_text(mapping.get(name))}" for name in names) for mapping in mappings
+    ]
+
+
+def plain_text(value: Any) -> str:
+    """A value from a record in words: mappings and lists spelled out, nothing of Python's or JSON's notation."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        # A configured part is named by its class: `ColorLoss (sigma 3.0, amplitude 0.053)`.
+        target = str(value.get("_target_", "")).rpartition(".")[2]
+        parts = [_named(str(name), item) for name, item in value.items() if name != "_target_"]
+        inner = ", ".join(parts)
+        return (f"{target} ({inner})" if inner else target) if target else inner or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(plain_text(item) for item in value) or "none"
+    if isinstance(value, int) and abs(value) >= 10_000:
+        return f"{value:,}"
+    return str(value)
+
+
+def _named(name: str, value: Any) -> str:
+    nested = isinstance(value, Mapping) and value and "_target_" not in value
+    return f"{name.replace('_', ' ')} " + (f"({plain_text(value)})" if nested else plain_text(value))
