@@ -10,7 +10,7 @@ import pandas as pd
 
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, baseline_time_s, published_table
 from enhance_sweep.records.keys import architecture_slug
-from enhance_sweep.records.schema import Environment, TimedRecord
+from enhance_sweep.records.schema import Environment, TimedRecord, TrainedRecord
 from enhance_sweep.report.labels import is_number, network_label, plural
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.select import is_timed
@@ -241,12 +241,8 @@ class Outlier:
 
 def paper_baseline(results: Results) -> Outlier | None:
     """What the paper's other times say of its {3, 64, 4} row; None where too few published networks are described."""
-    architectures = {
-        record.architecture_key: record
-        for record in [*results.every_timing, *results.trained]
-        if record.description.layers
-    }
-    described = {architecture_slug(r.architecture): r.description for r in architectures.values()}
+    records: list[TimedRecord | TrainedRecord] = [*results.every_timing, *results.trained]
+    described = {architecture_slug(r.architecture): r.description for r in records if r.description.layers}
     tables = pd.concat([published_table(1), published_table(2)]).set_index("slug")["time_s"]
     others = [slug for slug in tables.index if slug in described and slug != BASELINE_SLUG]
     if BASELINE_SLUG not in described or len(others) < len(tables) / 2:

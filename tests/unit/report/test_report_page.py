@@ -244,7 +244,7 @@ SCENARIOS: dict[str, tuple[Callable[[], list[dict[str, Any]]], list[str]]] = {
         ["the records do not hold the untouched input's own score"],
     ),
     "bare records": (
-        lambda: [make.trained(make.PROPOSED, 0.9, environment={}, quality=None, data=None, train_wall_s=None)],
+        lambda: [make.trained(make.PROPOSED, 0.9, environment={}, quality=[], data=None, train_wall_s=None)],
         ["The one network scores"],
     ),
 }
