@@ -1,8 +1,7 @@
 """Which photo-enhancing network gives the most quality for the CPU time it costs?
 
-A rebuilding and extension of "Fast Perceptual Image Enhancement" (de Stoutz et al. 2018). Importing this package is
-light on purpose: whatever needs torch is imported where it is used, so that a process can set its allocator and its
-threads first.
+A rebuild and extension of "Fast Perceptual Image Enhancement" (de Stoutz et al. 2018). Importing this package is light
+on purpose: torch is imported where it is used, so that a process can set its allocator and threads first.
 """
 
 from pathlib import Path
@@ -21,17 +20,17 @@ def load_enhancer(
 ) -> "Enhancer":
     """A trained variant as a function: `enhancer(photo)`, uint8 RGB (H, W, 3) to the same; see `Enhancer`.
 
-    Pillow images and tensors, (3, H, W) or (N, 3, H, W), are taken too. Nothing in the file is executed.
+    It also takes Pillow images and tensors, (3, H, W) or (N, 3, H, W). Nothing in the file is executed.
 
     Args:
         run_dir_or_file: a variant's folder under `runs/trained/`, or the `generator.pt` in it.
         runtime: eager, compile, onnxruntime or openvino (the last two with the extra `runtimes`).
         precision: fp32 or bf16.
-        memory_mib: what features may take in memory; the rest is kept in a temporary file.
+        memory_mib: how much memory features may take; the rest goes to a temporary file.
 
     Raises:
         FileNotFoundError: there is no trained variant.
-        ValueError: the file holds none, or there is no such runtime or precision.
+        ValueError: the file holds no variant, or there is no such runtime or precision.
     """
     from enhance_sweep.enhance import load_enhancer as load
 

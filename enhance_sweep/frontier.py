@@ -1,4 +1,4 @@
-"""The frontier between cost and quality, on tables: for the report, the search and whoever picks a network."""
+"""The frontier between cost and quality, for the report, the search and whoever picks a network from a table."""
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ def pareto_front(frame: pd.DataFrame, cost: str = "latency_ms_median", quality: 
     costs, qualities = known[cost].to_numpy(dtype=float), known[quality].to_numpy(dtype=float)
     if not len(known):
         return known
-    # Rows of equal cost stand together, their best first: a row stays if it is as good as that one, and that one is
+    # Rows of equal cost are adjacent, the best first. A row stays if it is as good as that best row, and that row is
     # better than everything cheaper.
     first = np.searchsorted(costs, costs, side="left")
     best_so_far = np.maximum.accumulate(qualities)
@@ -49,6 +49,6 @@ def hypervolume(
     front = front[(front[cost] < worst_cost) & (front[quality] > worst_quality)]
     costs = front[cost].to_numpy(dtype=float)
     qualities = front[quality].to_numpy(dtype=float)
-    # Cheapest first, quality rises along the front: each step of quality is had from its cost upwards.
+    # Cheapest first, quality rises along the front: each step in quality counts from its cost to `worst_cost`.
     gains = np.diff(np.concatenate([[worst_quality], qualities]))
     return float(np.sum(gains * (worst_cost - costs)))

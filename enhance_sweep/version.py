@@ -1,4 +1,4 @@
-"""This package's version, for whoever may not import the whole of it."""
+"""This package's version, in a module that imports nothing."""
 
 __version__ = "0.1.0"
 #: What `--version` prints.

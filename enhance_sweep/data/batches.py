@@ -1,4 +1,4 @@
-"""Batches as a pure function of seed and step: an interrupted training goes on with the batches it would have had."""
+"""Batches are a pure function of seed and step, so a resumed training gets the batches it would have had."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -12,41 +12,41 @@ from torch.utils.data import IterableDataset
 
 from enhance_sweep.data import crops
 from enhance_sweep.data.pairs import DataError, Split
-from enhance_sweep.data.prefetch import ahead
-from enhance_sweep.data.readahead import Prefetch
+from enhance_sweep.data.prefetch import prefetch
+from enhance_sweep.data.readahead import ReadAhead
 
-#: Generator and discriminator are shown separate random batches (DPED code); each has a stream of its own.
+#: Generator and discriminator see separate random batches (DPED code), each from its own random stream.
 GENERATOR, DISCRIMINATOR = 0, 1
 
-#: Steps whose batches are made while an earlier one is taken. One hides the making; two ride over a slow disk.
-_AHEAD = 2
+#: Batches that a thread prepares in advance. One hides the work; two also hide a slow disk.
+_PREFETCHED = 2
 
-#: Steps whose crops the disk is asked for beforehand.
-_ASKED = 8
+#: Steps whose crops the system is asked to read in advance.
+_READ_AHEAD = 8
 
 Batch = dict[str, Tensor]
 
 
 class Batches(IterableDataset[dict[str, Batch]]):
-    """Endless random crops of training pairs, one item a training step.
+    """Endless random crops of training pairs, one item for each training step.
 
     An item is `{"generator": batch}`, or `{"generator": batch, "discriminator": batch}`. A batch has `input` and
-    `target`, both uint8 (batch_size, 3, crop_size, crop_size), cut and turned alike; the discriminator's also has
-    `shown_target`, bool (batch_size,): a coin per patch. With `simultaneous` the generator's batch is the
-    discriminator's too, and has the coins. Where a crop is a whole patch, so that a target comes again and again, a
-    batch on the CPU has `patches`, int64 (batch_size,): a number for each target, turned as it is.
+    `target`, both uint8 (batch_size, 3, crop_size, crop_size), cut and turned alike. The discriminator's also has
+    `shown_target`, bool (batch_size,): a coin for each patch, whether the discriminator sees the target. With
+    `simultaneous` the generator's batch serves the discriminator too, and has the coins. Where crops are whole patches,
+    so that targets recur, a batch on the CPU has `patches`, int64 (batch_size,): a number for each target as turned.
 
     Args:
         split: pairs to cut from.
-        batch_size: crops a batch.
+        batch_size: crops in a batch.
         crop_size: their side in pixels.
         augment: flip and turn by right angles at random.
-        seed: of everything random here.
+        seed: of all that is random here.
         first_step: the step that the first item is for, counted from 0.
         discriminator: whether there is one to train.
         simultaneous: whether it shares the generator's batch.
         device: where to cut. If all pairs fit into the memory of a GPU, they are copied there.
-        around: put around the drawing of each item, or around waiting for it where it is drawn beforehand.
+        around: a context around drawing each item, or around waiting for it where it is prefetched.
 
     Raises:
         DataError: the crop is larger than the patches.
@@ -80,12 +80,12 @@ class Batches(IterableDataset[dict[str, Batch]]):
         self.around = around
         is_resident = device is not None and crops.Resident.fits(split, device)
         self.resident = crops.Resident(split, device) if device is not None and is_resident else None
-        # On an accelerator nobody may ask for their values: each look waits for it.
+        # Not on an accelerator: reading the numbers would wait for it.
         self.numbered = (height, width) == (crop_size, crop_size) and (device is None or device.type == "cpu")
 
     def __iter__(self) -> Iterator[dict[str, Batch]]:
-        """From `first_step` on, without end."""
-        items = map(self.at, itertools.count(self.first_step)) if self.resident else ahead(self._read(), _AHEAD)
+        """Items from `first_step` on, without end."""
+        items = map(self.at, itertools.count(self.first_step)) if self.resident else prefetch(self._read(), _PREFETCHED)
         while True:
             with self.around():
                 item = next(items)
@@ -100,19 +100,20 @@ class Batches(IterableDataset[dict[str, Batch]]):
         return item
 
     def _read(self) -> Iterator[dict[str, Batch]]:
-        """Items, asked for from the disk some steps before."""
-        prefetch = Prefetch(self.split)
+        """Items, whose crops the system is asked to read some steps before."""
+        read_ahead = ReadAhead(self.split)
         try:
             for step in itertools.count(self.first_step):
-                for later in range(step, step + _ASKED + 1) if step == self.first_step else (step + _ASKED,):
+                last = step + _READ_AHEAD
+                for later in range(step, last + 1) if step == self.first_step else (last,):
                     for places in self._places(later)[0].values():
-                        prefetch(places)
+                        read_ahead(places)
                 yield self.at(step)
         finally:
-            prefetch.close()
+            read_ahead.close()
 
     def _places(self, step: int) -> tuple[dict[str, crops.Crops], NDArray[np.bool_]]:
-        """Where each player's crops of a step are, and which targets the discriminator is shown."""
+        """Where each player's crops of a step are, and which targets the discriminator sees."""
         rng = np.random.default_rng([self.seed, DISCRIMINATOR, step])
         places = {"generator": self._draw(np.random.default_rng([self.seed, GENERATOR, step]))}
         if self.discriminator and not self.simultaneous:

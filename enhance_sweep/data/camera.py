@@ -1,12 +1,12 @@
 """A simulated phone camera: what it would have taken of the scene behind a good photograph.
 
-One small function a step, each of them pure; :meth:`Camera.take` runs them in the order in which light and data pass:
+One small, pure function for each step; :meth:`Camera.take` runs them in the order that light and data follow:
 
     photograph -> linear light -> haze -> lens blur -> exposure, white balance, green cast
                -> fewer sensor pixels, with noise on each -> back to full size -> sRGB -> sharpening -> JPEG
 
-Arrays inside are float64: a last digit that another processor rounds differently then practically never reaches the
-8 bits, so that the same photographs have the same fingerprint everywhere.
+Inside, arrays are float64. If another processor rounds the last digit differently, that practically never reaches the
+8 bits, so the same photographs have the same fingerprint everywhere.
 """
 
 import io
@@ -26,8 +26,8 @@ Light = NDArray[np.float64]
 class Camera:
     """The simulated phone; the defaults are calibrated on DPED's iPhone 3GS pairs (docs/decisions/data-camera.md).
 
-    A ``_spread`` is the standard deviation of a draw per shot, all else is the camera's character and never varies.
-    Light is linear, 1 is white.
+    A ``_spread`` is the standard deviation over shots; everything else is the same for all shots. Light is linear, 1 is
+    white.
 
     Attributes:
         haze: Share of the frame's mean light that the lens scatters over every pixel; 0 is a clean lens.
@@ -36,15 +36,15 @@ class Camera:
         exposure_spread_ev: How much it varies from shot to shot.
         highlights: How far above white the scene behind the photograph goes: a good camera rolls highlights off, the
             phone sees the scene itself. 0 takes the photograph as the scene; must be below 1.
-        warmth_ev: White balance, in stops: red is raised by it and blue lowered.
+        warmth_ev: White balance, in stops: raises red and lowers blue.
         warmth_spread_ev: How much it varies from shot to shot.
-        green_cast_ev: Stops by which green stands above red and blue.
+        green_cast_ev: Stops by which green exceeds red and blue.
         resolution: Pixels of the sensor along a side, as a share of the photograph's; 1 loses nothing.
-        noise_poisson: Variance of the photon noise at white, so its variance at light x is x times this.
-        noise_gaussian: Standard deviation of the read-out noise, the same at every light.
+        noise_poisson: Variance of the photon noise at white; at light x it is x times this.
+        noise_gaussian: Standard deviation of the read-out noise, the same at every light level.
         sharpening: Strength of the unsharp mask; 0 leaves the picture as it is.
-        sharpening_px: Its radius, which is its halo's width: standard deviation in pixels.
-        jpeg_quality: Quality of the JPEG that the phone stores, 1 to 95, with halved color resolution.
+        sharpening_px: Radius of the mask, and so the halo's width: standard deviation in pixels.
+        jpeg_quality: Quality of the stored JPEG, 1 to 95; its color resolution is halved.
     """
 
     haze: float = 0.04
@@ -63,7 +63,7 @@ class Camera:
     jpeg_quality: int = 70
 
     def __post_init__(self) -> None:
-        """Refuse values that no camera has.
+        """Refuse values out of range.
 
         Raises:
             DataError: Names the parameter, its value and its range.
@@ -74,7 +74,7 @@ class Camera:
                 raise DataError(f"data.camera.{name} is {value}: choose a value from {lowest} to {highest}")
 
     def take(self, photograph: Pixels, generator: np.random.Generator) -> Pixels:
-        """Take the photograph's scene with this phone.
+        """Take a picture of the photograph's scene with this phone.
 
         Args:
             photograph: uint8 sRGB of shape (H, W, 3).
@@ -138,7 +138,7 @@ def undo_highlights(light: Light, highlights: float) -> Light:
 
 
 def scatter(light: Light, haze: float) -> Light:
-    """Move a share of all light from where it belongs to everywhere: blacks rise to the mean, the mean stays."""
+    """Spread a share of all light evenly over the frame: blacks rise towards the mean, the mean stays."""
     hazy: Light = (1 - haze) * light + haze * light.mean(axis=(0, 1))
     return hazy
 
@@ -174,7 +174,7 @@ def resize(light: Light, height: int, width: int) -> Light:
 def add_noise(light: Light, poisson: float, gaussian: float, generator: np.random.Generator) -> Light:
     """Add photon and read-out noise of variance ``poisson x + gaussian^2`` at light x.
 
-    The Poisson part is drawn from the Gaussian of its variance, as is usual for sensors (Foi et al. 2008, "Practical
+    A Gaussian of the same variance approximates the Poisson part, as is usual for sensors (Foi et al. 2008, "Practical
     Poissonian-Gaussian noise modeling and fitting for single-image raw-data", Eq. 4).
     """
     deviation = np.sqrt(poisson * np.maximum(light, 0) + gaussian**2)
@@ -182,7 +182,7 @@ def add_noise(light: Light, poisson: float, gaussian: float, generator: np.rando
 
 
 def sharpen(picture: Light, strength: float, sigma_px: float) -> Light:
-    """Add what a blur would take away (unsharp mask), which draws a halo of about ``sigma_px`` around edges."""
+    """Add what a blur would remove (unsharp mask); edges get a halo of about ``sigma_px``."""
     return picture + strength * (picture - blur(picture, sigma_px))
 
 

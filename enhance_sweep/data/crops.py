@@ -1,6 +1,6 @@
 """Square crops of pairs: where they are, and two ways to cut them out, which give the same pixels.
 
-From a memory map on the CPU, slice by slice; or on a GPU from a copy of all pairs that lives there, in one gather.
+On the CPU they are cut from a memory map, slice by slice; on a GPU from a copy of all pairs there, in one gather.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from torch import Tensor
 from enhance_sweep.data.pairs import Pixels, Split
 
 TURNS = 8
-#: Pairs copied to a device at once: what is mapped need not fit into memory.
+#: Pairs copied to a device at once: mapped pairs need not fit into memory.
 _CHUNK = 4096
 
 
@@ -38,7 +38,7 @@ class Crops:
 
 
 def draw(rng: np.random.Generator, split: Split, count: int, side: int, augment: bool) -> Crops:
-    """Crops anywhere in the split, turned at random where `augment` is true."""
+    """Crops at random places in the split, randomly turned if `augment`."""
     height, width = split.input.shape[1:3]
     return Crops(
         side,
@@ -60,7 +60,7 @@ def cut(split: Split, crops: Crops) -> tuple[Tensor, Tensor]:
                     for row, top, left, turn in places
                 ]
             )
-        ).permute(0, 3, 1, 2)  # (N, H, W, 3) in memory is what channels-last means, so no value moves here
+        ).permute(0, 3, 1, 2)  # (N, H, W, 3) in memory is channels-last already, so no value moves
         for pixels in (split.input, split.target)
     )
     return input, target
@@ -70,8 +70,8 @@ class Resident:
     """A split in a device's memory, uint8; crops are cut there.
 
     Args:
-        split: is copied, once.
-        device: where to.
+        split: the pairs, copied once.
+        device: where they go.
     """
 
     def __init__(self, split: Split, device: torch.device) -> None:
@@ -82,12 +82,12 @@ class Resident:
 
     @staticmethod
     def fits(split: Split, device: torch.device) -> bool:
-        """Whether the split takes at most half of what is free in a GPU's memory: training needs the rest."""
+        """Whether the split takes at most half of a GPU's free memory: training needs the rest."""
         size = split.input.nbytes + split.target.nbytes
         return device.type == "cuda" and size <= torch.cuda.mem_get_info(device)[0] / 2
 
     def cut(self, crops: Crops) -> tuple[Tensor, Tensor]:
-        """As the function `cut`, on the device."""
+        """Like the function `cut`, on the device."""
         rows, tops, lefts, turns = (
             torch.from_numpy(values).to(self.device, non_blocking=True)[:, None, None]
             for values in (crops.rows, crops.tops, crops.lefts, crops.turns)
@@ -99,7 +99,7 @@ class Resident:
         return input, target
 
     def _positions(self, side: int) -> Tensor:
-        """(8, side, side): for each turn and pixel of a turned crop, the position in the crop it comes from."""
+        """(8, side, side): for each turn and pixel of a turned crop, where in the crop the pixel comes from."""
         if side not in self._turned:
             positions = np.arange(side * side).reshape(side, side)
             turned = np.stack([_turned(positions, turn) for turn in range(TURNS)])

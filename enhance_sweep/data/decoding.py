@@ -13,16 +13,16 @@ from enhance_sweep.data.pairs import DataError, Pixels
 
 _JPEG_END = b"\xff\xd9"
 _NAMED_FILES = 5
-#: More pixels than any patch has: Pillow, which refuses bombs, takes over.
+#: Above this many pixels it is no patch: Pillow takes over, which refuses decompression bombs.
 _PATCH_PIXELS = 2**24
-#: Color spaces of JPEGs that are decoded to see whether they are whole, each to what it needs no conversion for.
+#: Color spaces of JPEGs that are decoded to check that they are whole, each with the output that needs no conversion.
 _AS_THEY_ARE = {"YCbCr": "RGB", "Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}
 
 
 def decode_rgb(path: Path, max_side: int | None = None) -> Pixels:
-    """Read an image file as it is meant to be seen.
+    """Read an image file as a viewer shows it.
 
-    The EXIF orientation is honoured. Grayscale, palette and CMYK pictures become RGB; transparency is dropped. Color
+    The EXIF orientation is applied. Grayscale, palette and CMYK pictures become RGB; transparency is dropped. Color
     profiles are not applied.
 
     Args:
@@ -33,9 +33,9 @@ def decode_rgb(path: Path, max_side: int | None = None) -> Pixels:
         uint8 RGB of shape (H, W, 3).
 
     Raises:
-        DataError: The file is no image, is cut short or damaged, or has more than 8 bits in its single channel.
+        DataError: The file is not an image, is cut short or damaged, or has more than 8 bits in its single channel.
     """
-    # Another library in this process may have switched this on; half a photograph would then pass as a whole one.
+    # Another library in this process may have switched this on; half a photograph would then pass for a whole one.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         with Image.open(path) as file:
@@ -54,11 +54,11 @@ def decode_rgb(path: Path, max_side: int | None = None) -> Pixels:
 
 
 def decode_patch(path: Path) -> Pixels:
-    """Read one JPEG patch; beside :func:`decode_rgb`'s checks it must be a JPEG that ends as a JPEG ends.
+    """Read one JPEG patch; it must pass :func:`decode_rgb`'s checks and have a JPEG's end marker.
 
-    A JPEG that lost only its last bytes may still decode, so the end marker is looked for. Trailing zero bytes, as
-    some disks leave them, are allowed. The pixels are those of :func:`decode_rgb`, and come sooner: a patch takes
-    Pillow longer to open than to decode.
+    A JPEG that lost only its last bytes may still decode, hence the end marker. Trailing zero bytes, which some disks
+    leave, are allowed. The pixels are those of :func:`decode_rgb`, but come faster: Pillow takes longer to open a patch
+    than to decode it.
 
     Raises:
         DataError: As :func:`decode_rgb`, or the file is not a JPEG or has no end marker.
@@ -79,10 +79,10 @@ def decode_patch(path: Path) -> Pixels:
 
 
 def _decode_plain(content: bytes) -> Pixels | None:
-    """An ordinary color JPEG; None for whatever needs a second look, such as EXIF, gray or CMYK.
+    """The pixels of an ordinary color JPEG; None where it needs :func:`decode_rgb`: EXIF, gray, CMYK and the like.
 
     Raises:
-        ValueError: It is damaged. Pillow would fill what is missing with gray and say nothing.
+        ValueError: It is damaged. Pillow would silently fill what is missing with gray.
     """
     try:
         height, width, colorspace, _ = simplejpeg.decode_jpeg_header(content)
@@ -98,7 +98,7 @@ def _decode_plain(content: bytes) -> Pixels | None:
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether a file is an operating system's own: ``.DS_Store``, ``Thumbs.db``, ``desktop.ini`` and the like."""
+    """Whether a file belongs to the operating system: ``.DS_Store``, ``Thumbs.db``, ``desktop.ini`` and the like."""
     return name.startswith(".") or name.lower() in {"thumbs.db", "desktop.ini"}
 
 
@@ -106,8 +106,8 @@ def refuse(problems: Iterable[str], remedy: str) -> None:
     """Raise one error for all problems; do nothing if there are none.
 
     Args:
-        problems: One sentence a bad file.
-        remedy: What to do about them, an imperative.
+        problems: One sentence for each bad file.
+        remedy: What to do about them, in the imperative.
 
     Raises:
         DataError: Names the first few problems, how many more there are, and the remedy.
@@ -121,5 +121,5 @@ def refuse(problems: Iterable[str], remedy: str) -> None:
 
 
 def thread_pool(most: int = 32) -> ThreadPoolExecutor:
-    """Return at most so many threads to decode with: Pillow releases the interpreter's lock while it decodes."""
+    """A pool of at most this many decoding threads: Pillow releases the interpreter's lock while it decodes."""
     return ThreadPoolExecutor(min(most, os.cpu_count() or 1), thread_name_prefix="decode")

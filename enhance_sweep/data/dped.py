@@ -1,4 +1,4 @@
-"""DPED: patches of photographs that a phone and a Canon 70D took of the same scenes (Ignatov et al. 2017)."""
+"""DPED: patches of the same scenes, photographed by a phone and a Canon 70D (Ignatov et al. 2017)."""
 
 import os
 import re
@@ -14,11 +14,11 @@ from enhance_sweep.data.packing import Description, Packer, packed, source_diges
 from enhance_sweep.data.pairs import DataError, Pairs, Pixels
 
 PHONES = ("iphone", "blackberry", "sony")
-"""The phones that DPED was taken with."""
+"""The phones of DPED."""
 
 _CANON = "canon"
 _PATCHES = {"train": Path("training_data"), "test": Path("test_data", "patches")}
-# So many pairs are handed to the threads at once: queueing all 160k would hold as many futures.
+# Pairs given to the threads at once: queueing all 160k would hold as many futures.
 _CHUNK = 1024
 
 
@@ -26,11 +26,11 @@ class Dped:
     """DPED in its own folder layout, JPEG patches with equal names on both sides.
 
     ``<root>/<phone>/training_data/{<phone>,canon}/*.jpg`` is for training and
-    ``<root>/<phone>/test_data/patches/{<phone>,canon}/*.jpg`` for testing. Pairs stand in numeric order of their names.
+    ``<root>/<phone>/test_data/patches/{<phone>,canon}/*.jpg`` for testing. Pairs are in numeric order of their names.
     """
 
     def __init__(self, root: str | None = None, phone: str = "iphone") -> None:
-        """Remember where the pairs are; nothing is read before :meth:`load`.
+        """Store where the pairs are; nothing is read before :meth:`load`.
 
         Args:
             root: The folder that holds the phone's folder.
@@ -46,12 +46,12 @@ class Dped:
             cache_dir: The cache's folder, see :func:`enhance_sweep.data.packing.default_cache_dir`.
 
         Raises:
-            DataError: A folder is not DPED's, a patch has no partner, cannot be read or has another size than the
-                rest, or the cache cannot be written. The message names the files and the remedy.
+            DataError: A folder is not DPED's; a patch has no partner, cannot be read or has another size than the
+                rest; or the cache cannot be written. The message names the files and the remedy.
         """
         root = self._phone_root()
         names = {split: _partnered_names(root / patches, self.phone) for split, patches in _PATCHES.items()}
-        # Strings: as paths, 320k files would take seconds of every start.
+        # Strings: 320k path objects would take seconds at every start.
         files = {
             f"{split}/{side}/{name}": f"{root}/{patches.as_posix()}/{side}/{name}"
             for split, patches in _PATCHES.items()
@@ -99,7 +99,7 @@ class Dped:
         def decode(path: Path) -> Pixels:
             pixels = decode_patch(path)
             if pixels.shape[:2] != (height, width):
-                raise DataError(f"{path} is {pixels.shape[1]}x{pixels.shape[0]} and not {width}x{height} as the others")
+                raise DataError(f"{path} is {pixels.shape[1]}x{pixels.shape[0]}, not {width}x{height} like the others")
             return pixels
 
         def put(index: int) -> str | None:
@@ -121,7 +121,7 @@ class Dped:
 
 
 def _partnered_names(folder: Path, phone: str) -> list[str]:
-    """Return the file names that both sides share, in numeric order."""
+    """Return the file names that both sides have, in numeric order."""
     sides = {side: _jpeg_names(folder / side) for side in (phone, _CANON)}
     problems = [
         f"{folder / side / name} has no partner in {folder / other}"
@@ -152,7 +152,7 @@ def _numeric_order(name: str) -> tuple[list[int], str]:
 
 
 def _usual_size(paths: list[Path]) -> tuple[int, int]:
-    """Return the height and width of most of the first patches, so that one odd patch does not make all others odd."""
+    """Return the most common height and width of the first patches, so that one odd patch does not set the size."""
     sizes = []
     for path in paths[:25]:
         with suppress(OSError, SyntaxError), Image.open(path) as file:

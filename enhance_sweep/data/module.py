@@ -1,4 +1,4 @@
-"""The pairs as Lightning wants them."""
+"""The pairs as a Lightning data module."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -11,17 +11,17 @@ from enhance_sweep.data.pairs import Split
 
 
 class PairsDataModule(LightningDataModule):
-    """Training batches, starting at the step that the module in training has reached.
+    """Training batches, starting at the step that the trained module has reached.
 
     Args:
         split: training pairs.
-        batch_size: crops a batch.
+        batch_size: crops in a batch.
         crop_size: their side in pixels.
         augment: flip and turn at random.
         seed: of the batches.
         discriminator: whether there is one to train.
         simultaneous: whether it shares the generator's batch.
-        around: put around the drawing of each step's batches.
+        around: a context around drawing each step's batches.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class PairsDataModule(LightningDataModule):
         self.around = around
 
     def train_dataloader(self) -> "DataLoader[dict[str, Batch]]":
-        """Whole batches. A thread makes them ahead: they take about a millisecond, not worth a worker process."""
+        """Whole batches, prefetched by a thread: each takes about a millisecond, too little for a worker process."""
         first_step = getattr(self.trainer.lightning_module, "steps_done", 0) if self.trainer else 0
         device = self.trainer.strategy.root_device if self.trainer else None
         batches = Batches(

@@ -1,9 +1,9 @@
 """The cache of packed pairs: decoded once into ``.npy`` files, opened as memory maps ever after.
 
 An entry is a folder ``<cache_dir>/packed/<dataset>-<source digest>`` with four arrays and a ``manifest.json``. It is
-built in a ``.partial`` folder beside it, under a lock, with the manifest written last, and renamed whole. A process
-that is killed leaves a ``.partial`` that the next one removes; one that packs beside another waits for it and then
-reads what it made. An entry that does not fit its manifest is packed again.
+built in a ``.partial`` folder beside it, under a lock, with the manifest written last, and renamed whole. A killed
+process leaves a ``.partial`` folder, which the next one removes. A second process waits for the first and then reads
+the entry that it made. An entry that does not match its manifest is packed again.
 """
 
 import errno
@@ -25,7 +25,7 @@ from enhance_sweep.data.pairs import DataError, Pairs, Pixels, Split
 
 Description = dict[str, Any]
 
-# Part of every source digest: a change of the layout below makes older entries unreachable instead of misread.
+# Part of every source digest: if the layout below changes, older entries are ignored instead of misread.
 _LAYOUT_VERSION = 1
 _MANIFEST = "manifest.json"
 _SPLITS = ("train", "test")
@@ -44,18 +44,18 @@ def default_cache_dir() -> Path:
 
 
 def source_digest(files: Mapping[str, str | Path], settings: Mapping[str, Any]) -> str:
-    """Hash what a packed data set is made from, without reading a file's content.
+    """Hash what a packed data set is made from, without reading any file's content.
 
     Args:
-        files: Every file that goes in, by a name that stays the same when their folder is moved. Names, sizes and
-            modification times count.
-        settings: Whatever else decides what is packed (patch size, camera, seed, ...); JSON-serialisable.
+        files: Every file, by a name that does not change when the folder is moved. Names, sizes and modification
+            times count.
+        settings: Whatever else determines what is packed (patch size, camera, seed, ...); JSON-serialisable.
 
     Returns:
         16 hexadecimal digits.
 
     Raises:
-        DataError: A file cannot be looked at.
+        DataError: A file is not accessible.
     """
     digest = hashlib.blake2b(digest_size=8)
     digest.update(json.dumps([_LAYOUT_VERSION, settings], sort_keys=True).encode())
@@ -63,7 +63,7 @@ def source_digest(files: Mapping[str, str | Path], settings: Mapping[str, Any]) 
         try:
             status = os.stat(file)  # noqa: PTH116 - hundreds of thousands of times
         except OSError as error:
-            raise DataError(f"{file} cannot be read ({error.strerror}): restore it, or mend its permissions") from error
+            raise DataError(f"{file} cannot be read ({error.strerror}): restore it, or fix its permissions") from error
         digest.update(f"\n{name}\0{status.st_size}\0{status.st_mtime_ns}".encode())
     return digest.hexdigest()
 
@@ -77,7 +77,7 @@ class _PackedSplit:
 
 
 class Packer:
-    """Takes pairs, in any order and from any thread, into one entry of the cache.
+    """Writes pairs, in any order and from any thread, into one entry of the cache.
 
     First :meth:`allocate` each split, then :meth:`put` each of its pairs once.
     """
@@ -88,11 +88,11 @@ class Packer:
         self._splits: dict[str, _PackedSplit] = {}
 
     def allocate(self, split: str, names: list[str], patch_shape: tuple[int, int]) -> None:
-        """Make room on the disk for a split, ``train`` or ``test``.
+        """Reserve disk space for a split, ``train`` or ``test``.
 
         Args:
             split: Its name.
-            names: One name a pair.
+            names: One name for each pair.
             patch_shape: Height and width that all its patches share.
 
         Raises:
@@ -113,7 +113,7 @@ class Packer:
         packed.digests[index] = digest.digest()
 
     def finish(self, dataset: str, description: Description) -> None:
-        """Bring everything to the disk, the manifest last."""
+        """Flush everything to the disk, the manifest last."""
         fingerprint = hashlib.blake2b(digest_size=16)
         manifest: dict[str, Any] = {"dataset": dataset, "description": description, "splits": {}}
         for name in _SPLITS:
@@ -121,7 +121,7 @@ class Packer:
             assert all(packed.digests), f"a pair of {name} was never put"
             fingerprint.update(json.dumps([name, packed.input.shape]).encode())
             fingerprint.update(b"".join(packed.digests))
-            # A power cut may come between the rename and the kernel's own writing back: what is renamed must be there.
+            # After a power cut a renamed entry must be whole: do not leave the writing to the kernel.
             packed.input.flush()
             packed.target.flush()
             manifest["splits"][name] = {"shape": list(packed.input.shape), "names": packed.names}
@@ -189,7 +189,7 @@ def _pack_into(entry: Path, dataset: str, pack: Callable[[Packer], Description])
 
 
 def _open(entry: Path) -> Pairs | None:
-    """Return the pairs of an entry that is whole, or None."""
+    """Return the pairs of a whole entry, or None."""
     try:
         manifest = json.loads((entry / _MANIFEST).read_text(encoding="utf-8"))
         splits = {name: _open_split(entry, name, **manifest["splits"][name]) for name in _SPLITS}
@@ -208,8 +208,8 @@ def _open_split(entry: Path, split: str, shape: list[int], names: list[str]) -> 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
     array: np.memmap[Any, np.dtype[np.uint8]] = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-    # The file has holes so far. Writing to a hole through a memory map kills the process (SIGBUS) where the disk is
-    # full, so ask for the blocks now: that raises.
+    # The file is sparse so far. On a full disk, writing to a hole through a memory map kills the process (SIGBUS).
+    # Reserving the blocks now raises instead.
     size = path.stat().st_size
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
@@ -225,12 +225,12 @@ def _partial(entry: Path) -> Path:
 
 @contextmanager
 def _locked(entry: Path) -> Iterator[None]:
-    """Hold the entry's lock; the kernel frees it when a process dies, so a killed one blocks nobody."""
+    """Hold the entry's lock. The kernel frees it when a process dies, so a killed process blocks nobody."""
     lock = FileLock(entry.with_name(entry.name + ".lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        _log.info("waiting for another process that packs %s", entry.name)
+        _log.info("waiting for another process that is packing %s", entry.name)
         lock.acquire()
     try:
         yield
@@ -239,7 +239,7 @@ def _locked(entry: Path) -> Iterator[None]:
 
 
 def _remove_abandoned(entry: Path) -> None:
-    """Remove the half-packed folders of processes that were killed, this entry's and others'."""
+    """Remove half-packed folders of killed processes, this entry's and others'."""
     for partial in entry.parent.glob("*.partial"):
         owner = partial.with_suffix("")
         if owner == entry:
@@ -249,11 +249,11 @@ def _remove_abandoned(entry: Path) -> None:
             with FileLock(owner.with_name(owner.name + ".lock"), timeout=0):
                 shutil.rmtree(partial, ignore_errors=True)
         except Timeout:
-            pass  # Its process is alive.
+            pass  # Another process is packing it.
 
 
 def _explain(error: OSError, folder: Path) -> str:
-    remedy = "or name another folder by the environment variable ENHANCE_SWEEP_CACHE"
+    remedy = "or set the environment variable ENHANCE_SWEEP_CACHE to another folder"
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return f"no space for packed pairs in {folder} ({error.strerror}): free some, {remedy}"
     return f"packed pairs cannot be written to {folder} ({error}): make it writable, {remedy}"

@@ -1,4 +1,4 @@
-"""What every data set hands out: aligned patches, memory-mapped, with a fingerprint of their content."""
+"""What every data set gives: aligned patches, memory-mapped, with a fingerprint of their content."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +19,8 @@ class Split:
 
     Attributes:
         input: What the phone took, uint8 RGB of shape (N, H, W, 3), memory-mapped read-only.
-        target: What the network shall make of it, in the same shape; patch ``i`` is the partner of ``input[i]``.
-        names: N names, one a pair.
+        target: What the network should make of it, in the same shape; ``target[i]`` belongs to ``input[i]``.
+        names: N names, one for each pair.
     """
 
     input: Pixels
@@ -34,14 +34,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Pairs:
-    """A data set, ready to be read.
+    """A data set, ready to read.
 
     Attributes:
         dataset: Its name in records, such as ``photos`` or ``dped-iphone``.
-        fingerprint: A hash of names and decoded pixels, so that moving a folder or packing it again changes nothing.
+        fingerprint: A hash of names and decoded pixels; moving a folder or packing it again does not change it.
         train: Pairs to learn from.
         test: Pairs to score on; no pixel of them is in ``train``.
-        description: Scenes, counts and whatever else a record should say of the data. JSON-serialisable.
+        description: Scenes, counts and whatever else a record should say about the data. JSON-serialisable.
     """
 
     dataset: str

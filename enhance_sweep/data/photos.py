@@ -1,8 +1,7 @@
-"""Pairs made from single photographs: the phone's side is simulated, see :mod:`enhance_sweep.data.camera`."""
+"""Pairs made from single photographs; :mod:`enhance_sweep.data.camera` simulates the phone's side."""
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -15,15 +14,16 @@ from tqdm import tqdm
 
 from enhance_sweep.data.camera import Camera
 from enhance_sweep.data.decoding import decode_rgb, is_hidden, refuse, thread_pool
+from enhance_sweep.data.installed import installed_file
 from enhance_sweep.data.packing import Description, Packer, packed, source_digest
 from enhance_sweep.data.pairs import DataError, Pairs, Pixels
 from enhance_sweep.system.code_meaning import digest_of
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
-"""Endings of the file names that are taken for photographs."""
+"""File names that end like this are photographs."""
 
-# The natural color photographs that scikit-image and scikit-learn bring along; left out is what is gray, drawn,
-# medical or astronomical. The two halves of the stereo pair show one scene.
+# The natural color photographs that come with scikit-image and scikit-learn, without gray, drawn, medical and
+# astronomical pictures. The two halves of the stereo pair show one scene.
 _INSTALLED = {
     "astronaut": ("skimage/data/astronaut.png",),
     "cat": ("skimage/data/chelsea.png",),
@@ -33,7 +33,7 @@ _INSTALLED = {
     "pagoda": ("sklearn/datasets/images/china.jpg",),
     "rocket": ("skimage/data/rocket.jpg",),
 }
-# One outdoors by day, one indoors; both have fine detail, flat areas and strong color.
+# One outdoors by day, one indoors. Both have fine detail, flat areas and strong color.
 _INSTALLED_TEST_SCENES = {"coffee", "pagoda"}
 
 _FEWEST_SCENES = 3
@@ -42,7 +42,7 @@ _FEWEST_TEST_SCENES = 2
 
 @dataclass(frozen=True)
 class _Photo:
-    """A photograph's place: the scene it shows, and its name relative to the root."""
+    """A photograph: the scene it shows, its name relative to the root, and its file."""
 
     scene: str
     name: str
@@ -50,12 +50,12 @@ class _Photo:
 
 
 class Photos:
-    """Photographs as targets, and what a simulated phone makes of them as inputs.
+    """Photographs are the targets; a simulated phone makes the inputs from them.
 
     Without a root these are the photographs installed with scikit-image and scikit-learn: five scenes to learn from,
-    and two to test on that share nothing with them. With a root they are a person's own. There a file in the folder is
-    a scene, and so is a subfolder with all that is in it; about a fifth of the scenes, chosen by a hash of their names
-    and at least two, are for testing.
+    and two others to test on. With a root they are the user's own. Each file directly in the folder is a scene, and
+    each subfolder, with everything in it, is one scene. About a fifth of the scenes, at least two, are for testing; a
+    hash of their names chooses them.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Photos:
         seed: int = 0,
         max_side: int = 1600,
     ) -> None:
-        """Remember what to make; nothing is read before :meth:`load`.
+        """Store the settings; nothing is read before :meth:`load`.
 
         Args:
             root: A folder of photographs; None takes the installed ones.
@@ -75,7 +75,7 @@ class Photos:
             patch_size: Side of the square patches, in pixels. Patches overlap by about half in training and not at
                 all in testing.
             shots: How many times the phone takes each photograph, each with its own exposure, white balance and noise.
-            seed: Seed of the simulation. It belongs to the data: runs with other training seeds see the same pairs.
+            seed: Seed of the simulation. It is part of the data: runs with other training seeds see the same pairs.
             max_side: Photographs with a longer side than this, in pixels, are scaled down to it.
 
         Raises:
@@ -102,7 +102,7 @@ class Photos:
             cache_dir: The cache's folder, see :func:`enhance_sweep.data.packing.default_cache_dir`.
 
         Raises:
-            DataError: The folder holds too few scenes, a photograph cannot be read, is smaller than a patch or stands
+            DataError: The folder holds too few scenes, a photograph cannot be read, is smaller than a patch or is
                 in two scenes, or the cache cannot be written. The message names the files and the remedy.
         """
         photos = _installed_photos() if self.root is None else _own_photos(Path(self.root).expanduser())
@@ -138,7 +138,7 @@ class Photos:
         return packed(cache_dir, "photos" if self.root is None else "own-photos", source, pack)
 
     def _examine(self, photos: list[_Photo]) -> dict[_Photo, tuple[int, int]]:
-        """Read every photograph once, refuse those that will not do, and return their heights and widths."""
+        """Read every photograph once, refuse unusable ones, and return their heights and widths."""
 
         def examine(photo: _Photo) -> tuple[int, int, bytes] | str:
             try:
@@ -198,27 +198,20 @@ class Photos:
                 pass
 
     def _generator(self, photo: _Photo, shot: int) -> np.random.Generator:
-        """Return the randomness of one shot; it does not depend on which other photographs there are."""
+        """Return the random generator of one shot; it does not depend on which other photographs there are."""
         return np.random.default_rng([self.seed, shot, zlib.crc32(photo.name.encode())])
 
 
 def _installed_photos() -> list[_Photo]:
-    photos = []
-    for scene, files in _INSTALLED.items():
-        for file in files:
-            package, _, inside = file.partition("/")
-            found = importlib.util.find_spec(package)
-            if found is None or found.origin is None:
-                raise DataError(f"the package of {file} is not installed: install scikit-image and scikit-learn")
-            path = Path(found.origin).parent / inside
-            if not path.is_file():
-                raise DataError(f"{path} is missing: reinstall {package}, or give your own photographs by data.root")
-            photos.append(_Photo(scene, f"{scene}/{path.stem}", path))
-    return photos
+    return [
+        _Photo(scene, f"{scene}/{path.stem}", path)
+        for scene, files in _INSTALLED.items()
+        for path in map(installed_file, files)
+    ]
 
 
 def _own_photos(root: Path) -> list[_Photo]:
-    """Return the photographs of a folder, in the order of their names."""
+    """Return the photographs in a folder, ordered by name."""
     if not root.is_dir():
         state = "not a folder" if root.exists() else "missing"
         raise DataError(f"data.root={root} is {state}: give a folder of photographs ({', '.join(SUFFIXES)})")
@@ -234,8 +227,8 @@ def _own_photos(root: Path) -> list[_Photo]:
     if len(scenes) < _FEWEST_SCENES:
         raise DataError(
             f"{root} holds {len(photos)} photographs ({', '.join(SUFFIXES)}) of {len(scenes)} scenes, and at least "
-            f"{_FEWEST_SCENES} scenes are needed, two of them for testing: add some. A file in the folder is a scene, "
-            "and a subfolder with all that is in it is one scene"
+            f"{_FEWEST_SCENES} scenes are needed, two of them for testing: add some. Each file in the folder is a "
+            "scene, and each subfolder, with everything in it, is one scene"
         )
     return photos
 
@@ -247,7 +240,7 @@ def _choose_test_scenes(scenes: Iterable[str]) -> set[str]:
 
 
 def _grid(height: int, width: int, size: int, step: int) -> Iterator[tuple[int, int]]:
-    """Yield the top left corners of patches that lie at least ``step`` apart and reach all edges."""
+    """Yield the top left corners of patches that are at least ``step`` apart and reach all edges."""
     for top in _spread(height - size, step):
         for left in _spread(width - size, step):
             yield top, left
@@ -264,7 +257,7 @@ def _cut(picture: Pixels, top: int, left: int, size: int) -> Pixels:
 
 
 def _simulation_version() -> list[str]:
-    """What else decides the simulated pixels: this code, and the versions of what it calls."""
+    """What else determines the simulated pixels: this code, and the versions of the libraries it calls."""
     code = [Path(__file__).with_name(name).read_text("utf-8") for name in ("camera.py", "photos.py", "decoding.py")]
     versions = [importlib.metadata.version(name) for name in ("numpy", "scipy", "pillow")]
     return [digest_of(code), *versions]

@@ -1,4 +1,4 @@
-"""Make the next items while the present one is used."""
+"""A thread prepares the next items while the current one is used."""
 
 import queue
 import threading
@@ -8,10 +8,10 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def ahead(items: Iterator[Item], count: int) -> Iterator[Item]:
-    """The same items in the same order, up to `count` of them made beforehand by a thread.
+def prefetch(items: Iterator[Item], count: int) -> Iterator[Item]:
+    """The same items in the same order; a thread prepares up to `count` of them in advance.
 
-    An exception is raised where its item would have come. The thread ends soon after the iterator is closed.
+    An exception is raised in place of its item. The thread ends soon after the iterator is closed.
     """
     made: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(count)
     closed = threading.Event()
@@ -25,7 +25,7 @@ def ahead(items: Iterator[Item], count: int) -> Iterator[Item]:
         except BaseException as error:
             _put(made, (None, error), closed)
 
-    threading.Thread(target=make, name="ahead", daemon=True).start()
+    threading.Thread(target=make, name="prefetch", daemon=True).start()
     try:
         while True:
             item, error = made.get()
@@ -39,7 +39,7 @@ def ahead(items: Iterator[Item], count: int) -> Iterator[Item]:
 
 
 def _put(made: "queue.Queue[Item]", item: Item, closed: threading.Event) -> bool:
-    """Wait for a place; False if nobody wants it any more."""
+    """Wait for a free place; False once nobody reads any more."""
     while not closed.is_set():
         try:
             made.put(item, timeout=0.5)

@@ -1,4 +1,4 @@
-"""Asking the system for crops before they are cut, so that a disk reads many at once while training goes on."""
+"""Ask the system to read crops before they are cut, so that the disk reads many at once during training."""
 
 import mmap
 import os
@@ -10,12 +10,11 @@ from enhance_sweep.data.crops import Crops
 from enhance_sweep.data.pairs import Split
 
 
-class Prefetch:
-    """Tells the system which parts of packed pairs are wanted soon.
+class ReadAhead:
+    """Tells the system which parts of packed pairs are needed soon.
 
     Cutting from a memory map reads one page after the other, and waits for each: half a second for a batch of 50 from
-    a slow disk. Where the pairs are in memory already, or are no memory maps, or the system takes no advice, nothing
-    happens.
+    a slow disk. Does nothing where the pairs are in memory already, are not memory maps, or the system takes no advice.
 
     Args:
         split: pairs that crops are cut from.
@@ -26,14 +25,14 @@ class Prefetch:
         self._files: list[tuple[int, int]] = []
         self._opened = ExitStack()
         for array in (split.input, split.target):
-            # A part of a map says that it begins where the whole does, so only whole ones.
+            # A slice of a map reports the offset of the whole map, so only whole maps are used.
             if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and hasattr(os, "posix_fadvise"):
                 file = os.open(str(array.filename), os.O_RDONLY)
                 self._opened.callback(os.close, file)
                 self._files.append((file, array.offset))
 
     def __call__(self, crops: Crops) -> None:
-        """Ask for the rows of pixels that these crops lie in; returns at once."""
+        """Ask for the rows of pixels that hold these crops; returns at once."""
         row_bytes = self._width * 3
         starts = (crops.rows * self._height + crops.tops) * row_bytes
         for file, offset in self._files:

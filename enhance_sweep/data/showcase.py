@@ -1,27 +1,25 @@
-"""Whole photographs that every trained network is shown on: always the same, free to be published, never downloaded.
+"""Whole photographs that show what every trained network does: always the same, free to publish, never downloaded.
 
-They come with scikit-image and scikit-learn, whose own notes say what may be done with them
-(`skimage/data/_fetchers.py`, `sklearn/datasets/images/README.txt`): all of them may be changed and published, one with
-its author's name. A simulated phone takes each, so that there is something to enhance, and something to compare the
-enhanced picture with.
+They come with scikit-image and scikit-learn. The packages' notes (`skimage/data/_fetchers.py`,
+`sklearn/datasets/images/README.txt`) allow changing and publishing all of them, one with its author's name. A simulated
+phone takes each, so that there is an input to enhance and a target to compare the result with.
 
-They are shown in their own size, 0.14 to 0.27 megapixels. Blown up to 1280x720 they would be soft before the phone has
-blurred anything, a kind of picture that no network has learned from, and would cost 3 to 7 times the time.
+They keep their own size, 0.14 to 0.27 megapixels. Enlarged to 1280x720 they would be soft before the phone has blurred
+anything, which no network has learned from, and would take 3 to 7 times as long.
 """
 
-import importlib.util
 import zlib
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from enhance_sweep.data.camera import Camera
 from enhance_sweep.data.decoding import decode_rgb
-from enhance_sweep.data.pairs import DataError, Pairs, Pixels
+from enhance_sweep.data.installed import installed_file
+from enhance_sweep.data.pairs import Pairs, Pixels
 
-#: The phone's usual shot: its character, and neither a lucky nor an unlucky exposure or white balance.
+#: The phone's usual shot: neither a lucky nor an unlucky exposure or white balance.
 _PHONE = Camera(exposure_spread_ev=0.0, warmth_spread_ev=0.0)
 
 
@@ -31,9 +29,9 @@ class Photograph:
 
     Attributes:
         name: of the scene, as `enhance_sweep.data.photos` names it; also of its files.
-        title: what is to be seen, for people.
-        credit: who took it, under which licence, and where it comes from; to be shown with every copy.
-        file: the package's name and the place inside it.
+        title: what it shows, for people.
+        credit: who took it, under which licence, and where it comes from; must be shown with every copy.
+        file: the package's name and the path inside it.
     """
 
     name: str
@@ -68,7 +66,7 @@ PHOTOGRAPHS = (
 
 @dataclass(frozen=True)
 class Shot:
-    """A photograph and what the phone made of it, both uint8 RGB of shape (H, W, 3)."""
+    """A photograph and the phone's shot of it, both uint8 RGB of shape (H, W, 3)."""
 
     photograph: Photograph
     input: Pixels
@@ -77,7 +75,7 @@ class Shot:
 
 @cache
 def shots() -> tuple[Shot, ...]:
-    """All photographs with the phone's shots of them: the same pixels at every call, made once a process.
+    """All photographs with the phone's shots of them: the same pixels at every call, made once for each process.
 
     Raises:
         DataError: a package or its photograph is missing or damaged.
@@ -86,20 +84,11 @@ def shots() -> tuple[Shot, ...]:
 
 
 def _shot(photograph: Photograph) -> Shot:
-    target = decode_rgb(_path(photograph))
+    target = decode_rgb(installed_file(photograph.file))
     generator = np.random.default_rng([0, zlib.crc32(photograph.name.encode())])
     return Shot(photograph, _PHONE.take(target, generator), target)
 
 
-def _path(photograph: Photograph) -> Path:
-    package, _, inside = photograph.file.partition("/")
-    found = importlib.util.find_spec(package)
-    path = Path(found.origin).parent / inside if found is not None and found.origin else None
-    if path is None or not path.is_file():
-        raise DataError(f"{photograph.file} is missing: install or reinstall scikit-image and scikit-learn")
-    return path
-
-
 def was_trained_on(photograph: Photograph, pairs: Pairs) -> bool:
-    """Whether a data set trains on this very scene; of a person's own photographs nothing is known, and no is said."""
+    """Whether a data set trains on this very scene; assumes not where the photographs are the user's own."""
     return pairs.dataset == "photos" and photograph.name in pairs.description.get("train_scenes", [])

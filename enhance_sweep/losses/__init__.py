@@ -1,4 +1,4 @@
-"""Loss terms, each an unweighted scalar of an enhanced and a target batch, and the objective that weighs them."""
+"""Loss terms, each an unweighted scalar of an enhanced and a target batch, and the objective that weights them."""
 
 from enhance_sweep.losses.color import ColorLoss
 from enhance_sweep.losses.content import ContentLoss

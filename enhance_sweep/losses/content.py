@@ -1,4 +1,4 @@
-"""Content: whether a network trained on ImageNet sees the same things in both images."""
+"""Content: the distance of two images in the features of a network trained on ImageNet."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-#: What may be kept of targets' features, in bytes: all of a small data set, the first of a large one.
+#: Bytes of targets' features that may be kept: those of all targets in a small data set, of the first in a large one.
 _KEPT = 2**30
 
 
@@ -17,7 +17,7 @@ class ContentLoss(nn.Module):
 
     Args:
         features: (N, 3, H, W) in [0, 1] to feature maps (N, C, h, w); frozen by this class. Its attribute `scale`
-            makes different networks' features comparable in size; `smallest` is the least side of an image it takes.
+            makes different networks' features comparable in size; `smallest` is the smallest side of an image it takes.
 
     Raises:
         ValueError: when called with smaller images.
@@ -32,7 +32,7 @@ class ContentLoss(nn.Module):
         self._room = _KEPT
 
     def train(self, mode: bool = True) -> "ContentLoss":
-        """A frozen network stays in evaluation mode: its batch norms must not learn from our patches."""
+        """Keep the frozen network in evaluation mode: its batch norms must not learn from our patches."""
         super().train(mode)
         self.features.eval()
         return self
@@ -40,12 +40,12 @@ class ContentLoss(nn.Module):
     def forward(self, enhanced: Tensor, target: Tensor, patches: Sequence[int] | None = None) -> Tensor:
         """(N, 3, H, W) twice, in [0, 1], to a scalar.
 
-        Where targets come again and again, `patches` gives each a number of its own: its features are computed once.
+        Where targets recur, `patches` numbers them, so that the features of each are computed once.
         """
         height, width = target.shape[-2:]
         if min(height, width) < self.smallest:
             raise ValueError(
-                f"the content network takes images of {self.smallest}x{self.smallest} at least, got {width}x{height}: "
+                f"the content network takes images of at least {self.smallest}x{self.smallest}, got {width}x{height}: "
                 f"set trainer.crop_size={self.smallest} or more, or take a loss without content"
             )
         with torch.no_grad():
@@ -54,7 +54,7 @@ class ContentLoss(nn.Module):
         return distance * self.scale
 
     def _of_known(self, target: Tensor, patches: Sequence[int]) -> Tensor:
-        """The target's features, those that are kept from earlier steps not computed again."""
+        """The targets' features; those kept from earlier steps are not computed again."""
         new = [index for index, patch in enumerate(patches) if patch not in self._kept]
         computed = self.features(target[new]) if new else target[:0]
         found = {patches[index]: features for index, features in zip(new, computed, strict=True)}

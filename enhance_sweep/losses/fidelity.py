@@ -1,11 +1,11 @@
-"""Fidelity: plain distances to the target, for short budgets that a discriminator only disturbs."""
+"""Fidelity: plain distances to the target, for budgets too short for a discriminator."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from enhance_sweep.metrics import ms_ssim
 
-#: Early in training a scale's mean contrast can be negative, and its power NaN: as a loss it stops here.
+#: Early in training a scale's mean contrast can be negative, and its power NaN: the loss clamps it here.
 _SMALLEST_CONTRAST = 1e-3
 
 

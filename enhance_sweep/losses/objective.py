@@ -15,10 +15,10 @@ class Objective(nn.Module):
 
     Args:
         terms: name to loss, each `(enhanced, target) -> scalar`, unweighted.
-        weights: name to weight, of the same names.
-        simultaneous: let the discriminator learn from the generator's own step: one batch, one enhancement of it and
-            one look of the discriminator serve both players. The DPED code (Ignatov et al. 2017) gives each player a
-            batch and a turn of its own.
+        weights: name to weight, with the same names.
+        simultaneous: let the discriminator learn in the generator's step: one batch, one enhancement and one pass of
+            the discriminator serve both players. The DPED code (Ignatov et al. 2017) gives each player its own batch
+            and turn.
 
     Raises:
         ValueError: the names differ, there is no term, a weight is negative, or there are two texture terms.
@@ -51,14 +51,13 @@ class Objective(nn.Module):
         shown_target: Tensor | None = None,
         patches: Sequence[int] | None = None,
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """The weighted sum, each unweighted term, and the sum's gradient, (N, 3, H, W), with respect to `enhanced`.
+        """The weighted sum, each unweighted term, and the sum's gradient with respect to `enhanced`, (N, 3, H, W).
 
-        `enhanced` and `target` are (N, 3, H, W) in [0, 1].
-        Computed in fp32, term by term: what one term holds for its backward pass is free before the next begins, and
-        each can be watched by its name.
+        `enhanced` and `target` are (N, 3, H, W) in [0, 1]. Terms are computed in fp32, one by one: each frees what it
+        holds for its backward pass before the next begins, and `watch` can time each by its name.
 
         With `shown_target`, (N,) bool, the discriminator learns as well: its parameters get their gradients, and its
-        loss is among the terms as `discriminator`, not in the sum. `patches` are numbers of targets that come again.
+        loss is among the terms as `discriminator`, but not in the sum. `patches` numbers recurring targets.
         """
         leaf, target = enhanced.detach().float().requires_grad_(), target.float()
         total, values = leaf.new_zeros(()), {}

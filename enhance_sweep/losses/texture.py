@@ -1,4 +1,4 @@
-"""Texture: whether a discriminator takes enhanced patches for a real camera's."""
+"""Texture: whether a discriminator mistakes enhanced patches for a real camera's."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from enhance_sweep.models import Discriminator
 
-#: Red, green and blue in gray (Ignatov et al. 2017).
+#: Weights of red, green and blue in gray (Ignatov et al. 2017).
 GRAY_WEIGHTS = (0.2989, 0.5870, 0.1140)
 
 #: Probabilities are clipped here before the logarithm (DPED code).
@@ -20,12 +20,12 @@ _ENHANCED, _TARGET = 0, 1
 class TextureLoss(nn.Module):
     """The adversarial term, with the discriminator that it is played against (de Stoutz et al. 2018, Eq. 5).
 
-    In the DPED code's form: the generator's loss is minus the cross-entropy of a discriminator that is shown only
-    enhanced patches. So it is at most 0, and falls as the discriminator is deceived.
+    It has the DPED code's form: the generator's loss is minus the cross-entropy of a discriminator that sees only
+    enhanced patches. So it is at most 0, and falls as the generator deceives the discriminator.
 
     Args:
         patch_size: side of the square patches, in pixels.
-        reduction: over the batch: `sum` as the DPED code does, or `mean`.
+        reduction: over the batch: `sum`, as in the DPED code, or `mean`.
 
     Raises:
         ValueError: another reduction.
@@ -39,7 +39,7 @@ class TextureLoss(nn.Module):
         self.reduction = reduction
 
     def forward(self, enhanced: Tensor, target: Tensor) -> Tensor:
-        """The generator's loss: (N, 3, H, W) in [0, 1] to a scalar; the target does not matter here."""
+        """The generator's loss: (N, 3, H, W) in [0, 1] to a scalar; the target does not matter."""
         return -self._cross_entropy(enhanced, torch.full((enhanced.shape[0],), _ENHANCED, device=enhanced.device))
 
     def discriminator_loss(self, enhanced: Tensor, target: Tensor, shown_target: Tensor) -> Tensor:
@@ -48,7 +48,7 @@ class TextureLoss(nn.Module):
         Args:
             enhanced: (N, 3, H, W); it gets no gradient.
             target: (N, 3, H, W).
-            shown_target: (N,), bool: which of the two the discriminator is shown, per patch at random.
+            shown_target: (N,), bool: whether the discriminator sees the target, at random for each patch.
         """
         shown = torch.where(shown_target.view(-1, 1, 1, 1), target, enhanced.detach())
         return self._cross_entropy(shown, shown_target.long())
@@ -56,22 +56,22 @@ class TextureLoss(nn.Module):
     def of_both_players(
         self, enhanced: Tensor, target: Tensor, shown_target: Tensor, weight: float
     ) -> tuple[Tensor, Tensor]:
-        """The discriminator's loss and the generator's, from one look of the discriminator.
+        """The discriminator's loss and the generator's, from one pass of the discriminator.
 
-        The generator's is taken of the enhanced patches among those that the discriminator is shown, which stand for
-        all. One backward pass of the first gives both players their gradients: where it reaches `enhanced` it is
-        reversed (as in Ganin and Lempitsky 2015) and is that of `weight` times the second.
+        The generator's loss is that of the enhanced patches among those shown, which stand for all. One backward pass
+        of the discriminator's loss gives both players their gradients: where it reaches `enhanced` it is reversed (as
+        in Ganin and Lempitsky 2015) and equals the gradient of `weight` times the generator's loss.
 
         Args:
             enhanced: (N, 3, H, W).
             target: (N, 3, H, W).
-            shown_target: (N,), bool: which of the two the discriminator is shown, per patch at random.
+            shown_target: (N,), bool: whether the discriminator sees the target, at random for each patch.
             weight: of the generator's loss.
 
         Returns:
-            The discriminator's loss, to be differentiated, and the generator's value, detached.
+            The discriminator's loss, to differentiate, and the generator's value, detached.
         """
-        # As many as stand for one; where none is shown the generator learns nothing of texture in this step.
+        # How many patches each enhanced one stands for. Without any, the generator learns no texture in this step.
         share = shown_target.numel() / (~shown_target).sum().clamp(min=1)
         reversed_ = enhanced.detach() + -weight * share * (enhanced - enhanced.detach())
         shown = torch.where(shown_target.view(-1, 1, 1, 1), target, reversed_)

@@ -4,10 +4,10 @@ from torch import Tensor, nn
 
 
 class TotalVariationLoss(nn.Module):
-    """Mean squared difference of horizontal neighbours plus the same of vertical ones.
+    """Mean squared difference of horizontal neighbours plus that of vertical ones.
 
-    The DPED code's form (Ignatov et al. 2017; de Stoutz et al. 2018, Eq. 6): the squared differences summed, divided
-    by their number per image and by the batch.
+    The DPED code's form (Ignatov et al. 2017; de Stoutz et al. 2018, Eq. 6): squared differences are summed, then
+    divided by their number per image and by the batch size.
     """
 
     def forward(self, enhanced: Tensor, target: Tensor) -> Tensor:

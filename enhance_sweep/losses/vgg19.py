@@ -8,26 +8,26 @@ from torch import Tensor, nn
 #: Output channels of each convolution up to relu5_4; "M" halves the resolution (Simonyan & Zisserman 2015, E).
 _LAYOUT = [64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512]
 
-#: torchvision's published weights; the start of their SHA-256 is in the name, and is checked.
+#: torchvision's published weights; the name holds the start of their SHA-256, which is checked.
 WEIGHTS_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class WeightsError(RuntimeError):
-    """Published weights that could not be had, and what to do."""
+    """Published weights are not available; the message says what to do."""
 
 
 class VGG19Features(nn.Module):
     """relu5_4 of VGG-19 (Simonyan & Zisserman 2015), with torchvision's weights.
 
-    (N, 3, H, W) in [0, 1], at least 16x16, to (N, 512, H // 16, W // 16). The DPED code takes the same layer with the
+    (N, 3, H, W) in [0, 1], at least 16x16, to (N, 512, H // 16, W // 16). The DPED code uses the same layer with the
     Caffe weights.
 
     Args:
         weights_file: a file with torchvision's VGG-19 weights; None fetches them once into `torch.hub`'s cache folder.
-        url: where they are fetched from. The name must end in the start of the file's SHA-256, which is checked.
-        scale: what the content loss is multiplied by; 1, as in the paper.
+        url: where to fetch them. The name must end in the start of the file's SHA-256, which is checked.
+        scale: factor of the content loss; 1, as in the paper.
 
     Raises:
         WeightsError: the weights cannot be fetched, do not match their hash, or are not VGG-19's.
@@ -83,5 +83,7 @@ def _load(weights_file: str | None, url: str) -> dict[str, Tensor]:
             else f"download {url} elsewhere and name the file with content.weights_file=FILE, or use the default "
             "content=efficientnet_lite0, whose weights come with the installation"
         )
-        raise WeightsError(f"VGG-19's weights cannot be had from {weights_file or url} ({error}): {remedy}") from error
+        raise WeightsError(
+            f"VGG-19's weights are not available from {weights_file or url} ({error}): {remedy}"
+        ) from error
     return state

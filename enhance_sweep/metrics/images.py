@@ -1,10 +1,10 @@
-"""What every metric asks of the images it compares."""
+"""What every metric requires of the images it compares."""
 
 from torch import Tensor
 
 
 def check_pair(enhanced: Tensor, target: Tensor) -> None:
-    """Raise a `ValueError` unless both are (N, 3, H, W), floating-point, of one shape and not empty."""
+    """Raise a `ValueError` unless both are floating-point (N, 3, H, W), of the same shape and not empty."""
     if enhanced.shape != target.shape or enhanced.ndim != 4 or enhanced.shape[1] != 3 or enhanced.numel() == 0:
         raise ValueError(
             f"expected two batches of one shape (N, 3, H, W), got {tuple(enhanced.shape)} and {tuple(target.shape)}"

@@ -28,8 +28,8 @@ def ms_ssim(enhanced: Tensor, target: Tensor, *, minimum: float | None = None) -
     Args:
         enhanced: (N, 3, H, W).
         target: the same shape.
-        minimum: as a loss, clamp each scale's mean to at least this small positive number. As a metric (None) a
-            negative mean contrast has no real power and the image's score is NaN, which says so.
+        minimum: for a loss, clamp each scale's mean to at least this small positive number. For a metric (None), a
+            negative mean contrast has no real power, and the image's score is NaN.
 
     Returns:
         (N,), at most 1, in float64 (float32 loses the variances of bright flat patches).
@@ -60,7 +60,7 @@ def _ssim(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     height, width = first.shape[-2:]
     size = min(_WINDOW_SIZE, height, width)
     down, across = _band(size, height, first.dtype, first.device), _band(size, width, first.dtype, first.device).T
-    # Only where the whole window lies on the image. Matrix products: float64 convolutions are far slower.
+    # Only where the whole window lies on the image. Uses matrix products: float64 convolutions are far slower.
     moments = down @ (torch.stack([first, second, first * first, second * second, first * second]) @ across)
     mean1, mean2, square1, square2, product = moments.unbind()
     means, squared_means = mean1 * mean2, mean1 * mean1 + mean2 * mean2
@@ -71,13 +71,13 @@ def _ssim(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
 
 @lru_cache(maxsize=64)
 def _band(size: int, length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(length - size + 1, length): each row the Gaussian window, one place further along.
+    """(length - size + 1, length): each row holds the Gaussian window, one place further along.
 
     The window sums to 1; the centre of an even one lies between its middle pixels.
     """
     offsets = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     weights = torch.exp(-(offsets**2) / (2 * (_WINDOW_SIGMA * size / _WINDOW_SIZE) ** 2))
-    with torch.inference_mode(False):  # kept for a training that may come later
+    with torch.inference_mode(False):  # the cached band may serve a training later
         band = torch.zeros(length - size + 1, length, dtype=dtype)
         for offset, weight in enumerate(weights / weights.sum()):
             band.diagonal(offset).fill_(float(weight))

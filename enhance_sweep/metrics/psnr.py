@@ -17,7 +17,7 @@ def psnr(enhanced: Tensor, target: Tensor) -> Tensor:
         target: the same shape.
 
     Returns:
-        (N,), in dB, in float64: above 45 dB the mean square is too small for less.
+        (N,), in dB, in float64: above 45 dB the mean square is too small for float32.
 
     Raises:
         ValueError: the shapes differ or are not (N, 3, H, W).

@@ -1,7 +1,7 @@
-"""The parts that generators and the discriminator are made of.
+"""The building blocks of generators and the discriminator.
 
-Padding, normalisation and initial weights are those of the DPED code (Ignatov et al. 2017), so that its published
-weights give its published outputs.
+Padding, normalisation and initial weights are the DPED code's (Ignatov et al. 2017), so its published weights give its
+published outputs.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from enhance_sweep.models import rearranged
 from enhance_sweep.models.instance_norm import InstanceNorm2d
 
-#: Initial weights: a normal of this deviation, cut at two deviations, and this bias (DPED code, `models.py`).
+#: Initial weights: normal with this deviation, cut at two deviations; and the bias (DPED code, `models.py`).
 INITIAL_WEIGHT_STD = 0.01
 INITIAL_BIAS = 0.01
 
@@ -23,7 +23,7 @@ Activation = Callable[[int], nn.Module]
 
 
 def same_padding(size: int, kernel_size: int, stride: int) -> tuple[int, int]:
-    """Zeros before and after an axis so that a convolution gives ceil(size / stride): the odd one comes after.
+    """Zeros before and after an axis, so that a convolution gives ceil(size / stride); an odd zero comes after.
 
     TensorFlow's "SAME". With stride 1 it does not depend on `size`.
     """
@@ -42,9 +42,10 @@ class Conv2d(nn.Conv2d):
         initialise(self)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Pad, then convolve; symmetric padding is left to the convolution itself, which copies nothing.
+        """Pad, then convolve; the convolution itself does symmetric padding, without a copy.
 
-        Training in bf16, what gives a picture is computed in fp32: from 0.5 to 1, bf16 goes by whole gray levels.
+        When training in bf16, the layer that gives a picture computes in fp32: from 0.5 to 1, bf16 has only whole gray
+        levels.
         """
         device = input.device.type
         if self.out_channels <= _PICTURE_CHANNELS and torch.is_grad_enabled() and torch.is_autocast_enabled(device):
@@ -56,7 +57,7 @@ class Conv2d(nn.Conv2d):
         (kernel_size, _), (stride, _) = self.kernel_size, self.stride
         top, bottom = same_padding(input.shape[-2], kernel_size, stride)
         left, right = same_padding(input.shape[-1], kernel_size, stride)
-        if torch.is_grad_enabled() and rearranged.pays(input, self.weight, stride):
+        if torch.is_grad_enabled() and rearranged.is_faster(input, self.weight, stride):
             return rearranged.conv2d(input, self.weight, self.bias, stride)
         if top == bottom and left == right:
             return F.conv2d(input, self.weight, self.bias, self.stride, (top, left))
@@ -64,7 +65,7 @@ class Conv2d(nn.Conv2d):
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
-    """The stride-2 transposed convolution that undoes a stride-2 `Conv2d`, to exactly the size of `like`.
+    """The stride-2 transposed convolution that reverses a stride-2 `Conv2d`, to exactly the size of `like`.
 
     Raises:
         ValueError: the kernel is smaller than the stride, which would leave gaps between the outputs.
@@ -76,7 +77,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         super().__init__(in_channels, out_channels, kernel_size, stride=2)
         initialise(self)
 
-    # A transposed convolution needs the size to restore, which torch asks for in another form.
+    # A transposed convolution needs the size to restore, which torch takes in another form.
     def forward(self, input: Tensor, like: Tensor) -> Tensor:  # type: ignore[override]
         """(N, in_channels, ceil(H/2), ceil(W/2)) to (N, out_channels, H, W), where `like` is (N, *, H, W)."""
         kernel_size = self.kernel_size[0]
@@ -90,9 +91,9 @@ class ConvTranspose2d(nn.ConvTranspose2d):
 
 
 class ResidualBlock(nn.Module):
-    """conv k, norm, act, conv k, norm, act, + input (no activation after the sum).
+    """conv k, norm, act, conv k, norm, act, + input; no activation after the sum (Ignatov et al. 2017).
 
-    (N, channels, H, W) to the same (Ignatov et al. 2017; no activation after the sum).
+    (N, channels, H, W) to the same.
     """
 
     def __init__(self, channels: int, kernel_size: int, activation: Activation) -> None:
@@ -105,36 +106,36 @@ class ResidualBlock(nn.Module):
         self.act2 = activation(channels)
 
     def forward(self, input: Tensor) -> Tensor:
-        """The input plus what the two convolutions make of it."""
+        """The input plus the output of the two convolutions."""
         features: Tensor = self.act2(self.norm2(self.conv2(self.act1(self.norm1(self.conv1(input))))))
         return input + features
 
 
 def activation(prelu: bool) -> Activation:
-    """ReLU, or PReLU with one learned slope a channel that starts at 0, and so starts as ReLU."""
+    """ReLU, or PReLU with a learned slope per channel that starts at 0, that is, as ReLU."""
     return (lambda channels: nn.PReLU(channels, init=0.0)) if prelu else (lambda _: nn.ReLU(inplace=True))
 
 
 def tail(channels: int, kernel_size: int, act: Activation) -> nn.Sequential:
-    """k x k conv, act, k x k conv, act: what every generator does before its last convolution."""
+    """k x k conv, act, k x k conv, act: every generator's layers before its last convolution."""
     convolutions = (Conv2d(channels, channels, kernel_size) for _ in range(2))
     return nn.Sequential(*(layer for convolution in convolutions for layer in (convolution, act(channels))))
 
 
 def to_unit_range(features: Tensor) -> Tensor:
-    """`tanh(x) * 0.58 + 0.5`: a little beyond [0, 1], so that black and white can be reached (DPED code)."""
+    """`tanh(x) * 0.58 + 0.5`: a little beyond [0, 1], so that black and white are within reach (DPED code)."""
     return torch.tanh(features) * 0.58 + 0.5
 
 
 def initialise(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> None:
-    """Weights and bias as the DPED code starts them."""
+    """Initial weights and bias of the DPED code."""
     nn.init.trunc_normal_(layer.weight, std=INITIAL_WEIGHT_STD, a=-2 * INITIAL_WEIGHT_STD, b=2 * INITIAL_WEIGHT_STD)
     if layer.bias is not None:
         nn.init.constant_(layer.bias, INITIAL_BIAS)
 
 
 def check_at_least(minimum: int, **arguments: int) -> None:
-    """Raise a `ValueError` that names the first argument below `minimum`."""
+    """Raise a `ValueError` naming the first argument below `minimum`."""
     for name, value in arguments.items():
         if value < minimum:
             raise ValueError(f"{name}: expected at least {minimum}, got {value}")

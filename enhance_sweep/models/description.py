@@ -1,4 +1,4 @@
-"""What a network is made of, for its record: layers, parameters, multiply-adds. Nothing is computed for it."""
+"""A network's layers, parameters and multiply-adds, for its record; found without computing anything."""
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,12 +14,12 @@ def describe(generator: nn.Module, height: int = 720, width: int = 1280) -> dict
 
     Returns:
         `parameters`: all learned numbers. `macs`: multiply-adds of all convolutions and linear layers (norms and
-        activations are not counted, as is usual). `layers`: in the order in which they run, each with its `name`,
+        activations do not count, as usual). `layers`: in the order in which they run, each with its `name`,
         `kind`, `in_channels`, `out_channels`, `kernel_size`, `stride`, output `height` and `width`, `parameters`,
-        `macs`, and `input`, the name of the layer or join that it reads (left out where that cannot be told).
-        `joins`: where features of several origins meet outside of any layer, in order, each with its `name`, `kind`
-        (torch's name of the operation: `add` for residual sums and skip connections, `cat`, `mul`), `inputs`, the
-        names of what meets, and `after`, how many layers have run before it. The photograph's name is None.
+        `macs`, and `input`, the name of the layer or join that it reads (left out where unknown). `joins`: where
+        features from several origins meet outside any layer, in order, each with its `name`, `kind` (torch's name of
+        the operation: `add` for residual sums and skip connections, `cat`, `mul`), `inputs`, the names of the origins,
+        and `after`, how many layers have run before it. The photograph's name is None.
     """
     on_meta = copy.deepcopy(generator).to("meta")
     photograph = torch.empty(1, 3, height, width, device="meta")
@@ -39,23 +39,23 @@ def describe(generator: nn.Module, height: int = 720, width: int = 1280) -> dict
 
 
 class _Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own lacks a signature
-    """Writes down the layers that run, and where features of several of them meet.
+    """Records the layers that run, and where features of several of them meet.
 
-    Each tensor is known by the layer that it comes from. Whatever happens to it outside of a layer (a crop, tanh)
-    leaves that so; an operation on tensors of two origins is a join, and from then on an origin itself.
+    A tensor's origin is the layer that it comes from. Operations outside layers (a crop, tanh) keep the origin. An
+    operation on tensors of two origins is a join, which is an origin itself.
     """
 
     def __init__(self, photograph: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.layers: list[dict[str, Any]] = []
         self.joins: list[dict[str, Any]] = []
-        # The tensor is kept beside its origin: an id is its own only as long as it lives.
+        # Each tensor is kept with its origin: its id is unique only while it lives.
         self._origins: dict[int, tuple[Tensor, str | None]] = {id(photograph): (photograph, None)}
         self._running: list[str] = []
         self._is_in_layer = False
 
     def watch(self, name: str, module: nn.Module) -> None:
-        """Follow a module of the network; one without modules of its own is a layer."""
+        """Follow a module of the network; a module without children is a layer."""
         is_layer = not list(module.children())
 
         def before(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -66,7 +66,7 @@ class _Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
             self._running.pop()
             self._is_in_layer = False
             if is_layer:
-                # Of the first argument: a transposed convolution's second only says how large its output is.
+                # Only the first argument: a transposed convolution's second just gives the output's size.
                 origins = self._origins_of(inputs[:1])
                 read = {"input": origins[0]} if origins else {}
                 self.layers.append(_line(name, module, inputs[0], output) | read)
@@ -78,7 +78,7 @@ class _Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Let the operation happen, and note whose features it has taken."""
+        """Run the operation, and note the origins of its inputs."""
         output = func(*args, **(kwargs or {}))
         if not self._is_in_layer:
             origins = self._origins_of(_tensors(args))
@@ -88,7 +88,7 @@ class _Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
         return output
 
     def _join(self, operation: str, origins: list[str | None]) -> str:
-        """Write one down; it is named after the module in which it happens, as no layer can be: `blocks.0#add`."""
+        """Record a join. Its name is that of its module with a `#`, which no layer has: `blocks.0#add`."""
         kind = operation.rstrip("_")  # in place or not
         name = f"{self._running[-1]}#{kind}"
         earlier = sum(join["name"].rstrip("0123456789") == name for join in self.joins)
@@ -108,7 +108,7 @@ def _tensors(values: Iterable[Any]) -> list[Tensor]:
 
 
 def _line(name: str, module: nn.Module, input: Tensor, output: Tensor) -> dict[str, Any]:
-    """What a record says of a layer."""
+    """A layer's entry in a record."""
     return {
         "name": name,
         "kind": type(module).__name__,
@@ -124,7 +124,7 @@ def _line(name: str, module: nn.Module, input: Tensor, output: Tensor) -> dict[s
 
 
 def _macs(module: nn.Module, input: Tensor, output: Tensor) -> int:
-    """A convolution uses each of its weights once per output pixel, a transposed one once per input pixel."""
+    """A convolution uses each weight once per output pixel, a transposed one once per input pixel."""
     if isinstance(module, nn.ConvTranspose2d):
         return module.weight.numel() * input.shape[-2] * input.shape[-1]
     if isinstance(module, nn.Conv2d):

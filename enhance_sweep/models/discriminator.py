@@ -13,7 +13,7 @@ _LEAK = 0.2
 
 
 class Discriminator(nn.Module):
-    """Tells enhanced from target patches by their texture alone: it sees them in gray (Ignatov et al. 2017).
+    """Tells enhanced patches from targets by texture alone: it sees them in gray (Ignatov et al. 2017).
 
     ::
 
@@ -23,7 +23,7 @@ class Discriminator(nn.Module):
     (N, 1, patch_size, patch_size) to (N, 2): logits of "enhanced" and "target" before the softmax.
 
     Args:
-        patch_size: side of the square patches it will be shown; the linear layer fits no other. 100 in the paper.
+        patch_size: side of its square patches; the linear layer fits no other size. 100 in the paper.
 
     Raises:
         ValueError: `patch_size` is not positive.

@@ -10,7 +10,7 @@ NORM_EPS = 1e-3
 
 
 class InstanceNorm2d(nn.Module):
-    """Affine instance norm: each channel of each image to mean 0 and variance 1, then scaled and shifted.
+    """Affine instance norm: each channel of each image gets mean 0 and variance 1, then a scale and a shift.
 
     Biased variance, eps 1e-3, no running statistics (DPED code). Unlike torch's own it accepts a single pixel
     (variance 0). Statistics are computed in fp32 even where the input is less precise.
@@ -26,13 +26,13 @@ class InstanceNorm2d(nn.Module):
         precision = torch.promote_types(input.dtype, torch.float32)
         features, weight, bias = (tensor.to(precision) for tensor in (input, self.weight, self.bias))
         if features.is_contiguous():
-            # A group norm of one channel a group is an instance norm, and torch's fastest.
+            # A group norm with one channel per group is an instance norm, and torch's fastest.
             normed = torch.group_norm(features, features.shape[1], weight, bias, NORM_EPS)
         elif torch.is_grad_enabled():
             normed = _ChannelsLast.apply(features, weight, bias)  # type: ignore[no-untyped-call]
         else:
-            # On channels-last memory torch's group norm takes E[x^2] - E[x]^2, which cancels: 1e-2 off on a flat
-            # image of 1280x720. Reordering the memory costs more than these few passes.
+            # On channels-last memory torch's group norm computes E[x^2] - E[x]^2, which loses digits: 1e-2 off on a
+            # flat image of 1280x720. Reordering the memory costs more than these few passes.
             centred = features - features.mean(dim=(2, 3), keepdim=True)
             variance = centred.square().mean(dim=(2, 3), keepdim=True)
             scale = torch.rsqrt(variance + NORM_EPS) * weight[:, None, None]
@@ -41,9 +41,9 @@ class InstanceNorm2d(nn.Module):
 
 
 class _ChannelsLast(torch.autograd.Function):
-    """The same with its gradients written out: half the passes over memory that autograd would make.
+    """Instance norm with its gradients written out: half as many passes over memory as autograd.
 
-    Rows of pixels are taken as they lie in memory, (N, H, W C): a loop over W C numbers is fast, one over C is not.
+    It works on rows of pixels as they lie in memory, (N, H, W C): a loop over W C numbers is fast, one over C is not.
     """
 
     @staticmethod
@@ -65,7 +65,7 @@ class _ChannelsLast(torch.autograd.Function):
         mean = _means(rows, width)
         projected = _means(rows * centred, width)
         scale = per_deviation * weight
-        # scale * (gradient - its mean - its projection on what was normed)
+        # scale * (gradient - its mean - its projection on the normed features)
         to_features = torch.empty_like(gradient, memory_format=torch.channels_last)
         towards = torch.addcmul(
             _along_rows(-scale * mean, width), rows, _along_rows(scale, width), out=_rows(to_features)
@@ -81,11 +81,11 @@ def _rows(features: Tensor) -> Tensor:
 
 
 def _means(rows: Tensor, width: int) -> Tensor:
-    """Of each channel of each image: (N, H, W C) to (N, C)."""
+    """The mean of each channel of each image: (N, H, W C) to (N, C)."""
     columns = rows.mean(dim=1)
     return columns.view(len(columns), width, -1).mean(dim=1)
 
 
 def _along_rows(values: Tensor, width: int) -> Tensor:
-    """One value a channel, for each pixel of a row: (N, C) to (N, 1, W C)."""
+    """Repeat one value per channel for each pixel of a row: (N, C) to (N, 1, W C)."""
     return values.repeat(1, width)[:, None]

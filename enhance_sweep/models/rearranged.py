@@ -1,8 +1,8 @@
-"""Convolutions of very few channels, rearranged into ones of more: the same sums, which a processor computes faster.
+"""Convolutions with very few channels, rearranged into ones with more: the same sums, computed faster.
 
-A CPU computes a convolution for 16 channels at once, whether there are 16 or not: one channel, or an image's three,
-cost as much as 16 (docs/decisions/training-speed.md). While training only: what is timed, scored and exported is the
-convolution as it is written.
+A CPU computes 16 channels of a convolution at once, so one channel, or an image's three, cost as much as 16
+(docs/decisions/training-speed.md). This is done only in training: what is timed, scored and exported is the convolution
+as written.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 #: Channels that a CPU computes at once.
 _AT_ONCE = 16
-#: Neighbours of a row that are taken together: an image's 3 channels become 12, and a kernel grows little.
+#: Neighbouring pixels in a row that become one: an image's 3 channels become 12, and the kernel grows little.
 _FOLD = 4
 
 _is_on = True
@@ -22,7 +22,7 @@ _is_on = True
 
 @contextmanager
 def as_written() -> Iterator[None]:
-    """Rearrange nothing, in this process: for counting the operations that a network needs."""
+    """Rearrange nothing in this process, to count the operations that a network needs."""
     global _is_on
     _is_on = False
     try:
@@ -31,8 +31,8 @@ def as_written() -> Iterator[None]:
         _is_on = True
 
 
-def pays(input: Tensor, weight: Tensor, stride: int) -> bool:
-    """Whether `conv2d` can take this convolution, and is faster than torch's own."""
+def is_faster(input: Tensor, weight: Tensor, stride: int) -> bool:
+    """Whether `conv2d` can compute this convolution, and faster than torch's own."""
     outputs, inputs, kernel_size, _ = weight.shape
     if not _is_on or input.device.type != "cpu":
         return False
@@ -44,13 +44,13 @@ def pays(input: Tensor, weight: Tensor, stride: int) -> bool:
 
 
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
-    """A convolution that pays, with TensorFlow's "SAME" zeros around it.
+    """A convolution for which `is_faster` holds, with TensorFlow's "SAME" zero padding.
 
     Args:
         input: (N, C, H, W).
         weight: (O, C, k, k).
         bias: (O,).
-        stride: 1, or what H and W are multiples of.
+        stride: 1, or a divisor of H and W.
 
     Returns:
         (N, O, H / stride, W / stride) in channels-last memory.
@@ -59,15 +59,15 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> T
 
 
 def _to_few(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Few outputs: neighbours of a row become one pixel of more channels; in channels-last memory nothing moves."""
+    """Few outputs: neighbours in a row become one pixel with more channels; channels-last memory stays in place."""
     count, channels, height, width = input.shape
     outputs, _, kernel_size, _ = weight.shape
     reach = kernel_size // 2
-    beside = -(-reach // _FOLD)  # folded pixels to each side that a kernel reaches
+    beside = -(-reach // _FOLD)  # folded pixels that the kernel reaches on each side
     across = 2 * beside + 1
     folded = input.permute(0, 2, 3, 1).reshape(count, height, width // _FOLD, _FOLD * channels).permute(0, 3, 1, 2)
     kernels = []
-    for position in range(_FOLD):  # of an output among its neighbours; its taps move with it
+    for position in range(_FOLD):  # of the output among its neighbours; its taps move along
         before = _FOLD * beside + position - reach
         taps = F.pad(weight, (before, _FOLD * across - kernel_size - before))
         taps = taps.view(outputs, channels, kernel_size, across, _FOLD).permute(0, 4, 1, 2, 3)
@@ -78,10 +78,10 @@ def _to_few(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _strided(input: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
-    """Few inputs and a stride: the pixels that it passes over become channels."""
+    """Few inputs and a stride: the pixels that the stride skips become channels."""
     outputs, channels, kernel_size, _ = weight.shape
     before = (kernel_size - stride) // 2
-    # Zeros around the kernel, so that it too begins and ends at multiples of the stride.
+    # Pad the kernel with zeros, so that it too begins and ends at multiples of the stride.
     shift = -before % stride
     taps = -(-(shift + kernel_size) // stride)
     after = taps * stride - shift - kernel_size

@@ -1,4 +1,4 @@
-"""The PIRM 2018 challenge's measure of speed: a super-resolution network of three layers."""
+"""The PIRM 2018 challenge's reference for speed: a super-resolution network of three layers."""
 
 from torch import Tensor, nn
 
@@ -6,17 +6,17 @@ from enhance_sweep.models.blocks import Conv2d, to_unit_range
 
 
 class SRCNN(nn.Module):
-    """The three layers of Dong et al. 2014 as the PIRM 2018 challenge took them for enhancement; every size is fixed.
+    """The three layers of Dong et al. 2014, as the PIRM 2018 challenge used them for enhancement; all sizes are fixed.
 
     ::
 
         input (3) -> 9x9 conv (64), ReLU -> 5x5 conv (32), ReLU -> 5x5 conv (3) -> tanh(x) * 0.58 + 0.5
 
-    (N, 3, H, W), RGB in [0, 1], to the same shape, a little beyond [0, 1]; any height and width. A speed-up in the
-    challenge's scores is over this network (de Stoutz et al. 2018, Table 3: "SRCNN (baseline)").
+    (N, 3, H, W), RGB in [0, 1], to the same shape, a little beyond [0, 1]; any height and width. Speed-ups in the
+    challenge's scores are relative to this network (de Stoutz et al. 2018, Table 3: "SRCNN (baseline)").
 
     The challenge's public code has one bias for all three outputs; here each has its own (69,251 parameters, not
-    69,249). Weights start as in our other topologies, so that scores compare topologies alone.
+    69,249). Initial weights are those of our other topologies, so scores compare topologies alone.
     """
 
     def __init__(self) -> None:

@@ -30,12 +30,12 @@ class StridedGenerator(nn.Module):
           |                                          | s x s conv * 2, norm, act
         quarter (4c) -> [residual block] x blocks ---'
 
-    Features are added at each resolution, as the paper says; the authors' released code adds the full-resolution ones
-    only. (N, 3, H, W), RGB in [0, 1], to the same shape, a little beyond [0, 1]; any height and width: strides round
-    up, and the way back restores exactly the size of what is added.
+    Features are added at each resolution, as the paper says; the authors' released code adds only the full-resolution
+    ones. (N, 3, H, W), RGB in [0, 1], to the same shape, a little beyond [0, 1]; any height and width: strides round
+    up, and the way back restores the exact size of the skip connection.
 
     Args:
-        kernel_size: k, of the residual blocks and the last but one convolutions.
+        kernel_size: k, of the residual blocks and the two convolutions before the last.
         strided_kernel_size: s, of the strided and transposed convolutions; at least 2.
         channels: c at full resolution; 2c at half, 4c at a quarter.
         blocks: residual blocks at a quarter of the resolution; the paper has 2.

@@ -20,7 +20,7 @@ _WORDS = {
 }
 
 
-def damage(text: bytes, kind: str | None, error: msgspec.MsgspecError) -> str:
+def damage(text: bytes, kind: str | None, error: Exception) -> str:
     """What is wrong with a file, and what to do.
 
     Args:

@@ -7,7 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, TIMED_COLUMNS, TRAINED_COLUMNS
+from enhance_sweep.records.schema import (
+    ARCHITECTURE_COLUMNS,
+    TIMED_COLUMNS,
+    TRAINED_COLUMNS,
+    Scores,
+    TimedRecord,
+    TrainedRecord,
+)
 from enhance_sweep.records.store import timed_records, trained_records
 
 #: What `load_records` shows unless it is asked for something else.
@@ -41,8 +48,8 @@ def load_records(runs_dir: str | Path, measurement: Mapping[str, Any] | None = D
 
 
 def join_records(
-    trained: Iterable[Mapping[str, Any]],
-    timed: Iterable[Mapping[str, Any]],
+    trained: Iterable[TrainedRecord],
+    timed: Iterable[TimedRecord],
     measurement: Mapping[str, Any] | None = DEFAULT_MEASUREMENT,
 ) -> "pd.DataFrame":
     """The table of `load_records`, from records that are already read.
@@ -71,61 +78,60 @@ def join_records(
     return _typed(frame.assign(key=frame["key"].where(frame["key"].notna(), frame["architecture_key"])))
 
 
-def _fits(record: Mapping[str, Any], measurement: Mapping[str, Any] | None) -> bool:
+def _fits(record: TimedRecord, measurement: Mapping[str, Any] | None) -> bool:
     wanted = {name: tuple(value) if isinstance(value, list) else value for name, value in (measurement or {}).items()}
-    return all(getattr(record["measurement"], name, None) == value for name, value in wanted.items())
+    return all(getattr(record.measurement, name, None) == value for name, value in wanted.items())
 
 
-def _trained_row(record: Mapping[str, Any]) -> dict[str, Any]:
-    learned_from, scores, untouched = record["learned_from"], record.get("scores") or {}, record.get("untouched") or {}
+def _trained_row(record: TrainedRecord) -> dict[str, Any]:
+    learned_from, scores, untouched = record.learned_from, record.scores or Scores(), record.untouched or Scores()
     return {
-        "key": record["key"],
-        "status": record["status"],
-        "reason": record.get("reason"),
-        "architecture_key": record["architecture_key"],
+        "key": record.key,
+        "status": record.status,
+        "reason": record.reason,
+        "architecture_key": record.architecture_key,
         **_architecture_row(record),
-        **{name: scores.get(name) for name in TRAINED_COLUMNS},
-        "untouched_psnr_db": untouched.get("psnr_db"),
-        "untouched_ms_ssim": untouched.get("ms_ssim"),
-        "test_images": scores.get("images"),
-        "dataset": learned_from["dataset"],
-        "data_fingerprint": learned_from["data_fingerprint"],
-        "loss": learned_from["loss"],
-        "content": learned_from.get("content"),
-        "seed": learned_from["seed"],
-        "steps": record.get("steps"),
-        "batch_size": learned_from.get("batch_size"),
-        "crop_size": learned_from.get("crop_size"),
-        "train_wall_s": record.get("train_wall_s"),
-        "trained_at": record.get("finished_at"),
-        "trained_host": record["environment"].get("host"),
-        "git_commit": record["environment"].get("git_commit"),
+        **{name: getattr(scores, name) for name in TRAINED_COLUMNS},
+        "untouched_psnr_db": untouched.psnr_db,
+        "untouched_ms_ssim": untouched.ms_ssim,
+        "test_images": scores.images,
+        "dataset": learned_from.dataset,
+        "data_fingerprint": learned_from.data_fingerprint,
+        "loss": learned_from.loss,
+        "content": learned_from.content,
+        "seed": learned_from.seed,
+        "steps": record.steps,
+        "batch_size": learned_from.batch_size,
+        "crop_size": learned_from.crop_size,
+        "train_wall_s": record.train_wall_s,
+        "trained_at": record.finished_at,
+        "trained_host": record.environment.host,
+        "git_commit": record.environment.git_commit,
     }
 
 
-def _timed_row(record: Mapping[str, Any]) -> dict[str, Any]:
-    measurement = record["measurement"]
+def _timed_row(record: TimedRecord) -> dict[str, Any]:
+    measurement = record.measurement
     return {
-        "architecture_key": record["architecture_key"],
+        "architecture_key": record.architecture_key,
         **_architecture_row(record),
-        **{name: record.get(name) for name in TIMED_COLUMNS},
-        "timing_status": record["status"],
-        "paired": bool(record.get("baseline")),
-        "runtime": measurement["runtime"],
-        "precision": measurement["precision"],
-        "layout": measurement.get("layout"),
-        "size": "x".join(str(side) for side in measurement["size"]),
-        "threads": measurement["threads"],
-        "allocator": measurement["allocator"],
-        "host": measurement["host"],
-        "measured_key": record["key"],
-        "timed_at": record.get("finished_at") or "",
+        **{name: getattr(record, name) for name in TIMED_COLUMNS},
+        "timing_status": record.status,
+        "paired": bool(record.baseline),
+        "runtime": measurement.runtime,
+        "precision": measurement.precision,
+        "layout": measurement.layout,
+        "size": "x".join(map(str, measurement.size)),
+        "threads": measurement.threads,
+        "allocator": measurement.allocator,
+        "host": measurement.host,
+        "measured_key": record.key,
+        "timed_at": record.finished_at or "",
     }
 
 
-def _architecture_row(record: Mapping[str, Any]) -> dict[str, Any]:
-    description = record["description"]
-    return {**record["architecture"], "parameters": description["parameters"], "macs": description["macs"]}
+def _architecture_row(record: TrainedRecord | TimedRecord) -> dict[str, Any]:
+    return {**record.architecture, "parameters": record.description.parameters, "macs": record.description.macs}
 
 
 def _columns(*frames: "pd.DataFrame") -> list[str]:

@@ -7,12 +7,12 @@ a default here.
 import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-SCHEMA = 1
+SCHEMA: Final = 1
 
 #: The paper's architectural axes, in the order in which it names a network: {kernel, channels, blocks}.
 ARCHITECTURE_COLUMNS = ["topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu"]
@@ -82,7 +82,7 @@ class Part(_DictLike, Struct, kw_only=True, frozen=True, omit_defaults=True, gc=
 # --- what several kinds of records hold -------------------------------------------------------------------------------
 
 
-class Layer(Part, kw_only=True):
+class Layer(Part, kw_only=True, frozen=True):
     """A layer of a network in the order in which they run; its output's size at 1280x720 (`models.description`).
 
     `input` is the layer or join that it reads, None for the photograph; not set where that is not known.
@@ -101,7 +101,7 @@ class Layer(Part, kw_only=True):
     input: str | UnsetType | None = UNSET
 
 
-class Join(Part, kw_only=True):
+class Join(Part, kw_only=True, frozen=True):
     """Where features of several origins meet outside of any layer, once `after` layers have run."""
 
     name: str
@@ -110,7 +110,7 @@ class Join(Part, kw_only=True):
     after: Count
 
 
-class Description(Part, kw_only=True):
+class Description(Part, kw_only=True, frozen=True):
     """What a network is made of (`models.description`); of an export only how much it is."""
 
     height: Count = 720
@@ -121,7 +121,7 @@ class Description(Part, kw_only=True):
     joins: list[Join] = []
 
 
-class Measurement(Part, kw_only=True):
+class Measurement(Part, kw_only=True, frozen=True):
     """How speed is measured: with the architecture, what makes a `measured_key`. `size` is width and height."""
 
     runtime: str
@@ -137,7 +137,7 @@ class Measurement(Part, kw_only=True):
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]
 
 
-class Environment(Part, kw_only=True):
+class Environment(Part, kw_only=True, frozen=True):
     """Where and with what it was made; `threads` and `code` of a training, the rest of a timing."""
 
     host: str | None = None
@@ -156,7 +156,7 @@ class Environment(Part, kw_only=True):
     runtime_versions: dict[str, str | None] = {}
 
 
-class Conditions(Part, kw_only=True):
+class Conditions(Part, kw_only=True, frozen=True):
     """What went on around a call (`timing.conditions`)."""
 
     others_share: float | None = None
@@ -169,7 +169,7 @@ class Conditions(Part, kw_only=True):
     disturbed_by: list[str] = []
 
 
-class Memory(Part, kw_only=True):
+class Memory(Part, kw_only=True, frozen=True):
     """The resident set during a call, and above what was resident before it."""
 
     peak_rss_mib: float | None = None
@@ -177,7 +177,7 @@ class Memory(Part, kw_only=True):
     method: str | None = None
 
 
-class Call(Part, kw_only=True):
+class Call(Part, kw_only=True, frozen=True):
     """One call of a network."""
 
     latency_ms: float
@@ -189,7 +189,7 @@ class Call(Part, kw_only=True):
     conditions: Conditions | None = None
 
 
-class Round(Call, kw_only=True):
+class Round(Call, kw_only=True, frozen=True):
     """One call of the network and, where it is timed too, one of the baseline beside it."""
 
     position: Count | None = None
@@ -202,7 +202,7 @@ class Round(Call, kw_only=True):
     baseline_repeated_calls: Count | None = None
 
 
-class Loaded(Part, kw_only=True):
+class Loaded(Part, kw_only=True, frozen=True):
     """How long a process took before its first call."""
 
     import_ms: float | None = None
@@ -210,7 +210,7 @@ class Loaded(Part, kw_only=True):
     preparing_ms: dict[str, float] = {}
 
 
-class Process(Part, kw_only=True):
+class Process(Part, kw_only=True, frozen=True):
     """What a fresh process has shown."""
 
     loaded: Loaded | None = None
@@ -221,13 +221,13 @@ class Process(Part, kw_only=True):
     repeated_calls: list[Call] = []
 
 
-class Samples(Part, kw_only=True):
+class Samples(Part, kw_only=True, frozen=True):
     """The raw rounds of a timing, by process."""
 
     processes: list[Process] = []
 
 
-class Interval(Part, kw_only=True):
+class Interval(Part, kw_only=True, frozen=True):
     """A ratio with its 95% interval, and how many processes and rounds it rests on (`stats.speed_up`)."""
 
     median: float
@@ -237,7 +237,7 @@ class Interval(Part, kw_only=True):
     rounds: Count | None = None
 
 
-class Check(Part, kw_only=True):
+class Check(Part, kw_only=True, frozen=True):
     """How far results are from eager fp32's; `psnr_db` is None where they are the same. `sizes`: width and height."""
 
     max_abs_error: float | None = None
@@ -336,7 +336,7 @@ class Learned(Struct):
     crop_size: Count | None = None
 
 
-class Scores(Part, kw_only=True):
+class Scores(Part, kw_only=True, frozen=True):
     """Means over the test images; `identical_pairs` are left out of the PSNR, whose would be infinite."""
 
     psnr_db: float | None = None
@@ -345,7 +345,7 @@ class Scores(Part, kw_only=True):
     identical_pairs: Count | None = None
 
 
-class Quality(Part, kw_only=True):
+class Quality(Part, kw_only=True, frozen=True):
     """Scores during training, after `step` steps of the generator."""
 
     step: Count
@@ -353,14 +353,14 @@ class Quality(Part, kw_only=True):
     ms_ssim: float | None = None
 
 
-class TrainingProcess(Part, kw_only=True):
+class TrainingProcess(Part, kw_only=True, frozen=True):
     """The process that trains: by this the next one tells whether it was killed for want of memory."""
 
     system: str | None = None
     memory_kills: Count | None = None
 
 
-class TrainedRecord(_Record, kw_only=True, tag="trained"):
+class TrainedRecord(_Record, kw_only=True, frozen=True, tag="trained"):
     """One network trained once: what it learned from, its scores, its curve.
 
     Attributes:
@@ -405,7 +405,7 @@ class TrainedRecord(_Record, kw_only=True, tag="trained"):
 # --- timed ------------------------------------------------------------------------------------------------------------
 
 
-class TimedRecord(_Record, kw_only=True, tag="timed"):
+class TimedRecord(_Record, kw_only=True, frozen=True, tag="timed"):
     """One architecture timed once: how, on which host, every raw sample.
 
     Attributes:
@@ -447,7 +447,7 @@ class TimedRecord(_Record, kw_only=True, tag="timed"):
             raise ValueError("lacks latency_ms_median")
 
 
-class ChallengeRecord(_Record, kw_only=True, tag="challenge"):
+class ChallengeRecord(_Record, kw_only=True, frozen=True, tag="challenge"):
     """One architecture timed by the PIRM 2018 challenge's rules: one call for each photograph in `samples`."""
 
     measurement: Measurement
@@ -467,7 +467,7 @@ class ChallengeRecord(_Record, kw_only=True, tag="challenge"):
 # --- export -----------------------------------------------------------------------------------------------------------
 
 
-class MeanInterval(Part, kw_only=True):
+class MeanInterval(Part, kw_only=True, frozen=True):
     """A mean over images with its 95% interval; None of no images, no interval of one."""
 
     mean: float | None = None
@@ -475,7 +475,7 @@ class MeanInterval(Part, kw_only=True):
     high: float | None = None
 
 
-class ExportScores(Part, kw_only=True):
+class ExportScores(Part, kw_only=True, frozen=True):
     """An export's scores; `intervals` of them, of eager's (`eager_...`) and of differences (`..._over_eager`)."""
 
     on: str | None = None
@@ -486,7 +486,7 @@ class ExportScores(Part, kw_only=True):
     intervals: dict[str, MeanInterval] | None = None
 
 
-class ExportRecord(_Record, kw_only=True, tag="export"):
+class ExportRecord(_Record, kw_only=True, frozen=True, tag="export"):
     """A trained network as a file for another runtime, checked, scored and timed beside eager."""
 
     key: str

@@ -40,21 +40,21 @@ def trained_dir(runs_dir: Path, key: str) -> Path:
     return runs_dir / "trained" / key
 
 
-def write_trained(runs_dir: Path, record: Mapping[str, Any]) -> Path:
+def write_trained(runs_dir: Path, record: TrainedRecord | Mapping[str, Any]) -> Path:
     """Write (or replace, as its status moves on) the record of a trained variant."""
     path = trained_dir(runs_dir, str(record["key"])) / RECORD_FILE
     write_json(path, record)
     return path
 
 
-def write_timed(runs_dir: Path, record: Mapping[str, Any]) -> Path:
+def write_timed(runs_dir: Path, record: TimedRecord | Mapping[str, Any]) -> Path:
     """Write a new timing beside any earlier ones of the same key; nothing is ever replaced."""
     path = runs_dir / "timed" / str(record["key"]) / f"{_when()}.json"
     write_json(path, record)
     return path
 
 
-def write_challenge(runs_dir: Path, record: Mapping[str, Any]) -> Path:
+def write_challenge(runs_dir: Path, record: ChallengeRecord | Mapping[str, Any]) -> Path:
     """Write a timing by the challenge's rules beside any earlier ones of that architecture."""
     path = runs_dir / "challenge" / str(record["architecture_key"]) / f"{_when()}.json"
     write_json(path, record)
@@ -123,7 +123,7 @@ def _read_all(paths: Sequence[str], kind: str) -> Iterator[Any]:
 
 
 _DECODERS = {kind: msgspec.json.Decoder(type_, dec_hook=from_builtins) for kind, type_ in KINDS.items()}
-_OF_ANY_KIND = msgspec.json.Decoder(Record, dec_hook=from_builtins)  # type: ignore[arg-type]
+_OF_ANY_KIND = msgspec.json.Decoder(Record, dec_hook=from_builtins)
 
 
 def _decoded(path: str | Path, text: bytes, kind: str | None) -> Any:

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import convert
 from scipy.optimize import nnls
+
+from enhance_sweep.records.schema import Description, Layer
 
 _BYTES = 4  # fp32
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
-#: A network's layers as its record describes them (`enhance_sweep.models.description`).
-Description = Mapping[str, Any]
+#: A network's layers as `enhance_sweep.models.description` or a record describes them.
+Described = Description | Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class CostModel:
     ms_per_layer: float
 
     @classmethod
-    def fit(cls, descriptions: Sequence[Description], latencies_ms: Sequence[float]) -> "CostModel":
+    def fit(cls, descriptions: Sequence[Described], latencies_ms: Sequence[float]) -> "CostModel":
         """The coefficients with the least squared relative error: 10% counts the same for a small and a large network.
 
         Raises:
@@ -48,13 +51,13 @@ class CostModel:
         coefficients = _least_squares(_costs_of(descriptions), np.asarray(latencies_ms, dtype=float))
         return cls(*(float(coefficient) for coefficient in coefficients))
 
-    def predict_ms(self, description: Description) -> float:
+    def predict_ms(self, description: Described) -> float:
         """How long a network takes, under the measurement that the model was fitted on."""
         gmacs, gib, layers = costs(description)
         return self.ms_per_gmac * gmacs + self.ms_per_gib * gib + self.ms_per_layer * layers
 
 
-def _costs_of(descriptions: Sequence[Description]) -> Array:
+def _costs_of(descriptions: Sequence[Described]) -> Array:
     return np.array([costs(description) for description in descriptions])
 
 
@@ -64,22 +67,21 @@ def _least_squares(asked: Array, latencies_ms: Array) -> Array:
     return coefficients
 
 
-def costs(description: Description) -> tuple[float, float, float]:
+def costs(description: Described) -> tuple[float, float, float]:
     """What a network asks for: 10^9 multiply-adds, 2^30 bytes of activations read and written, layers."""
-    layers = description["layers"]
-    traffic = sum(_values_moved(layer) for layer in layers) * _BYTES
-    return description["macs"] / 1e9, traffic / 2**30, float(len(layers))
+    known = description if isinstance(description, Description) else convert(description, Description)
+    traffic = sum(map(_values_moved, known.layers)) * _BYTES
+    return known.macs / 1e9, traffic / 2**30, float(len(known.layers))
 
 
-def _values_moved(layer: Mapping[str, Any]) -> float:
+def _values_moved(layer: Layer) -> float:
     """Activations that a layer reads and writes; a transposed convolution's input is the smaller side."""
-    pixels = layer["height"] * layer["width"]
-    scale = layer["stride"] ** (-2 if layer["kind"].startswith("ConvTranspose") else 2)
-    return float(pixels * (layer["out_channels"] + layer["in_channels"] * scale))
+    scale = layer.stride ** (-2 if layer.kind.startswith("ConvTranspose") else 2)
+    return float(layer.height * layer.width * (layer.out_channels + layer.in_channels * scale))
 
 
 def left_out_errors(
-    descriptions: Sequence[Description], latencies_ms: Sequence[float], groups: Sequence[Hashable] | None = None
+    descriptions: Sequence[Described], latencies_ms: Sequence[float], groups: Sequence[Hashable] | None = None
 ) -> list[float]:
     """The relative error of each prediction by a model that has not seen that network (0.1: 10% too slow).
 

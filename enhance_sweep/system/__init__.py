@@ -1,1 +1,1 @@
-"""Processes and disks: environment, leases, locks, files, signals. Knows nothing of networks."""
+"""Processes and disks: environment, leases, locks, files, signals. Knows nothing about networks."""

@@ -1,10 +1,10 @@
-"""Times as records write them, durations as people read them."""
+"""Timestamps for records, durations for people."""
 
 from datetime import UTC, datetime
 
 
 def now() -> str:
-    """The time, ISO 8601, UTC, to the second."""
+    """The current time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

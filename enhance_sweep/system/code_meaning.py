@@ -1,7 +1,7 @@
-"""What sources mean: a digest that a moved file, a mended sentence or another Python does not change.
+"""A digest of what sources mean: moving a file, rewording a sentence or using another Python does not change it.
 
 Meaning is the syntax tree without what computes nothing: docstrings, comments, annotations, the texts of messages, and
-the places that the package's own modules are imported from. Nothing but the standard library is needed.
+the places that the package's own modules are imported from. Needs only the standard library.
 """
 
 import ast
@@ -11,20 +11,20 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 _OWN_PATH = re.compile(r"enhance_sweep(\.\w+)+")
-#: Calls whose only effect is a line that somebody reads.
+#: Calls that only print a line.
 _TELLING = ("print", "warnings.warn")
-#: Parts of a node that mean nothing, or that only some versions of Python have.
+#: Parts of a node that compute nothing, or that only some versions of Python have.
 _MEANINGLESS = ("annotation", "returns", "type_comment", "type_params", "kind", "ctx", "simple", "type_ignores")
 
 
 def digest_of(sources: Iterable[str]) -> str:
-    """The digest of some sources, whatever their names and their order; empty ones do not count."""
+    """The digest of sources, whatever their names and order; those that compute nothing do not count."""
     meanings = sorted(filter(None, (meaning(source) for source in sources)))
     return hashlib.sha256("\n".join(meanings).encode()).hexdigest()[:12]
 
 
 def meaning(source: str) -> str:
-    """What a source means, on one line; "" where it computes nothing."""
+    """What a source means, on one line; "" if it computes nothing."""
     return " ".join(_statements(ast.parse(source).body))
 
 
@@ -49,10 +49,10 @@ def _computes_nothing(statement: ast.stmt) -> bool:
 
 
 def _node(node: ast.AST) -> str:
-    """A node and its parts that mean something, as an expression in parentheses."""
+    """A node and its meaningful parts, as an expression in parentheses."""
     match node:
         case ast.Raise(exc=ast.Call(func=function)):
-            return f"(Raise {_node(function)})"  # whatever it says
+            return f"(Raise {_node(function)})"  # whatever its message
         case ast.Assert(test=test):
             return f"(Assert {_node(test)})"
         case ast.ImportFrom(names=names, module=module):

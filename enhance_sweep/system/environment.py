@@ -1,14 +1,15 @@
-"""The process's surroundings: the allocator, set before anything else, and what a record says of host and versions.
+"""The process's environment: its allocator, set before anything else, and what a record says about host and versions.
 
-By default glibc hands every large activation back to the kernel and faults it in again: millions of page faults that
-halve the speed of training and of inference. Its settings are read when a process starts, so a process that wants them
-starts itself anew. Nothing here imports torch.
+By default glibc returns the memory of every large activation to the kernel and faults it in again. These millions of
+page faults halve the speed of training and inference. glibc reads its settings when a process starts, so a process that
+needs others restarts itself. Nothing here imports torch at module level.
 """
 
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +18,7 @@ from typing import Any
 
 _EIGHT_GIB = str(8 * 2**30)
 
-#: Environment variables of each allocator setting. `stock` is whatever the platform does by itself.
+#: Environment variables of each allocator setting. `stock` is the platform's default.
 ALLOCATORS: dict[str, dict[str, str]] = {
     "stock": {},
     "tuned": {
@@ -30,7 +31,7 @@ _ALL_VARIABLES = sorted({name for settings in ALLOCATORS.values() for name in se
 
 
 def allocator_environment(allocator: str) -> dict[str, str]:
-    """This process's environment with the variables of `allocator` in place of any other's.
+    """This process's environment with the variables of `allocator`, and none of other allocators.
 
     Raises:
         ValueError: no such allocator.
@@ -42,7 +43,7 @@ def allocator_environment(allocator: str) -> dict[str, str]:
 
 
 def current_allocator() -> str:
-    """Which of `ALLOCATORS` this process runs under, or `custom`, with glibc's variables spelled out."""
+    """Which of `ALLOCATORS` this process uses, or `custom` with glibc's variables."""
     present = {name: os.environ[name] for name in _ALL_VARIABLES if name in os.environ}
     for name, settings in ALLOCATORS.items():
         if present == settings:
@@ -51,10 +52,10 @@ def current_allocator() -> str:
 
 
 def restart_with_allocator(allocator: str) -> None:
-    """Replace this process by itself under `allocator`, unless it runs so already or a user chose settings.
+    """Restart this process with `allocator`, unless it already uses it or the user set glibc's variables.
 
-    A user's own glibc variables win: they are theirs to set, and the record names them. Without glibc (macOS, musl)
-    the variables mean nothing, so nothing is done.
+    The user's own settings win, and the record names them. Without glibc (macOS, musl) the variables mean nothing, so
+    nothing happens.
     """
     if platform.libc_ver()[0] != "glibc" or current_allocator() != "stock" or allocator == "stock":
         return
@@ -64,7 +65,7 @@ def restart_with_allocator(allocator: str) -> None:
 
 
 def usable_cores() -> int:
-    """How many cores this process may really use: the smallest of affinity, cgroup quota and physical cores."""
+    """How many cores this process may use: the smallest of affinity, cgroup quota and physical cores."""
     import psutil
 
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -74,7 +75,7 @@ def usable_cores() -> int:
 
 
 def _cgroup_quota() -> float | None:
-    """The cores that cgroup v2 or v1 grants, or None without a limit."""
+    """The cores that cgroup v2 or v1 grants; None without a limit."""
     try:
         limit, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         return None if limit == "max" else int(limit) / int(period)
@@ -99,19 +100,19 @@ def cpu_flags() -> set[str]:
 
 
 def has_bf16_arithmetic() -> bool:
-    """Whether the processor multiplies bf16 numbers itself; elsewhere torch emulates it, far slower than fp32."""
+    """Whether the processor computes in bf16; otherwise torch emulates it, far slower than fp32."""
     return not cpu_flags().isdisjoint({"amx_bf16", "avx512_bf16", "bf16"})
 
 
 def cost_of_precision(precision: str) -> str | None:
-    """What to tell somebody who asks a processor for a precision that it does not have; None where it has it."""
+    """A warning if this processor does not compute in `precision`; None if it does."""
     if precision != "bf16" or has_bf16_arithmetic():
         return None
-    return "this processor emulates bf16, up to 100 times slower than fp32: take fp32 here"
+    return "this processor emulates bf16, up to 100 times slower than fp32: use fp32 here"
 
 
 def describe_environment() -> dict[str, Any]:
-    """What a reader needs to believe a number: host, processor, cores, versions, allocator, code."""
+    """What a reader needs to trust a number: host, processor, cores, versions, allocator, code."""
     packages = ["torch", "pytorch-lightning", "hydra-core", "numpy", "pillow", "scikit-image"]
     return {
         "host": platform.node(),
@@ -119,8 +120,8 @@ def describe_environment() -> dict[str, Any]:
         "cores": usable_cores(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "enhance_sweep": _version("enhance-sweep"),
-        "versions": {name: _version(name) for name in packages},
+        "enhance_sweep": installed_versions(["enhance-sweep"])["enhance-sweep"],
+        "versions": installed_versions(packages),
         "allocator": current_allocator(),
         "git_commit": git_commit(),
     }
@@ -128,7 +129,7 @@ def describe_environment() -> dict[str, Any]:
 
 @cache
 def system_id() -> str:
-    """What makes process numbers and the kernel's counters comparable: a boot, and a namespace of processes in it."""
+    """The boot and process namespace within which process numbers and kernel counters are comparable."""
     import psutil
 
     with suppress(OSError):
@@ -138,7 +139,7 @@ def system_id() -> str:
 
 
 def out_of_memory_kills() -> int | None:
-    """How many processes the kernel has killed for want of memory, in this container or since boot; None: unknown."""
+    """How many processes the kernel killed when out of memory, in this container or since boot; None: unknown."""
     for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control", "/proc/vmstat"):
         with suppress(OSError, ValueError):
             counts = dict(line.split() for line in Path(path).read_text().splitlines())
@@ -148,7 +149,7 @@ def out_of_memory_kills() -> int | None:
 
 
 def cpu_model() -> str:
-    """The processor's name, or its architecture where the platform does not say."""
+    """The processor's name, or its architecture where the name is unknown."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -157,16 +158,18 @@ def cpu_model() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+def installed_versions(packages: Iterable[str]) -> dict[str, str | None]:
+    """The version of each distribution; None for one that is not installed."""
+    versions: dict[str, str | None] = dict.fromkeys(packages)
+    for package in versions:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
 
 
 @cache
 def git_commit() -> str | None:
-    """The commit of the code that runs, with `-dirty` where it was changed since; None outside a checkout."""
+    """The commit of the running code, with `-dirty` if it has changed since; None outside a checkout."""
     here = Path(__file__).resolve().parent
     command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:

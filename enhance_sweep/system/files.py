@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, read by the thousand, and a disk that is full."""
+"""Files: write them whole or not at all, read thousands of them, recognise a full disk."""
 
 import errno
 import os
@@ -9,21 +9,21 @@ from contextlib import suppress
 from pathlib import Path
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-#: Of thousands of small files so many are read at once: one after the other, each waits for the disk.
+#: Small files are read by this many threads at once: one after the other, each would wait for the disk.
 _READERS = 8
 _FILES_EACH = 64
 _AT_A_TIME = 2**17  # bytes; most records are smaller
 
 
 class NoSpaceError(OSError):
-    """Nothing more can be written: no variant's fault, and the next would fail as well."""
+    """The disk is full: no variant's fault, and the next would fail as well."""
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write `content` to `path` through a temporary file beside it, so that no reader ever sees a part of it.
+    """Write `content` to `path` through a temporary file beside it, so that no reader ever sees only part of it.
 
     Raises:
-        NoSpaceError: the disk is full, or a quota used up; what was at `path` is there still.
+        NoSpaceError: the disk is full, or a quota used up; `path` keeps its old content.
         OSError: it cannot be written for another reason.
     """
     temporary = None
@@ -44,23 +44,24 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what processes that were killed while they wrote have left in `folder`; nobody else may write there."""
+    """Remove what killed writers left in `folder`; nobody else may be writing there."""
     for path in folder.glob(".*.part"):
         path.unlink(missing_ok=True)
 
 
 def raise_if_full(error: BaseException, path: Path) -> None:
-    """Raise a `NoSpaceError` with what to do, if `error` came of a full disk or a used-up quota."""
+    """Raise a `NoSpaceError` that says what to do, if `error` came from a full disk or a used-up quota."""
     if isinstance(error, OSError) and error.errno in _NO_SPACE and not isinstance(error, NoSpaceError):
         raise NoSpaceError(
-            f"no space left to write {path}: free some and start the same command again; what is finished is kept, "
-            "and what was interrupted goes on from its last checkpoint"
+            f"no space left to write {path}: free some and start the same command again; finished work is kept, "
+            "and an interrupted training continues from its last checkpoint"
         ) from error
 
 
 def files_below(folder: Path, suffix: str) -> list[str]:
-    """`folder/*/*` with names that end in `suffix`, sorted; empty without the folder. Neither file nor folder begins
-    with a dot: that is what somebody still writes, or removes.
+    """`folder/*/*` with names that end in `suffix`, sorted; empty if there is no folder.
+
+    Skips files and folders that begin with a dot: they are being written or removed.
     """
     found: list[str] = []
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
@@ -71,17 +72,17 @@ def files_below(folder: Path, suffix: str) -> list[str]:
 
 
 def files_in(folder: str | Path, suffix: str) -> list[str]:
-    """`folder/*` with names that end in `suffix` and do not begin with a dot, sorted; empty without the folder."""
+    """`folder/*` with names that end in `suffix` and do not begin with a dot, sorted; empty if there is no folder."""
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         return sorted(e.path for e in entries if e.name.endswith(suffix) and not e.name.startswith("."))
     return []
 
 
 def contents(paths: Sequence[str]) -> Iterator[bytes | None]:
-    """What is in each file, in the order of `paths`; None for one that cannot be read."""
+    """Each file's content, in the order of `paths`; None for a file that cannot be read."""
     parts = [paths[start : start + _FILES_EACH] for start in range(0, len(paths), _FILES_EACH)]
     with ThreadPoolExecutor(_READERS) as pool:
-        for start in range(0, len(parts), _READERS):  # no more in memory than is worked on
+        for start in range(0, len(parts), _READERS):  # keeps only these in memory
             for some in pool.map(_read, parts[start : start + _READERS]):
                 yield from some
 
@@ -91,7 +92,7 @@ def _read(paths: Sequence[str]) -> list[bytes | None]:
 
 
 def _bytes(path: str) -> bytes | None:
-    """By the system's own calls: each gives the interpreter away, and a Python file makes four times as many."""
+    """Uses system calls directly: each releases the interpreter's lock, and a Python file makes four times as many."""
     parts = []
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

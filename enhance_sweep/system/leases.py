@@ -1,8 +1,8 @@
-"""Who works on a variant: a lease that ends with its holder.
+"""Leases: which process works on a variant. A lease ends with its holder.
 
-Several sweeps, on one host or many, share a folder of runs and nothing else. Whoever wants to train or time a variant
-first takes its lease, `leases/<key>/<number>.json`; the highest number is the one that counts. A file is made with its
-content, and only if there is none of that name, so of several takers one succeeds, on NFS too. A holder touches its
+Several sweeps, on one host or many, share a folder of runs and nothing else. A process that wants to train or time a
+variant first takes its lease, `leases/<key>/<number>.json`; the highest number counts. The file is created together
+with its content, and only if that name is free, so of several takers one succeeds, on NFS too. The holder touches its
 file every few seconds. A lease is free again when it was given back, when its holder on the same system is dead, or
 when it has not been touched for `EXPIRES_S`, by the clock of the file system. A holder that was away so long (a laptop
 that slept) finds a higher number and stops.
@@ -30,13 +30,13 @@ from enhance_sweep.system.environment import system_id
 from enhance_sweep.system.files import raise_if_full
 
 FOLDER = "leases"
-#: A lease that was not touched for so long is free.
+#: A lease that has not been touched for this long is free.
 EXPIRES_S = 120.0
 _TOUCHED_EVERY_S = 20.0
 
 
 class HeldError(Exception):
-    """Someone else works on this variant."""
+    """Another process works on this variant."""
 
     def __init__(self, holder: "Holder") -> None:
         super().__init__(f"held by process {holder.process} on {holder.host} since {holder.since}")
@@ -44,7 +44,7 @@ class HeldError(Exception):
 
 
 class LostError(RuntimeError):
-    """This process was away for so long that another took its variant over."""
+    """This process was away so long that another took over its variant."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ class Holder:
     """Who holds a lease.
 
     Attributes:
-        host: its host's name.
-        process: its process's number there.
-        system: what a process number means something on: a boot of a kernel, and a namespace of processes in it.
-        began: when that process began, in s since 1970: numbers come again, numbers with their times do not.
+        host: the host's name.
+        process: the process's number there.
+        system: the boot and process namespace to which the number belongs.
+        began: when the process began, in s since 1970. Process numbers recur; with their start times they do not.
         since: when it took the lease, ISO 8601.
-        work: what it does: train or time.
-        step: the step that it has reached, of `steps`; None where it does not say.
-        start_step: the step that it began with.
-        noted: when it said so, ISO 8601.
+        work: train or time.
+        step: the step that it has reached, of `steps`; None if unknown.
+        start_step: the step at which it began.
+        noted: when it noted `step`, ISO 8601.
     """
 
     host: str
@@ -81,12 +81,12 @@ class Holder:
         return cls(platform.node(), os.getpid(), system_id(), began, now(), work)
 
     def is_dead(self) -> bool:
-        """Whether it is surely no more; of another system's processes nothing is known."""
+        """Whether it has surely ended; False for processes of other systems, of which nothing is known."""
         if self.system != system_id():
             return False
         try:
             process = psutil.Process(self.process)
-            # Killed, a process keeps its number until its parent asks for its end, which some containers' never does.
+            # A killed process keeps its number until its parent reaps it, which some containers' parents never do.
             return bool(process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - self.began) > 1)
         except psutil.NoSuchProcess:
             return True
@@ -96,7 +96,7 @@ class Lease:
     """A lease that this process holds.
 
     Attributes:
-        holder: this process, and how far it has come.
+        holder: this process and its progress.
     """
 
     def __init__(self, path: Path, holder: Holder) -> None:
@@ -108,34 +108,34 @@ class Lease:
         """Raise `LostError` if another has taken over."""
         if self.lost:
             raise LostError(
-                f"{self.path.parent.name}: another process has taken it over, as this one was away too long"
+                f"{self.path.parent.name}: another process has taken over, because this one was away too long"
             )
 
     def note(self, step: int, steps: int) -> None:
-        """How far it has come, for those who ask; written down when the lease is touched next."""
+        """Note the progress; it is written when the lease is next touched."""
         start = step if self.holder.start_step is None else self.holder.start_step
         noted: dict[str, Any] = {"step": step, "start_step": start, "steps": steps, "noted": now()}
         self.holder = Holder(**{**vars(self.holder), **noted})
 
     def touch(self) -> None:
-        """Say that its holder lives, and how far it has come."""
+        """Write that the holder lives, and its progress."""
         self.lost = self.lost or not self._is_mine()
         if self.lost:
             return
         try:
             _written(self.path.parent, self.holder).replace(self.path)
-        except OSError:  # a full disk: to be alive takes no room
+        except OSError:  # a full disk: touching needs no space
             os.utime(self.path)
 
     def give_back(self) -> None:
-        """Let the next have it."""
+        """Free the lease."""
         if self._is_mine():
             self.path.unlink(missing_ok=True)
-        with suppress(OSError):  # not empty: another is there already
+        with suppress(OSError):  # not empty: another process has taken it already
             self.path.parent.rmdir()
 
     def _is_mine(self) -> bool:
-        """Numbers begin again when all is given back, so it is the content that tells."""
+        """Compares contents: numbers start again once a lease is given back."""
         numbers = _numbers(self.path.parent)
         if not numbers or numbers[-1] != int(self.path.stem):
             return False
@@ -149,38 +149,38 @@ class Lease:
 
 @contextmanager
 def lease(runs_dir: Path, key: str, work: str) -> Iterator[Lease]:
-    """Hold the lease of `key` while inside.
+    """Hold the lease of `key` inside the block.
 
     Raises:
         HeldError: another process holds it.
         NoSpaceError: the disk is full.
-        OSError: it cannot be written down for another reason.
+        OSError: it cannot be written for another reason.
     """
     try:
-        mine = _take(runs_dir / FOLDER / key, Holder.here(work))
+        held = _take(runs_dir / FOLDER / key, Holder.here(work))
     except OSError as error:
         raise_if_full(error, runs_dir / FOLDER / key)
         raise
     stop = threading.Event()
 
-    def live() -> None:
+    def keep_alive() -> None:
         while not stop.wait(_TOUCHED_EVERY_S):
-            with suppress(OSError):  # a server that does not answer may answer the next time
-                mine.touch()
+            with suppress(OSError):  # a file server may answer the next time
+                held.touch()
 
-    heart = threading.Thread(target=live, daemon=True, name=f"lease of {key}")
-    heart.start()
+    heartbeat = threading.Thread(target=keep_alive, daemon=True, name=f"lease of {key}")
+    heartbeat.start()
     try:
-        yield mine
+        yield held
     finally:
         stop.set()
-        heart.join()
+        heartbeat.join()
         with suppress(OSError):
-            mine.give_back()
+            held.give_back()
 
 
 def holder_of(runs_dir: Path, key: str) -> Holder | None:
-    """Who works on `key` now; None if nobody does."""
+    """Which process works on `key` now; None if none does."""
     folder = runs_dir / FOLDER / key
     numbers = _numbers(folder)
     return _living(folder / _name(numbers[-1])) if numbers else None
@@ -202,18 +202,18 @@ def _take(folder: Path, holder: Holder) -> Lease:
             finally:
                 part.unlink()
         except (FileNotFoundError, FileExistsError):
-            continue  # its folder was given back at this moment, or another was first: look again
+            continue  # the folder has just been given back, or another process was first: look again
         for number in numbers:
             with suppress(OSError):
                 (folder / _name(number)).unlink(missing_ok=True)
-        for part in folder.glob(".*.part"):  # of the killed, else nobody could remove the folder; the living write anew
+        for part in folder.glob(".*.part"):  # left by killed processes; living ones write theirs again
             with suppress(OSError):
                 part.unlink(missing_ok=True)
         return Lease(path, holder)
 
 
 def _make(path: Path, part: Path) -> None:
-    """Make `path` with the content of `part`, or raise `FileExistsError`."""
+    """Create `path` with the content of `part`, or raise `FileExistsError`."""
     try:
         os.link(part, path)  # with its content, or not at all
     except FileExistsError:
@@ -231,12 +231,12 @@ def _read(path: Path) -> Holder | None:
     except (FileNotFoundError, IsADirectoryError):
         return None
     except (ValueError, TypeError):
-        return None  # of another version, or damaged by hand: nobody can be asked
+        return None  # of another version, or damaged: names no holder
     return holder if _is_whole(holder) else None
 
 
 def _is_whole(holder: Holder) -> bool:
-    """Whether all is as `Holder` says, so that nobody who asks stumbles over it."""
+    """Whether all values are of the types that `Holder` says, so that readers can rely on them."""
     texts = (holder.host, holder.system, holder.work, holder.since)
     counts = [count for count in (holder.step, holder.start_step, holder.steps) if count is not None]
     whole = all(isinstance(one, str) for one in texts) and all(type(one) is int for one in [holder.process, *counts])
@@ -250,22 +250,22 @@ def _is_whole(holder: Holder) -> bool:
 
 
 def _living(path: Path) -> Holder | None:
-    """Whoever holds the lease in this file; None if it is free."""
+    """The holder of the lease in this file; None if it is free."""
     holder = _read(path)
     if holder is None or holder.is_dead():
         return None
     if holder.system == system_id():
-        return holder  # it lives, however slow it is
+        return holder  # alive, however slow
     with suppress(FileNotFoundError):
-        # Nor has one been touched lately whose time is yet to come: that clock was put back since.
+        # A time in the future does not count as touched: the clock has been set back since.
         return holder if abs(_clock(path.parent) - path.stat().st_mtime) < EXPIRES_S else None
     return None
 
 
 def _clock(folder: Path) -> float:
-    """The file system's time, which hosts agree on while their own clocks differ.
+    """The file system's time, on which hosts agree even if their own clocks differ.
 
-    This host's where nothing can be written: to see who works on what must be possible there too.
+    This host's time where nothing can be written: reading who works on what must be possible there too.
     """
     probe = folder / f".clock.{secrets.token_hex(8)}"
     try:
@@ -284,7 +284,7 @@ def _written(folder: Path, holder: Holder) -> Path:
     part = folder / f".{secrets.token_hex(8)}.part"
     try:
         part.write_text(json.dumps(vars(holder)))
-    except OSError:  # a full disk has room for the name, perhaps
+    except OSError:  # on a full disk the name may exist without its content
         part.unlink(missing_ok=True)
         raise
     return part

@@ -1,7 +1,7 @@
-"""One timing at a time on a host and none beside training; one GPU for one training.
+"""One timing at a time on a host, never beside a training; one training at a time on a GPU.
 
-File locks (flock), which the kernel releases when their holder dies, however it dies. Timing holds the host's alone;
-trainings share it among themselves, and each holds the lock of its GPU.
+These are file locks (flock), which the kernel releases when their holder dies, however it dies. A timing holds the
+host's lock alone. Trainings share it, and each also holds the lock of its GPU.
 """
 
 import contextlib
@@ -14,22 +14,22 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows has no flock: nothing is locked there.
+except ImportError:  # Windows has no flock: nothing is locked there
     fcntl = None  # type: ignore[assignment]
 
 _LOOK_EVERY_S = 1.0
 
 
 def lock_path() -> Path:
-    """The lock's file: the same for all users and checkouts of a host."""
+    """The host's lock file: the same for all users and checkouts."""
     return Path(tempfile.gettempdir()) / "enhance_sweep-timing.lock"
 
 
 @contextlib.contextmanager
 def host_lock(shared: bool = False, path: Path | None = None) -> Iterator[None]:
-    """Hold the host for timing (`shared=False`: nobody else times or trains) or for training (`shared=True`).
+    """Hold the host for timing (`shared=False`: no other process times or trains) or for training (`shared=True`).
 
-    Waits, and says on stderr for whom, until it is free.
+    Waits until it is free, and says on stderr for whom.
     """
     if fcntl is None:
         yield
@@ -44,14 +44,14 @@ def host_lock(shared: bool = False, path: Path | None = None) -> Iterator[None]:
         finally:
             if not shared:
                 _name_holder(handle, "")
-            # Said aloud, because a forked child may hold a copy of the handle.
+            # Unlock explicitly, because a forked child may hold a copy of the handle.
             fcntl.flock(handle, fcntl.LOCK_UN)
     finally:
         os.close(handle)
 
 
 def _acquire(handle: int, shared: bool) -> None:
-    """Lock now, or say who holds it and wait."""
+    """Lock now, or say who holds the lock and wait."""
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)
@@ -63,7 +63,7 @@ def _acquire(handle: int, shared: bool) -> None:
 
 
 def open_lock(path: Path) -> int:
-    """Open the file for reading and writing, by whichever user made it."""
+    """Open the file for reading and writing, whichever user created it."""
     try:
         return os.open(path, os.O_RDWR)
     except FileNotFoundError:
@@ -79,9 +79,9 @@ def _name_holder(handle: int, text: str) -> None:
 
 
 def gpu_count(accelerator: str) -> int:
-    """How many GPUs a training on `accelerator` may choose among: those that CUDA shows this process.
+    """How many GPUs a training on `accelerator` may choose from: those that CUDA shows this process.
 
-    Which it shows is CUDA_VISIBLE_DEVICES' choice, or Ray's or Slurm's, who set it.
+    CUDA_VISIBLE_DEVICES decides which; Ray and Slurm set it.
     """
     import torch
 
@@ -90,7 +90,7 @@ def gpu_count(accelerator: str) -> int:
 
 
 def gpu_lock_path(index: int) -> Path:
-    """The lock's file of a visible GPU: the same for all users of a host, whatever number each sees it under."""
+    """A visible GPU's lock file: the same for all users of a host, whatever number they see for it."""
     import torch
 
     return Path(tempfile.gettempdir()) / f"enhance_sweep-gpu-{torch.cuda.get_device_properties(index).uuid}.lock"
@@ -98,7 +98,7 @@ def gpu_lock_path(index: int) -> Path:
 
 @contextlib.contextmanager
 def claimed_gpu(accelerator: str) -> Iterator[list[int] | int]:
-    """Hold a GPU that no other training holds; waits, and says so on stderr, while there is none.
+    """Hold a GPU that no other training holds. While there is none, wait and say so on stderr.
 
     Yields:
         What Lightning calls `devices`: the GPU's index, or 1 where no GPU is used.
@@ -119,7 +119,7 @@ def claimed_gpu(accelerator: str) -> Iterator[list[int] | int]:
         try:
             yield [index]
         finally:
-            # Said aloud, because a forked child may hold a copy of the handle.
+            # Unlock explicitly, because a forked child may hold a copy of the handle.
             fcntl.flock(handles[index], fcntl.LOCK_UN)
     finally:
         for handle in handles:
@@ -127,7 +127,7 @@ def claimed_gpu(accelerator: str) -> Iterator[list[int] | int]:
 
 
 def _first_free(handles: list[int]) -> int | None:
-    """The index of the first lock that could be had, and is held now."""
+    """The index of the first free lock, which is now held; None if there is none."""
     for index, handle in enumerate(handles):
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Ctrl-C and a polite kill (SIGTERM) let the step at hand end and be saved."""
+"""On Ctrl-C or SIGTERM, finish and save the current step, then stop."""
 
 import signal
 import sys
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-#: What is said where a process ends because it was asked to.
-STOPPED = "stopped; the same command again goes on from here"
+#: The message of a process that ends because it was asked to.
+STOPPED = "stopped; the same command continues from here"
 
 
 class StoppedError(BaseException):
@@ -16,7 +16,7 @@ class StoppedError(BaseException):
 
     def __init__(self, number: signal.Signals) -> None:
         super().__init__(f"stopped by {number.name}")
-        #: What a shell expects of a process that ended so.
+        #: The exit status that shells expect of a process ended by this signal.
         self.exit_status = 128 + number
 
 
@@ -27,16 +27,16 @@ class Interruption:
         self.signal: signal.Signals | None = None
 
     def stop_if_asked(self) -> None:
-        """For where all is saved. Raises `StoppedError`."""
+        """Call this where everything is saved. Raises `StoppedError` if a stop was requested."""
         if self.signal is not None:
             raise StoppedError(self.signal)
 
 
 @contextmanager
 def stopping_gently() -> Iterator[Interruption]:
-    """Hold the first signal back while inside, for `stop_if_asked`; a second one does what it always did.
+    """Hold the first signal back inside the block, for `stop_if_asked`; a second one acts as usual.
 
-    Nothing is held back where somebody else handles signals already, nor in a thread that is not the main one.
+    Does nothing where other code handles signals already, or outside the main thread.
     """
     asked = Interruption()
     defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}

@@ -1,4 +1,4 @@
-"""Speed and memory of an architecture on this host, measured in processes of their own."""
+"""Speed and memory of an architecture on this host, measured in fresh processes."""
 
 from enhance_sweep.settings import TimingSettings
 from enhance_sweep.system.locks import host_lock

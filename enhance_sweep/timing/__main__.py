@@ -29,15 +29,15 @@ from enhance_sweep.timing.process import TimingError
 from enhance_sweep.timing.protocol import time_variants
 from enhance_sweep.version import VERSION_LINE
 
-#: A photograph this large takes the baseline 64 channels of it, several times over: no machine's memory holds more.
+#: The baseline holds a photograph's 64 channels several times over: no machine has memory for more pixels.
 _MOST_PIXELS = 100_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Time what is asked for and write the records.
+    """Time the requested networks and write the records.
 
     Returns:
-        1 if a network could not be timed, 2 for a wrong argument, 130 where Ctrl-C ended it.
+        1 if a network could not be timed, 2 for a wrong argument, 130 after Ctrl-C.
     """
     options = parser().parse_args(arguments)
     try:
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         measurements = list(_measurements(options))
         check_writable(options.runs)
     except (ConfigError, HydraException, ValueError, OSError) as error:
-        # What Hydra says of its search path after the choices helps nobody here.
+        # Hydra's search path, which follows the choices, does not help here.
         print(f"error: {str(error).partition('Config search path')[0].strip()}", file=sys.stderr)
         return 2
     failed = 0
@@ -61,10 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else:
                 failed += _time(models, timing, runtime, options.runs)
     except KeyboardInterrupt:
-        print(f"interrupted: what was measured by then, if anything, is in {options.runs}", file=sys.stderr)
+        print(f"interrupted: anything measured so far is in {options.runs}", file=sys.stderr)
         return 130
     except OSError as error:
-        print(f"error: {error}: what was measured before is in {options.runs}", file=sys.stderr)
+        print(f"error: {error}: anything measured before is in {options.runs}", file=sys.stderr)
         return 1
     return 1 if failed else 0
 
@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
         description="Time networks on this host, each in fresh processes beside the baseline (plain 3/64/4), and write "
         "timed records. Speed depends on the architecture alone, so nothing needs to be trained. Several values for "
         "--runtime, --precision, --layout or --allocator are measured one after the other.",
-        epilog="Without --sweep and overrides, whatever was trained in --runs is timed.",
+        epilog="Without --sweep and overrides, the networks trained in --runs are timed.",
     )
     parser.add_argument("--version", action="version", version=VERSION_LINE)
     add = parser.add_argument
@@ -110,14 +110,14 @@ def _models(options: argparse.Namespace) -> list[dict[str, Any]]:
         models = variants.of_runs(options.runs)
     if not models:
         raise ConfigError(
-            f"nothing to time: give --sweep table1, or overrides such as model.channels=16, or with --runs a folder in "
-            f"which something was trained (looked in {options.runs})"
+            "nothing to time: give --sweep table1, overrides such as model.channels=16, or --runs with a folder of "
+            f"trained networks (looked in {options.runs})"
         )
     return variants.without_repeats(models)
 
 
 def _measurements(options: argparse.Namespace) -> Iterator[tuple[TimingSettings, dict[str, Any]]]:
-    """Every combination of what is asked for."""
+    """Every combination of the options."""
     settings = OmegaConf.to_object(compose_config([f"timing={options.timing}"]).timing)
     assert isinstance(settings, TimingSettings)
     if options.size:
@@ -131,13 +131,13 @@ def _measurements(options: argparse.Namespace) -> Iterator[tuple[TimingSettings,
     if options.photograph and len(options.photograph) != wanted:
         raise ConfigError(f"--photograph: expected {wanted}, got {len(options.photograph)}")
     for file in options.photograph or ():
-        photograph(1, 1, file)  # or say now why it cannot be read
+        photograph(1, 1, file)  # raises now if it cannot be read
     if options.photograph and not options.challenge:
         settings = dataclasses.replace(settings, photograph=options.photograph[0])
     if options.threads is not None:
         cores = os.cpu_count() or 1
         if options.threads > cores:
-            raise ConfigError(f"--threads: expected at most {cores}, what this machine has, got {options.threads}")
+            raise ConfigError(f"--threads: expected at most {cores}, the cores of this machine, got {options.threads}")
         settings = dataclasses.replace(settings, threads=options.threads)
     if options.budget is not None:
         settings = dataclasses.replace(settings, budget_s=options.budget)
@@ -145,7 +145,7 @@ def _measurements(options: argparse.Namespace) -> Iterator[tuple[TimingSettings,
         options.runtime,
         options.precision or [settings.precision],
         options.layout or [settings.layout],
-        # The challenge's memory is what a call adds, and a tuned allocator keeps what the call before it took.
+        # The challenge's memory is what a call adds, but a tuned allocator keeps memory from the call before.
         options.allocator or (["stock"] if options.challenge else [settings.allocator]),
     ):
         changed = dataclasses.replace(settings, precision=precision, layout=layout, allocator=allocator)
@@ -153,7 +153,7 @@ def _measurements(options: argparse.Namespace) -> Iterator[tuple[TimingSettings,
 
 
 def _time(models: list[dict[str, Any]], timing: TimingSettings, runtime: dict[str, Any], runs: Path) -> int:
-    """Time under one measurement, write each record as it is done, and print them all; gives how many failed."""
+    """Time with one measurement, write each record when it is done, print all; returns how many failed."""
     if timing.paired:
         models = variants.without_repeats([dict(BASELINE), *models])
 
@@ -168,7 +168,7 @@ def _time(models: list[dict[str, Any]], timing: TimingSettings, runtime: dict[st
 
 
 def _table(timed: Sequence[TimedRecord]) -> str:
-    """What was measured, a line a network."""
+    """What was measured, one line for each network."""
     lines = [f"{'network':32} {'ms':>9} {'IQR':>7} {'CPU s':>7} {'peak MiB':>9} {'speed-up':>25}  flags"]
     for record in timed:
         name = architecture_slug(record.architecture)
@@ -187,7 +187,7 @@ def _table(timed: Sequence[TimedRecord]) -> str:
 def _challenge(
     models: list[dict[str, Any]], timing: TimingSettings, runtime: dict[str, Any], options: argparse.Namespace
 ) -> int:
-    """Time by the challenge's rules, and print and write what came of it; gives how many failed."""
+    """Time by the challenge's rules, print and write the results; returns how many failed."""
     failed = 0
     for model in models:
         try:
@@ -203,7 +203,7 @@ def _challenge(
 
 
 if __name__ == "__main__":
-    # Who ends a run, a person or a batch system, gets the records of what was measured until then.
+    # Whoever stops a run, a person or a batch system, gets records of what was measured so far.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     sys.exit(main())

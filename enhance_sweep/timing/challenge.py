@@ -1,8 +1,8 @@
 """Timing as the PIRM 2018 challenge did it, for comparison with de Stoutz et al. 2018, Table 3.
 
-Four 1280x720 photographs one after the other in one process; the first two runs are discarded and the rest averaged;
-memory is the peak of the resident set during the call minus what was resident before it. No baseline beside it, no
-spread: kept apart from timed records, for which it is not good enough.
+One process enhances four 1280x720 photographs, one after the other. The first two calls are discarded and the others
+averaged. Memory is the peak of the resident set during the call minus what was resident before it. There is no baseline
+and no spread, so the result is no timed record and is kept apart.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import convert
 
+from enhance_sweep.data.installed import installed_file
 from enhance_sweep.records.keys import architecture_key, architecture_of
 from enhance_sweep.records.schema import SCHEMA, Call, ChallengeRecord, Environment, Measurement
 from enhance_sweep.settings import TimingSettings
@@ -18,7 +19,7 @@ from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment
 from enhance_sweep.system.locks import host_lock
 from enhance_sweep.timing.machine import Machine
-from enhance_sweep.timing.photograph import INSTALLED, installed
+from enhance_sweep.timing.photograph import INSTALLED
 from enhance_sweep.timing.recording import measurement_of
 
 PHOTOGRAPHS, DISCARDED = 4, 2
@@ -35,10 +36,10 @@ def challenge(
 
     Args:
         model: a network's configuration.
-        timing: threads, allocator, precision and layout; the challenge's own was the stock allocator.
+        timing: threads, allocator, precision and layout; the challenge used the stock allocator.
         runtime: a runtime's configuration.
-        photographs: four image files; four installed ones unless given.
-        machine: the real one unless given.
+        photographs: four image files; by default four installed ones.
+        machine: by default the real one.
 
     Returns:
         A record of kind `challenge`, with `latency_s_mean` and `memory_gib_mean` of the calls that count and all calls
@@ -48,7 +49,7 @@ def challenge(
         ValueError: not four photographs.
         TimingError: the network cannot be timed.
     """
-    files = list(photographs) or [str(installed(name)) for name in INSTALLED]
+    files = list(photographs) or [str(installed_file(place)) for place in INSTALLED]
     if len(files) != PHOTOGRAPHS:
         raise ValueError(
             f"the challenge takes {PHOTOGRAPHS} photographs, got {len(files)}: give none to use installed ones"

@@ -1,7 +1,7 @@
-"""What else went on while something was timed.
+"""What else happened on the machine during a timed call.
 
-Read before and after each call, on the cores that are measured on: a second process on them, time stolen by a
-hypervisor, throttling, or neighbours that slow the machine down make a call unfit, whatever its own time was.
+Counters of the measured cores are read before and after each call. Another process on them, time stolen by a
+hypervisor, throttling, or neighbours that slow the machine down spoil a call, whatever its own time was.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ import psutil
 #: Beyond these shares of the cores' time a call counts as disturbed.
 OTHERS_LIMIT = 0.05
 STEAL_LIMIT = 0.02
-#: Slower than at its best by more than this share, the machine is disturbed. Two quiet Xeon cores stay within 5%.
+#: The machine is disturbed if it is slower than its best by more than this share. Two quiet Xeon cores stay within 5%.
 SLOW_LIMIT = 0.08
-#: The kernel counts core time in ticks of 10 ms: less than this many seconds may be a rounding error.
+#: The kernel counts core time in ticks of 10 ms: fewer seconds than this may be a rounding error.
 TICK_SLACK_S = 0.05
 
 
@@ -33,7 +33,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What changed between two snapshots, and how much slower than at its best the machine was."""
+    """What changed between two snapshots, and how much slower than its best the machine was."""
 
     others_share: float
     steal_share: float
@@ -45,12 +45,12 @@ class Conditions:
     disturbed_by: list[str]
 
     def as_dict(self) -> dict[str, Any]:
-        """For a record."""
+        """As a record holds it."""
         return asdict(self)
 
 
 def snapshot(cores: Sequence[int]) -> Snapshot:
-    """Read the counters of `cores` (of all, where none are named)."""
+    """Read the counters of `cores`; if empty, of all cores."""
     every = psutil.cpu_times(percpu=True)
     times = [every[core] for core in cores if core < len(every)] or every
     return Snapshot(
@@ -72,8 +72,8 @@ def between(
     Args:
         before: the first.
         after: the second.
-        own_s: CPU seconds in between that were the measured call's own, and its parent's.
-        slowdowns: how much slower than at its best the machine was before and in between (0.2: 20%), where that was
+        own_s: CPU seconds in between of the measured call and its parent.
+        slowdowns: how much slower than its best the machine was before and in between (0.2: 20%), where that was
             gauged.
     """
     busy, steal = after.busy_s - before.busy_s, after.steal_s - before.steal_s
@@ -103,7 +103,7 @@ def between(
 
 
 def _runnable_threads() -> int | None:
-    """How many threads run or wait for a core, without this one (Linux)."""
+    """How many other threads run or wait for a core (Linux)."""
     try:
         return int(Path("/proc/loadavg").read_text().split()[3].split("/")[0]) - 1
     except OSError:
@@ -111,7 +111,7 @@ def _runnable_threads() -> int | None:
 
 
 def _throttle_count() -> int | None:
-    """Throttlings so far, by heat (all cores) and by a cgroup's quota; None where neither can be read."""
+    """How often all cores were throttled so far, by heat or a cgroup's quota; None where neither can be read."""
     counts = [int(path.read_text()) for path in Path("/sys/devices/system/cpu").glob("cpu*/thermal_throttle/*_count")]
     for path in (Path("/sys/fs/cgroup/cpu.stat"), Path("/sys/fs/cgroup/cpu/cpu.stat")):
         if path.exists():

@@ -1,4 +1,4 @@
-"""Which host a figure is from, and which of its cores are measured on."""
+"""Which host a measurement is from, and which of its cores are used."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ import psutil
 from enhance_sweep.records.keys import digest
 from enhance_sweep.system.environment import cpu_flags, cpu_model, usable_cores
 
-#: Vector and matrix instructions that decide which kernels a runtime takes.
+#: Vector and matrix instructions that decide which kernels a runtime uses.
 _FLAGS_THAT_MATTER = {
     "avx", "avx2", "avx512_bf16", "avx512_fp16", "avx512_vnni", "avx512bw", "avx512f", "avx512vl", "avx_vnni", "fma",
     "f16c", "sse4_2", "amx_bf16", "amx_int8", "amx_tile", "asimd", "asimdhp", "bf16", "sve",
@@ -20,7 +20,7 @@ _HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
 def fingerprint() -> dict[str, Any]:
-    """What of this host decides a speed: node, processor, flags, cores, memory, kernel, huge pages."""
+    """What determines this host's speed: node, processor, flags, cores, memory, kernel, huge pages."""
     return {
         "node": platform.node(),
         "cpu": cpu_model(),
@@ -38,8 +38,8 @@ def fingerprint() -> dict[str, Any]:
 def host_id(host: Mapping[str, Any]) -> str:
     """A short stable name of a host, such as `intel_xeon-2c-3f9a1c`, from its `fingerprint`.
 
-    The same after a reboot or an upgrade of kernel or packages, which stand in the record beside it; another for
-    another machine, processor, number of usable cores or amount of memory.
+    It survives a reboot or an upgrade of kernel or packages, which the record holds separately. It changes with the
+    machine, processor, number of usable cores or amount of memory.
     """
     machine = {name: host[name] for name in ("node", "cpu", "flags", "cores", "memory_gib", "machine")}
     words = [word for word in host["cpu"].replace("(R)", "").replace("(TM)", "").split() if word[0].isalnum()]
@@ -60,7 +60,7 @@ def cores_to_pin(threads: int) -> list[int]:
 
 
 def _siblings(core: int) -> set[int]:
-    """The logical cores on the same physical one, as the kernel lists them (`0,64` or `0-1`)."""
+    """The logical cores of the same physical core, as the kernel lists them (`0,64` or `0-1`)."""
     path = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")
     try:
         parts = [part.split("-") for part in path.read_text().strip().split(",")]

@@ -1,4 +1,4 @@
-"""Where the protocol meets the world: the clock, worker processes, the kernel's counters. Tests simulate it."""
+"""What the protocol uses of the real machine: clock, worker processes, kernel counters. Tests simulate it."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from enhance_sweep.timing.process import Worker
 
 
 class TimedProcess(Protocol):
-    """What the protocol needs of a worker."""
+    """What the protocol needs from a worker."""
 
     def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
         """Send a command and wait for its answer; raises `TimingError`."""
@@ -26,15 +26,15 @@ class TimedProcess(Protocol):
 
 @dataclass(frozen=True)
 class Machine:
-    """The means of one timing run.
+    """The machine, as one timing run uses it.
 
     Attributes:
-        start_worker: a fresh process, pinned, with its environment set.
-        start_sentinels: a process that samples the speed of the measured cores from then on.
-        snapshot: the counters of the measured cores.
+        start_worker: starts a fresh process, pinned, with its environment set.
+        start_sentinels: starts a process that samples the speed of the measured cores from then on.
+        snapshot: reads the counters of the measured cores.
         free_memory_share: how much of the memory is free, 0 to 1.
         clock_s: wall seconds.
-        own_cpu_s: CPU seconds of this process, which are not somebody else's.
+        own_cpu_s: CPU seconds of this process, which do not count as other work.
     """
 
     start_worker: Callable[[], TimedProcess]
@@ -46,7 +46,7 @@ class Machine:
 
     @classmethod
     def real(cls, settings: TimingSettings) -> "Machine":
-        """This host, with workers as `settings` wants them."""
+        """This host, with workers as `settings` says."""
         cores = host.cores_to_pin(settings.used_threads)
         return cls(
             start_worker=lambda: Worker(settings.used_threads, cores, settings.allocator),
@@ -59,7 +59,7 @@ class Machine:
 
 
 def _sentinels(cores: list[int]) -> Worker:
-    """Its threads compute alone, each on the core that it pins itself to."""
+    """A process whose threads pin themselves to a core each."""
     worker = Worker(1, [], "stock")
     worker.ask("watch", cores=cores)
     return worker

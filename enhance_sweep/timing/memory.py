@@ -1,7 +1,7 @@
-"""Peak resident memory of this process, from a moment on.
+"""Peak resident memory of this process since a given moment.
 
-`ru_maxrss` alone would be wrong on Linux: a child inherits its parent's peak. Polling misses short peaks. Linux lets a
-process reset its own high-water mark: `5` written to `/proc/self/clear_refs` (proc(5)).
+`ru_maxrss` alone would be wrong on Linux: a child inherits its parent's peak. Polling misses short peaks. On Linux a
+process can reset its own high-water mark, by writing `5` to `/proc/self/clear_refs` (proc(5)).
 """
 
 import sys
@@ -16,14 +16,14 @@ _STATUS = Path("/proc/self/status")
 
 @dataclass(frozen=True)
 class PeakMemory:
-    """What a process held at most since `watch`, in MiB, and the `base_mib` that it held at that moment."""
+    """The most memory that a process held since `watch`, in MiB; at that moment it held `base_mib`."""
 
     base_mib: float
     method: str
 
     @classmethod
     def watch(cls) -> "PeakMemory":
-        """Begin: the peak is from here on, where the platform can reset it (`method` says so)."""
+        """Begin: the peak counts from here, if the platform can reset it (`method` says whether)."""
         try:
             _CLEAR_REFS.write_text("5")
         except OSError:
@@ -32,7 +32,7 @@ class PeakMemory:
         return cls(_status_mib("VmHWM"), "VmHWM after clear_refs")
 
     def peak_mib(self) -> float:
-        """The most that was resident since `watch`."""
+        """The peak of resident memory since `watch`."""
         if self.method.startswith("VmHWM"):
             return _status_mib("VmHWM")
         info = psutil.Process().memory_info()
@@ -45,6 +45,6 @@ class PeakMemory:
 
 
 def _status_mib(field: str) -> float:
-    """A field of /proc/self/status, which the kernel gives in kB."""
+    """A field of /proc/self/status, which is in kB."""
     line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(f"{field}:"))
     return int(line.split()[1]) / 1024

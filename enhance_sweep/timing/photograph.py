@@ -1,45 +1,35 @@
-"""The photograph that every network is timed on: always the same, and never downloaded."""
+"""The photograph that every network is timed on: always the same, never downloaded."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-#: Natural color photographs inside scikit-image's wheel; the first, the largest (Middlebury stereo, 741 x 500), is the
-#: one that is timed on.
-INSTALLED = ("motorcycle_left.png", "coffee.png", "chelsea.png", "astronaut.png")
+from enhance_sweep.data.installed import installed_file
+
+#: Natural color photographs in scikit-image's wheel. Timing uses the first, which is the largest (Middlebury stereo,
+#: 741 x 500); the challenge uses all four.
+INSTALLED = tuple(f"skimage/data/{name}.png" for name in ("motorcycle_left", "coffee", "chelsea", "astronaut"))
 
 
 def photograph(width: int, height: int, file: str | None = None) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
     """A photograph of exactly `width` x `height`: `file`, or an installed one.
 
-    The largest centred piece of the right shape is cut out and resized, so nothing is distorted.
+    The largest centred piece of the right shape is cut out and resized, without distortion.
 
     Returns:
         RGB, uint8, (height, width, 3).
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not an image that can be read, with its path.
+        ValueError: it is not a readable image, or none is installed; names the path.
     """
-    path = Path(file) if file else installed(INSTALLED[0])
+    path = Path(file) if file else installed_file(INSTALLED[0])
     if not path.is_file():
         raise FileNotFoundError(f"no photograph at {path}: give an image file, or none to take an installed one")
     try:
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} is not a photograph that can be read ({error}): give another") from error
+        raise ValueError(f"{path} is not a readable photograph ({error}): give another") from error
     return np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.BICUBIC))
-
-
-def installed(name: str) -> Path:
-    """The place of one of scikit-image's photographs, without importing scikit-image."""
-    spec = find_spec("skimage")
-    folders = list(spec.submodule_search_locations or []) if spec else []
-    if not folders:
-        raise FileNotFoundError(
-            "scikit-image, whose photograph is timed on, is not installed: pip install scikit-image"
-        )
-    return Path(folders[0]) / "data" / name

@@ -1,4 +1,4 @@
-"""A worker process, seen from its parent: started, asked, ended."""
+"""The parent's side of a worker process: start it, ask it, end it."""
 
 import contextlib
 import json
@@ -14,21 +14,21 @@ from typing import Any, Self
 
 from enhance_sweep.system.environment import allocator_environment
 
-#: Far beyond any call that makes sense; a worker that is silent for longer hangs.
+#: Far longer than any sensible call; a worker that is silent for longer hangs.
 SILENCE_LIMIT_S = 3600.0
 _STDERR_TAIL = 2000
 
 
 class TimingError(RuntimeError):
-    """A network that could not be timed: its worker's error, or how the worker died."""
+    """A network could not be timed: the worker's error, or how the worker died."""
 
 
 class Worker:
-    """A fresh process that holds one network: its environment is set before torch is imported there.
+    """A fresh process that holds one network; its environment is set before it imports torch.
 
     Args:
-        threads: what it may compute with.
-        cores: what it is pinned to; none means not pinned.
+        threads: how many it computes with.
+        cores: what it is pinned to; empty means not pinned.
         allocator: a name in `enhance_sweep.system.environment.ALLOCATORS`.
     """
 
@@ -36,10 +36,10 @@ class Worker:
         """Start it; it waits for commands."""
         names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
         environment = allocator_environment(allocator) | dict.fromkeys(names, str(threads))
-        # What the parent can import the worker can too, such as a topology in the user's own folder.
+        # The worker can import what the parent can, such as a topology in the user's own folder.
         environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         command = [sys.executable, "-m", "enhance_sweep.timing.worker", ",".join(str(core) for core in cores)]
-        # A file, because a full pipe that nobody reads would stop the worker.
+        # A file: a full pipe that nobody reads would block the worker.
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, env=environment
@@ -77,7 +77,7 @@ class Worker:
                     stream.close()
 
     def __enter__(self) -> Self:
-        """The worker, ended with the block."""
+        """The worker; it ends with the block."""
         return self
 
     def __exit__(
@@ -89,7 +89,7 @@ class Worker:
     def _read_line(self, command: str) -> bytes:
         """The next line, empty if the worker is gone."""
         assert self._process.stdout is not None
-        # One answer a question, so nothing is left in the reader's buffer when it is asked whether it can be read.
+        # Each command has one answer, so the reader's buffer is empty before the select.
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             if not selector.select(SILENCE_LIMIT_S):
@@ -97,7 +97,7 @@ class Worker:
         return self._process.stdout.readline()
 
     def _death(self, command: str) -> TimingError:
-        """How the process ended, with the end of what it wrote to stderr."""
+        """How the process ended, with the last lines that it wrote to stderr."""
         code = self._process.wait()
         how = f"exited with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
         if code == -signal.SIGKILL:

@@ -1,10 +1,10 @@
 """How architectures are timed: processes, warm-up, rounds, and when to stop.
 
-A run times a list of architectures under one measurement. It works in sessions: each starts a fresh process for every
-architecture that it takes up (and for the baseline), warms all up, and then calls them round by round in random order.
-A call that something else disturbed is repeated. Between sessions an architecture is done once enough processes have
-seen it and its speed-up's interval is narrow, or the budget is spent. In a paired run the baseline against itself is in
-the first sessions, until its interval is narrow, and says whether the run can be believed.
+A run times a list of architectures under one measurement. It works in sessions. Each session starts a fresh process
+for the baseline and for as many architectures as there is room for, warms all up, and then calls them round by round in
+random order. A call that something else disturbed is repeated. An architecture is finished once enough processes have
+timed it and its speed-up's interval is narrow, or the budget is spent. In a paired run the first sessions also time the
+baseline against itself, until its interval is narrow. That shows whether the run can be trusted.
 """
 
 import contextlib
@@ -29,18 +29,18 @@ from enhance_sweep.timing.subject import JsonObject, Subject
 
 __all__ = ["BASELINE", "Run", "architecture_of", "measurement_of", "time_variant", "time_variants"]
 
-#: Warm-up ends when this many undisturbed calls in a row, the first included, agree within this share.
+#: Warm-up ends when this many undisturbed calls in a row, including the first, agree within this share.
 WARM_CALLS, WARM_TOLERANCE = 3, 0.05
-#: At most so many networks are held in memory at once, and no further one while less than this share of it is free.
+#: At most this many networks are in memory at once, and none is added while less than this share of memory is free.
 GROUP_SIZE, FREE_SHARE = 5, 0.5
-#: What a runtime's result may differ from eager fp32's by: all values in fp32, the PSNR of the clipped image in bf16.
+#: How far a runtime's result may be from eager fp32's: any value in fp32, the PSNR of the clipped image in bf16.
 MAX_ABS_ERROR, MIN_PSNR_DB = 1e-3, 40.0
 
 
 def time_variant(model: Mapping[str, Any], timing: TimingSettings, runtime: Mapping[str, Any]) -> TimedRecord:
-    """Time one architecture: a timed record, ready for `enhance_sweep.records.write_timed`.
+    """Time one architecture; gives a timed record, ready for `enhance_sweep.records.write_timed`.
 
-    A network that cannot be timed gives a record that is `failed`, with its reason.
+    If the network cannot be timed, the record is `failed` and says why.
 
     Args:
         model: a network's configuration: `_target_`, `name` and its constructor's arguments.
@@ -62,12 +62,12 @@ def time_variants(
     """Time several architectures in one run, under the host's lock.
 
     Args:
-        models: networks' configurations, each once.
+        models: networks' configurations, without repeats.
         timing: how to measure.
         runtime: a runtime's configuration.
         machine: the real one unless given.
-        tell: takes a line of progress now and then.
-        done: takes each record as soon as it is complete, so that a run cut short loses only the others.
+        tell: receives lines of progress.
+        done: receives each record as soon as it is complete, so an interrupted run loses only the others.
 
     Returns:
         A timed record for each model, in order.
@@ -98,7 +98,7 @@ class Run:
     def __init__(
         self, timing: TimingSettings, runtime: Mapping[str, Any], machine: Machine, tell: Callable[[str], None]
     ) -> None:
-        """Hold what all sessions need; `time` does the work."""
+        """Store what all sessions need; `time` does the work."""
         self._timing, self._runtime, self._machine, self._tell = timing, runtime, machine, tell
         self._random = random.Random(timing.seed)
         self.baseline_check: Ratio | None = None
@@ -106,11 +106,11 @@ class Run:
         self._gauge: Gauge | None = None
 
     def time(self, subjects: Sequence[Subject], finish: Callable[[Subject], None]) -> None:
-        """Time all subjects, the baseline against itself among the first; `finish` takes each that is done.
+        """Time all subjects, and the baseline against itself; `finish` receives each subject that is done.
 
-        None is finished before that check is: every record says what came of it.
+        That check is among the first and is finished before any other subject: every record states its result.
         """
-        itself: Subject | None = None
+        self_check: Subject | None = None
         if cost := cost_of_precision(self._timing.precision):
             self._tell(cost)
         if self._timing.paired:
@@ -118,15 +118,15 @@ class Run:
                 "limit", threads=self._timing.used_threads, precision=self._timing.precision
             )
             baseline = architecture_of(BASELINE)
-            itself = next((one for one in subjects if one.architecture == baseline), Subject(BASELINE))
-            subjects = [itself, *(one for one in subjects if one is not itself)]
+            self_check = next((one for one in subjects if one.architecture == baseline), Subject(BASELINE))
+            subjects = [self_check, *(one for one in subjects if one is not self_check)]
         finished: list[int] = []
 
-        def finish_stopped() -> None:
-            if itself is None or not itself.waits:
-                self.baseline_check = itself.speed_up() if itself else None
+        def finish_ready() -> None:
+            if self_check is None or not self_check.unfinished:
+                self.baseline_check = self_check.speed_up() if self_check else None
                 for subject in subjects:
-                    if not subject.waits and id(subject) not in finished:
+                    if not subject.unfinished and id(subject) not in finished:
                         finished.append(id(subject))
                         finish(subject)
 
@@ -137,38 +137,38 @@ class Run:
                     stack.callback(probe.close)
                     stack.callback(sentinels.close)
                     self._gauge = Gauge(probe, sentinels, self._machine.clock_s)
-                self._until_settled(subjects, itself, finish_stopped)
+                self._until_settled(subjects, self_check, finish_ready)
         except KeyboardInterrupt:
-            # What was measured so far is worth keeping: its interval says how much it is worth.
+            # Keep what was measured so far: its interval says how much it is worth.
             for subject in subjects:
-                if subject.waits and subject.rounds():
+                if subject.unfinished and subject.rounds():
                     subject.stopped = "interrupted"
-            if itself is None or itself.stopped:
-                subjects = [subject for subject in subjects if not subject.waits]
-                finish_stopped()
+            if self_check is None or self_check.stopped:
+                subjects = [subject for subject in subjects if not subject.unfinished]
+                finish_ready()
             raise
 
     def _until_settled(
-        self, subjects: Sequence[Subject], itself: Subject | None, after_session: Callable[[], None]
+        self, subjects: Sequence[Subject], self_check: Subject | None, after_session: Callable[[], None]
     ) -> None:
-        """Hold sessions until every subject is settled, has failed, or the budget is spent.
+        """Hold sessions until every subject is settled or has failed, or the budget is spent.
 
-        The check of the baseline against `itself` is in every session until it is settled.
+        `self_check`, the baseline against itself, is in every session until it is settled.
         """
         for subject in subjects:
             self._check_result(subject)
         end_s = self._machine.clock_s() + self._timing.budget_s * len(subjects)
         while True:
-            if itself and itself.failure:
+            if self_check and self_check.failure:
                 for subject in subjects:
-                    subject.failure = subject.failure or f"the baseline could not be timed: {itself.failure}"
+                    subject.failure = subject.failure or f"the baseline could not be timed: {self_check.failure}"
             after_session()
-            waiting = [subject for subject in subjects if subject.waits]
+            waiting = [subject for subject in subjects if subject.unfinished]
             if not waiting:
                 return
-            # Who has been seen least comes first: a session may have no room for all.
+            # Subjects with the fewest processes come first: a session may not have room for all.
             self._random.shuffle(waiting)
-            waiting.sort(key=lambda subject: (subject is not itself, len(subject.processes)))
+            waiting.sort(key=lambda subject: (subject is not self_check, len(subject.processes)))
             before = {id(subject): len(subject.processes) for subject in waiting}
             try:
                 self._session(waiting)
@@ -177,16 +177,16 @@ class Run:
                     subject.failure = f"the baseline could not be timed beside it: {error}"
             for subject in waiting:
                 self._judge(subject, end_s)
-                if len(subject.processes) > before[id(subject)] or not subject.waits:
-                    self._tell(_standing(subject))
-            left = sum(subject.waits for subject in subjects)
+                if len(subject.processes) > before[id(subject)] or not subject.unfinished:
+                    self._tell(_progress_line(subject))
+            left = sum(subject.unfinished for subject in subjects)
             if left:
                 left_s = max(0.0, end_s - self._machine.clock_s())
                 done = f"{len(subjects) - left} of {len(subjects)} done"
                 self._tell(f"{done}, at most {left_s / 60:.0f} min left")
 
     def _check_result(self, subject: Subject) -> None:
-        """Compare the runtime's result with eager fp32's on the photograph, in a process of its own."""
+        """Compare the runtime's result with eager fp32's on the photograph, in a fresh process."""
         if subject.failure or (self._runtime["name"] == "eager" and self._timing.precision == "fp32"):
             return
         try:
@@ -198,13 +198,13 @@ class Run:
         psnr_db = check["psnr_db"]
         if self._timing.precision == "fp32" and check["max_abs_error"] > MAX_ABS_ERROR:
             subject.failure = (
-                f"its result is {check['max_abs_error']:.2g} off eager's: expected {MAX_ABS_ERROR} at most"
+                f"its result is off eager's by {check['max_abs_error']:.2g}: expected {MAX_ABS_ERROR} at most"
             )
         if self._timing.precision != "fp32" and psnr_db is not None and psnr_db < MIN_PSNR_DB:
             subject.failure = f"its result has {psnr_db:.1f} dB against eager fp32's: expected {MIN_PSNR_DB} at least"
 
     def _session(self, waiting: Sequence[Subject]) -> None:
-        """Fresh processes for as many of `waiting` as there is room for, and their rounds.
+        """Start fresh processes for as many of `waiting` as there is room for, and time their rounds.
 
         Raises:
             TimingError: the baseline failed.
@@ -213,7 +213,7 @@ class Run:
             baseline = self._start(stack, BASELINE)[0] if waiting and self._timing.paired else None
             running: list[tuple[Subject, TimedProcess]] = []
             for subject in waiting:
-                # Alone, a network needs no others beside it: only the baseline's time is worth sharing.
+                # Networks share a session only to share the baseline's time.
                 full = len(running) >= (GROUP_SIZE if baseline else 1)
                 if running and (full or self._machine.free_memory_share() < FREE_SHARE):
                     break
@@ -228,7 +228,7 @@ class Run:
                 running = self._round(running, baseline)
 
     def _start(self, stack: contextlib.ExitStack, model: Mapping[str, Any]) -> tuple[TimedProcess, JsonObject]:
-        """A fresh worker with `model` loaded and warm, and what its process has shown by then."""
+        """A fresh worker with `model` loaded and warm, and what its process measured so far."""
         worker = self._machine.start_worker()
         stack.callback(worker.close)
         loaded = worker.ask("load", **self._job(model))
@@ -243,12 +243,12 @@ class Run:
     def _round(
         self, running: list[tuple[Subject, TimedProcess]], baseline: TimedProcess | None
     ) -> list[tuple[Subject, TimedProcess]]:
-        """Call everybody once in random order; gives who is still there."""
+        """Call each process once, in random order; returns those that did not fail."""
         order: list[tuple[Subject | None, TimedProcess]] = [*running]
         if baseline is not None:
             order.append((None, baseline))
         self._random.shuffle(order)
-        beside: JsonObject = {}
+        baseline_call: JsonObject = {}
         calls: list[tuple[Subject, JsonObject]] = []
         for position, (subject, worker) in enumerate(order):
             try:
@@ -260,19 +260,19 @@ class Run:
                 continue
             call["position"] = position
             if subject is None:
-                beside = {f"baseline_{name}": value for name, value in call.items()}
-                beside["baseline_repeated_calls"] = len(repeated)
+                baseline_call = {f"baseline_{name}": value for name, value in call.items()}
+                baseline_call["baseline_repeated_calls"] = len(repeated)
             else:
                 subject.processes[-1]["repeated_calls"] += repeated
                 calls.append((subject, call))
         for subject, call in calls:
-            subject.processes[-1]["rounds"].append(call | beside)
+            subject.processes[-1]["rounds"].append(call | baseline_call)
         return [(subject, worker) for subject, worker in running if not subject.failure]
 
     def _call(
         self, worker: TimedProcess, *, memory: bool = False, repeats: int = 0
     ) -> tuple[JsonObject, list[JsonObject]]:
-        """One call on a machine as quiet as can be had, with its conditions; and those that it repeats."""
+        """One call when the machine is as quiet as it gets, with its conditions; and the disturbed calls before it."""
         repeated: list[JsonObject] = []
         while True:
             quiet = self._gauge.wait_until_quiet() if self._gauge else None
@@ -288,7 +288,7 @@ class Run:
             repeated.append(call)
 
     def _judge(self, subject: Subject, end_s: float) -> None:
-        """Stop a subject that is settled or out of budget, with the reason."""
+        """Stop a subject that is settled or out of budget, and say why."""
         if subject.failure:
             return
         ratio = subject.speed_up()
@@ -300,21 +300,21 @@ class Run:
             subject.stopped = "budget spent"
 
     def _ask_once(self, command: str, **arguments: Any) -> JsonObject:
-        """Ask a fresh worker one thing, and end it."""
+        """Send one command to a fresh worker, and end it."""
         worker = self._machine.start_worker()
         with contextlib.closing(worker):
             return worker.ask(command, **arguments)
 
     def _job(self, model: Mapping[str, Any]) -> JsonObject:
-        """What a worker needs to know of a network and how it is measured."""
+        """What a worker needs to know about a network and its measurement."""
         timing = self._timing
         names = ("precision", "layout", "seed", "width", "height", "photograph")
         settings = {name: getattr(timing, name) for name in names}
         return settings | {"model": dict(model), "runtime": dict(self._runtime), "threads": timing.used_threads}
 
 
-def _standing(subject: Subject) -> str:
-    """How a subject stands, in a line."""
+def _progress_line(subject: Subject) -> str:
+    """A subject's progress, on one line."""
     if subject.failure:
         return f"{subject.name}: failed: {subject.failure}"
     text = f"{subject.name}: {median([one.latency_ms for one in subject.rounds()]):.0f} ms"

@@ -1,8 +1,7 @@
-"""What is written down of a timed architecture (`enhance_sweep.records`)."""
+"""What a timed record holds (`enhance_sweep.records`)."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from msgspec import convert
@@ -22,19 +21,19 @@ from enhance_sweep.records.schema import (
 from enhance_sweep.settings import TimingSettings
 from enhance_sweep.stats.speed_up import Ratio, disturbances
 from enhance_sweep.system.clock import now
-from enhance_sweep.system.environment import describe_environment
+from enhance_sweep.system.environment import describe_environment, installed_versions
 from enhance_sweep.timing import host
 from enhance_sweep.timing.statistics import interquartile_range, median
 from enhance_sweep.timing.subject import JsonObject, Subject
 
-#: A speed-up is settled, and a run believed, when its interval is this narrow on either side.
+#: A speed-up is settled, and a run trusted, when its interval is this narrow on either side.
 SETTLED = 0.02
 
 _RUNTIME_PACKAGES = ("torch", "onnx", "onnxruntime", "openvino")
 
 
 def measurement_of(timing: TimingSettings, runtime: Mapping[str, Any]) -> JsonObject:
-    """How this host measures under these settings: what makes a `measured_key`, together with the architecture."""
+    """How this host measures with these settings; with the architecture it makes a `measured_key`."""
     return {
         "runtime": runtime["name"],
         "precision": timing.precision,
@@ -55,7 +54,7 @@ def record(
 ) -> TimedRecord:
     """The timed record of a subject.
 
-    `flags` says in words why it should not be believed, and is empty where nothing is known against it. Speed-ups are
+    `flags` says in words why it should not be trusted; empty means no known reason. Speed-ups are
     not stored: `enhance_sweep.stats.speed_up` computes them from `samples`, which hold every round.
 
     Args:
@@ -77,7 +76,7 @@ def record(
         "allocator": timing.allocator,
         "timing": asdict(timing),
         "fingerprint": host.fingerprint(),
-        "runtime_versions": {name: _version(name) for name in _RUNTIME_PACKAGES},
+        "runtime_versions": installed_versions(_RUNTIME_PACKAGES),
     }
     return TimedRecord(
         schema=SCHEMA,
@@ -105,7 +104,7 @@ def record(
 
 
 def flags(subject: Subject, baseline_check: Ratio | None) -> list[str]:
-    """Why a timing should not be believed, in words."""
+    """Why a timing should not be trusted, in words."""
     found = []
     if baseline_check is not None and not believable(baseline_check):
         found.append(
@@ -124,12 +123,12 @@ def flags(subject: Subject, baseline_check: Ratio | None) -> list[str]:
 
 
 def believable(baseline_check: Ratio) -> bool:
-    """Whether the baseline against itself gave 1.00, closely."""
+    """Whether the baseline against itself gave 1.00, within a narrow interval."""
     return baseline_check.holds(1.0) and baseline_check.within(SETTLED)
 
 
 def _figures(subject: Subject) -> dict[str, float]:
-    """The medians that a table shows; none where nothing was measured."""
+    """The medians that a table shows; empty where nothing was measured."""
     rounds = subject.rounds()
     if subject.failure or not rounds:
         return {}
@@ -143,10 +142,3 @@ def _figures(subject: Subject) -> dict[str, float]:
         "peak_rss_delta_mib": median([first["memory"]["peak_rss_delta_mib"] for first in firsts]),
         "first_call_ms": median([first["latency_ms"] for first in firsts]),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -1,8 +1,8 @@
-"""How fast each measured core is while something else runs on it, by short samples of work that is always the same.
+"""How fast each measured core is while something else runs on it, from short samples of fixed work.
 
-A thread on each core wakes ten times a second, multiplies two small matrices that fit its cache, and notes the CPU
-time that took. CPU time does not count the waiting for the core, only how fast it is: a neighbour on the other half of
-the physical core shows. The samples take less than one hundredth of the core, of every network alike.
+A thread on each core wakes ten times a second, multiplies two small matrices that fit its cache, and records the CPU
+time. CPU time does not include waiting for the core, only how fast it computes, so a neighbour on the other half of the
+physical core shows. The samples take less than one hundredth of the core, the same for every network.
 """
 
 import os
@@ -17,19 +17,19 @@ class Sentinels:
     """Threads that sample the speed of cores from now until the process ends.
 
     Args:
-        cores: one thread each, pinned to it; none where the platform cannot pin: one thread, anywhere.
+        cores: each gets a thread pinned to it. Empty where the platform cannot pin: one thread, anywhere.
     """
 
     def __init__(self, cores: list[int]) -> None:
         self._lock = threading.Lock()
         self._samples_ms: dict[int, list[float]] = {core: [] for core in cores or [-1]}
         for index, core in enumerate(self._samples_ms):
-            # Not both at once: a network's threads wait for each other.
+            # Staggered, because a network's threads wait for each other.
             delay_s = _PERIOD_S * index / len(self._samples_ms)
             threading.Thread(target=self._sample, args=(core, delay_s), daemon=True).start()
 
     def take(self) -> dict[str, list[float]]:
-        """The samples since the last time, CPU milliseconds by core."""
+        """The samples since the last call, CPU milliseconds by core."""
         with self._lock:
             taken = {str(core): samples for core, samples in self._samples_ms.items()}
             self._samples_ms = {core: [] for core in self._samples_ms}

@@ -1,4 +1,4 @@
-"""What is said of a handful of latencies."""
+"""Statistics of a handful of latencies."""
 
 from collections.abc import Sequence
 

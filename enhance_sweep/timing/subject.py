@@ -1,4 +1,4 @@
-"""What is timed: one architecture, and what its processes have shown so far."""
+"""What is timed: one architecture, with what its processes measured so far."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,10 +20,10 @@ class Subject:
 
     Attributes:
         model: its configuration: `_target_`, `name` and the constructor's arguments.
-        processes: what each fresh process has shown: `loaded`, `first_call`, `warm_up_ms`, `warm`, `rounds` and
+        processes: what each fresh process measured: `loaded`, `first_call`, `warm_up_ms`, `warm`, `rounds` and
             `repeated_calls`.
         check: how its result compared with eager fp32's; None where it was not compared.
-        stopped: why no more is timed; None while it goes on.
+        stopped: why timing ended; None until then.
         failure: why it could not be timed.
     """
 
@@ -41,11 +41,11 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """Short and readable."""
+        """A short, readable name."""
         return architecture_slug(self.architecture)
 
     @property
-    def waits(self) -> bool:
+    def unfinished(self) -> bool:
         """Whether there is more to time."""
         return not self.stopped and not self.failure
 

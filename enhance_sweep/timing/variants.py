@@ -1,4 +1,4 @@
-"""Which networks and runtimes the timing command is asked for, by name."""
+"""The networks and runtimes that the timing command names."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -32,19 +32,19 @@ def of_overrides(overrides: Sequence[str]) -> list[dict[str, Any]]:
     """The networks of `model=strided model.channels=16,32`, every combination.
 
     Raises:
-        ConfigError: an override is of anything but the network, or there is no such network.
+        ConfigError: an override does not belong to a network, or there is no such network.
     """
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         if override.key_or_group.partition(".")[0] != "model" or override.is_delete():
             raise ConfigError(
-                f"{override.input_line}: expected what makes a network, such as model.channels=16; how it is timed is "
-                "said with options such as --runtime (see --help)"
+                f"{override.input_line}: expected a network's setting, such as model.channels=16; how to time it is "
+                "set by options such as --runtime (see --help)"
             )
     return _networks(overrides, [])
 
 
 def of_runs(runs_dir: Path) -> list[dict[str, Any]]:
-    """The networks that were trained in a folder of runs, each architecture once."""
+    """The networks trained in a folder of runs, each architecture once."""
     found = []
     for record in trained_records(runs_dir):
         topology, *arguments = record["architecture"].items()
@@ -63,7 +63,7 @@ def runtimes() -> list[str]:
 
 
 def without_repeats(models: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each network once, in the order in which it was first named."""
+    """Each network once, in order of first appearance."""
     return list({architecture_key(architecture_of(model)): model for model in models}.values())
 
 
@@ -74,7 +74,7 @@ def _networks(swept: Sequence[str], fixed: Sequence[str]) -> list[dict[str, Any]
     jobs = itertools.chain(*BasicSweeper.split_arguments(parsed, None))
     models = [resolved(compose_config([*fixed, *job]), "model") for job in jobs]
     for model in models:
-        with torch.device("meta"):  # sizes that a network refuses are found before another has been timed
+        with torch.device("meta"):  # finds refused sizes before anything is timed
             build(model, "model")
     return models
 

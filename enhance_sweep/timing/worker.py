@@ -1,11 +1,12 @@
 """The process that is measured: `python -m enhance_sweep.timing.worker CORES`.
 
-It speaks JSON, a line a command, on its stdin and stdout, and does one thing at a time. `enhance_sweep.timing.process`
-is the other end. Nothing but the standard library is imported before the process is pinned and tied to its parent.
+It reads and writes JSON, one line for each command, on stdin and stdout, and does one thing at a time. The other end
+is `enhance_sweep.timing.process`. Before the process is pinned and tied to its parent, it imports only the standard
+library.
 
-Commands: `load` (a network into a runtime), `call` (time one call), `probe` (time a small piece of work that is always
-the same), `watch` and `samples` (of the cores' speed meanwhile), `check` (compare with eager fp32), `limit` (what the
-cores can do at most).
+Commands: `load` (a network into a runtime), `call` (time one call), `probe` (time a small, fixed piece of work),
+`watch` and `samples` (the cores' speed in the meantime), `check` (compare with eager fp32), `limit` (the cores' highest
+rate).
 """
 
 import ctypes
@@ -30,19 +31,19 @@ if TYPE_CHECKING:
     from enhance_sweep.timing.runtimes import Prepared
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-#: The sides of the matrices that find the arithmetic limit: each is tried while the one before was quick enough.
+#: Sides of the matrices that find the arithmetic limit: each is tried if the one before was quick enough.
 _LIMIT_SIDES = (512, 1024, 2048, 4096)
-#: The next larger product, of eight times the arithmetic, is tried where it should take at most this.
+#: The next product, with eight times the arithmetic, is tried if it should take at most this long.
 _LONGEST_PRODUCT_MS = 1000.0
-#: The probe's matrix product and its stream through memory take about as long as each other: some ms together.
+#: The probe's matrix product and its stream through memory take about equally long: together a few ms.
 _PROBE_SIDE, _PROBE_VALUES, _PROBE_TIMES = 1024, 16 * 2**20, 2
 
 
 class Session:
-    """What the worker holds between commands."""
+    """What the worker keeps between commands."""
 
     def __init__(self) -> None:
-        """Nothing is held yet."""
+        """Start with nothing loaded."""
         self._prepared: Prepared | None = None
         self._probe: Callable[[], None] | None = None
         self._sentinels: Sentinels | None = None
@@ -61,7 +62,7 @@ class Session:
             torch.set_num_interop_threads(1)
         imported = time.perf_counter()
         self._prepared = _prepare(job, job["runtime"], job["precision"], job["layout"])
-        # What is collected or counted during a call would be part of it.
+        # Otherwise garbage collection would be part of a call's time.
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -72,7 +73,7 @@ class Session:
         }
 
     def call(self, memory: bool) -> dict[str, Any]:
-        """Time one call; with `memory`, also the peak of what was resident during it."""
+        """Time one call; with `memory`, also read the peak of resident memory during it."""
         assert self._prepared is not None
         if not memory:
             return _measured(self._prepared.run)
@@ -90,10 +91,10 @@ class Session:
         }
 
     def probe(self) -> dict[str, Any]:
-        """Time a small piece of work that is always the same: a matrix product, and a stream through memory.
+        """Time a small, fixed piece of work: a matrix product, and a stream through memory.
 
-        It is done once before the clock runs: straight after another process's call it takes a fifth longer, with its
-        threads asleep and its data in no cache.
+        One run goes untimed: straight after another process's call it takes a fifth longer, because its threads sleep
+        and its data are not in a cache.
         """
         self._probe = self._probe or _probe()
         self._probe()
@@ -105,7 +106,7 @@ class Session:
         return {}
 
     def samples(self) -> dict[str, Any]:
-        """What was sampled since the last time, CPU milliseconds by core."""
+        """What was sampled since the last request, CPU milliseconds by core."""
         assert self._sentinels is not None
         return {"samples_ms": self._sentinels.take()}
 
@@ -138,8 +139,8 @@ def main() -> None:
 def check(job: dict[str, Any]) -> dict[str, Any]:
     """Compare a runtime's result on the photograph with that of eager fp32 in channels-first.
 
-    `job` as for `Session.load`. Gives the largest absolute difference, the PSNR in dB of the clipped images (None where
-    they are identical), and the standard deviation of the reference, which shows that there was something to compare.
+    `job` is as for `Session.load`. Gives the largest absolute difference, the PSNR in dB of the clipped images (None
+    where they are identical), and the reference's standard deviation, which shows that it was not one flat gray.
     """
     import torch
 
@@ -158,12 +159,12 @@ def check(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def limit(job: dict[str, Any]) -> dict[str, Any]:
-    """The rate of a large matrix product, `fp32_gflops` and `bf16_gflops`: what no network can beat.
+    """The rate of a large matrix product, `fp32_gflops` and `bf16_gflops`: no network can be faster.
 
-    Two operations (a multiplication and an addition) for each multiply-add. bf16 is measured only where `precision`
-    asks for it or the processor computes in it: elsewhere torch emulates it up to a hundred times slower than fp32.
+    Each multiply-add counts as two operations. bf16 is measured only where `precision` asks for it or the processor
+    computes in it: elsewhere torch emulates it, up to a hundred times slower than fp32.
 
-    `job` has `threads`, `precision`, and `device` where it is not the CPU.
+    `job` has `threads`, `precision`, and, unless it is the CPU, `device`.
     """
     import torch
 
@@ -228,7 +229,7 @@ def _output(prepared: "Prepared") -> "Tensor":
 
 
 def build(config: dict[str, Any]) -> Any:
-    """The object that a mapping names by `_target_`, made with the rest but its `name` as arguments."""
+    """An object of the class that `_target_` names; all entries but `name` are its arguments."""
     module, _, name = config["_target_"].rpartition(".")
     arguments = {key: value for key, value in config.items() if key not in ("_target_", "name")}
     return getattr(importlib.import_module(module), name)(**arguments)
@@ -237,9 +238,9 @@ def build(config: dict[str, Any]) -> Any:
 def spread(generator: "nn.Module") -> None:
     """Widen the initial weights, so that an untrained network's output is an image.
 
-    With the initial deviation of 0.01 all outputs are one grey, which any broken runtime would match. Speed does not
-    depend on the values. Kaiming's deviation keeps the features' size; a quarter of it in the last layer gives an
-    image's contrast, which tanh does not yet saturate.
+    With the initial deviation of 0.01 every output is one gray, which any broken runtime would match. Speed does not
+    depend on the values. Kaiming's deviation preserves the features' scale. A quarter of it in the last layer gives the
+    contrast of an image without saturating tanh.
     """
     import torch
 
@@ -252,7 +253,7 @@ def spread(generator: "nn.Module") -> None:
 
 
 def _measured(run: Callable[[], Any]) -> dict[str, Any]:
-    """One call: wall and CPU time of the whole process, and what the kernel did meanwhile."""
+    """One call: wall and CPU time of the whole process, and the kernel's page faults and switches meanwhile."""
     before = resource.getrusage(resource.RUSAGE_SELF)
     cpu_ns, wall_ns = time.process_time_ns(), time.perf_counter_ns()
     result = run()
@@ -273,13 +274,13 @@ def _pin(cores: str) -> None:
 
 
 def _die_with_parent() -> None:
-    """Linux ends this process with its parent, even in the middle of a call; elsewhere the end of stdin does."""
+    """On Linux, die with the parent, even in the middle of a call; elsewhere the end of stdin ends this process."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _take_over_standard_streams() -> tuple[IO[str], IO[str]]:
-    """Private copies of stdin and stdout; whatever a library prints goes to stderr, and nothing is left to read."""
+    """Private copies of stdin and stdout; what libraries print goes to stderr, and they find nothing to read."""
     requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDONLY)

@@ -154,7 +154,7 @@ def test_ctrl_c_while_it_starts_ends_cleanly(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", stopped], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 130
-    assert done.stderr == "\nstopped; the same command again goes on from here\n"
+    assert done.stderr == "\nstopped; the same command continues from here\n"
 
 
 def test_a_dry_run_shows_every_variant_and_computes_nothing(quick: list[str], tmp_path: Path) -> None:

@@ -93,6 +93,6 @@ def test_what_was_finished_before_an_error_is_kept(
     options = ["--steps", "1", "--warm-up", "1", "--out", str(tmp_path / "out")]
     assert main([*overrides, "trainer.crop_size=24", "loss=fidelity,paper", *options]) == 2
     said = capsys.readouterr()
-    assert "the content network takes images of 32x32 at least, got 24x24: set trainer.crop_size=32" in said.err
+    assert "the content network takes images of at least 32x32, got 24x24: set trainer.crop_size=32" in said.err
     assert "Traceback" not in said.err
     assert pd.read_csv(tmp_path / "out" / "profile.csv")["loss"].unique().tolist() == ["fidelity"]

@@ -119,7 +119,7 @@ def test_a_polite_stop_saves_the_step_it_is_at(
     process.send_signal(number)
     assert process.wait(60) == exit_status, process.said()
     assert "stopping after this step" in process.said()
-    assert "stopped; the same command again goes on from here" in process.said()
+    assert "stopped; the same command continues from here" in process.said()
     assert "Traceback" not in process.said()
     (checkpoint,) = tmp_path.rglob("last.ckpt")
     assert torch.load(checkpoint, weights_only=True)["global_step"] % 100, "not the last of those saved by the way"

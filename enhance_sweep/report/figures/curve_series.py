@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from enhance_sweep.paper import BASELINE_SLUG
-from enhance_sweep.records.schema import Record
+from enhance_sweep.records.schema import TrainedRecord
 from enhance_sweep.report.figures.series import Level, Look, levels_of, looks_of, marks_of
 from enhance_sweep.report.labels import is_number, topology_name
 from enhance_sweep.report.results.curves import loss_curve
@@ -62,7 +62,7 @@ def curve_series(results: Results, measure: str) -> CurveSeries | None:
         if not steps:
             continue
         label, topology = str(row.label), str(row.topology)
-        family, parameter, value = _family(record["architecture"], label)
+        family, parameter, value = _family(record.architecture, label)
         remark = row.mark + ("" if row.trained == "completed" else f", {row.trained}")
         stands_out = bool(row.on_frontier) or row.slug == BASELINE_SLUG
         named = (family, parameter, value + remark)
@@ -70,12 +70,13 @@ def curve_series(results: Results, measure: str) -> CurveSeries | None:
     return CurveSeries(measure, tuple(curves), levels_of(results, measure)) if curves else None
 
 
-def noted(results: Results, record: Record, measure: str) -> tuple[list[int], list[float]]:
+def noted(results: Results, record: TrainedRecord, measure: str) -> tuple[list[int], list[float]]:
     """Steps and values of a measure of `MEASURES` in one training; two empty lists where nothing was noted."""
     if measure == "loss":
-        return loss_curve(results.runs, record)
-    points = [point for point in record.get("quality") or [] if is_number(point.get(measure))]
-    return [int(point["step"]) for point in points], [float(point[measure]) for point in points]
+        return loss_curve(results.runs, record.key)
+    points = [(point.step, getattr(point, measure)) for point in record.quality]
+    known = [(step, value) for step, value in points if is_number(value)]
+    return [step for step, _ in known], [value for _, value in known]
 
 
 def _family(architecture: Mapping[str, Any], label: str) -> tuple[str, str, str]:

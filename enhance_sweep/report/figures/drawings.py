@@ -1,4 +1,4 @@
-"""The report's figures as files, PNG and SVG, and the networks' pictures for the page: all that matplotlib draws."""
+"""All that matplotlib draws for a report: its figures as PNG and SVG files, and the networks' pictures in the page."""
 
 from dataclasses import dataclass
 
@@ -36,39 +36,38 @@ def draw_figures(results: Results) -> dict[str, bytes]:
         "quality_psnr": quality_figure(results, "psnr_db"),
         "losses": quality_figure(results, "loss"),
     }
-    files = {}
+    files: dict[str, bytes] = {}
     for name, figure in figure_of.items():
-        if figure is not None:
-            files[f"{name}.png"] = figures.png(figure)
-            files[f"{name}.svg"] = figures.svg(figure).encode()
+        files |= {} if figure is None else _files(name, figure)
     return files
 
 
 def draw_architectures(results: Results, files: dict[str, bytes]) -> list[Drawing]:
     """The paper's Figures 1 and 3: a plain and a strided network, drawn from their records; their files are added.
 
-    The baseline and the paper's pick where they are there, else the best of the topology.
+    They are the baseline and the paper's pick; where the records lack these, the best network of the topology.
     """
-    records = {record["architecture_key"]: record for record in (*results.timed, *results.trained)}
+    records = {record.architecture_key: record for record in (*results.timed, *results.trained)}
     found = []
     for name, topology, first in (("figure1", "plain", BASELINE_SLUG), ("figure3", "strided", PROPOSED_SLUG)):
         rows = results.variants[results.variants["topology"] == topology]
-        rows = rows.assign(first=rows["slug"] == first).sort_values(
-            ["first", "ms_ssim"], ascending=False, kind="stable"
-        )
-        shapes = (figures.WIDE, figures.NARROW)
-        drawn = [architecture_figure(records[rows["architecture_key"].iloc[0]], shape) for shape in shapes if len(rows)]
-        if not drawn or drawn[0] is None or drawn[1] is None:
-            continue
-        files[f"{name}.png"] = figures.png(drawn[0])
-        wide, narrow = figures.svg(drawn[0]), figures.svg(drawn[1])
-        files[f"{name}.svg"] = wide.encode()
-        words = architecture_in_words(records[rows["architecture_key"].iloc[0]])
-        title = f"Figure {name[-1]}: {rows['label'].iloc[0]}"
-        caption = f"{title}, drawn from the layers in its record. In percent: shares of the multiply-adds."
-        embedded = [
-            Markup(figures.embedded_svg(text, f"{name}-{size}", words))
-            for size, text in (("wide", wide), ("narrow", narrow))
-        ]
-        found.append(Drawing(name, title, caption, *embedded))
+        rows = rows.assign(first=rows["slug"] == first)
+        rows = rows.sort_values(["first", "ms_ssim"], ascending=False, kind="stable").head(1)
+        for key, label in zip(rows["architecture_key"], rows["label"], strict=True):
+            wide, narrow = (architecture_figure(records[key], shape) for shape in (figures.WIDE, figures.NARROW))
+            if wide is None or narrow is None:
+                continue
+            files |= _files(name, wide)
+            words = architecture_in_words(records[key])
+            embedded = [
+                Markup(figures.embedded_svg(figures.svg(figure), f"{name}-{size}", words))
+                for size, figure in (("wide", wide), ("narrow", narrow))
+            ]
+            title = f"Figure {name[-1]}: {label}"
+            caption = f"{title}, drawn from the layers in its record. In percent: shares of the multiply-adds."
+            found.append(Drawing(name, title, caption, *embedded))
     return found
+
+
+def _files(name: str, figure: Figure) -> dict[str, bytes]:
+    return {f"{name}.png": figures.png(figure), f"{name}.svg": figures.svg(figure).encode()}

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -82,20 +82,26 @@ def networks_figure(series: Series, shape: Shape = WIDE, intervals: bool = False
             )
             if series.untouched is not None:
                 panel.axhline(series.untouched.value, color=INK, linewidth=1.1, linestyle=DASHES["dash"], zorder=1.5)
-        entries = _entries(series, points) + _draw_lines(panels, series)
-        _lay_out(figure, shape, series, entries)
+        if any(point.hollow for point in points):
+            hollow: dict[str, Any] = {"ls": "none", "marker": "o", "mfc": PAPER, "mec": MUTED, "mew": 1.3}
+            panels[0].plot([], [], label="hollow: below the untouched input", **hollow)
+        _draw_lines(panels, series)
+        _lay_out(figure, shape, series, panels[0])
         _draw_labels(figure, panels, series, points, [np.array(ends) for _, ends in bars])
     return figure
 
 
-def _lay_out(figure: Figure, shape: Shape, series: Series, entries: Sequence[tuple[Line2D, str]]) -> None:
+def _lay_out(figure: Figure, shape: Shape, series: Series, panel: Axes) -> None:
     """Title and legend above the panels, as high as they need."""
+    handles, names = panel.get_legend_handles_labels()
+    entries = dict(zip(names, handles, strict=True))  # of a cloud and the points that stand out from it the latter
     columns = len(entries) if shape.is_wide else 2
     title_in, legend_in = 0.3, 0.19 * math.ceil(len(entries) / columns) + 0.1
     left_in, above_in = 0.7, 0.0 if series.upper is None else 0.4
     figure.text(left_in / shape.width, 1 - 0.22 / shape.height, series.title, color=MUTED, va="baseline")
     figure.legend(
-        *zip(*entries, strict=True),
+        list(entries.values()),
+        list(entries),
         loc="upper left",
         bbox_to_anchor=((left_in - 0.08) / shape.width, 1 - title_in / shape.height),
         ncols=columns,
@@ -219,12 +225,15 @@ def _draw_points(panel: Axes, series: Series, points: Sequence[Point]) -> None:
 
 
 def _draw_markers(panel: Axes, series: Series, points: Sequence[Point], look: Mapping[str, Any]) -> None:
-    for group in series.looks:
-        color, marker = COLORS[series.looks[group].color], MARKERS.get(series.looks[group].marker)
+    for group, one in series.looks.items():
+        if one.on_page_only:
+            continue
+        color = COLORS[one.color]
         for hollow in (False, True):
             some = _places([point for point in points if point.group == group and point.hollow == hollow])
-            face = PAPER if hollow else color
-            panel.plot(*some.T, ls="none", marker=marker, mfc=face, mec=color, zorder=3, **look)
+            name = None if hollow else _NAMES.get(group, topology_name(group))
+            filling: dict[str, Any] = {"marker": MARKERS[one.marker], "mfc": PAPER if hollow else color, "mec": color}
+            panel.plot(*some.T, label=name, ls="none", zorder=3, **filling, **look)
 
 
 def _places(points: Sequence[Point]) -> Array:
@@ -232,31 +241,11 @@ def _places(points: Sequence[Point]) -> Array:
     return np.array([(point.x, point.y) for point in points], dtype=float).reshape(-1, 2)
 
 
-def _entries(series: Series, points: Sequence[Point]) -> list[tuple[Line2D, str]]:
-    """What the legend says of the points."""
-    entries = []
-    for group, look in series.looks.items():
-        if not look.on_page_only:
-            color = COLORS[look.color]
-            entries.append((_entry(MARKERS[look.marker], color, color), _NAMES.get(group, topology_name(group))))
-    if any(point.hollow for point in points):
-        entries.append((_entry("o", PAPER, MUTED), "hollow: below the untouched input"))
-    return entries
-
-
-def _entry(marker: str, face: str, edge: str) -> Line2D:
-    return Line2D([], [], ls="none", marker=marker, ms=5.5, mfc=face, mec=edge, mew=1.2)
-
-
-def _draw_lines(panels: Sequence[Axes], series: Series) -> list[tuple[Line2D, str]]:
-    """The frontiers, drawn on to the axis of the slow side; their legend entries."""
-    entries = []
-    for line in series.lines:
+def _draw_lines(panels: Sequence[Axes], series: Series) -> None:
+    """The frontiers, drawn on to the axis of the slow side."""
+    for line, panel in product(series.lines, panels):
         look: dict[str, Any] = {"color": COLORS[line.color], "lw": line.width, "ls": DASHES[line.dash]}
-        for panel in panels:
-            panel.plot((*line.x, panel.get_xlim()[0]), (*line.y, line.y[-1]), zorder=2.2, **look)
-        entries.append((Line2D([], [], **look), line.name))
-    return entries
+        panel.plot((*line.x, panel.get_xlim()[0]), (*line.y, line.y[-1]), label=line.name, zorder=2.2, **look)
 
 
 # --- labels -----------------------------------------------------------------------------------------------------------
@@ -292,11 +281,11 @@ def _draw_labels(
     sizes = np.array([_extent(figure, text)[2:] - _extent(figure, text)[:2] for text in texts]).reshape(-1, 2)
     bounds = np.array([_extent(figure, panels[_panel_of(panels, point.y)]) for point in named]).reshape(-1, 4)
     radius = _marker_size(points) / 2 + 1.0
-    centres = place_labels(anchors, sizes, bounds, markers, radius, np.concatenate(lines), margin=1.0)
+    centers = place_labels(anchors, sizes, bounds, markers, radius, np.concatenate(lines), margin=1.0)
     inches = figure.get_size_inches() * _INCH
-    for text, centre, size, anchor in zip(texts, centres, sizes, anchors, strict=True):
-        text.set_position((float(centre[0] / inches[0]), float(centre[1] / inches[1])))
-        nearest = np.clip(anchor, centre - size / 2 - 1.0, centre + size / 2 + 1.0)
+    for text, center, size, anchor in zip(texts, centers, sizes, anchors, strict=True):
+        text.set_position((float(center[0] / inches[0]), float(center[1] / inches[1])))
+        nearest = np.clip(anchor, center - size / 2 - 1.0, center + size / 2 + 1.0)
         if np.linalg.norm(nearest - anchor) > _SHORTEST_LEADER:
             ends = np.stack([anchor, nearest]) / inches
             leader = Line2D(ends[:, 0], ends[:, 1], color=text.get_color(), linewidth=0.5, alpha=0.7, zorder=2.6)

@@ -93,14 +93,12 @@ def networks_series(
     if shown.empty:
         return None
     shown = shown.assign(**{name: None for name in _OPTIONAL if name not in shown}, x=_place(shown["cost"], cost_kind))
-    present = dict.fromkeys(map(str, shown["topology"]))
-    looks = looks_of(networks["topology"])
     return Series(
         title,
         _AXES[cost_kind],
         Axis("MS-SSIM", log=False, digits=3),
         tuple(_point(row, cost_kind, (hovers or {}).get(row.Index, ())) for row in rows_of(shown)),
-        {topology: looks[topology] for topology in present},
+        looks_of(shown["topology"]),
         _frontiers(shown),
         levels,
     )
@@ -217,22 +215,26 @@ def _look_on_page(group: str) -> Look:
 def _single_seeds(results: Results, series: Series) -> list[Point]:
     """Each training of the networks that have several, at its network's speed."""
     several = [point for point in series.points if point.row is not None and len(results.trainings(point.row)) > 1]
+    trainings = [(point, one) for point in several[:_MOST_WITH_SEEDS] for one in results.trainings(point.row or 0)]
     return [
         Point(
-            point.x, float(score), "single seeds", f"{point.label}, seed {seed}", (f"MS-SSIM {score:.4f}",), point.row
+            x=point.x,
+            y=one.scores.ms_ssim,
+            group="single seeds",
+            label=f"{point.label}, seed {one.learned_from.seed}",
+            hover=(f"MS-SSIM {one.scores.ms_ssim:.4f}",),
+            row=point.row,
         )
-        for point in several[:_MOST_WITH_SEEDS]
-        for record in results.trainings(point.row or 0)
-        for score, seed in [(record["scores"]["ms_ssim"], record["learned_from"]["seed"])]
-        if is_number(score)
+        for point, one in trainings
+        if one.scores and is_number(one.scores.ms_ssim)
     ]
 
 
 def _exports(results: Results) -> list[Point]:
     """The networks' exported files, a group for each precision."""
     placed = [one for one in exports(results) if one.placed]
-    precisions = dict.fromkeys(str(one.record["precision"]) for one in placed)
-    by_precision = [one for precision in precisions for one in placed if one.record["precision"] == precision]
+    precisions = dict.fromkeys(one.record.precision for one in placed)
+    by_precision = [one for precision in precisions for one in placed if one.record.precision == precision]
     return [_export(results, one) for one in by_precision]
 
 
@@ -243,8 +245,8 @@ def _export(results: Results, one: Exported) -> Point:
     hover = [
         f"MS-SSIM {one.ms_ssim:.4f}",
         f"{speed_up_text(one.ratio.median)} of eager ({interval_text(one.ratio.low, one.ratio.high)})",
-        f"{decimals(one.record['bytes'] / 1024, 0)} KiB",
+        f"{decimals(one.record.bytes / 1024, 0)} KiB",
         *(["on the frontier of networks and files"] if one.on_frontier else []),
     ]
-    x, group = _place(one.cost, results.cost_kind), f"exported, {one.record['precision']}"
+    x, group = _place(one.cost, results.cost_kind), f"exported, {one.record.precision}"
     return Point(x, one.ms_ssim, group, one.label, tuple(hover), one.row)

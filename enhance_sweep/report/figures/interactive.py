@@ -14,7 +14,7 @@ from enhance_sweep.report.figures.time_series import paper_time_series, time_ser
 from enhance_sweep.report.labels import topology_name
 from enhance_sweep.report.results.gather import Results
 
-__all__ = ["MEASURES", "MOST_CURVES", "Chart", "curves_chart", "frontier_chart", "paper_times_chart", "published_chart"]
+__all__ = ["MEASURES", "MOST_CURVES"]  # of the curves, for the page
 
 Chart = dict[str, Any]
 
@@ -33,24 +33,24 @@ _MOST_TICKS = 10
 def frontier_chart(results: Results) -> Chart | None:
     """Cost against MS-SSIM with 95% intervals on both axes and the frontier; None where no network has a place."""
     series = frontier_series(results)
-    return None if series is None else _chart(series)
+    return None if series is None else series_chart(series)
 
 
 def published_chart() -> Chart:
     """Figure 2 as the paper's Tables 1 and 2 have it."""
-    return _chart(published_series())
+    return series_chart(published_series())
 
 
 def time_chart(results: Results) -> Chart | None:
     """Latency against multiply-adds with the arithmetic limit; None where fewer than a few networks are timed."""
     series = time_series(results)
-    return None if series is None else _chart(series)
+    return None if series is None else series_chart(series)
 
 
 def paper_times_chart(results: Results) -> Chart | None:
     """Our times against the paper's, of the published networks; None where fewer than a few are timed."""
     series = paper_time_series(results)
-    return None if series is None else _chart(series, names_at="bottom right")
+    return None if series is None else series_chart(series, names_at="bottom right")
 
 
 def curves_chart(results: Results, measure: str) -> Chart | None:
@@ -79,8 +79,8 @@ def curves_chart(results: Results, measure: str) -> Chart | None:
 # --- what is drawn ----------------------------------------------------------------------------------------------------
 
 
-def _chart(series: Series, names_at: str = "top right") -> Chart:
-    """A chart of points and lines; a click on a point opens its network."""
+def series_chart(series: Series, names_at: str = "top right") -> Chart:
+    """A chart of points and lines; a click on a point opens its network. Names stand `names_at` their points."""
     points = [point for point in series.points if not series.looks[point.group].on_page_only]
     with_intervals = len(points) <= _MOST_INTERVALS
     layout = _layout(series.x, series.y)

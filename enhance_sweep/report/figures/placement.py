@@ -1,9 +1,9 @@
-"""Where labels go beside their points, so that none covers another, a point or a line.
+"""Where labels go beside their points, so that none covers another label, a point or a line.
 
-A small search: each label has places around its point, and each pair of places a price where they are in each other's
-way. Every label moves to its cheapest place, given the others', until nothing moves; then a few labels are kicked
-elsewhere and all settle anew, which is kept where it is cheaper (iterated local search). All lengths are in one unit,
-the typographic point in the figures.
+An iterated local search. Each label may stand in a number of places around its point. A place has a price by itself,
+and a pair of places has one where the labels would be in each other's way. Every label moves to its cheapest place,
+given the others', until nothing moves. Then a few labels are moved at random and all settle anew; the outcome is kept
+if it is cheaper. All lengths are in one unit, the typographic point in the figures.
 """
 
 import numpy as np
@@ -13,22 +13,22 @@ Array = NDArray[np.float64]
 
 _ANGLES = np.deg2rad(np.arange(0, 360, 15))
 _GAPS = (0.5, 4.0, 9.0, 16.0, 25.0, 36.0, 50.0, 66.0)
-#: A label chooses from its cheapest places, from as many as keep the number of pairs small.
+#: A label chooses among its cheapest places; all labels together have about `_ALL_PLACES`, as every pair has a price.
 _MOST_PLACES, _ALL_PLACES = 64, 1500
 _KICKS, _KICKED, _SWEEPS = 200, 3, 30
-#: How many markers around a label are looked at, and how wide a label may be to find all that it can meet.
+#: How many markers around a label are looked at, and the half width of a label beyond which some are missed.
 _MARKERS, _LARGEST_LABEL = 150, 60.0
 
-# Prices, in the unit of "one point further away": a label on a label is worse than on a marker, on a line, far off.
+# Prices; 1 is the price of being one unit further away. Worst is a label on a label, then on a marker, then on a line.
 _ON_LABEL, _ON_MARKER, _ON_LINE, _OUTSIDE, _LEADER, _TURN = 120.0, 60.0, 9.0, 400.0, 30.0, 3.0
-#: For each marker that a label stands nearer to than to its own, so that a reader would take it for that one's.
+#: For each foreign marker that is nearer than the label's own: a reader would take the label for that marker's.
 _MISTAKEN, _NEARER_BY = 14.0, 2.0
 
 
 def place_labels(
     points: Array, sizes: Array, bounds: Array, obstacles: Array, obstacle_radius: float, lines: Array, margin: float
 ) -> Array:
-    """Find a centre for each label.
+    """Find a center for each label.
 
     Args:
         points: (N, 2), the points that are labelled.
@@ -40,7 +40,7 @@ def place_labels(
         margin: free space around each label.
 
     Returns:
-        (N, 2), the labels' centres; the same for the same input.
+        (N, 2), the labels' centers; the same for the same input.
     """
     count = len(points)
     if not count:
@@ -73,7 +73,7 @@ def place_labels(
 
 
 def _settle(choice: NDArray[np.int_], alone: Array, together: Array) -> float:
-    """Move every label to its cheapest place, given the others', until nothing moves; the price of all of it."""
+    """Move every label to its cheapest place, given the others', until nothing moves; returns the price of all."""
     everyone = np.arange(len(choice))
     for _ in range(_SWEEPS):
         before = choice.copy()
@@ -85,21 +85,11 @@ def _settle(choice: NDArray[np.int_], alone: Array, together: Array) -> float:
     return float(alone[everyone, choice].sum() + pairs.sum() / 2)
 
 
-def overlapping_pairs(centres: Array, sizes: Array) -> int:
-    """How many pairs of labels cover each other."""
-    pairs = 0
-    for index in range(len(centres)):
-        rest = slice(index + 1, None)
-        apart = np.abs(centres[rest] - centres[index]) >= (sizes[rest] + sizes[index]) / 2
-        pairs += int(np.sum(~apart.any(axis=1)))
-    return pairs
-
-
 def _candidates(point: Array, half: Array, radius: float) -> tuple[Array, Array]:
-    """Centres of a box around a point, at each angle as close as each gap allows, with the price of being there."""
+    """Centers of a box near a point, at each angle as close as each gap allows, and their prices."""
     directions = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
     with np.errstate(divide="ignore"):
-        reach = np.min(half / np.abs(directions), axis=1)  # from the box's centre to its edge in that direction
+        reach = np.min(half / np.abs(directions), axis=1)  # from the box's center to its edge
     distance = (reach[None] + radius + np.array(_GAPS)[:, None]).ravel()
     # Straight to the right, to the left, above or below reads best.
     turn = _TURN * np.abs(np.sin(2 * _ANGLES))
@@ -108,17 +98,17 @@ def _candidates(point: Array, half: Array, radius: float) -> tuple[Array, Array]
 
 
 def _nearest(obstacles: Array, point: Array) -> Array:
-    """The markers that a label of this point may meet; in a cloud of thousands a share of them stands for all."""
+    """The markers that a label of this point may meet; of thousands a sample."""
     distance = np.abs(obstacles - point).max(axis=1)
     near = obstacles[distance < _GAPS[-1] + 2 * _LARGEST_LABEL]
-    share: Array = near[:: -(-len(near) // _MARKERS)] if len(near) else near
-    return share
+    sample: Array = near[:: -(-len(near) // _MARKERS)] if len(near) else near
+    return sample
 
 
 def _price_alone(
     places: Array, half: Array, bounds: Array, obstacles: Array, radius: float, lines: Array, point: Array
 ) -> Array:
-    """What a place costs whatever the other labels do."""
+    """The price of each place by itself."""
     depth = (half + radius - np.abs(places[:, None] - obstacles[None])).min(axis=2)
     price: Array = _ON_MARKER * np.maximum(depth, 0).sum(axis=1)
     if len(lines):
@@ -135,9 +125,9 @@ def _price_alone(
 
 
 def _price_together(index: int, places: Array, half: Array, points: Array) -> Array:
-    """The half of the price of each pair of places that one label pays: (places, labels, places)."""
-    mine = places[index][:, None, None]
-    depth = (half[index] + half[None, :, None] - np.abs(mine - places[None])).min(axis=3)
+    """One label's half of the price of each pair of places: (places, labels, places)."""
+    own = places[index][:, None, None]
+    depth = (half[index] + half[None, :, None] - np.abs(own - places[None])).min(axis=3)
     price: Array = _ON_LABEL / 2 * np.maximum(depth, 0) + _ON_LABEL / 2 * (depth > 0)
     for along in np.moveaxis(_leaders(places[index], points[index]), 1, 0):
         price += _LEADER / 6 * (np.abs(along[:, None, None] - places[None]) < half[None, :, None]).all(axis=3)
@@ -146,6 +136,6 @@ def _price_together(index: int, places: Array, half: Array, points: Array) -> Ar
 
 
 def _leaders(places: Array, point: Array) -> Array:
-    """Points along the way from a point to each place: (places, 10, 2)."""
+    """Points along the leader from a point to each place: (places, 10, 2)."""
     along: Array = point + np.linspace(0.1, 0.9, 10)[None, :, None] * (places - point)[:, None]
     return along

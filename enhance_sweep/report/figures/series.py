@@ -30,10 +30,12 @@ LOOKS = (
 
 
 def looks_of(topologies: Iterable[str]) -> dict[str, Look]:
-    """The look of each topology; plain and strided networks look the same in all figures."""
-    others = sorted({str(name) for name in topologies} - {"plain", "strided"})
-    further = {name: LOOKS[2 + number % 3] for number, name in enumerate(others)}
-    return {"plain": LOOKS[0], "strided": LOOKS[1]} | further
+    """The look of each topology, in their order; plain and strided networks look the same in all figures."""
+    present = dict.fromkeys(map(str, topologies))
+    others = sorted(present.keys() - {"plain", "strided"})
+    looks = {"plain": LOOKS[0], "strided": LOOKS[1]}
+    looks |= {name: LOOKS[2 + number % 3] for number, name in enumerate(others)}
+    return {name: looks[name] for name in present}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""What all figures share: colors, type, and how they become files or a part of the page.
+"""What all printed figures share: colors, type, and how they become files or a part of the page.
 
-Colors follow Okabe and Ito (2008), which color-blind readers tell apart, a little darker where they are used for
-text; shape and filling say the same a second time.
+The colors are Okabe and Ito's (2008), which color-blind readers can tell apart, a little darker where text has them;
+markers and their filling say the same a second time.
 """
 
 import io
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#59636e", "#e4e7eb", "#ffffff"
 BLUE, VERMILLION, GREEN, PURPLE, OCHRE = "#0072b2", "#c04a00", "#00795a", "#a3508a", "#8a6100"
-#: In an embedded figure each color is a variable of the page, which has another value in the dark.
+#: In a figure that is part of the page each color is a variable, which has another value in dark mode.
 COLOR_VARIABLES = {
     INK: "--ink",
     MUTED: "--muted",
@@ -86,7 +86,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def png(figure: Figure, dpi: int = _DPI) -> bytes:
-    """The figure as a picture that is sharp on a high-resolution screen and in print."""
+    """The figure as a PNG file, by default sharp on a high-resolution screen and in print."""
     buffer = io.BytesIO()
     with style():
         figure.savefig(buffer, format="png", dpi=dpi, facecolor=PAPER, metadata={"Software": None})
@@ -106,7 +106,7 @@ def embedded_svg(text: str, prefix: str, description: str) -> str:
 
     Args:
         text: what `svg` gave.
-        prefix: put before every id, since a page may hold several figures.
+        prefix: put before every id, as a page may hold several figures.
         description: what a reader who cannot see it is told. It is escaped.
     """
     body = text[text.index("<svg") :]
@@ -117,7 +117,7 @@ def embedded_svg(text: str, prefix: str, description: str) -> str:
     for color, variable in COLOR_VARIABLES.items():
         body = body.replace(color, f"var({variable})")
     head, _, rest = body.partition(">")
-    # Nothing is blown up: a figure of few panels stays as small as it was drawn, type as large as in its neighbours.
+    # A figure of few panels is not enlarged to the page's width: its type would be larger than its neighbors'.
     width_pt = re.search(r' width="([\d.]+)pt"', head)
     limit = f' style="max-width: {float(width_pt[1]) * _LARGEST_SCALE / 12:.1f}rem"' if width_pt else ""
     head = re.sub(r' (?:width|height)="[^"]*"', "", head)

@@ -13,18 +13,16 @@ from enhance_sweep.report.results.timings import FEWEST, latency_to_limit, paper
 
 def time_series(results: Results) -> Series | None:
     """Latency against multiply-adds with the arithmetic limit; None where fewer than a few networks are timed."""
-    shown = [record for record in shown_at_one_place(results) if record["description"]["macs"] > 0]
+    shown = [record for record in shown_at_one_place(results) if record.description.macs > 0]
     if len(shown) < FEWEST:
         return None
     rows = {key: row for row, key in enumerate(results.variants["architecture_key"])}
-    points = tuple(_time(record, rows.get(record["architecture_key"])) for record in shown)
+    points = tuple(_time(record, rows.get(record.architecture_key)) for record in shown)
     limits = [latency_to_limit(record) for record in shown]
     ms_per_gmac = [point.y / limit / point.x for point, limit in zip(points, limits, strict=True) if limit]
     lines = _proportional("arithmetic limit: a large matrix product", points, ms_per_gmac, (0.8, 1.25), "ink", "dash")
     x, y = Axis("multiply-adds, 10⁹ (log scale)"), Axis("latency, ms (log scale)")
-    looks = looks_of(results.variants["topology"])
-    present = dict.fromkeys(point.group for point in points)
-    return Series("latency against multiply-adds", x, y, points, {name: looks[name] for name in present}, lines)
+    return Series("latency against multiply-adds", x, y, points, looks_of(point.group for point in points), lines)
 
 
 def paper_time_series(results: Results) -> Series | None:
@@ -48,16 +46,15 @@ def paper_time_series(results: Results) -> Series | None:
     )
     lines = _proportional("one ratio for all", points, [p.y / p.x for p in points], (0.85, 1.2), "muted", "dot")
     x, y = Axis("the paper's time, s (log scale)"), Axis("ours, s (log scale)")
-    looks = looks_of(())
-    present = dict.fromkeys(point.group for point in points)
-    return Series("ours against the paper's", x, y, points, {name: looks[name] for name in present}, lines)
+    return Series("ours against the paper's", x, y, points, looks_of(point.group for point in points), lines)
 
 
 def _time(record: TimedRecord, row: int | None) -> Point:
-    gmac, ms, limit = record["description"]["macs"] / 1e9, float(record["latency_ms_median"]), latency_to_limit(record)
+    assert record.latency_ms_median is not None, "it is timed"
+    gmac, ms, limit = record.description.macs / 1e9, record.latency_ms_median, latency_to_limit(record)
     time = f"{significant_ms(ms)} ms" + (f", {decimals(limit, 2)} times the limit" if limit else "")
     hover = (f"{decimals(gmac, 1)} GMAC", time)
-    return Point(gmac, ms, record["architecture"]["topology"], network_label(record["architecture"]), hover, row)
+    return Point(gmac, ms, record.architecture["topology"], network_label(record.architecture), hover, row)
 
 
 def _proportional(

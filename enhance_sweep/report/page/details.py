@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from enhance_sweep.records.schema import Record
+from enhance_sweep.records.schema import TimedRecord, TrainedRecord
 from enhance_sweep.report.figures.curve_series import MEASURES, noted
 from enhance_sweep.report.figures.frontier_series import measured
 from enhance_sweep.report.labels import decimals, is_number, significant
@@ -32,7 +32,7 @@ def detailed(results: Results) -> pd.DataFrame:
 
 def details(results: Results) -> dict[str, dict[str, Any]]:
     """By row of the variants: label, facts, curves, timing samples; plain data for the page's script."""
-    timed = {record["architecture_key"]: record for record in results.timed}
+    timed = {record.architecture_key: record for record in results.timed}
     found = {}
     for row in rows_of(detailed(results)):
         record = results.trained[int(row.record)] if pd.notna(row.record) else None
@@ -47,7 +47,9 @@ def details(results: Results) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _facts(row: Any, record: Record | None, timing: Record | None, trainings: list[Record]) -> list[tuple[str, str]]:
+def _facts(
+    row: Any, record: TrainedRecord | None, timing: TimedRecord | None, trainings: list[TrainedRecord]
+) -> list[tuple[str, str]]:
     """What is known of a network, by name, in the order in which it is shown."""
     facts = measured(row)
     if is_number(row.peak_rss_mib):
@@ -55,7 +57,8 @@ def _facts(row: Any, record: Record | None, timing: Record | None, trainings: li
     facts["Timing flagged"] = row.timing_flags or ""
     if pd.notna(row.beats):
         facts["Beats"] = f"{int(row.beats)}; beaten by {int(row.beaten_by)}"
-    for name, value in ((record or timing or {}).get("architecture") or {}).items():
+    source = record or timing
+    for name, value in source.architecture.items() if source else ():
         facts["PReLU" if name == "prelu" else _heading(name)] = plain_text(value)
     if pd.notna(row.parameters):
         facts["Parameters"] = f"{int(row.parameters):,}"
@@ -66,20 +69,20 @@ def _facts(row: Any, record: Record | None, timing: Record | None, trainings: li
     return [(name, text) for name, text in facts.items() if text]
 
 
-def _training_facts(record: Record, trainings: list[Record]) -> dict[str, str]:
-    learned = record["learned_from"]
+def _training_facts(record: TrainedRecord, trainings: list[TrainedRecord]) -> dict[str, str]:
+    learned = record.learned_from
     facts = {_heading(name): plain_text(learned[name]) for name in _CONFIGURATION if name in learned}
-    if is_number(record.get("steps")):
-        facts["Steps"] = f"{int(record['steps']):,}"
+    if record.steps is not None:
+        facts["Steps"] = f"{record.steps:,}"
     seeds = [
-        f"{one['learned_from']['seed']}: MS-SSIM {one['scores']['ms_ssim']:.4f}"
+        f"{one.learned_from.seed}: MS-SSIM {one.scores.ms_ssim:.4f}"
         for one in trainings
-        if is_number((one.get("scores") or {}).get("ms_ssim"))
+        if one.scores and is_number(one.scores.ms_ssim)
     ]
     facts["Seed" if len(seeds) == 1 else "Seeds"] = "; ".join(seeds)
-    if is_number(record.get("train_wall_s")):
-        facts["Training time"] = duration(record["train_wall_s"])
-    facts["State"] = record["status"] + (f": {record['reason']}" if record.get("reason") else "")
+    if record.train_wall_s is not None:
+        facts["Training time"] = duration(record.train_wall_s)
+    facts["State"] = record.status + (f": {record.reason}" if record.reason else "")
     return facts
 
 
@@ -87,22 +90,23 @@ def _heading(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def _curves(results: Results, record: Record) -> dict[str, tuple[list[int], list[float]]]:
+def _curves(results: Results, record: TrainedRecord) -> dict[str, tuple[list[int], list[float]]]:
     curves = {measure: noted(results, record, measure) for measure in MEASURES}
     return {measure: curve for measure, curve in curves.items() if curve[0]}
 
 
-def _rounds(timing: Record) -> list[dict[str, Any]]:
+def _rounds(timing: TimedRecord) -> list[dict[str, Any]]:
     """Every round of a timing: its process, both latencies, whether something disturbed it."""
-    samples = timing.get("samples") or {}
+    processes = timing.samples.processes if timing.samples else []
     rounds = [
         {
             "process": number,
-            "latency_ms": one.get("latency_ms"),
-            "baseline_latency_ms": one.get("baseline_latency_ms"),
+            "latency_ms": one.latency_ms,
+            "baseline_latency_ms": one.baseline_latency_ms,
             "disturbed": bool(disturbances(one)),
         }
-        for number, process in enumerate(samples.get("processes") or [], start=1)
-        for one in process.get("rounds") or []
+        for number, process in enumerate(processes, start=1)
+        for one in process.rounds
+        if is_number(one.latency_ms)
     ]
-    return [one for one in rounds if is_number(one["latency_ms"])][:_MOST_ROUNDS]
+    return rounds[:_MOST_ROUNDS]

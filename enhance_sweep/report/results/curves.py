@@ -1,8 +1,6 @@
 """The training losses that a run wrote beside its record."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +12,12 @@ LOSSES_FILE = "losses.csv"
 _MOST_POINTS = 60
 
 
-def loss_curve(runs: Path, record: Mapping[str, Any]) -> tuple[list[int], list[float]]:
-    """Steps and the generator's total loss, neighbours averaged; two empty lists if there is no readable curve."""
-    path = trained_dir(runs, str(record["key"])) / LOSSES_FILE
+def loss_curve(runs: Path, key: str) -> tuple[list[int], list[float]]:
+    """Steps and the generator's total loss, neighbours averaged; two empty lists if there is no readable curve.
+
+    `key` is the training's learned key.
+    """
+    path = trained_dir(runs, key) / LOSSES_FILE
     try:
         table = pd.read_csv(path, usecols=["step", "total"], dtype=float)
     except (OSError, ValueError, pd.errors.ParserError):

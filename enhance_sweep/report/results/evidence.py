@@ -167,7 +167,9 @@ def _front_and_volume(
     cost: np.ndarray[Any, Any], quality: np.ndarray[Any, Any], worst_quality: float
 ) -> tuple[np.ndarray[Any, Any], float]:
     """Which places are on the frontier, and its hypervolume up to a cost of 1; ties are of no importance in a draw."""
-    order = np.lexsort((-quality, cost))
+    order = np.argsort(cost)
+    if (np.diff(cost[order]) == 0).any():  # of the same cost the best comes first
+        order = np.lexsort((-quality, cost))
     best = np.maximum.accumulate(quality[order])
     rises = np.concatenate([[True], best[1:] > best[:-1]])
     front = order[rises]

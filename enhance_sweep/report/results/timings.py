@@ -1,6 +1,5 @@
 """What a folder's timings say on their own: runtimes, agreement with the paper's times, a cost model by layers."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +12,7 @@ from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.schema import Environment, TimedRecord, TrainedRecord
 from enhance_sweep.report.labels import is_number, network_label, plural
 from enhance_sweep.report.results.gather import Results
-from enhance_sweep.report.results.select import is_timed
+from enhance_sweep.report.results.select import is_timed, when
 from enhance_sweep.report.words import paragraphs, phrase
 from enhance_sweep.stats.cost_model import CostModel, left_out_errors
 from enhance_sweep.stats.rank_agreement import kendall_tau
@@ -72,9 +71,9 @@ def by_place(results: Results) -> dict[Place, list[Measured]]:
 
     Of several timings of one network in one way the newest that had the baseline beside it counts.
     """
-    chosen: dict[tuple[Place, str, str], TimedRecord] = {}
+    chosen: dict[tuple[Place, str, tuple[str, ...]], TimedRecord] = {}
     for record in sorted(results.every_timing, key=_preference):
-        way = json.dumps({name: getattr(record.measurement, name) for name in _PLAIN_WAY})
+        way = tuple(getattr(record.measurement, name) for name in _PLAIN_WAY)
         chosen[_place(record), record.architecture_key, way] = record
     places: dict[Place, dict[str, list[TimedRecord]]] = {}
     for (place, key, _), record in chosen.items():
@@ -95,7 +94,7 @@ def latency_ms(record: TimedRecord) -> float:
 
 def _preference(record: TimedRecord) -> tuple[bool, bool, str]:
     """Sorts the record to show last: timed, with the baseline beside it, the newest."""
-    return is_timed(record), bool(record.baseline), str(record.finished_at or "")
+    return is_timed(record), bool(record.baseline), when(record)
 
 
 def _measured(records: Sequence[TimedRecord]) -> list[Measured]:

@@ -1,6 +1,6 @@
 """The table of networks that a report shows: a row per network and training condition, with its timing."""
 
-from collections import Counter
+from collections import Counter, namedtuple
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -141,7 +141,10 @@ def in_order(variants: pd.DataFrame) -> pd.DataFrame:
 
 def rows_of(variants: pd.DataFrame) -> list[Any]:
     """The rows as named tuples, `Index` the row's number."""
-    return list(variants.itertuples())
+    # As pandas' own `itertuples` does, which takes five times as long where a column can have missing values.
+    row = namedtuple("Row", ["Index", *variants], rename=True)  # type: ignore[misc]
+    columns = [column.to_numpy(dtype=object) for _, column in variants.items()]
+    return list(map(row._make, zip(variants.index, *columns, strict=True)))
 
 
 def with_frontier(variants: pd.DataFrame) -> tuple[pd.DataFrame, str]:

@@ -11,9 +11,9 @@ from enhance_sweep.timing.runtimes.eager import place
 
 
 class Compiled:
-    """torch.compile as it comes: its default backend, inductor, with its default settings.
+    """torch.compile with its default backend, inductor, and default settings.
 
-    Compiled anew in every process, so that `compile_ms` means the same each time.
+    Each process compiles again, without caches, so `compile_ms` always means the same.
     """
 
     def prepare(self, generator: nn.Module, photograph: Tensor, precision: str, layout: str, threads: int) -> Prepared:

@@ -1,4 +1,4 @@
-"""torch as it comes: one operation after the other."""
+"""Plain torch: one operation after the other."""
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,6 @@ def place(network: nn.Module, photograph: Tensor, precision: str, layout: str) -
     """A network and its photograph in torch's dtype and memory format for `precision` and `layout`."""
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
     memory_format = {"channels_last": torch.channels_last, "channels_first": torch.contiguous_format}[layout]
-    # `to` takes a memory format alone; its overloads do not say so.
+    # `to` accepts a memory format alone, but its type overloads do not.
     network = network.to(dtype).to(memory_format=memory_format)  # type: ignore[call-overload]
     return network, photograph.to(dtype).contiguous(memory_format=memory_format)

@@ -1,4 +1,4 @@
-"""A network as ONNX, for the runtimes that read it."""
+"""A network as ONNX, for runtimes that read it."""
 
 import importlib
 import tempfile
@@ -26,7 +26,7 @@ class _ChannelsLast(nn.Module):
 
 @dataclass(frozen=True)
 class Exported:
-    """A network in ONNX, with one input named `input`, and the photograph that it takes, in its layout."""
+    """A network in ONNX, with one input named `input`, and its photograph in the same layout."""
 
     onnx: bytes
     photograph: Tensor
@@ -41,7 +41,7 @@ class Exported:
 def export(network: nn.Module, photograph: Tensor, layout: str) -> Exported:
     """Export `network` at the size of `photograph`, fp32 (1, 3, H, W).
 
-    ONNX knows no memory formats: channels-last is the shape of what goes in and comes out there.
+    ONNX has no memory formats: channels-last there is a shape, of input and output.
 
     Raises:
         ModuleNotFoundError: the extra is not installed.
@@ -61,7 +61,7 @@ def export(network: nn.Module, photograph: Tensor, layout: str) -> Exported:
 
 
 def require(package: str) -> Any:
-    """Import `package`, or say which extra brings it.
+    """Import `package`, or say which extra installs it.
 
     Raises:
         ModuleNotFoundError: it is not installed.

@@ -10,12 +10,14 @@ from enhance_sweep.timing.runtimes.exported import export, require
 
 
 class OnnxRuntime:
-    """ONNX Runtime on the CPU. It convolves in fp32 alone."""
+    """ONNX Runtime on the CPU, whose convolutions are fp32 only."""
 
     def prepare(self, generator: nn.Module, photograph: Tensor, precision: str, layout: str, threads: int) -> Prepared:
         """See `Runtime.prepare`."""
         if precision != "fp32":
-            raise ValueError(f"ONNX Runtime convolves in fp32 alone on a CPU, got {precision}: choose fp32 or openvino")
+            raise ValueError(
+                f"ONNX Runtime's convolutions are fp32 only on a CPU, got {precision}: choose fp32 or openvino"
+            )
         onnxruntime = require("onnxruntime")
         exported = export(generator, photograph, layout)
         start = time.perf_counter()

@@ -12,7 +12,7 @@ import torch
 from enhance_sweep.data import crops
 from enhance_sweep.data.batches import Batches, to_unit
 from enhance_sweep.data.pairs import DataError, Split
-from enhance_sweep.data.readahead import Prefetch
+from enhance_sweep.data.readahead import ReadAhead
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 def test_the_disk_is_asked_for_the_rows_of_pixels_of_each_crop(mapped: Split, asked: list[tuple[int, int]]) -> None:
     places = crops.draw(np.random.default_rng(0), mapped, 4, 8, augment=True)
-    Prefetch(mapped)(places)
+    ReadAhead(mapped)(places)
     positions = np.arange(mapped.input.size).reshape(mapped.input.shape)
     offset = mapped.input.offset  # type: ignore[attr-defined]
     wanted = [positions[row, top : top + 8].ravel() for row, top in zip(places.rows, places.tops, strict=True)]
@@ -189,7 +189,7 @@ def test_what_is_no_whole_memory_map_is_not_asked_for(
     split: Split, mapped: Split, asked: list[tuple[int, int]]
 ) -> None:
     for other in (split, Split(mapped.input[:, :9], mapped.target[:, :9], mapped.names)):
-        Prefetch(other)(crops.draw(np.random.default_rng(0), other, 4, 8, augment=True))
+        ReadAhead(other)(crops.draw(np.random.default_rng(0), other, 4, 8, augment=True))
     assert not asked
 
 

@@ -129,7 +129,7 @@ def test_jpeg_with_a_hole_but_an_end(dped_root: Path, tmp_path: Path, monkeypatc
 
 def test_two_sizes_in_a_pair(dped_root: Path, tmp_path: Path, make_photo: Callable[..., Path]) -> None:
     make_photo(dped_root / TARGETS / "5.jpg", width=20)
-    assert f"{dped_root / TARGETS / '5.jpg'} is 20x16 and not 24x16 as the others" in _refusal(dped_root, tmp_path)
+    assert f"{dped_root / TARGETS / '5.jpg'} is 20x16, not 24x16 like the others" in _refusal(dped_root, tmp_path)
 
 
 def test_pair_of_another_size_is_named_even_as_the_first(
@@ -138,7 +138,7 @@ def test_pair_of_another_size_is_named_even_as_the_first(
     for side in (INPUTS, TARGETS):
         make_photo(dped_root / side / "0.jpg", width=32, height=32)
     message = _refusal(dped_root, tmp_path)
-    assert message.startswith(f"{dped_root / INPUTS / '0.jpg'} is 32x32 and not 24x16 as the others")
+    assert message.startswith(f"{dped_root / INPUTS / '0.jpg'} is 32x32, not 24x16 like the others")
     assert "1.jpg" not in message
 
 

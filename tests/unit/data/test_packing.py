@@ -204,7 +204,7 @@ def test_two_packers_share_one_packing(dped_root: Path, tmp_path: Path) -> None:
         with _start(_LOAD_ONLY, dped_root, cache) as waiting:
             assert waiting.stdout is not None
             assert waiting.stderr is not None
-            assert waiting.stderr.readline().startswith("waiting for another process that packs dped-iphone-")
+            assert waiting.stderr.readline().startswith("waiting for another process that is packing dped-iphone-")
             packer.stdin.write("go on\n")
             packer.stdin.flush()
             fingerprints = {packer.stdout.readline(), waiting.stdout.readline()}

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from enhance_sweep.data.prefetch import ahead
+from enhance_sweep.data.prefetch import prefetch
 
 
 def test_items_come_in_order_and_end_where_they_end() -> None:
-    assert list(ahead(iter(range(100)), 3)) == list(range(100))
+    assert list(prefetch(iter(range(100)), 3)) == list(range(100))
 
 
 def test_the_next_items_are_made_while_one_is_used_and_no_more_than_asked_for() -> None:
@@ -22,7 +22,7 @@ def test_the_next_items_are_made_while_one_is_used_and_no_more_than_asked_for() 
             made.append(number)
             yield number
 
-    stream = ahead(items(), 2)
+    stream = prefetch(items(), 2)
     assert next(stream) == 0
     deadline = time.monotonic() + 10
     while len(made) < 4 and time.monotonic() < deadline:
@@ -37,7 +37,7 @@ def test_an_exception_comes_where_its_item_would_have_come() -> None:
         yield 1
         raise ValueError("the second cannot be made")
 
-    stream = ahead(items(), 2)
+    stream = prefetch(items(), 2)
     assert next(stream) == 1
     with pytest.raises(ValueError, match="the second cannot be made"):
         next(stream)
@@ -45,7 +45,7 @@ def test_an_exception_comes_where_its_item_would_have_come() -> None:
 
 def test_the_thread_ends_when_nobody_wants_more() -> None:
     before = set(threading.enumerate())
-    stream = ahead(itertools.count(), 2)
+    stream = prefetch(itertools.count(), 2)
     next(stream)
     (thread,) = set(threading.enumerate()) - before
     stream.close()

@@ -10,6 +10,7 @@ import sklearn.datasets
 
 from enhance_sweep.data import photos, showcase
 from enhance_sweep.data.decoding import decode_rgb
+from enhance_sweep.data.installed import installed_file
 from enhance_sweep.data.pairs import DataError, Pairs, Split
 from enhance_sweep.data.showcase import PHOTOGRAPHS, Photograph, shots, was_trained_on
 
@@ -68,7 +69,7 @@ def test_a_missing_photograph_is_named_with_the_remedy(file: str) -> None:
 
 def test_the_photographs_are_color_pictures_that_leave_room_for_crops() -> None:
     for photograph in PHOTOGRAPHS:
-        pixels = decode_rgb(showcase._path(photograph))
+        pixels = decode_rgb(installed_file(photograph.file))
         assert pixels.shape[0] >= 300
         assert pixels.shape[1] >= 450
         assert np.ptp(pixels.astype(int), axis=2).mean() > 5

@@ -243,5 +243,5 @@ def test_content_refuses_what_its_network_cannot_see() -> None:
 
     content = ContentLoss(Coarse())
     assert content(torch.rand(1, 3, 8, 9), torch.rand(1, 3, 8, 9)) > 0
-    with pytest.raises(ValueError, match=r"8x8 at least, got 9x7: set trainer\.crop_size=8 or more"):
+    with pytest.raises(ValueError, match=r"at least 8x8, got 9x7: set trainer\.crop_size=8 or more"):
         content(torch.rand(1, 3, 7, 9), torch.rand(1, 3, 7, 9))

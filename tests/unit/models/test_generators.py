@@ -151,7 +151,7 @@ def test_a_rearranged_convolution_is_the_same(inputs: int, outputs: int, kernel_
     layer = Conv2d(inputs, outputs, kernel_size, stride).double().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = torch.randn(2, inputs, 12, 16, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
     images.requires_grad_()
-    assert rearranged.pays(images, layer.weight, stride)
+    assert rearranged.is_faster(images, layer.weight, stride)
     found = layer(images)
     with rearranged.as_written():
         wanted = layer(images)
@@ -183,7 +183,7 @@ def test_only_a_training_convolution_is_rearranged(monkeypatch: pytest.MonkeyPat
 def test_what_cannot_be_rearranged_is_left_alone(size: tuple[int, int], kernel_size: int, stride: int) -> None:
     images = torch.rand(1, 3, *size).contiguous(memory_format=torch.channels_last)
     layer = Conv2d(3, 3, kernel_size, stride)
-    assert not rearranged.pays(images, layer.weight, stride)
+    assert not rearranged.is_faster(images, layer.weight, stride)
     assert layer(images).shape == (1, 3, -(-size[0] // stride), -(-size[1] // stride))
 
 

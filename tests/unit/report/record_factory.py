@@ -315,3 +315,14 @@ def write(runs: Path, made: list[dict[str, Any]]) -> Path:
     for record in made:
         writers[record["kind"]](runs, record)
     return runs
+
+
+def write_with_curves(runs: Path, made: list[dict[str, Any]]) -> Path:
+    """A folder of runs with these records, the scores of single images and the losses of 120 noted steps."""
+    write(runs, made)
+    losses = "".join(f"{step},{100 / step}\n" for step in range(10, 1210, 10))
+    for record in made:
+        if record["kind"] == "trained":
+            write_scores(runs, record)
+            (trained_dir(runs, record["key"]) / "losses.csv").write_text("step,total\n" + losses)
+    return runs

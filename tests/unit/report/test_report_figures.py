@@ -13,8 +13,10 @@ from matplotlib.text import Text
 
 from enhance_sweep.report import gather
 from enhance_sweep.report.figures import style as figures
+from enhance_sweep.report.figures.curve_series import curve_series
 from enhance_sweep.report.figures.frontier import MOST_LABELS, frontier_figure, published_figure
-from enhance_sweep.report.figures.placement import overlapping_pairs, place_labels
+from enhance_sweep.report.figures.frontier_series import frontier_series
+from enhance_sweep.report.figures.placement import place_labels
 from enhance_sweep.report.figures.quality import quality_figure
 
 SHAPES = pytest.mark.parametrize("shape", [figures.WIDE, figures.NARROW], ids=["wide", "narrow"])
@@ -28,6 +30,11 @@ def boxes_of(texts: list[Text]) -> tuple[np.ndarray, np.ndarray]:
     boxes = [text.get_window_extent() for text in texts]
     centres = np.array([((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) for box in boxes])
     return centres, np.array([(box.width, box.height) for box in boxes])
+
+
+def overlapping_pairs(centres: np.ndarray, sizes: np.ndarray) -> int:
+    apart = np.abs(centres[:, None] - centres) >= (sizes[:, None] + sizes) / 2
+    return int((~apart.any(axis=2)).sum() - len(centres)) // 2
 
 
 @SHAPES
@@ -52,49 +59,35 @@ def test_every_network_of_the_runs_is_named_and_no_name_covers_another(tmp_path:
     assert overlapping_pairs(*boxes_of(texts)) == 0
 
 
-def test_the_frontier_is_drawn_through_its_networks_and_the_untouched_line_lies_at_its_score(tmp_path: Path) -> None:
-    results = gather(make.write(tmp_path, make.paper_records()))
-    figure = frontier_figure(results)
-    assert figure is not None
-    upper = figure.axes[0]
-    drawn = [{tuple(point) for point in line.get_xydata()} for line in upper.lines if line.get_linestyle() == "-"]
-    front = {(1 / row.cost, row.ms_ssim) for row in results.frontier.itertuples()}
-    assert any(front <= points for points in drawn)
-    dashed = [
-        line for axes in figure.axes for line in axes.lines if set(line.get_ydata()) == {make.UNTOUCHED["ms_ssim"]}
-    ]
-    assert dashed
-    levels = [axes.get_ylim() for axes in figure.axes]
-    assert any(low < make.UNTOUCHED["ms_ssim"] < high for low, high in levels), "the line is within what is shown"
-    for row in results.scored.itertuples():
-        assert any(low < row.ms_ssim < high for low, high in levels), row.label
-
-
-def test_intervals_are_drawn_whole(tmp_path: Path) -> None:
+def test_all_of_the_series_is_drawn_within_what_is_shown(tmp_path: Path) -> None:
     made = [*make.paper_records(careful=True), make.trained(make.PROPOSED, 0.9433, seed=1)]
-    runs = make.write(tmp_path, made)
-    for record in made:
-        if record["kind"] == "trained":
-            make.write_scores(runs, record)
-    results = gather(runs)
-    figure = frontier_figure(results, intervals=True)
+    results = gather(make.write_with_curves(tmp_path, made))
+    figure, series = frontier_figure(results, intervals=True), frontier_series(results)
     assert figure is not None
-    levels = [axes.get_ylim() for axes in figure.axes]
-    for row in results.scored.itertuples():
-        for end in (row.ms_ssim - row.ms_ssim_error, row.ms_ssim + row.ms_ssim_error):
-            assert any(low < end < high for low, high in levels), row.label
+    assert series is not None
+    assert series.untouched is not None
+    points = [point for point in series.points if not series.looks[point.group].on_page_only]
+    drawn = [{tuple(map(float, place)) for place in line.get_xydata()} for line in figure.axes[0].lines]
+    assert {(point.x, point.y) for point in points} <= set().union(*drawn)
+    for line in series.lines:
+        assert any(set(zip(line.x, line.y, strict=True)) <= places for places in drawn), line.name
+    bars = {tuple(map(tuple, ends)) for bars in figure.axes[0].collections for ends in bars.get_segments()}
+    assert bars == {((p.x, p.y_interval[0]), (p.x, p.y_interval[1])) for p in points if p.y_interval} | {
+        ((p.x_interval[0], p.y), (p.x_interval[1], p.y)) for p in points if p.x_interval
+    }
+    shown = [axes.get_ylim() for axes in figure.axes]
+    for end in [series.untouched.value, *(end for point in points for end in point.y_interval or (point.y,))]:
+        assert any(low < end < high for low, high in shown)
+    dashed = [line for axes in figure.axes for line in axes.lines if set(line.get_ydata()) == {series.untouched.value}]
+    assert len(dashed) == len(figure.axes)
 
 
 def test_networks_below_the_untouched_input_are_hollow(tmp_path: Path) -> None:
     results = gather(make.write(tmp_path, make.grid_records()))
     figure = frontier_figure(results)
     assert figure is not None
-    hollow = {
-        float(y)
-        for line in figure.axes[0].lines
-        if line.get_linestyle() == "None" and line.get_markerfacecolor() == figures.PAPER
-        for y in line.get_ydata()
-    }
+    markers = [line for line in figure.axes[0].lines if line.get_linestyle() == "None"]
+    hollow = {float(y) for line in markers if line.get_markerfacecolor() == figures.PAPER for y in line.get_ydata()}
     assert hollow == {float(y) for y in results.scored.loc[results.scored["below_untouched"], "ms_ssim"]}
     assert 0 < len(hollow) < len(results.scored)
 
@@ -127,39 +120,19 @@ def test_labels_stay_inside_and_apart_wherever_the_points_are(points: list[tuple
     np.testing.assert_array_equal(centres, again)
 
 
-def test_overlapping_pairs_are_counted() -> None:
-    sizes = np.full((3, 2), 10.0)
-    assert overlapping_pairs(np.array([[0.0, 0.0], [9.0, 9.0], [18.0, 0.0]]), sizes) == 2
-    assert overlapping_pairs(np.array([[0.0, 0.0], [10.0, 0.0], [20.0, 0.0]]), sizes) == 0
-
-
-def test_the_curves_are_the_records(tmp_path: Path) -> None:
-    made = make.grid_records()
-    figure = quality_figure(gather(make.write(tmp_path, made)))
+def test_every_curve_is_drawn_in_its_familys_panel(tmp_path: Path) -> None:
+    results = gather(make.write(tmp_path, make.grid_records()))
+    figure, series = quality_figure(results), curve_series(results, "ms_ssim")
     assert figure is not None
+    assert series is not None
     drawn = {
-        (tuple(line.get_xdata()), tuple(line.get_ydata()))
+        (axes.get_title(loc="left"), tuple(line.get_xdata()), tuple(line.get_ydata()))
         for axes in figure.axes
         for line in axes.lines
         if line.get_marker() != "None"
     }
-    expected = {
-        (tuple(p["step"] for p in record["quality"]), tuple(p["ms_ssim"] for p in record["quality"]))
-        for record in made
-        if record["kind"] == "trained"
-    }
-    assert drawn == expected
-    assert [axes.get_title(loc="left") for axes in figure.axes if axes.get_visible()] == [
-        "plain {3, 16, b}",
-        "plain {3, 32, b}",
-        "plain {3, 64, b}",
-    ]
-
-
-def test_without_curves_there_is_no_figure_of_them(tmp_path: Path) -> None:
-    results = gather(make.write(tmp_path, [make.trained(make.BASELINE, 0.9, quality=[])]))
-    assert quality_figure(results) is None
-    assert quality_figure(results, "psnr_db") is None
+    assert drawn == {(curve.family, tuple(curve.steps), tuple(curve.values)) for curve in series.curves}
+    assert {family for family, _, _ in drawn} == {"plain {3, 16, b}", "plain {3, 32, b}", "plain {3, 64, b}"}
 
 
 def test_the_same_records_give_the_same_files(tmp_path: Path) -> None:

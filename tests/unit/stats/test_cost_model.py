@@ -9,13 +9,13 @@ def layer(
     kind: str, in_channels: int, out_channels: int, macs: int = 0, stride: int = 1, side: int = 100
 ) -> dict[str, Any]:
     shape = {"in_channels": in_channels, "out_channels": out_channels, "height": side, "width": side}
-    return {"kind": kind, "stride": stride, "macs": macs, **shape}
+    return {"name": "", "kernel_size": 3, "kind": kind, "stride": stride, "macs": macs, **shape}
 
 
 def network(channels: int, depth: int) -> dict[str, Any]:
     layers = [layer("Conv2d", channels, channels, channels**2 * 9 * 10_000) for _ in range(depth)]
     layers += [layer("ReLU", channels, channels) for _ in range(depth)]
-    return {"layers": layers, "macs": sum(one["macs"] for one in layers)}
+    return {"parameters": 0, "layers": layers, "macs": sum(one["macs"] for one in layers)}
 
 
 NETWORKS = [network(channels, depth) for channels in (4, 8, 16, 64) for depth in (1, 3, 9)]
@@ -23,9 +23,9 @@ NETWORKS = [network(channels, depth) for channels in (4, 8, 16, 64) for depth in
 
 def test_traffic_counts_what_each_layer_reads_and_writes() -> None:
     down, up = layer("Conv2d", 3, 8, stride=2), layer("ConvTranspose2d", 8, 3, stride=2)
-    assert costs({"layers": [layer("ReLU", 5, 5)], "macs": 0})[1] * 2**30 == 4 * 100 * 100 * 10
-    assert costs({"layers": [down], "macs": 0})[1] * 2**30 == 4 * 100 * 100 * (8 + 3 * 4)
-    assert costs({"layers": [up], "macs": 0})[1] * 2**30 == 4 * 100 * 100 * (3 + 8 / 4)
+    assert costs({"parameters": 0, "layers": [layer("ReLU", 5, 5)], "macs": 0})[1] * 2**30 == 4 * 100 * 100 * 10
+    assert costs({"parameters": 0, "layers": [down], "macs": 0})[1] * 2**30 == 4 * 100 * 100 * (8 + 3 * 4)
+    assert costs({"parameters": 0, "layers": [up], "macs": 0})[1] * 2**30 == 4 * 100 * 100 * (3 + 8 / 4)
 
 
 def test_a_model_finds_the_costs_that_made_its_data() -> None:

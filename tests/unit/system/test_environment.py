@@ -86,7 +86,7 @@ def test_importing_the_package_is_light() -> None:
 def test_a_processor_without_bf16_says_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "cpu_flags", lambda: {"avx2"})
     assert environment.cost_of_precision("fp32") is None
-    assert "take fp32 here" in str(environment.cost_of_precision("bf16"))
+    assert "use fp32 here" in str(environment.cost_of_precision("bf16"))
     for flag in ("avx512_bf16", "amx_bf16", "bf16"):
         monkeypatch.setattr(environment, "cpu_flags", lambda flag=flag: {flag})
         assert environment.cost_of_precision("bf16") is None

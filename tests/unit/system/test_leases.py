@@ -218,7 +218,7 @@ def test_who_was_away_too_long_learns_that_another_has_taken_over(tmp_path: Path
         mine.check()
         (mine.path.parent / "000002.json").write_text(json.dumps(asdict(elsewhere())))
         mine.touch()
-        with pytest.raises(LostError, match="another process has taken it over"):
+        with pytest.raises(LostError, match="another process has taken over"):
             mine.check()
     assert holder_of(tmp_path, KEY) is not None  # the other's was not given back
 

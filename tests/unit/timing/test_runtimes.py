@@ -84,7 +84,7 @@ def test_a_missing_runtime_names_the_extra(
 
 @no_onnxruntime
 def test_a_precision_that_a_runtime_lacks_is_refused(network: StridedGenerator, picture: Tensor) -> None:
-    with pytest.raises(ValueError, match="fp32 alone"):
+    with pytest.raises(ValueError, match="fp32 only"):
         OnnxRuntime().prepare(network, picture, "bf16", "channels_first", 1)
 
 
