@@ -1,6 +1,9 @@
 """Fixtures that all tests share."""
 
+import csv
+import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--regenerate", action="store_true", help="write the expected files anew instead of comparing")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with the golden values and the DPED sample, or a skip with the reason."""
@@ -18,3 +25,28 @@ def shared() -> Path:
     if not place:
         pytest.skip("ENHANCE_SWEEP_SHARED is not set: it names the folder with reference/golden and dped-sample")
     return Path(place).resolve()
+
+
+@pytest.fixture(scope="session")
+def assert_same_table() -> Callable[[str, str], None]:
+    """Compares two CSV texts: words equal, numbers within 1e-9."""
+
+    def values(text: str) -> list[list[float | str]]:
+        return [[value(cell) for cell in row] for row in csv.reader(io.StringIO(text))]
+
+    def value(cell: str) -> float | str:
+        try:
+            return float(cell)
+        except ValueError:
+            return cell
+
+    def compare(made: str, expected: str) -> None:
+        rows, wanted = values(made), values(expected)
+        assert rows[0] == wanted[0]
+        assert len(rows) == len(wanted)
+        for row, other in zip(rows[1:], wanted[1:], strict=True):
+            for name, ours, theirs in zip(rows[0], row, other, strict=True):
+                near = theirs if isinstance(theirs, str) else pytest.approx(theirs, rel=1e-9, abs=1e-15, nan_ok=True)
+                assert ours == near, f"{row[0]}: {name}"
+
+    return compare

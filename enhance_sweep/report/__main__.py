@@ -11,7 +11,7 @@ from enhance_sweep.version import VERSION_LINE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the report and print where its page is; 1 with a message on stderr where there is none to write."""
+    """Write the report and print where its page is; if there is none to write, return 1 with a message on stderr."""
     parser = argparse.ArgumentParser(
         prog="python -m enhance_sweep.report",
         description="Write tables, figures and a page from the records of runs: which network gives the most quality "

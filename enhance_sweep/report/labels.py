@@ -85,6 +85,21 @@ def interval_text(low: float, high: float) -> str:
     return f"{decimals(low, digits)} to {decimals(high, digits)}"
 
 
+def signed_interval(low: float, high: float) -> str:
+    """`−0.0029 to +0.0106`: the ends of an interval of a difference of MS-SSIM."""
+    return f"{signed(low, 4)} to {signed(high, 4)}"
+
+
+def significant_ms(value: float) -> str:
+    """A time in ms: whole above 100, three digits below."""
+    return decimals(value, 0) if value >= 100 else significant(value)
+
+
+def thousands(value: float) -> str:
+    """`1,200`: a whole number."""
+    return f"{int(value):,}"
+
+
 def plural(count: int, noun: str) -> str:
     """`1 network`, `1,200 networks`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -37,12 +37,12 @@ from enhance_sweep.report.labels import (
     is_number,
     network_label,
     signed,
+    significant_ms,
     speed_up_text,
 )
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.variants import rows_of
 from enhance_sweep.report.tables.exports import Exported, exports
-from enhance_sweep.report.tables.networks import significant_ms
 
 _AXES = {
     "speed_up": Axis("speed-up over the {3, 64, 4} baseline (log scale)", TIMES),

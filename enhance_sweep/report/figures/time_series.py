@@ -6,10 +6,9 @@ import pandas as pd
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_table
 from enhance_sweep.records.schema import TimedRecord
 from enhance_sweep.report.figures.series import Axis, Line, Point, Series, looks_of
-from enhance_sweep.report.labels import decimals, network_label
+from enhance_sweep.report.labels import decimals, network_label, significant_ms
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.timings import FEWEST, latency_to_limit, paper_times, shown_at_one_place
-from enhance_sweep.report.tables.networks import significant_ms
 
 
 def time_series(results: Results) -> Series | None:

@@ -11,7 +11,7 @@ from enhance_sweep.report.labels import decimals, is_number, significant
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.variants import in_order, rows_of
 from enhance_sweep.report.results.words import plain_text
-from enhance_sweep.report.tables.networks import MOST_ROWS
+from enhance_sweep.report.tables.model import MOST_ROWS
 from enhance_sweep.stats.speed_up import disturbances
 from enhance_sweep.system.clock import duration
 

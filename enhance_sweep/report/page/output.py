@@ -15,17 +15,17 @@ _MARK = '<script type="text/plain" id="plotly">'
 
 
 def write_files(out: Path, files: Mapping[str, bytes]) -> Path:
-    """Put a report's files into a folder, which may hold an older report and things of other origin.
+    """Put a report's files into a folder, which may hold an older report and other files.
 
-    All are first written into a folder of their own there and then moved one by one, the page last, so that a report
-    that cannot be finished changes nothing. What an older report's page lists and this one does not have goes; nothing
-    else does.
+    All are written into a temporary folder there and then moved one by one, the page last, so that a report that
+    cannot be finished changes nothing. Files that an older report's page lists and this one lacks are deleted; nothing
+    else is.
 
     Returns:
         The page's path.
 
     Raises:
-        ReportError: the folder cannot be written, or has a page that is none of ours.
+        ReportError: the folder cannot be written, or has a page that is not a report.
     """
     try:
         older = _older(out / PAGE)

@@ -5,7 +5,7 @@ import gzip
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,36 +14,26 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from enhance_sweep.report import statement
 from enhance_sweep.report.figures import interactive as charts
 from enhance_sweep.report.page import details
 from enhance_sweep.report.photographs.gallery import Slides, slides
-from enhance_sweep.report.results import timings as speed
+from enhance_sweep.report.results import findings, timings
 from enhance_sweep.report.results.gather import Results
-from enhance_sweep.report.results.references import references
-from enhance_sweep.report.tables import claims
-from enhance_sweep.report.tables import exports as exported_files
-from enhance_sweep.report.tables import networks as tables
-from enhance_sweep.report.tables.challenge import challenge_csv, challenge_notes, challenge_shown
-from enhance_sweep.report.tables.runtimes import NOTE, runtimes_csv, runtimes_shown
+from enhance_sweep.report.results.provenance import provenance
+from enhance_sweep.report.tables import challenge, claims, exports, networks, runtimes
+from enhance_sweep.report.tables.model import Table
+from enhance_sweep.report.words import phrase
 
 PAGE = "index.html"
 _DRAWN = ("figure2", "figure2_intervals", "figure2_paper", "speed", "quality", "quality_psnr", "losses")
 _ARCHITECTURES = ("figure1", "figure3")
-#: All that a report may consist of; whatever else lies in its folder is someone else's.
+_CSV = tuple(f"{n}.csv" for n in ("table1", "table2", "table3", "variants", "claims", "runtimes", "exports"))
+#: Every file that a report may have; anything else in its folder is someone else's.
 FILES = (
     *(f"{name}.{kind}" for name in (*_DRAWN, *_ARCHITECTURES) for kind in ("png", "svg")),
-    *(
-        "table1.csv",
-        "table2.csv",
-        "table3.csv",
-        "variants.csv",
-        "claims.csv",
-        "runtimes.csv",
-        "exports.csv",
-        "report.md",
-        PAGE,
-    ),
+    *_CSV,
+    "report.md",
+    PAGE,
 )
 _MOST_PROBLEMS = 200
 _LABEL_COLUMN = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multiply-adds"}
@@ -74,6 +64,16 @@ class _Shown:
         return f"{self.caption} {self.picture}".strip()
 
 
+@dataclass(frozen=True)
+class _Pictures:
+    """Figures and photographs: their files, and what the page shows of them."""
+
+    files: dict[str, bytes]
+    architectures: Sequence[Any] = ()
+    comparisons: Sequence[Any] = ()
+    slides: Slides = field(default_factory=lambda: Slides({}, {}))
+
+
 def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
     """All files of the report by name, the page last.
 
@@ -81,87 +81,100 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         results: what `gather` found.
         pictures: draw the figures' files and show photographs; without, the page and the tables alone.
     """
-    files: dict[str, bytes] = {}
-    architectures: Sequence[Any] = ()
-    compared: Sequence[Any] = ()
-    shown = Slides({}, {})
-    if pictures:
-        from enhance_sweep.report.figures.drawings import (  # matplotlib is slow to import
-            draw_architectures,
-            draw_figures,
-        )
-        from enhance_sweep.report.photographs.comparison import comparisons
-
-        files = draw_figures(results)
-        architectures = draw_architectures(results, files)
-        compared = comparisons(results)
-        files |= {comparison.file_name: comparison.image for comparison in compared}
-        shown = slides(results, [int(row) for row in details.detailed(results).index])
+    drawn = _pictures(results) if pictures else _Pictures({})
     specifications = _charts(results)
-    networks = details.details(results)
+    opened = details.details(results)
     judged = claims.claims(results)
-    context: dict[str, Any] = {
-        "results": results,
+    context = {
         "pictures": pictures,
+        "architectures": drawn.architectures,
+        "comparisons": drawn.comparisons,
+        "figures": {shown.name: shown for shown in _captions(results) if shown.name in specifications},
+        "claims": claims.claims_shown(judged, results),
+        **_sentences(results),
+        **_tables(results),
+        **_unsuccessful(results),
+    }
+    files = drawn.files | _csv_files(results, judged)
+    downloads = [*(name for name in FILES if name in files), *sorted(files.keys() - set(FILES)), "report.md"]
+    names = {name.removesuffix(".png") for name in files if name.endswith(".png")}
+    files["report.md"] = _markdown().get_template("report.md.j2").render(context, drawn=names).encode()
+    data = {
+        "charts": specifications,
+        "networks": opened,
+        "measures": charts.MEASURES,
+        "pictures": drawn.slides.enhanced,
+        "untouched": drawn.slides.untouched,
+    }
+    page = _html().get_template("index.html.j2")
+    whole = page.render(context, downloads=downloads, networks=opened, data=_json(data), plotly=_plotly())
+    files[PAGE] = whole.encode()
+    return files
+
+
+def summary(results: Results) -> str:
+    """What the command prints: the headline and the figures worth taking home."""
+    tiles = [f"{tile.title}: {tile.value} ({tile.note})" for tile in findings.tiles(results)]
+    return "\n".join([findings.headline(results), *tiles])
+
+
+# --- sections ---------------------------------------------------------------------------------------------------------
+
+
+def _sentences(results: Results) -> dict[str, Any]:
+    return {
         "title": f"{_LABEL_COLUMN[results.cost_kind]} against MS-SSIM" if len(results.scored) else "Speed",
         "subtitle": " · ".join(part for part in (results.dataset, results.loss and f"{results.loss} loss") if part),
-        "headline": statement.headline(results),
-        "tiles": statement.tiles(results),
-        "findings": statement.findings(results),
-        "figures": {shown.name: shown for shown in _captions(results) if shown.name in specifications},
-        "frontier": tables.frontier_shown(results),
-        "frontier_note": statement.frontier_note(results),
-        "claims": judged,
-        "claims_note": claims.note(results),
-        "comparisons": compared,
-        "architectures": architectures,
-        "challenge": replace(challenge_shown(results), notes=tuple(challenge_notes(results))),
-        "published": [tables.published_shown(results, 1), tables.published_shown(results, 2)],
-        "others": tables.others_shown(results),
-        "notes": [statement.paper_note(results), statement.speed_note(results), statement.psnr_note(results)],
-        "references": references(results),
-        "speed_notes": [statement.paper_time_note(), *speed.sentences(results)],
-        "runtimes": runtimes_shown(results),
-        "runtimes_note": NOTE,
-        "exports": exported_files.exports_shown(results),
-        "exports_note": exported_files.NOTE,
+        "headline": findings.headline(results),
+        "tiles": findings.tiles(results),
+        "findings": findings.findings(results),
+        "frontier_note": findings.frontier_note(results),
+        "notes": findings.table_notes(results),
+        "speed_notes": [findings.paper_time_note(), *timings.sentences(results)],
+        "provenance": provenance(results),
+    }
+
+
+def _tables(results: Results) -> dict[str, Any]:
+    return {
+        "frontier": networks.frontier_shown(results),
+        "published": [networks.published_shown(results, table) for table in (1, 2)],
+        "challenge": challenge.challenge_shown(results),
+        "references": networks.references_shown(results),
+        "runtimes": runtimes.runtimes_shown(results),
+        "exports": exports.exports_shown(results),
+        "others": networks.others_shown(results),
+    }
+
+
+def _unsuccessful(results: Results) -> dict[str, Any]:
+    return {
         "problems": results.problems[:_MOST_PROBLEMS],
         "more_problems": max(0, len(results.problems) - _MOST_PROBLEMS),
         "unfinished": results.unfinished[:_MOST_PROBLEMS],
         "more_unfinished": max(0, len(results.unfinished) - _MOST_PROBLEMS),
-        "provenance": statement.provenance(results),
     }
-    files["table1.csv"] = tables.published_csv(results, 1).encode()
-    files["table2.csv"] = tables.published_csv(results, 2).encode()
-    files["table3.csv"] = challenge_csv(results).encode()
-    files["variants.csv"] = tables.variants_csv(results).encode()
-    if judged:
-        files["claims.csv"] = claims.claims_csv(judged).encode()
-    if context["runtimes"]:
-        files["runtimes.csv"] = runtimes_csv(results).encode()
-    if results.exports:
-        files["exports.csv"] = exported_files.exports_csv(results).encode()
-    downloads = [*(name for name in FILES if name in files), *sorted(files.keys() - set(FILES)), "report.md"]
-    drawn = {name.removesuffix(".png") for name in files if name.endswith(".png")}
-    files["report.md"] = _markdown().get_template("report.md.j2").render(context, drawn=drawn).encode()
-    data = {
-        "charts": specifications,
-        "networks": networks,
-        "measures": charts.MEASURES,
-        "pictures": shown.enhanced,
-        "untouched": shown.untouched,
+
+
+def _csv_files(results: Results, judged: Sequence[claims.Claim]) -> dict[str, bytes]:
+    """The tables for a spreadsheet, without those that have no row."""
+    texts = {
+        "table1.csv": networks.published_csv(results, 1),
+        "table2.csv": networks.published_csv(results, 2),
+        "table3.csv": challenge.challenge_csv(results),
+        "variants.csv": networks.variants_csv(results),
+        "claims.csv": claims.claims_csv(judged) if judged else "",
+        "runtimes.csv": runtimes.runtimes_csv(results) if timings.by_place(results) else "",
+        "exports.csv": exports.exports_csv(results) if results.exports else "",
     }
-    page = _html().get_template("index.html.j2")
-    whole = page.render(context, downloads=downloads, networks=networks, data=_json(data), plotly=_plotly())
-    files[PAGE] = whole.encode()
-    return files
+    return {name: text.encode() for name, text in texts.items() if text}
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
 def _charts(results: Results) -> dict[str, charts.Chart]:
-    """The page's charts by name; those that have nothing to show are not there."""
+    """The page's charts by name, without those that have nothing to show."""
     found = {
         "figure2": charts.frontier_chart(results),
         "figure2_paper": charts.published_chart(),
@@ -174,50 +187,55 @@ def _charts(results: Results) -> dict[str, charts.Chart]:
     return {name: chart for name, chart in found.items() if chart is not None}
 
 
+def _pictures(results: Results) -> _Pictures:
+    from enhance_sweep.report.figures.drawings import draw_architectures, draw_figures  # matplotlib is slow to import
+    from enhance_sweep.report.photographs.comparison import comparisons
+
+    files = draw_figures(results)
+    architectures = draw_architectures(results, files)
+    compared = comparisons(results)
+    files |= {comparison.file_name: comparison.image for comparison in compared}
+    opened = [int(row) for row in details.detailed(results).index]
+    return _Pictures(files, architectures, compared, slides(results, opened))
+
+
 def _captions(results: Results) -> list[_Shown]:
     """Name, title and caption of each chart."""
     scored = results.scored
-    lines = "Up and to the right is better. The line runs along the frontier: no network does better on both."
-    if len(scored.loc[scored["cost"].notna(), "topology"].unique()) > 1:
-        lines += " The dotted one is the frontier of plain networks alone."
-    if results.evidence.images:
-        lines += (
-            " Bars are 95% intervals; the upright ones leave out what all networks share, how hard the test images are"
-            " (Morey 2008)"
-        )
-        lines += ", and hold what another seed may change." if results.evidence.seed_deviation is not None else "."
-    if scored["below_untouched"].any():
-        lines += " Hollow: below the untouched input."
-    if results.untouched["ms_ssim"] is not None:
-        lines += f" The untouched input has {results.untouched['ms_ssim']:.4f}."
-    placeless = int(scored["cost"].isna().sum())
-    if placeless:
-        lines += f" {placeless:,} scored but not comparably timed {'is' if placeless == 1 else 'are'} not in it."
-    what = _LABEL_COLUMN[results.cost_kind].lower()
-    opens = "Choose a point to open its network."
-    first = " Of several seeds the first." if any(" " in str(seeds) for seeds in scored["seeds"]) else ""
-    noted = f"Noted on the test pairs during training.{first}"
-    loss = f"The generator's whole loss, neighbouring steps averaged.{first}"
-    thick = "Thick: the frontier's networks and the baseline."
-    if len(results.variants) > charts.MOST_CURVES:
-        thick += " Of the frontier's and the paper's networks alone."
-    zoom = f"Zoom out to see lines that lie further off. {opens}"
-    paper = "The paper's Tables 1 and 2, with its own baseline time."
-    upper = "The upper axis: with the time that its headline implies."
-    dotted = speed.DOTTED if charts.paper_times_chart(results) else ""
+    facts = {
+        "results": results,
+        "plain_line": len(scored.loc[scored["cost"].notna(), "topology"].unique()) > 1,
+        "hollow": bool(scored["below_untouched"].any()),
+        "placeless": int(scored["cost"].isna().sum()),
+        "several_seeds": any(" " in str(seeds) for seeds in scored["seeds"]),
+        "cut": len(results.variants) > charts.MOST_CURVES,
+        "against_paper": charts.paper_times_chart(results) is not None,
+    }
+
+    def said(block: str) -> str:
+        return phrase("captions", block, facts)
+
+    cost = _LABEL_COLUMN[results.cost_kind].lower()
+    curves = said("curves_pointer")
     return [
-        _Shown("figure2", f"Figure 2: {what} against MS-SSIM", lines, pointer=zoom, tall=True),
-        _Shown("figure2_paper", "The paper's own Figure 2", paper, picture=upper),
-        _Shown("speed", "Time against multiply-adds", speed.caption(results), pointer=opens, picture=dotted),
-        _Shown("paper_times", "Ours against the paper's", "Both on logarithmic scales. Dotted: one ratio for all."),
-        _Shown("quality", "MS-SSIM against steps", noted, pointer=thick),
-        _Shown("quality_psnr", "PSNR against steps", noted, pointer=thick),
-        _Shown("losses", "Training loss against steps", loss, pointer=thick),
+        _Shown("figure2", f"Figure 2: {cost} against MS-SSIM", said("figure2"), said("figure2_pointer"), tall=True),
+        _Shown("figure2_paper", "The paper's own Figure 2", said("figure2_paper"), "", said("figure2_paper_picture")),
+        _Shown(
+            "speed",
+            "Time against multiply-adds",
+            timings.caption(results),
+            said("speed_pointer"),
+            said("speed_picture"),
+        ),
+        _Shown("paper_times", "Ours against the paper's", said("paper_times")),
+        _Shown("quality", "MS-SSIM against steps", said("quality"), curves),
+        _Shown("quality_psnr", "PSNR against steps", said("quality"), curves),
+        _Shown("losses", "Training loss against steps", said("losses"), curves),
     ]
 
 
 def _json(data: Mapping[str, Any]) -> Markup:
-    """Data for the page's script: nothing in it can end the element that it stands in."""
+    """Data for the page's script, escaped so that nothing in it can end the script element."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -226,7 +244,7 @@ def _json(data: Mapping[str, Any]) -> Markup:
 
 @cache
 def _plotly() -> Markup:
-    """plotly.js, packed: the page unpacks it, so that one file works offline and is not five megabytes."""
+    """plotly.js, compressed: the page unpacks it, so one file works offline without being five megabytes."""
     spec = find_spec("plotly")
     assert spec is not None, "plotly is a dependency"
     assert spec.origin is not None, "plotly is a package"
@@ -246,6 +264,7 @@ def _html() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["left_out_note"] = _left_out_note
     environment.globals["css"] = Markup(_source(environment, "page.css"))
     environment.globals["js"] = Markup(_source(environment, "page.js"))
     return environment
@@ -254,7 +273,7 @@ def _html() -> Environment:
 @cache
 def _markdown() -> Environment:
     """Every value is escaped for Markdown as it is put in, as the page's are for HTML."""
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("enhance_sweep.report", "templates"),
         autoescape=True,  # what `finalize` has escaped for Markdown is left alone
         finalize=lambda value: value if isinstance(value, Markup) else Markup(escape_markdown(value)),
@@ -262,6 +281,12 @@ def _markdown() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["left_out_note"] = _left_out_note
+    return environment
+
+
+def _left_out_note(table: Table) -> str:
+    return phrase("notes", "left_out", {"table": table})
 
 
 def escape_markdown(value: Any) -> str:
@@ -274,10 +299,3 @@ def escape_markdown(value: Any) -> str:
 def _source(environment: Environment, name: str) -> str:
     assert environment.loader is not None
     return environment.loader.get_source(environment, name)[0]
-
-
-def summary(results: Results) -> str:
-    """What the command prints: the headline and the figures worth taking home."""
-    lines = [statement.headline(results)]
-    lines += [f"{tile.title}: {tile.value} ({tile.note})" for tile in statement.tiles(results)]
-    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The training losses that a run left beside its record."""
+"""The training losses that a run wrote beside its record."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ _MOST_POINTS = 60
 
 
 def loss_curve(runs: Path, key: str) -> tuple[list[int], list[float]]:
-    """Steps and the generator's total loss, neighbours averaged; two empty lists where there is no readable curve.
+    """Steps and the generator's total loss, neighbours averaged; two empty lists if there is no readable curve.
 
     `key` is the training's learned key.
     """

@@ -1,4 +1,4 @@
-"""What other networks score on test images that a report is of, where that is known."""
+"""Published scores of other networks on the report's test images, where they are known."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -1,4 +1,4 @@
-"""What the timings of a folder of runs say by themselves: runtimes, the paper's times, what time is made of."""
+"""What a folder's timings say on their own: runtimes, agreement with the paper's times, a cost model by layers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,18 @@ import pandas as pd
 
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, baseline_time_s, published_table
 from enhance_sweep.records.keys import architecture_slug
-from enhance_sweep.records.schema import Environment, TimedRecord
-from enhance_sweep.report.labels import interval_text, is_number, network_label, plural, significant, speed_up_text
+from enhance_sweep.records.schema import Environment, TimedRecord, TrainedRecord
+from enhance_sweep.report.labels import is_number, network_label, plural
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.select import is_timed, when
+from enhance_sweep.report.words import paragraphs, phrase
 from enhance_sweep.stats.cost_model import CostModel, left_out_errors
 from enhance_sweep.stats.rank_agreement import kendall_tau
 from enhance_sweep.stats.speed_up import Ratio, speed_up
 
-#: Fewer networks than this say nothing of a rank agreement, or of a cost model's error.
+#: The fewest networks for a rank agreement, or for a cost model's error.
 FEWEST = 6
-#: Of more networks the cost model is fitted on every second, third, ...: it has three coefficients.
+#: The cost model, which has three coefficients, is fitted on a sample of about this many networks.
 _MOST_FITTED = 400
 #: The speed of a network alone, without what runtimes, layouts and allocators do to it.
 _PLAIN_WAY = {"runtime": "eager", "precision": "fp32", "layout": "channels_last", "allocator": "tuned"}
@@ -38,8 +39,7 @@ class Place:
     @property
     def text(self) -> str:
         """In words."""
-        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
-        return f"{self.machine}, {threads}, {self.size[0]}x{self.size[1]}"
+        return f"{self.machine}, {plural(self.threads, 'thread')}, {self.size[0]}x{self.size[1]}"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Measured:
 
 @lru_cache(maxsize=1)
 def by_place(results: Results) -> dict[Place, list[Measured]]:
-    """Networks that were timed in more than one way, each way once, at every place where they were; the fullest first.
+    """By place, the networks that were timed there in several ways, each way once; the place with most rows first.
 
     Of several timings of one network in one way the newest that had the baseline beside it counts.
     """
@@ -86,18 +86,24 @@ def by_place(results: Results) -> dict[Place, list[Measured]]:
     return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
 
+def latency_ms(record: TimedRecord) -> float:
+    """The latency of a completed timing."""
+    assert record.latency_ms_median is not None, "a completed timing has one"
+    return record.latency_ms_median
+
+
 def _preference(record: TimedRecord) -> tuple[bool, bool, str]:
-    """The larger, the sooner a record is the one that is shown."""
+    """Sorts the record to show last: timed, with the baseline beside it, the newest."""
     return is_timed(record), bool(record.baseline), when(record)
 
 
 def _measured(records: Sequence[TimedRecord]) -> list[Measured]:
-    """All ways in which one network was timed at one place, the fastest first and the impossible last."""
-    done = sorted(filter(is_timed, records), key=lambda record: record.latency_ms_median)
-    eager_ms = [r.latency_ms_median for r in done if all(getattr(r.measurement, n) == v for n, v in _PLAIN_WAY.items())]
+    """Every way in which one network was timed at one place, the fastest first, failed ones last."""
+    done = sorted(filter(is_timed, records), key=latency_ms)
+    eager_ms = [latency_ms(r) for r in done if all(getattr(r.measurement, n) == v for n, v in _PLAIN_WAY.items())]
     rows = []
     for record in done:
-        vs_eager = eager_ms[0] / record.latency_ms_median if eager_ms else None
+        vs_eager = eager_ms[0] / latency_ms(record) if eager_ms else None
         rows.append(Measured(record, speed_up(record.samples), vs_eager, latency_to_limit(record)))
     return rows + [Measured(record, None, None, None) for record in records if not is_timed(record)]
 
@@ -117,11 +123,11 @@ def _place(record: TimedRecord) -> Place:
 def latency_to_limit(record: TimedRecord) -> float | None:
     """A latency over the time that the network's multiply-adds would take at the rate of a large matrix product."""
     rate = (record.arithmetic_limit or {}).get(f"{record.measurement.precision}_gflops")
-    if not is_number(rate) or not rate or not record.description.macs or not record.latency_ms_median:
+    if not is_number(rate) or not rate or not record.description.macs or record.latency_ms_median is None:
         return None
     width, height = record.measurement.size
     least_ms = 2 * record.description.macs * (width * height / _PHOTOGRAPH) / rate / 1e6
-    return record.latency_ms_median / least_ms
+    return float(record.latency_ms_median / least_ms)
 
 
 @lru_cache(maxsize=1)
@@ -154,7 +160,7 @@ class Agreement:
 @lru_cache(maxsize=1)
 def paper_times(results: Results) -> list[tuple[str, float, float]]:
     """The published networks that were timed here: slug, the paper's seconds and ours."""
-    ours = {architecture_slug(r.architecture): r.latency_ms_median / 1e3 for r in shown_at_one_place(results)}
+    ours = {architecture_slug(r.architecture): latency_ms(r) / 1e3 for r in shown_at_one_place(results)}
     tables = [row for table in (1, 2) for row in published_table(table)[["slug", "time_s"]].itertuples(index=False)]
     return [(slug, float(time_s), float(ours[slug])) for slug, time_s in tables if slug in ours]
 
@@ -164,7 +170,9 @@ def agreement(times: Sequence[tuple[str, float, float]]) -> Agreement | None:
     if len(times) < FEWEST:
         return None
     theirs, ours = (np.array(values) for values in zip(*((paper, own) for _, paper, own in times), strict=True))
-    return Agreement(len(times), kendall_tau(theirs, ours), float(np.corrcoef(np.log(theirs), np.log(ours))[0, 1]))
+    return Agreement(
+        len(times), kendall_tau(list(theirs), list(ours)), float(np.corrcoef(np.log(theirs), np.log(ours))[0, 1])
+    )
 
 
 # --- what time is made of ---------------------------------------------------------------------------------------------
@@ -186,6 +194,17 @@ class Fitted:
     errors: Mapping[str, float]
     family_errors: Mapping[str, float]
 
+    @property
+    def worst(self) -> str:
+        """The label of the network that is predicted worst."""
+        return max(self.errors, key=lambda label: abs(self.errors[label]))
+
+    @staticmethod
+    def sizes(errors: Mapping[str, float]) -> dict[str, float]:
+        """The absolute `median` and `largest` of errors; empty if there are none."""
+        absolute = np.abs(list(errors.values()))
+        return {"median": float(np.median(absolute)), "largest": float(absolute.max())} if len(absolute) else {}
+
 
 def fitted(results: Results) -> Fitted | None:
     """The cost model of the timings shown; None where there are too few, or they do not describe their layers."""
@@ -194,7 +213,7 @@ def fitted(results: Results) -> Fitted | None:
         return None
     shown = shown[:: -(-len(shown) // _MOST_FITTED)]
     descriptions = [record.description for record in shown]
-    latencies_ms = [float(record.latency_ms_median) for record in shown]
+    latencies_ms = [latency_ms(record) for record in shown]
     labels = [network_label(record.architecture) for record in shown]
     families = [(r.architecture["topology"], r.architecture.get("channels")) for r in shown]
     family_errors: dict[str, float] = {}
@@ -206,7 +225,7 @@ def fitted(results: Results) -> Fitted | None:
 
 @dataclass(frozen=True)
 class Outlier:
-    """How one row of the paper's times stands to all its others.
+    """How one of the paper's times compares with all its others.
 
     Attributes:
         predicted_s: of the row, by a cost model fitted on all other rows.
@@ -221,12 +240,8 @@ class Outlier:
 
 def paper_baseline(results: Results) -> Outlier | None:
     """What the paper's other times say of its {3, 64, 4} row; None where too few published networks are described."""
-    architectures = {
-        record.architecture_key: record
-        for record in [*results.every_timing, *results.trained]
-        if record.description.layers
-    }
-    described = {architecture_slug(r.architecture): r.description for r in architectures.values()}
+    records: list[TimedRecord | TrainedRecord] = [*results.every_timing, *results.trained]
+    described = {architecture_slug(r.architecture): r.description for r in records if r.description.layers}
     tables = pd.concat([published_table(1), published_table(2)]).set_index("slug")["time_s"]
     others = [slug for slug in tables.index if slug in described and slug != BASELINE_SLUG]
     if BASELINE_SLUG not in described or len(others) < len(tables) / 2:
@@ -240,80 +255,26 @@ def paper_baseline(results: Results) -> Outlier | None:
 # --- in words ---------------------------------------------------------------------------------------------------------
 
 
-def headline(results: Results) -> str:
-    """What a folder of timings says where nothing is trained."""
-    timed = results.variants[results.variants["timing"].notna()]
-    if timed.empty and results.challenges:
-        count = len({record.architecture_key for record in results.challenges})
-        return f"{plural(count, 'network')} timed by the challenge's rules alone (Table 3), none scored."
-    text = f"{len(timed):,} network{'' if len(timed) == 1 else 's'} timed, none scored."
-    proposed = timed[timed["slug"] == PROPOSED_SLUG]
-    if len(proposed) and is_number(proposed.iloc[0]["speed_up"]):
-        row = proposed.iloc[0]
-        low, high = row["speed_up_low"], row["speed_up_high"]
-        sure = f" (95% interval {interval_text(low, high)})" if is_number(low) and is_number(high) else ""
-        text += f" The paper's pick {row['label']} runs at {speed_up_text(row['speed_up'])}{sure} the baseline's speed."
-    return text
-
-
-#: What the drawn figure of times says of its second panel, which is a chart of its own on the page.
-DOTTED = "Dotted: one ratio of ours to the paper's for all, the median."
-
-
 def caption(results: Results) -> str:
     """Under the figure of times: where they were taken, and what its dashed line is."""
     shown = shown_at_one_place(results)
-    where = f" ({_place(shown[0]).text})" if shown else ""
-    text = f"Medians{where}, on logarithmic scales."
-    if any(latency_to_limit(record) for record in shown):
-        text += (
-            " Dashed: what the multiply-adds alone would take at the rate of a large matrix product of the same run."
-        )
-    return text
+    facts = {
+        "place": _place(shown[0]).text if shown else "",
+        "limit": any(latency_to_limit(record) for record in shown),
+    }
+    return phrase("captions", "speed", facts)
 
 
 def sentences(results: Results) -> list[str]:
     """Under the figure of times: how they agree with the paper's, and what they are made of."""
-    said = []
     times = paper_times(results)
-    whole, without = agreement(times), agreement([row for row in times if row[0] != BASELINE_SLUG])
-    if whole:
-        text = _agreement_text(whole, f"Our times and the paper's of {whole.networks} networks")
-        if without and without.networks < whole.networks:
-            text += f" {_agreement_text(without, 'Without the row {3, 64, 4}')}"
-        said.append(text)
-    outlier = paper_baseline(results)
-    if outlier:
-        said.append(
-            f"A cost model fitted on the paper's {outlier.others} other times (median error "
-            f"{outlier.median_error:.0%}) gives {{3, 64, 4}} {outlier.predicted_s:.0f} s; the paper's table says "
-            f"{baseline_time_s():.1f} s."
-        )
-    cost = fitted(results)
-    if cost:
-        said.append(_cost_text(cost))
-    return said
-
-
-def _agreement_text(found: Agreement, who: str) -> str:
-    return (
-        f"{who}: Kendall's tau of their order is {found.kendall_tau:.3f}, the correlation of their logarithms "
-        f"{found.pearson:.4f}."
+    return paragraphs(
+        "speed",
+        {
+            "whole": agreement(times),
+            "without_baseline": agreement([row for row in times if row[0] != BASELINE_SLUG]),
+            "outlier": paper_baseline(results),
+            "printed_s": baseline_time_s(),
+            "cost": fitted(results),
+        },
     )
-
-
-def _cost_text(cost: Fitted) -> str:
-    worst = max(cost.errors, key=lambda label: abs(cost.errors[label]))
-    median = float(np.median(np.abs(list(cost.errors.values()))))
-    model = cost.model
-    text = (
-        f"Time by layers alone, fitted on {cost.networks} networks: {significant(model.ms_per_gmac)} ms for 10^9 "
-        f"multiply-adds, {significant(model.ms_per_gib)} ms for a GiB of activations read or written, "
-        f"{significant(model.ms_per_layer)} ms for a layer. A network that was left out of the fit is predicted within "
-        f"{median:.0%} (median; at worst {cost.errors[worst]:+.0%}, {worst})"
-    )
-    if cost.family_errors:
-        errors = np.abs(list(cost.family_errors.values()))
-        text += f"; with all of its topology and width left out within {np.median(errors):.0%}"
-        text += f" (at worst {errors.max():.0%})"
-    return f"{text}."

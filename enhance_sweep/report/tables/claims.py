@@ -20,10 +20,22 @@ from enhance_sweep.paper import (
     implied_baseline_time_s,
     published_table,
 )
-from enhance_sweep.report.labels import decimals, interval_text, is_number, network_label, signed, speed_up_text
+from enhance_sweep.report.labels import (
+    interval_text,
+    is_number,
+    network_label,
+    signed,
+    signed_interval,
+    speed_up_text,
+)
 from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.tables.columns import CLAIMS
+from enhance_sweep.report.tables.model import Row, Table, shown_columns, to_csv
+from enhance_sweep.report.words import phrase
 from enhance_sweep.stats.paired_scores import MARGIN, Difference
 
+#: The verdict first: on a phone the rest is a swipe away.
+COLUMNS = tuple(sorted(shown_columns(CLAIMS), key=lambda column: column.kind != "verdict"))
 HOLDS, FAILS, UNDECIDED, UNTESTED = "holds here", "fails here", "not decided here", "not tested here"
 _PRELU = ("strided-k4-s4-c32-b2-prelu", "strided-k4-s4-c32-b2")
 
@@ -54,7 +66,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class _Network:
-    """What a claim needs of a network: its time, on whichever machine, and its MS-SSIM."""
+    """What a claim needs of a network: its time, on any machine, and its MS-SSIM."""
 
     slug: str
     architecture: Mapping[str, Any]
@@ -62,80 +74,65 @@ class _Network:
     ms_ssim: float
 
 
+#: Of networks with their times, the weight of each one's MS-SSIM; None where there are too few.
+Weighing = Callable[[Sequence[_Network]], Weights | None]
+#: A verdict on a weighted sum, with the paper's own.
+Judge = Callable[[Difference, float], str]
+
+
 def claims(results: Results) -> list[Claim]:
-    """The paper's five claims and what became of them here; empty where nothing is scored."""
+    """The paper's five claims, judged on these runs; empty if nothing is scored."""
     if results.scored.empty:
         return []
-    ours, paper = _ours(results), _papers()
-    time = "multiply-adds" if results.cost_kind == "macs" else "time"
+    networks = (results, _ours(results), _papers())
+    facts = {
+        "time": "multiply-adds" if results.cost_kind == "macs" else "time",
+        "prelu": network_label(_architecture(_PRELU[0])),
+        "pick": network_label(_architecture(PROPOSED_SLUG)),
+        "headline": headline_speed_up(),
+    }
+    of_scores: dict[str, tuple[Weighing, Judge]] = {
+        "a": (_slope, at_least_zero),
+        "b": (lambda networks: _above_line(networks, [n for n in networks if _is_plain(n, 5)]), does_not_pay),
+        "c": (_prelu, does_not_pay),
+        "d": (lambda networks: _above_line(networks, [n for n in networks if _is_strided(n)]), at_least_zero),
+    }
+    judged = {letter: _judge(*networks, weigh, verdict) for letter, (weigh, verdict) in of_scores.items()}
+    judged["e"] = _judge_speed(results)
     return [
-        _of_scores(
-            "a",
-            "Fewer channels and blocks trade quality for speed along a frontier",
-            f"MS-SSIM for each doubling of {time}, along the plain 3x3 networks",
-            (results, ours, paper),
-            _slope,
-            at_least_zero,
-        ),
-        _of_scores(
-            "b",
-            "5x5 kernels do not pay",
-            f"MS-SSIM of the plain 5x5 networks over the line through the plain 3x3 ones, at the same {time}",
-            (results, ours, paper),
-            lambda networks: _above_line(networks, [n for n in networks if _is_plain(n, 5)]),
-            does_not_pay,
-        ),
-        _of_scores(
-            "c",
-            "PReLU does not pay",
-            f"MS-SSIM of {network_label(_architecture(_PRELU[0]))} over the same network with ReLU",
-            (results, ours, paper),
-            _prelu,
-            does_not_pay,
-        ),
-        _of_scores(
-            "d",
-            "The strided networks leave the plain ones' frontier behind",
-            f"MS-SSIM of the strided networks over the line through the plain 3x3 ones, at the same {time}",
-            (results, ours, paper),
-            lambda networks: _above_line(networks, [n for n in networks if _is_strided(n)]),
-            at_least_zero,
-        ),
-        _speed(results),
+        Claim(letter, phrase("claims", letter, facts), phrase("claims", f"{letter}_measured", facts), *found)
+        for letter, found in judged.items()
     ]
 
 
-def note(results: Results) -> str:
-    """Under the claims: when one holds, and what its interval covers here."""
-    seeds = results.evidence.seed_deviation is not None
-    time = "multiply-adds, nothing being timed" if results.cost_kind == "macs" else "time"
-    return (
-        "A claim holds where the whole 95% interval is on the paper's side, fails where it leaves that side or rules "
-        "out the paper's own figure, and is not decided where it is wider than the paper's effect. What is said not to "
-        f"pay does not where a gain of {MARGIN} MS-SSIM or more is ruled out. Intervals cover another draw of test "
-        f"images{' and of seeds' if seeds else ', not of seeds: no network was trained with several'}. The line is "
-        f"fitted to MS-SSIM against the logarithm of {time}; the paper's figures use its own times, with the time of "
-        "{3, 64, 4} that its headline implies."
+def claims_shown(found: Sequence[Claim], results: Results) -> Table:
+    """A row for each claim, with what is compared to test it."""
+    rows = tuple(
+        Row(f"({claim.letter}) {claim.statement}", claim.measured, tuple(one.cell(asdict(claim)) for one in COLUMNS))
+        for claim in found
     )
+    facts = {"cost_kind": results.cost_kind, "seeds": results.evidence.seed_deviation is not None}
+    note = phrase("notes", "claims", facts)
+    return Table("The paper's claims", COLUMNS, rows, notes=(note,), words=True, first="Claim")
 
 
 def claims_csv(found: Sequence[Claim]) -> str:
     """The claims for a spreadsheet."""
-    return pd.DataFrame([asdict(claim) for claim in found]).to_csv(index=False, lineterminator="\n")
+    return to_csv(CLAIMS, map(asdict, found))
 
 
 # --- verdicts ---------------------------------------------------------------------------------------------------------
 
 
 def at_least_zero(found: Difference, paper: float) -> str:
-    """A gain: holds if surely there, fails if surely not there or surely smaller than the paper's."""
+    """A gain: holds if it is surely there; fails if it surely is not, or is surely smaller than the paper's."""
     if found.low > 0:
         return HOLDS
     return FAILS if found.high < 0 or found.high < paper else UNDECIDED
 
 
 def does_not_pay(found: Difference, paper: float) -> str:
-    """No gain worth having: holds if one of the margin or more is ruled out, else fails if there surely is a gain."""
+    """No gain worth having: holds if a gain of the margin or more is ruled out, else fails if a gain is sure."""
     if found.high < MARGIN:
         return HOLDS
     return FAILS if found.low > 0 else UNDECIDED
@@ -187,16 +184,14 @@ def _is_strided(network: _Network) -> bool:
     return bool(network.architecture["topology"] == "strided" and not network.architecture["prelu"])
 
 
-def _of_scores(
-    letter: str,
-    statement: str,
-    measured: str,
-    where: tuple[Results, Sequence[_Network], Sequence[_Network]],
-    weigh: Callable[[Sequence[_Network]], Weights | None],
-    judge: Callable[[Difference, float], str],
-) -> Claim:
-    """A claim that is a weighted sum of MS-SSIMs, with the weights that each machine's own times give."""
-    results, ours, paper = where
+def _judge(
+    results: Results,
+    ours: Sequence[_Network],
+    paper: Sequence[_Network],
+    weigh: Weighing,
+    verdict: Judge,
+) -> tuple[str, str, str]:
+    """The paper's figure, ours and the verdict: weighted sums of MS-SSIMs, each with its machine's own times."""
     published = weigh(paper)
     assert published is not None
     theirs = sum(published[network.slug] * network.ms_ssim for network in paper if network.slug in published)
@@ -209,28 +204,27 @@ def _of_scores(
             by_row[rows[slug]] = weight
         found = results.evidence.scores["ms_ssim"].contrast(by_row)
     if found is None:
-        return Claim(letter, statement, measured, signed(theirs, 4), "too few of these networks", UNTESTED)
-    text = f"{signed(found.mean, 4)} ({signed(found.low, 4)} to {signed(found.high, 4)})"
-    return Claim(letter, statement, measured, signed(theirs, 4), text, judge(found, theirs))
+        return signed(theirs, 4), "too few of these networks", UNTESTED
+    return (
+        signed(theirs, 4),
+        f"{signed(found.mean, 4)} ({signed_interval(found.low, found.high)})",
+        verdict(found, theirs),
+    )
 
 
-def _speed(results: Results) -> Claim:
-    """The headline, which is of speed alone."""
-    statement = f"The proposed network is {decimals(headline_speed_up(), 1)} times faster than the baseline"
-    measured = f"Speed-up of {network_label(_architecture(PROPOSED_SLUG))}"
+def _judge_speed(results: Results) -> tuple[str, str, str]:
+    """The paper's headline, a claim about speed alone."""
     paper = speed_up_text(headline_speed_up())
-    rows = results.variants[results.variants["slug"] == PROPOSED_SLUG]
-    rows = rows[rows["speed_up"].notna()]
+    rows = results.variants[(results.variants["slug"] == PROPOSED_SLUG) & results.variants["speed_up"].notna()]
     if rows.empty:
-        return Claim("e", statement, measured, paper, "not timed beside the baseline", UNTESTED)
+        return paper, "not timed beside the baseline", UNTESTED
     row = rows.iloc[0]
-    low, high = row["speed_up_low"], row["speed_up_high"]
+    low, high, ours = row["speed_up_low"], row["speed_up_high"], speed_up_text(row["speed_up"])
     if not (is_number(low) and is_number(high)):
-        return Claim("e", statement, measured, paper, f"{speed_up_text(row['speed_up'])}, no interval", UNDECIDED)
-    ours = f"{speed_up_text(row['speed_up'])} ({interval_text(low, high)})"
+        return paper, f"{ours}, no interval", UNDECIDED
     # The paper's figure is given to one digit.
     verdict = HOLDS if low >= round(headline_speed_up(), 1) else FAILS if high < headline_speed_up() else UNDECIDED
-    return Claim("e", statement, measured, paper, ours, verdict)
+    return paper, f"{ours} ({interval_text(low, high)})", verdict
 
 
 # --- networks ---------------------------------------------------------------------------------------------------------

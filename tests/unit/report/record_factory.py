@@ -60,7 +60,7 @@ SRCNN: dict[str, Any] = {"topology": "srcnn"}
 
 def macs_of(architecture: dict[str, Any]) -> int:
     """Roughly the multiply-adds at 1280x720: the right order is all that a picture needs."""
-    if architecture["topology"] == "srcnn":
+    if "kernel_size" not in architecture:
         return 69_152 * 1280 * 720
     k, c, b = architecture["kernel_size"], architecture["channels"], architecture.get("blocks", 2)
     per_pixel = 2 * 243 * c + (2 * b + 2) * k * k * c * c

@@ -11,8 +11,8 @@ from enhance_sweep.frontier import hypervolume, pareto_front
 from enhance_sweep.records.store import SCORES_FILE, image_scores, trained_dir
 from enhance_sweep.report import gather
 from enhance_sweep.report.results.evidence import _front_and_volume
+from enhance_sweep.report.results.findings import findings
 from enhance_sweep.report.results.gather import Results
-from enhance_sweep.report.statement import findings
 from enhance_sweep.report.tables import claims
 from enhance_sweep.report.tables.claims import FAILS, HOLDS, UNDECIDED, UNTESTED, at_least_zero, does_not_pay
 from enhance_sweep.stats.paired_scores import Difference
@@ -90,7 +90,9 @@ def test_a_network_beats_another_that_is_slower_and_not_surely_better(tmp_path: 
     assert pick["vs_baseline"] == pytest.approx(0.001, abs=1e-5)
     assert pick["vs_baseline_low"] < 0.001 < pick["vs_baseline_high"]
     text = " ".join(findings(results))
-    assert "1 network beats the baseline (surely faster, and surely not worse by 0.002 MS-SSIM on the same 100" in text
+    assert (
+        "1 network beats the baseline (surely faster, and surely less than 0.002 MS-SSIM worse on the same 100" in text
+    )
 
 
 def test_a_network_that_is_worse_beats_nobody_however_fast(tmp_path: Path) -> None:

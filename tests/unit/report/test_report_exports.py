@@ -1,7 +1,5 @@
 """Exported files in the report: their places beside the networks, their table, and what damaged ones do."""
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from enhance_sweep.records.store import EXPORT_FILE, exports_dir, write_json
 from enhance_sweep.report import ReportError, gather
 from enhance_sweep.report.figures.interactive import frontier_chart
 from enhance_sweep.report.page.page import PAGE, render
-from enhance_sweep.report.tables.exports import exports, exports_csv, exports_shown
+from enhance_sweep.report.tables.exports import exports, exports_shown
 
 NETWORK = make.plain(3, 16, 2)
 
@@ -67,19 +65,6 @@ def test_what_was_not_timed_or_scored_on_other_photographs_has_a_row_and_no_poin
     assert not [trace for trace in chart["data"] if trace["name"].startswith("exported")]
     table = exports_shown(results)
     assert [row.tag for row in table.rows] == ["other photographs", ""]
-
-
-def test_table_and_csv_have_the_figures(tmp_path: Path) -> None:
-    results = gather(runs_with(tmp_path, of_network("onnx", "int8", 1.5, -0.002)))
-    (row,) = exports_shown(results).rows
-    cells = [cell.text for cell in row.cells]
-    assert cells[:4] == ["onnx", "int8", "121", "0.8980"]
-    assert cells[4].replace("\N{MINUS SIGN}", "-") == "-0.0020"
-    assert len(cells) == exports_shown(results).columns
-    (read,) = csv.DictReader(io.StringIO(exports_csv(results)))
-    assert read["bytes"] == "123456"
-    assert float(read["speed_against_eager"]) == pytest.approx(1.5)
-    assert read["on_frontier"] == "True"
 
 
 def test_files_of_networks_that_the_report_does_not_show_are_left_out(tmp_path: Path) -> None:

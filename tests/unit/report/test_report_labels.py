@@ -1,12 +1,13 @@
-"""How networks are named, the ones without sizes too."""
+"""How networks are named, the ones without sizes too, and how numbers are written."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import record_factory as make
 
-from enhance_sweep.report import gather
+from enhance_sweep.report import gather, labels
 from enhance_sweep.report.labels import network_label
 from enhance_sweep.report.page.page import render
 
@@ -26,7 +27,7 @@ def test_a_network_without_sizes_goes_by_its_topologys_name(architecture: dict[s
 
 
 def test_srcnn_is_named_as_its_makers_did_wherever_a_report_names_it(tmp_path: Path) -> None:
-    made = [*make.paper_records(), make.trained(make.SRCNN, 0.89, 21.3), make.timed(make.SRCNN, 1600.0)]
+    made = [*make.paper_records()[:12], make.trained(make.SRCNN, 0.89, 21.3), make.timed(make.SRCNN, 1600.0)]
     files = render(gather(make.write(tmp_path, made)))
     for name in ("report.md", "index.html", "variants.csv"):
         text = files[name].decode()
@@ -35,3 +36,33 @@ def test_srcnn_is_named_as_its_makers_did_wherever_a_report_names_it(tmp_path: P
     for name in ("figure2.svg", "speed.svg", "quality.svg"):
         assert "SRCNN" in files[name].decode()
         assert ">srcnn<" not in files[name].decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (labels.significant(12345.6), "12,346"),
+        (labels.significant(0.012345), "0.0123"),
+        (labels.significant(0.0), "0"),
+        (labels.significant_ms(99.96), "100.0"),
+        (labels.significant_ms(1234.5), "1,234"),
+        (labels.signed(-0.00001, 4), "0.0000"),
+        (labels.signed(-1.5, 2), "\N{MINUS SIGN}1.50"),
+        (labels.signed(1234.5, 1), "+1,234.5"),
+        (labels.signed_interval(-0.001, 0.002), "\N{MINUS SIGN}0.0010 to +0.0020"),
+        (labels.speed_up_text(6.3135), f"6.31{labels.TIMES}"),
+        (labels.speed_up_text(12.34), f"12.3{labels.TIMES}"),
+        (labels.spreadsheet_letters(0), "A"),
+        (labels.spreadsheet_letters(27), "AB"),
+        (labels.plural(1, "network"), "1 network"),
+        (labels.plural(1200, "network"), "1,200 networks"),
+        (labels.thousands(1200.0), "1,200"),
+    ],
+)
+def test_numbers_as_a_reader_wants_them(text: str, expected: str) -> None:
+    assert text == expected
+
+
+def test_what_is_no_number_is_not_shown_as_one() -> None:
+    numbers = [labels.is_number(value) for value in (1, 1.5, math.nan, math.inf, None, "1", True)]
+    assert numbers == [True, True] + [False] * 5

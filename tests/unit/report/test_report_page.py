@@ -13,9 +13,10 @@ import pytest
 import record_factory as make
 from markdown_it import MarkdownIt
 
-from enhance_sweep.report import ReportError, __main__, default_out, gather, statement, write_report
+from enhance_sweep.report import ReportError, __main__, default_out, gather, write_report
 from enhance_sweep.report.page import output
 from enhance_sweep.report.page.page import FILES, PAGE, escape_markdown, render
+from enhance_sweep.report.results import findings
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables import claims
 from enhance_sweep.report.tables import networks as tables
@@ -63,7 +64,7 @@ class Page(HTMLParser):
             return
         self.words.append(data)
         cell = {"td", "th"} & set(self.open)
-        if cell and self.open[-1] in ("td", "th", "button") and self.tables:
+        if cell and self.open[-1] in ("td", "th", "button", "strong") and self.tables:
             self.tables[-1][-1][-1] += data
 
     @property
@@ -133,38 +134,18 @@ def test_the_page_nests_and_stands_alone(whole: tuple[Results, dict[str, bytes]]
     assert set(links) == set(FILES) - {PAGE}, "every file that is written, and no other place"
 
 
-def test_the_page_says_what_it_rests_on(whole: tuple[Results, dict[str, bytes]]) -> None:
-    text = Page(whole[1][PAGE].decode()).text
-    for fact in (
-        *("dped-iphone", "4f1d2c3b5a697887", "fidelity", "l1 1.0, mse 5.0, ms ssim 0.5", "one_cycle", "bench-1"),
-        *("Intel(R) Xeon(R) Processor", "torch 2.13.0", "Python 3.11.9", "0123456789ab", "tuned", "1280x720"),
-        "1 for the untouched input, none for the networks",
-    ):
-        assert fact in text, fact
-
-
-def test_the_tables_on_the_page_have_every_row_and_both_sides(whole: tuple[Results, dict[str, bytes]]) -> None:
-    frontier, claims, table1, table2, table3, runtimes, exports, others = Page(whole[1][PAGE].decode()).tables
-    assert (len(claims), len(table3)) == (1 + 5, 2 + 12)
-    assert (len(table1), len(table2), len(runtimes), len(exports), len(others)) == (17 + 3, 7 + 3, 2 + 2, 1 + 2, 2 + 2)
-    assert {len(row) for row in table1[2:]} == {19}
-    first = table1[2]
-    assert first[0] == "{3, 64, 4}"
-    assert first[3:8] == [
-        "25,155",
-        "10,080",
-        "121",
-        "1.00\N{MULTIPLICATION SIGN}",
-        "1.00\N{MULTIPLICATION SIGN}",
-    ]
-    assert first[9:12] == ["22.62", "22.62", "0.00"]
-    assert (first[12:14], first[15]) == (["0.9223", "0.9223"], "0.0000")
-    assert table1[-1][0] == tables.AGREEMENT
-    assert table1[-1][11:14] == ["", "", "1.00"], "the paper's order, being the paper's figures"
-    proposed = next(row for row in table2 if row[0] == "{3-4, 16}")
-    assert proposed[6:8] == ["3.15\N{MULTIPLICATION SIGN}", "6.31\N{MULTIPLICATION SIGN}"]
-    assert [row[0] for row in others[2:]] == ["{3, 8, 1}", "{3, 24, 2}"]
-    assert [row[0] for row in frontier[2:]] == list(whole[0].frontier["label"])
+def test_the_page_has_the_markdowns_tables_cell_by_cell(whole: tuple[Results, dict[str, bytes]]) -> None:
+    """Which `test_report_golden` compares with what is expected."""
+    page = Page(whole[1][PAGE].decode())
+    shown = Page(MarkdownIt("commonmark").enable("table").render(whole[1]["report.md"].decode()))
+    assert len(page.tables) == len(shown.tables) == 8
+    for on_page, in_markdown in zip(page.tables, shown.tables, strict=True):
+        rows = on_page[-len(in_markdown) + 1 :]
+        for row, other in zip(rows, in_markdown[1:], strict=True):
+            assert other[0].startswith(row[0])
+            # Neighbours that are missing for the same reason are one cell of the page.
+            assert [ours for ours, theirs in zip(row[1:], other[1:], strict=True) if ours and ours != theirs] == []
+    assert {str(a["src"]) for tag, a in shown.tags if tag == "img"} == {n for n in FILES if n.endswith(".png")}
 
 
 def test_every_chart_of_the_page_is_there_to_be_drawn(whole: tuple[Results, dict[str, bytes]]) -> None:
@@ -206,29 +187,11 @@ def test_the_same_records_give_the_same_page(tmp_path: Path) -> None:
 # --- what is said -----------------------------------------------------------------------------------------------------
 
 
-def test_a_short_budget_is_called_one(tmp_path: Path) -> None:
-    results = gather(make.write(tmp_path, make.grid_records()))
-    below = int((results.variants["ms_ssim"] < make.UNTOUCHED["ms_ssim"]).sum())
-    assert statement.headline(results) == (
-        f"{below} of 12 networks score below the untouched input (MS-SSIM 0.8613): this budget (75 steps) "
-        "demonstrates the tool; a longer one makes a result."
-    )
-
-
-def test_the_best_and_the_fastest_that_is_good_enough_are_named(whole: tuple[Results, dict[str, bytes]]) -> None:
-    tiles = {tile.title: (tile.value, tile.note) for tile in statement.tiles(whole[0])}
-    assert tiles["Best quality"] == ("{3-4, 32}", "MS-SSIM 0.9248, 3.27\N{MULTIPLICATION SIGN} the baseline's speed")
-    value, note = tiles["Fastest that beats the baseline"]
-    assert value == "6.31\N{MULTIPLICATION SIGN}"
-    assert note.startswith("{3-4, 16}, MS-SSIM +0.0010")
-    assert tiles["Not below the untouched input"][0] == "25 of 26"
-
-
 def test_where_the_baseline_is_below_the_input_it_is_no_measure_of_good_enough(tmp_path: Path) -> None:
     made = [make.trained(make.BASELINE, 0.85), make.timed(make.BASELINE, 1000.0)]
     for architecture, score, latency_ms in ((make.plain(3, 16, 1), 0.855, 100.0), (make.PROPOSED, 0.87, 250.0)):
         made += [make.trained(architecture, score), make.timed(architecture, latency_ms)]
-    tiles = {tile.title: (tile.value, tile.note) for tile in statement.tiles(gather(make.write(tmp_path, made)))}
+    tiles = {tile.title: (tile.value, tile.note) for tile in findings.tiles(gather(make.write(tmp_path, made)))}
     value, note = tiles["Fastest that is not below the untouched input"]
     assert value == "4.00\N{MULTIPLICATION SIGN}"
     assert note == "{3-4, 16}, MS-SSIM +0.0087 against the untouched input"
@@ -236,7 +199,7 @@ def test_where_the_baseline_is_below_the_input_it_is_no_measure_of_good_enough(t
 
 
 def said(results: Results) -> str:
-    return " ".join([statement.headline(results), *statement.findings(results)])
+    return " ".join([findings.headline(results), *findings.findings(results)])
 
 
 SCENARIOS: dict[str, tuple[Callable[[], list[dict[str, Any]]], list[str]]] = {
@@ -262,7 +225,7 @@ SCENARIOS: dict[str, tuple[Callable[[], list[dict[str, Any]]], list[str]]] = {
     ),
     "timed but not trained": (
         lambda: [make.timed(make.PROPOSED, 300.0), make.timed(make.BASELINE, 1500.0)],
-        ["2 networks timed, none scored", "Of the paper's 24 networks 0 have a score and 2 a speed here"],
+        ["2 networks timed, none scored", "Of the paper's 24 networks, 0 have a score and 2 a speed here"],
     ),
     "the baseline on another host": (
         lambda: [
@@ -278,10 +241,10 @@ SCENARIOS: dict[str, tuple[Callable[[], list[dict[str, Any]]], list[str]]] = {
     ),
     "without the untouched scores": (
         lambda: [make.trained(make.PROPOSED, 0.9, untouched=None)],
-        ["the untouched input's own score is not in the records"],
+        ["the records do not hold the untouched input's own score"],
     ),
     "bare records": (
-        lambda: [make.trained(make.PROPOSED, 0.9, environment={}, quality=None, data=None, train_wall_s=None)],
+        lambda: [make.trained(make.PROPOSED, 0.9, environment={}, quality=[], data=None, train_wall_s=None)],
         ["The one network scores"],
     ),
 }
@@ -299,25 +262,6 @@ def test_every_state_of_the_runs_makes_a_sensible_page(tmp_path: Path, scenario:
     assert not re.search(
         r"\b(nan|None(?! of (our|those) networks)|NaT|<NA>|inf)\b", parsed.text.replace("NaN at step", "")
     )
-
-
-def test_a_timing_that_is_flagged_is_marked_where_it_is_used(tmp_path: Path) -> None:
-    made = [make.trained(make.BASELINE, 0.9), make.timed(make.BASELINE, 900.0, flags=["2 of 5 rounds were disturbed"])]
-    results = gather(make.write(tmp_path, made))
-    assert "1 timing is flagged" in said(results)
-    assert "{3, 64, 4}, for one: 2 of 5 rounds were disturbed." in said(results)
-    assert "baseline, timing flagged" in page_of(results).text
-
-
-def test_different_steps_and_hosts_are_said(tmp_path: Path) -> None:
-    laptop = {"host": "laptop"}
-    made = [make.trained(make.BASELINE, 0.9), make.trained(make.PROPOSED, 0.92, steps=75)]
-    made += [make.timed(make.BASELINE, 900.0), make.timed(make.PROPOSED, 300.0, measurement=laptop)]
-    text = said(gather(make.write(tmp_path, made)))
-    assert "not all trained alike" in text
-    assert "A: steps 1200 (1); B: steps 75 (1)" in text or "A: steps 75 (1); B: steps 1200 (1)" in text
-    assert "T1: host bench-1 (1); T2: host laptop (1)" in text
-    assert "1 timed where the baseline was not" in text
 
 
 # --- escaping ---------------------------------------------------------------------------------------------------------
@@ -366,16 +310,6 @@ def test_markdown_shows_what_was_meant(text: str) -> None:
     assert shown.tables[0][0][0].strip() == " ".join(text.split())
 
 
-def test_the_markdown_has_the_pages_tables(whole: tuple[Results, dict[str, bytes]]) -> None:
-    shown = Page(MarkdownIt("commonmark").enable("table").render(whole[1]["report.md"].decode()))
-    rows = [len(whole[0].frontier) + 1, 5 + 1, 17 + 2, 7 + 2, 12 + 1, 2 + 1, 1 + 1, 2 + 1]
-    assert [len(table) for table in shown.tables] == rows
-    assert {str(a["src"]) for tag, a in shown.tags if tag == "img"} == {
-        *("figure2.png", "figure2_intervals.png", "figure2_paper.png"),
-        *("quality.png", "quality_psnr.png", "losses.png", "speed.png", "figure1.png", "figure3.png"),
-    }
-
-
 def test_what_the_page_and_the_markdown_say_of_a_figure_is_true_there(whole: tuple[Results, dict[str, bytes]]) -> None:
     page, markdown = Page(whole[1][PAGE].decode()).text, whole[1]["report.md"].decode()
     for only_on_the_page in ("Choose a point", "Zoom out", "Thick:"):
@@ -384,15 +318,6 @@ def test_what_the_page_and_the_markdown_say_of_a_figure_is_true_there(whole: tup
     for only_in_the_picture in ("upper axis", "Dotted: one ratio of ours"):
         assert only_in_the_picture in markdown
         assert only_in_the_picture not in page
-
-
-def test_columns_that_a_reader_cannot_know_are_explained(tmp_path: Path) -> None:
-    results = with_scores(tmp_path, make.paper_records(careful=True))
-    note = statement.frontier_note(results)
-    for explained in ("±: half the 95% interval", "On frontier: how probable", "surely not worse by 0.002"):
-        assert explained in note
-    bare = gather(make.write(tmp_path / "bare", [make.trained(make.PROPOSED, 0.92)]))
-    assert statement.frontier_note(bare).endswith("fewest first.")
 
 
 def with_scores(runs: Path, made: list[dict[str, Any]]) -> Results:
@@ -413,17 +338,19 @@ CAREFUL = [make.paired(make.BASELINE, 10_080.0, 10_080.0), make.paired(make.PROP
 
 def test_the_headline_names_the_margin_and_the_tile_agrees_with_it(tmp_path: Path) -> None:
     results = with_scores(tmp_path, [*pair_of(0.9195), *CAREFUL])
-    assert "as fast as the baseline {3, 64, 4} and surely not worse by 0.002: MS-SSIM" in statement.headline(results)
-    tiles = {tile.title: tile for tile in statement.tiles(results)}
+    assert "as fast as the baseline {3, 64, 4} and surely less than 0.002 worse in MS-SSIM" in findings.headline(
+        results
+    )
+    tiles = {tile.title: tile for tile in findings.tiles(results)}
     assert tiles["Fastest that beats the baseline"].value == "6.30\N{MULTIPLICATION SIGN}"
     assert not any("reaches" in title for title in tiles)
 
 
 def test_what_was_trained_otherwise_is_marked_wherever_it_is_named(tmp_path: Path) -> None:
     results = with_scores(tmp_path, [*pair_of(0.93, steps=2400), make.trained(make.plain(3, 16, 1), 0.91), *CAREFUL])
-    assert statement.headline(results).startswith("{3-4, 16} (trained as B) is 6.30")
-    assert "the baseline {3, 64, 4} (trained as A) and" in statement.headline(results)
-    assert statement.tiles(results)[0].value == "{3-4, 16} (trained as B)"
+    assert findings.headline(results).startswith("{3-4, 16} (trained as B) is 6.30")
+    assert "the baseline {3, 64, 4} (trained as A) and" in findings.headline(results)
+    assert findings.tiles(results)[0].value == "{3-4, 16} (trained as B)"
     assert "The fastest is {3-4, 16} (trained as B)" in said(results)
 
 
@@ -437,13 +364,13 @@ def test_without_intervals_of_speed_nothing_is_said_to_beat_nothing(tmp_path: Pa
 
 def test_claims_say_what_their_intervals_cover(tmp_path: Path) -> None:
     made = [*pair_of(0.92), *CAREFUL]
-    assert "not of seeds" in claims.note(with_scores(tmp_path / "once", made))
+    assert "not of seeds" in page_of(with_scores(tmp_path / "once", made)).text
     made.append(make.trained(make.PROPOSED, 0.921, seed=1))
     several = with_scores(tmp_path / "several", made)
-    assert "images and of seeds." in claims.note(several)
-    assert "Of several seeds the first." in page_of(several).text
+    assert "images and of seeds." in page_of(several).text
+    assert "Of several seeds, the first." in page_of(several).text
     untimed = with_scores(tmp_path / "untimed", pair_of(0.92))
-    assert "logarithm of multiply-adds" in claims.note(untimed)
+    assert "logarithm of multiply-adds" in page_of(untimed).text
     assert all("time" not in claim.measured for claim in claims.claims(untimed))
 
 
@@ -492,7 +419,7 @@ def test_a_page_of_other_origin_is_not_replaced(tmp_path: Path) -> None:
 def test_a_report_that_cannot_be_made_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
     results = gather(small(tmp_path))
-    write_report(results, out)
+    write_report(results, out, pictures=False)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
 
     def breaks(*_: object) -> str:
@@ -500,7 +427,7 @@ def test_a_report_that_cannot_be_made_changes_nothing(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(tables, "variants_csv", breaks)
     with pytest.raises(RuntimeError, match="half-way"):
-        write_report(results, out)
+        write_report(results, out, pictures=False)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 

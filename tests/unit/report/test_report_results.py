@@ -16,8 +16,8 @@ from enhance_sweep.paper import (
     published_table,
 )
 from enhance_sweep.report import ReportError, gather
+from enhance_sweep.report.results.findings import findings
 from enhance_sweep.report.results.words import plain_text
-from enhance_sweep.report.statement import findings
 
 
 def by_label(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,260 @@
+"""What the report finds, as facts: which network to take, what is known, what is missing, what must not be compared.
+
+Templates put these facts into words: `headline.j2`, `tiles.j2`, `findings.j2` and `notes.j2`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from enhance_sweep.paper import (
+    BASELINE_SLUG,
+    PROPOSED_SLUG,
+    baseline_time_s,
+    headline_speed_up,
+    implied_baseline_time_s,
+    published_table,
+)
+from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.select import Condition
+from enhance_sweep.report.words import paragraphs, phrase
+from enhance_sweep.stats.paired_scores import MARGIN
+
+#: More conditions than this are counted, not listed.
+_MOST_CONDITIONS = 12
+
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure that a reader should take home: what it is of, the figure, and what goes with it."""
+
+    title: str
+    value: str
+    note: str
+
+
+def headline(results: Results) -> str:
+    """Which network to take, where that is sure; else what the budget is good for, or that nothing is trained."""
+    if not results.trained:
+        return phrase("headline", "timed", _timed(results))
+    best = _fastest_that_beats_the_baseline(results)
+    if best is None:
+        return phrase("headline", "budget", _budget(results))
+    return phrase("headline", "best", {"best": best, "to_beat": _baseline(results)})
+
+
+def findings(results: Results) -> list[str]:
+    """The sentences under the headline: what is known, what is missing, what must not be compared."""
+    best = _fastest_that_beats_the_baseline(results)
+    budget = [] if best is None else [phrase("headline", "budget", _budget(results))]
+    facts = _comparisons(results) | _coverage(results) | _speed(results) | _not_comparable(results)
+    return [*budget, *paragraphs("findings", {"results": results, "evidence": results.evidence, **facts})]
+
+
+def tiles(results: Results) -> list[Tile]:
+    """The two or three figures that answer the question: which network, at what speed."""
+    scored, untouched = results.scored, results.untouched
+    if scored.empty:
+        return []
+    found = [_tile("best", {"network": _network(results, _highest(scored, "ms_ssim"))}), *_fastest_good_enough(results)]
+    if untouched["ms_ssim"] is not None:
+        above = len(scored) - int(scored["below_untouched"].sum())
+        found.append(_tile("above", {"above": above, "scored": len(scored), "untouched": untouched}))
+    return found
+
+
+def _tile(kind: str, facts: Facts) -> Tile:
+    return Tile(*(phrase("tiles", f"{kind}_{part}", facts) for part in ("title", "value", "note")))
+
+
+def _fastest_good_enough(results: Results) -> list[Tile]:
+    """The fastest that surely is no worse than the baseline; where none is, the fastest whose mean is as high.
+
+    Or as high as the untouched input's where that is better than the baseline.
+    """
+    sure = _fastest_that_beats_the_baseline(results)
+    if sure is not None:
+        return [_tile("beating", {"network": sure})]
+    scored, baseline, level = results.scored, _baseline(results), results.untouched["ms_ssim"]
+    as_baseline = baseline is not None and not baseline["below_untouched"]
+    if baseline is not None and as_baseline:
+        level = baseline["ms_ssim"]
+    good = scored[scored["speed_up"].notna() & (scored["ms_ssim"] >= level)] if level is not None else scored[:0]
+    if good.empty:
+        return []
+    network = _network(results, _highest(good, "speed_up"))
+    return [_tile("reaching", {"network": network, "level": level, "as_baseline": as_baseline})]
+
+
+# --- networks ---------------------------------------------------------------------------------------------------------
+
+
+def _network(results: Results, row: "pd.Series[Any]") -> Facts:
+    """A row of the variants with None for what is missing.
+
+    Beside its columns: `name`, with the mark of how it was trained where not all were trained alike; `marked`: that
+    mark alone; `is_baseline`.
+    """
+    facts: Facts = {str(name): None if pd.isna(value) else value for name, value in row.items()}
+    marked = f" (trained as {facts['condition']})" if len(results.training_conditions) > 1 else ""
+    return facts | {
+        "name": f"{facts['label']}{marked}",
+        "marked": marked,
+        "is_baseline": facts["slug"] == BASELINE_SLUG,
+    }
+
+
+def _highest(rows: pd.DataFrame, column: str) -> "pd.Series[Any]":
+    return rows.sort_values(column, ascending=False, kind="stable").iloc[0]
+
+
+def _baseline(results: Results) -> Facts | None:
+    """The scored baseline; under the most frequent training condition where there are several."""
+    rows = results.scored[results.scored["slug"] == BASELINE_SLUG].sort_values("condition")
+    return _network(results, rows.iloc[0]) if len(rows) else None
+
+
+def _fastest_that_beats_the_baseline(results: Results) -> Facts | None:
+    """Surely faster, and surely not worse; none where the baseline itself does not reach the untouched input."""
+    beating = results.variants[results.variants["beats_baseline"].astype(bool)]
+    beating = beating[~beating["below_untouched"].astype(bool)]
+    return _network(results, _highest(beating, "speed_up")) if len(beating) else None
+
+
+# --- facts ------------------------------------------------------------------------------------------------------------
+
+
+def _timed(results: Results) -> Facts:
+    """What a folder of timings has where nothing is trained."""
+    timed = results.variants[results.variants["timing"].notna()]
+    pick = timed[(timed["slug"] == PROPOSED_SLUG) & timed["speed_up"].notna()]
+    return {
+        "timed": len(timed),
+        "by_challenge": len({record.architecture_key for record in results.challenges}),
+        "pick": _network(results, pick.iloc[0]) if len(pick) else None,
+    }
+
+
+def _budget(results: Results) -> Facts:
+    """Whether the networks beat the untouched input, which is the first thing to know of a budget."""
+    scored = results.scored
+    below = int(scored["below_untouched"].sum())
+    return {"scored": len(scored), "below": below, "level": results.untouched["ms_ssim"], "steps": results.steps}
+
+
+def _comparisons(results: Results) -> Facts:
+    """Who surely beats the baseline, and for whom that is not decided."""
+    evidence, variants, baseline = results.evidence, results.variants, _baseline(results)
+    beating = variants["beats_baseline"].astype(bool)
+    undecided = variants["vs_baseline"].notna() & ~beating
+    undecided &= (variants["vs_baseline_high"] > -MARGIN) & (variants["speed_up_low"] > 1)
+    return {
+        "compared": baseline is not None and variants["vs_baseline"].notna().any(),
+        "tested": baseline is not None and baseline["beaten_by"] is not None and evidence.compared > 1,
+        "beating": int(beating.sum()),
+        "fastest": _network(results, _highest(variants[beating], "speed_up")) if beating.any() else None,
+        "undecided": int(undecided.sum()),
+        "several_trainings": int((evidence.scores["ms_ssim"].trainings > 1).sum()),
+    }
+
+
+def _coverage(results: Results) -> Facts:
+    """How much of the paper's tables is there, and what is unfinished."""
+    variants = results.variants
+    published = variants[variants["published"].notna()]
+    seeds = [len(str(seeds).split()) for seeds in results.scored["seeds"]]
+    return {
+        "papers": sum(len(published_table(table)) for table in (1, 2)),
+        "trained": published.loc[published["ms_ssim"].notna(), "slug"].nunique(),
+        "timed": published.loc[published["timing"].notna(), "slug"].nunique(),
+        "others": int(results.scored["published"].isna().sum()),
+        "failed": sum(problem.what == "training" for problem in results.problems),
+        "undefined": int((variants["trained"].eq("completed") & variants["ms_ssim"].isna()).sum()),
+        "psnr_below": int((variants["gain_psnr_db"] < 0).sum()),
+        "seeds": seeds,
+        "several_seeds": sum(count > 1 for count in seeds),
+    }
+
+
+def _speed(results: Results) -> Facts:
+    """Why there are no speed-ups, or for whom there are none."""
+    scored, variants = results.scored, results.variants
+    without = scored[scored["speed_up"].isna()] if results.cost_kind == "speed_up" else scored[:0]
+    timed = scored["timing"].notna().any() or (scored.empty and variants["timing"].notna().any())
+    none_at_all = results.cost_kind != "speed_up" and not (scored.empty and variants["speed_up"].notna().any())
+    return {
+        "without_speed_up": len(without),
+        "untimed": int(without["timing"].isna().sum()),
+        "baseline_missing": none_at_all and timed,
+        "scored_untimed": none_at_all and not timed and not scored.empty,
+        "nothing_timed": bool(variants["timing"].isna().all()),
+    }
+
+
+def _not_comparable(results: Results) -> Facts:
+    """Conditions that differ between rows, so that no reader mixes them unawares."""
+    flagged = results.variants[results.variants["timing_flags"] != ""]
+
+    def listed(conditions: list[Condition]) -> Facts:
+        return {"first": conditions[:_MOST_CONDITIONS], "more": max(0, len(conditions) - _MOST_CONDITIONS)}
+
+    return {
+        "trained_as": listed(results.training_conditions),
+        "timed_as": listed(results.timing_conditions),
+        "flagged": len(flagged),
+        "first_flagged": _network(results, flagged.iloc[0]) if len(flagged) else None,
+    }
+
+
+# --- notes to figures and tables --------------------------------------------------------------------------------------
+
+
+def frontier_note(results: Results) -> str:
+    """What makes a network one of the frontier's, by the cost that there is, and what the columns mean."""
+    variants, evidence = results.variants, results.evidence
+    has = {name: variants[name].notna().any() for name in ("ms_ssim_error", "frontier_probability", "speed_up_low")}
+    drawn = ["test images", "seeds" if evidence.seed_deviation is not None else "", "timing rounds"]
+    drawn = [name for name in drawn if name and (name != "timing rounds" or has["speed_up_low"])]
+    return phrase("notes", "frontier", {"results": results, "evidence": evidence, "has": has, "drawn": drawn})
+
+
+def table_notes(results: Results) -> list[str]:
+    """Under the tables: why our figures are not the paper's, what a speed-up is over, how PSNR is counted."""
+    facts = [("paper", _training(results)), ("speed", _speed_ups(results)), ("psnr", _identical_pairs(results))]
+    return list(filter(None, (phrase("notes", block, found) for block, found in facts)))
+
+
+def paper_time_note() -> str:
+    """Why the paper's speed-ups in its tables and its headline do not agree (its own figures)."""
+    proposed_s = float(published_table(2).set_index("slug")["time_s"][PROPOSED_SLUG])
+    facts = {"baseline_s": baseline_time_s(), "proposed_s": proposed_s, "implied_s": implied_baseline_time_s()}
+    return phrase("notes", "paper_times", facts | {"headline": headline_speed_up()})
+
+
+def _training(results: Results) -> Facts:
+    batches = {record.learned_from.batch_size for record in results.trained}
+    return {"dataset": results.dataset, "steps": results.steps, "batch": batches.pop() if len(batches) == 1 else None}
+
+
+def _speed_ups(results: Results) -> Facts:
+    variants = results.variants
+    times = variants.loc[variants["slug"] == BASELINE_SLUG, "latency_ms_median"].dropna().drop_duplicates()[:3]
+    return {
+        "timed": len(results.timed),
+        "baseline_ms": [float(ms) for ms in times],
+        "speed_ups": int(variants["speed_up"].notna().sum()),
+        "paired": int(variants["paired_speed_up"].notna().sum()),
+    }
+
+
+def _identical_pairs(results: Results) -> Facts:
+    scores = [record.scores for record in results.trained if record.scores]
+    untouched = [record.untouched for record in results.trained if record.untouched]
+    return {
+        "images": [one.images for one in scores if one.images is not None],
+        "untouched": max((one.identical_pairs or 0 for one in untouched), default=0),
+        "enhanced": max((one.identical_pairs or 0 for one in scores), default=0),
+    }

@@ -1,0 +1,157 @@
+"""What a table is: columns described once, rows of cells; as it is shown, and as CSV."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from enhance_sweep.stats.speed_up import Ratio
+
+NO_RECORD = "no record"
+#: A page with more rows than this is slow to open; the CSV has them all.
+MOST_ROWS = 200
+
+#: What is known of a row, by name; None or absent where it is not known.
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column, on the page, in Markdown and in CSV.
+
+    Attributes:
+        key: its name in CSV, and the fact that it shows.
+        group: its heading on the page, with the unit; neighbours under one heading form a group. Empty: CSV alone.
+        title: its own heading within the group.
+        text: writes the fact; None if there is nothing to write.
+        missing: why there is no text, or a function of the row's facts that tells why.
+        of: the facts that `text` takes, where they are more than `key`.
+        page: the tables that show it; none named: all of its list.
+        csv: the CSV files that have it; none named: all of its list.
+        kind: its style: gain, paper, verdict.
+        paper: the column with the paper's figures that this one's order is compared with.
+    """
+
+    key: str
+    group: str = ""
+    title: str = ""
+    text: Callable[..., str | None] = str
+    missing: str | Callable[[Facts], str] = NO_RECORD
+    of: tuple[str, ...] = ()
+    page: tuple[str, ...] = ()
+    csv: tuple[str, ...] = ()
+    kind: str = ""
+    paper: str = ""
+
+    def cell(self, facts: Facts) -> "Cell":
+        """The cell of a row."""
+        values = [_known(facts.get(name)) for name in self.of or (self.key,)]
+        text = None if values[0] is None else self.text(*values)
+        if text is not None:
+            return Cell(text)
+        return Cell(self.missing if isinstance(self.missing, str) else self.missing(facts), missing=True)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell's text; `missing` where it says why there is no figure."""
+
+    text: str
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Neighbouring columns under one heading; a heading of one column stands alone."""
+
+    title: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row: its name, what is special about it, its cells; the row of the variants that it opens."""
+
+    name: str
+    tag: str
+    cells: tuple[Cell, ...]
+    below: bool = False
+    opens: int | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it is shown.
+
+    Attributes:
+        left_out: how many rows are in `file` alone.
+        notes: paragraphs under it.
+        words: it is of sentences, which are not sorted and not aligned as figures are.
+        first: the heading over the rows' names.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    left_out: int = 0
+    file: str = "variants.csv"
+    footer: Row | None = None
+    notes: tuple[str, ...] = ()
+    words: bool = False
+    first: str = "Network"
+
+    @property
+    def groups(self) -> list[Group]:
+        """The headings."""
+        titles: dict[str, list[str]] = {}
+        for column in self.columns:
+            titles.setdefault(column.group, []).append(column.title)
+        return [Group(title, tuple(some) if len(some) > 1 else ("",)) for title, some in titles.items()]
+
+    def spans(self, row: Row) -> list[tuple[Cell, int, str]]:
+        """A row's cells with the columns that each takes and its style classes.
+
+        Neighbours of one group that are missing for the same reason are one cell: said once, and read faster.
+        """
+        spans: list[tuple[Cell, int, str]] = []
+        group = None
+        for column, cell in zip(self.columns, row.cells, strict=True):
+            start, group = column.group != group, column.group
+            if not start and cell.missing and spans[-1][0] == cell:
+                spans[-1] = (cell, spans[-1][1] + 1, spans[-1][2])
+                continue
+            kinds = ("start" if start else "", "missing" if cell.missing else "", column.kind)
+            spans.append((cell, 1, " ".join(filter(None, kinds))))
+        return spans
+
+
+def shown_columns(columns: Sequence[Column], table: str = "", hidden: Iterable[str] = ()) -> tuple[Column, ...]:
+    """The columns of a list that a table shows, those of one group together, without the hidden ones."""
+    groups = list(dict.fromkeys(column.group for column in columns))
+    hide = set(hidden)
+    shown = [one for one in columns if one.group and one.key not in hide and (not one.page or table in one.page)]
+    return tuple(sorted(shown, key=lambda column: groups.index(column.group)))
+
+
+def csv_names(columns: Sequence[Column], table: str = "") -> list[str]:
+    """The columns of a list that a CSV file has, by name."""
+    return [one.key for one in columns if not one.csv or table in one.csv]
+
+
+def to_csv(columns: Sequence[Column], rows: Iterable[Facts], table: str = "") -> str:
+    """Rows for a spreadsheet: figures unrounded, nothing where nothing is known."""
+    frame = pd.DataFrame(list(rows), columns=csv_names(columns, table), dtype=object)
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
+def ratio_facts(name: str, ratio: Ratio | None) -> dict[str, float | None]:
+    """A speed-up with its interval: `name`, `name_low`, `name_high`."""
+    values = (None, None, None) if ratio is None else (ratio.median, ratio.low, ratio.high)
+    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+
+
+def _known(value: Any) -> Any:
+    """A value, or None for one that is no finite number."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,57 @@
+"""The report's sentences: templates say them, code gives the facts.
+
+A template in `templates/` is plain text with a paragraph to a block of lines; page, Markdown and the command show the
+same text, and each escapes it for itself. `count`, `spread` and `with_interval` (`macros.j2`) and the formatters of
+`labels` are there in every template.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from enhance_sweep.report import labels
+from enhance_sweep.stats.paired_scores import MARGIN
+
+_FILTERS = {
+    "decimals": labels.decimals,
+    "signed": labels.signed,
+    "significant": labels.significant,
+    "speed_up": labels.speed_up_text,
+    "interval": labels.interval_text,
+    "signed_interval": labels.signed_interval,
+    "thousands": labels.thousands,
+    "lines": lambda text: [line.strip() for line in text.splitlines() if line.strip()],
+}
+
+
+def paragraphs(template: str, facts: Mapping[str, Any]) -> list[str]:
+    """The paragraphs of a template, each on one line."""
+    text = _environment().get_template(f"{template}.j2").render(facts)
+    return [" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip()]
+
+
+def phrase(template: str, block: str, facts: Mapping[str, Any] | None = None) -> str:
+    """One block of a template, on one line; empty if there is nothing to say."""
+    found = _environment().get_template(f"{template}.j2")
+    return " ".join("".join(found.blocks[block](found.new_context(dict(facts or {})))).split())
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("enhance_sweep.report", "templates"),
+        autoescape=False,  # plain text: whoever shows it escapes it
+        finalize=lambda value: re.sub(r"\s+", " ", value) if isinstance(value, str) else value,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= _FILTERS
+    environment.tests["number"] = labels.is_number
+    environment.globals |= {"margin": MARGIN, "baseline": "{3, 64, 4}"}
+    macros = environment.get_template("macros.j2").module
+    environment.globals |= {name: getattr(macros, name) for name in ("count", "spread", "with_interval")}
+    return environment
