@@ -498,10 +498,7 @@ def _counted(values: Iterable[Any], most: int = 6) -> str:
     """The different values, the most frequent first, with their numbers where there are several."""
     # Told apart as JSON, and put into words once each: thousands of records say the same.
     found = [value for value in values if value is not None]
-    told_apart = [
-        value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str)
-        for value in found
-    ]
+    told_apart = [value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str) for value in found]
     counts: Counter[str] = Counter()
     words = dict(zip(told_apart, found, strict=True))
     for text, count in Counter(told_apart).items():
