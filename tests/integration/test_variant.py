@@ -352,7 +352,7 @@ def test_a_timing_that_another_has_taken_over_writes_nothing(quick: list[str], m
             yield mine
 
     monkeypatch.setattr(variant, "lease", taken_over)
-    monkeypatch.setattr(variant, "time_variant", lambda *_: {"status": "completed"})
+    monkeypatch.setattr(variant, "time_variant", made_up_timing)
     assert run_variant(settings)["status"] == "held"
     assert plan_variant(settings).timed_records() == []
 
