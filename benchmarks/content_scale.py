@@ -11,15 +11,15 @@ import sys
 import numpy as np
 import torch
 
-from enhance_sweep.config import build, compose_config, resolved
+from enhance_sweep.config import build, compose_settings
 from enhance_sweep.data.batches import to_unit
 from enhance_sweep.losses import ContentLoss
 from enhance_sweep.sweep.plan import plan_variant
 
 
 def main() -> None:
-    config = compose_config(["loss=paper", "trainer.crop_size=100", *sys.argv[1:]])
-    pairs = plan_variant(config).pairs
+    settings = compose_settings(["loss=paper", "trainer.crop_size=100", *sys.argv[1:]])
+    pairs = plan_variant(settings).pairs
     assert pairs is not None
     rows = np.linspace(0, len(pairs.train) - 1, min(len(pairs.train), 100)).astype(int)
     input, target = (
@@ -27,7 +27,7 @@ def main() -> None:
         for pixels in (pairs.train.input, pairs.train.target)
     )
     torch.manual_seed(0)
-    objective = build(resolved(config, "loss"), "loss")
+    objective = build(settings.loss, "loss")
     for name, term in objective.terms.items():
         enhanced = input.clone().requires_grad_()
         value = term(enhanced, target)

@@ -26,7 +26,7 @@ from numpy.random import Generator
 from PIL import Image, ImageCms
 
 from enhance_sweep.config import build
-from enhance_sweep.sweep.variant import save_generator
+from enhance_sweep.sweep.generator_file import save_generator
 
 FOLDER = 500
 MAX_MEMORY_MIB = 1024

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from enhance_sweep.config import compose_config
+from enhance_sweep.config import compose_settings
 from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.store import trained_records
 from enhance_sweep.sweep.variant import run_variant
@@ -31,14 +31,14 @@ def main() -> None:
         for seed in SEEDS:
             for precision in scores:
                 of_run = [f"seed={seed}", f"trainer.precision={precision}", f"runs_dir={runs}"]
-                config = compose_config([*network, *overrides, *of_run, "stages=[train,evaluate]"])
-                run_variant(config)
+                settings = compose_settings([*network, *overrides, *of_run, "stages=[train,evaluate]"])
+                run_variant(settings)
         for record in trained_records(Path(runs)):
             learned = record["learned_from"]
             scores[learned["precision"]].append((learned["seed"], record["scores"]["ms_ssim"]))
     by_seed = {precision: dict(pairs) for precision, pairs in scores.items()}
     slug = architecture_slug(record["architecture"])
-    print(f"{cpu_model()}; {slug}, {learned['dataset']}, loss {learned['loss']}, {config.trainer.max_steps} steps")
+    print(f"{cpu_model()}; {slug}, {learned['dataset']}, loss {learned['loss']}, {settings.trainer.max_steps} steps")
     for seed in SEEDS:
         print(f"seed {seed}: " + ", ".join(f"{precision} {found[seed]:.5f}" for precision, found in by_seed.items()))
     difference = np.array([by_seed["bf16"][seed] - by_seed["fp32"][seed] for seed in SEEDS])

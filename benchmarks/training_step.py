@@ -135,6 +135,7 @@ def our_step(job: dict[str, Any], pixels: Any, shown: Any, who: str) -> Any:
 
     from enhance_sweep import config as configuration
     from enhance_sweep.losses import ContentLoss
+    from enhance_sweep.settings import TrainerSettings
     from enhance_sweep.training.fit import resolve_precision
     from enhance_sweep.training.module import EnhancementModule
 
@@ -148,9 +149,9 @@ def our_step(job: dict[str, Any], pixels: Any, shown: Any, who: str) -> Any:
     config = configuration.compose_config(overrides)
     generator = configuration.build(configuration.resolved(config, "model"), "model")
     objective = configuration.build(configuration.resolved(config, "loss"), "loss")
-    bf16 = resolve_precision("auto", "cpu") == "bf16"
+    precision = resolve_precision("auto", "cpu")
     generator.to(memory_format=torch.channels_last)
-    module = EnhancementModule(generator, objective, 5e-4, "constant", 1, bf16)
+    module = EnhancementModule(generator, objective, TrainerSettings(max_steps=1, precision=precision))
     optimizers, _ = module.configure_optimizers()
     if who == "compiled":
         for network in (

@@ -8,7 +8,7 @@ from enhance_sweep.version import VERSION_LINE
 
 
 def main() -> None:
-    """Start Hydra on the configuration in `conf/`."""
+    """Run Hydra with the configuration in `conf/`."""
     if "--version" in sys.argv[1:]:
         print(VERSION_LINE)
         return
@@ -17,7 +17,7 @@ def main() -> None:
 
     try:
         sys.exit(_run())
-    except KeyboardInterrupt:  # while it imports, too: that takes seconds
+    except KeyboardInterrupt:  # also while importing, which takes seconds
         print(f"\n{STOPPED}", file=sys.stderr, flush=True)
         sys.exit(130)
 
@@ -32,8 +32,8 @@ def _run() -> int:
     config.register()
 
     @hydra.main(config_path=str(config.CONF_DIR), config_name="config", version_base="1.3")
-    def run(settings: DictConfig) -> dict[str, object]:
-        return sweep.run_one(settings)
+    def run(composed: DictConfig) -> dict[str, object]:
+        return sweep.run_one(composed)
 
     run()
     return sweep.exit_status()

@@ -1,6 +1,10 @@
-"""The settings of a run, typed: what `conf/` says, as everything below `config.py` takes it."""
+"""The settings of a run, typed: what `conf/` says, as everything below `config.py` takes it.
+
+Each class refuses values out of range with a `ValueError` that names the setting. None is frozen: Hydra fills them in.
+"""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +20,7 @@ LATENCIES = ("measured", "predicted")
 
 @dataclass
 class Retries:
-    """How often a failure of each class is tried again by itself; None: as often as it takes. See conf/config.yaml."""
+    """How often each class of failure is retried without being asked; None: without limit. See conf/config.yaml."""
 
     diverged: int | None = 0
     out_of_memory: int | None = 3
@@ -24,9 +28,16 @@ class Retries:
     interrupted: int | None = None
     bug: int | None = 1
 
+    def __post_init__(self) -> None:
+        """Refuse negative limits."""
+        for failure, limit in vars(self).items():
+            if limit is not None and limit < 0:
+                raise ValueError(f"retries.{failure}: expected at least 0, or null for no limit, got {limit}")
+
     def allow(self, failure: str | None, attempts: int) -> bool:
-        """Whether one more is due after so many failed attempts; one of no class, or an unknown one, was of another
-        version.
+        """Whether to try again after so many failed attempts.
+
+        Never where the class of failure is missing or unknown: another version wrote it.
         """
         if failure is None:
             return False
@@ -35,8 +46,8 @@ class Retries:
 
 
 @dataclass
-class TrainerConfig:
-    """How long and on what a variant is trained. See conf/trainer/default.yaml for the meanings."""
+class TrainerSettings:
+    """How a variant is trained. See conf/trainer/default.yaml for the meanings."""
 
     max_steps: int = 300
     batch_size: int = 10
@@ -49,26 +60,42 @@ class TrainerConfig:
     micro_batches: int = 1
     evaluate_at: list[int] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained with."""
+        one_of("trainer.precision", self.precision, TRAINING_PRECISIONS)
+        one_of("trainer.schedule", self.schedule, SCHEDULES)
+        for name, minimum in (("max_steps", 1), ("batch_size", 1), ("crop_size", 2)):
+            if getattr(self, name) < minimum:
+                raise ValueError(f"trainer.{name}: expected at least {minimum}, got {getattr(self, name)}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"trainer.learning_rate: expected a positive number, got {self.learning_rate}")
+        if any(step < 1 for step in self.evaluate_at):
+            raise ValueError(f"trainer.evaluate_at: expected steps of at least 1, got {self.evaluate_at}")
+        if not 1 <= self.micro_batches <= self.batch_size:
+            raise ValueError(
+                f"trainer.micro_batches: expected 1 to {self.batch_size}, the batch size, got {self.micro_batches}"
+            )
 
-@dataclass  # not frozen: Hydra fills it in
+
+@dataclass
 class TimingSettings:
     """One way to measure speed and memory. The defaults are the careful ones.
 
     Args:
         width: of the photograph, pixels.
         height: of the photograph, pixels.
-        photograph: an image file to measure on; None takes an installed one, always the same.
+        photograph: an image file to measure on; None takes the installed one.
         precision: fp32 or bf16.
         layout: channels_last or channels_first, of weights and activations.
         threads: 0 means all usable cores.
         allocator: stock or tuned (`enhance_sweep.system.environment.ALLOCATORS`).
         seed: of the network's weights and of the order within rounds.
         paired: time the baseline in every round, so that a speed-up is a median of ratios taken side by side.
-        processes: fresh processes for each variant before its interval may be believed.
+        processes: fresh processes for each variant before its interval is trusted.
         samples: timed calls in each process, at least three.
-        warm_up_calls: at most this many before timing; fewer once three undisturbed ones agree within 5%.
-        repeats: how often a call that something else disturbed is repeated at most.
-        budget_s: wall seconds for each variant, shared among all that are timed together.
+        warm_up_calls: at most this many before timing; fewer once three undisturbed calls agree within 5%.
+        repeats: how often at most a disturbed call is repeated.
+        budget_s: wall seconds for each variant, shared by all that are timed together.
 
     Raises:
         ValueError: a value out of its range, by name.
@@ -92,8 +119,7 @@ class TimingSettings:
     def __post_init__(self) -> None:
         """Refuse what cannot be measured."""
         for name, allowed in (("precision", PRECISIONS), ("layout", LAYOUTS), ("allocator", tuple(ALLOCATORS))):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"timing.{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+            one_of(f"timing.{name}", getattr(self, name), allowed)
         minima = {"width": 1, "height": 1, "threads": 0, "processes": 1, "samples": 3, "warm_up_calls": 0, "repeats": 0}
         for name, minimum in (minima | {"budget_s": 0}).items():
             if not minimum <= getattr(self, name) < float("inf"):  # false for nan too
@@ -101,11 +127,11 @@ class TimingSettings:
 
     @property
     def used_threads(self) -> int:
-        """The number of threads that a worker really computes with."""
+        """How many threads a worker computes with."""
         return self.threads or usable_cores()
 
 
-@dataclass  # not frozen: Hydra fills it in
+@dataclass
 class SearchSettings:
     """One way to search. See conf/search/default.yaml for the meanings.
 
@@ -129,8 +155,7 @@ class SearchSettings:
         for name in ("trials", "cohort", "first_rung", "finalists"):
             if getattr(self, name) < 1:
                 raise ValueError(f"search.{name}: expected at least 1, got {getattr(self, name)}")
-        if self.latency not in LATENCIES:
-            raise ValueError(f"search.latency: expected one of {', '.join(LATENCIES)}, got {self.latency!r}")
+        one_of("search.latency", self.latency, LATENCIES)
         if self.max_latency_ms is not None and not 0 < self.max_latency_ms < math.inf:
             raise ValueError(f"search.max_latency_ms: expected a positive number or null, got {self.max_latency_ms}")
         for name in ("reduction_factor", "saturation"):
@@ -140,15 +165,15 @@ class SearchSettings:
 
 
 @dataclass
-class Config:
-    """One run. The groups that name a class (`_target_`) are checked against it by `build`."""
+class Settings:
+    """One run: `model`, `data`, `content`, `loss` and `runtime` each describe an object, which `config.build` makes."""
 
     model: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     content: dict[str, Any] = field(default_factory=dict)
     loss: dict[str, Any] = field(default_factory=dict)
     runtime: dict[str, Any] = field(default_factory=dict)
-    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)
     timing: TimingSettings = field(default_factory=TimingSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
     seed: int = 0
@@ -158,3 +183,16 @@ class Config:
     retry_failed: bool = False
     dry_run: bool = False
     pictures: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse unknown stages and seeds out of range."""
+        for stage in self.stages:
+            one_of("stages", stage, STAGES)
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed: expected 0 to {2**32 - 1}, got {self.seed}")
+
+
+def one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+    """Raise a `ValueError` with the setting's name unless `value` is allowed."""
+    if value not in allowed:
+        raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")

@@ -1,6 +1,6 @@
-"""`python -m enhance_sweep.status`: what of the sweeps in a folder is done, running, failed, interrupted or missing.
+"""`python -m enhance_sweep.status`: what in a folder of runs is done, running, failed, interrupted or missing.
 
-Made from records, leases and what each sweep wrote down when it began; neither torch nor data is needed.
+It reads records, leases and the sweeps' manifests, and needs neither torch nor data.
 """
 
 import argparse
@@ -9,12 +9,12 @@ import shlex
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
+from enhance_sweep.records.schema import TimedRecord, TrainedRecord
 from enhance_sweep.records.store import (
     RECORD_FILE,
     RecordError,
@@ -23,17 +23,20 @@ from enhance_sweep.records.store import (
     timed_records,
     trained_records,
 )
+from enhance_sweep.sweep import standing
+from enhance_sweep.sweep.failures import INTERRUPTED
 from enhance_sweep.sweep.manifest import Manifest, Wanted, manifests, measured_without_host
+from enhance_sweep.sweep.standing import Standing
 from enhance_sweep.system.files import files_below
 from enhance_sweep.system.leases import HeldError, Holder, holder_of, lease
 from enhance_sweep.version import VERSION_LINE
 
-DONE, RUNNING, FAILED, INTERRUPTED, MISSING = "done", "running", "failed", "interrupted", "missing"
-_ORDER = (DONE, RUNNING, INTERRUPTED, FAILED, MISSING)
+DONE, RUNNING, MISSING = "done", "running", "missing"
+_ORDER = (DONE, RUNNING, "interrupted", "failed", MISSING)
 
 
 @dataclass(frozen=True)
-class Standing:
+class Row:
     """How one variant stands.
 
     Attributes:
@@ -49,106 +52,90 @@ class Standing:
 
 @dataclass(frozen=True)
 class Folder:
-    """What there is in a folder of runs.
+    """What a folder of runs holds.
 
     Attributes:
         runs_dir: the folder.
-        sweeps: that were started with it.
+        sweeps: those that were started in it.
         trained: records by key.
-        timed: the newest record of each way to measure, on whichever host, by `measured_without_host`.
+        timed: of the timings of a network in one way, on any host, the decisive record, by `measured_without_host`.
     """
 
     runs_dir: Path
     sweeps: Sequence[Manifest]
-    trained: Mapping[str, Mapping[str, Any]]
-    timed: Mapping[str, Mapping[str, Any]]
+    trained: Mapping[str, TrainedRecord]
+    timed: Mapping[str, TimedRecord]
 
     @classmethod
     def read(cls, runs_dir: Path) -> "Folder":
-        """Read all of it.
+        """Read a folder.
 
         Raises:
             RecordError: a record cannot be read, with its path.
         """
-        timed: dict[str, Mapping[str, Any]] = {}
+        timed: dict[str, TimedRecord] = {}
         for record in timed_records(runs_dir):
-            measured = measured_without_host(record["architecture"], record["measurement"])
-            if measured not in timed or record["status"] == "completed" or timed[measured]["status"] == "failed":
-                timed[measured] = record
-        return cls(
-            runs_dir, manifests(runs_dir), {record["key"]: record for record in trained_records(runs_dir)}, timed
-        )
+            measured = measured_without_host(record.architecture, record.measurement.as_json())
+            timed[measured] = standing.decisive(timed.get(measured), record)
+        trained = {record.key: record for record in trained_records(runs_dir)}
+        return cls(runs_dir, manifests(runs_dir), trained, timed)
 
-    def standings(self) -> list[Standing]:
-        """Every variant that a sweep asked for, and every training that none did."""
+    def rows(self) -> list[Row]:
+        """Every variant that a sweep asked for, then every training that none did."""
         asked = [one for sweep in self.sweeps for one in sweep.variants]
         longest: dict[str | None, int] = {}
         for one in asked:
             longest[one.key] = max(longest.get(one.key, 0), one.steps or 0)
-        wanted = {(one.key, one.measured): one for one in asked}
         timed = {one.key for one in asked if one.measured}
-        # What one sweep trains, and another one trains and times, is one variant.
-        found = [
-            self.standing(replace(one, steps=longest[one.key] or None))
-            for one in wanted.values()
-            if one.measured or one.key not in timed
-        ]
-        keys = set(longest)
-        return found + [self.standing(_alone(record)) for key, record in self.trained.items() if key not in keys]
+        # A variant that one sweep trains, and another trains and times, gets one row.
+        variants = {(one.key, one.measured): one for one in asked if one.measured or one.key not in timed}
+        found = [self.row(replace(one, steps=longest[one.key] or None)) for one in variants.values()]
+        alone = [Wanted(key, [], key, None, None, None) for key in self.trained if key not in longest]
+        return found + [self.row(one) for one in alone]
 
     def unfinished(self) -> list[Manifest]:
-        """The sweeps that would find something to do if they were started again, or wait for others."""
-        return [one for one in self.sweeps if any(self.standing(variant).state != DONE for variant in one.variants)]
+        """The sweeps that would find something to do, or to wait for, if they were started again."""
+        return [sweep for sweep in self.sweeps if any(self.row(one).state != DONE for one in sweep.variants)]
 
-    def standing(self, wanted: Wanted) -> Standing:
-        """The first that is not done decides."""
-        parts = [*self._training(wanted), *self._timing(wanted)]
-        state, detail = next(((state, detail) for state, detail in parts if state != DONE), (DONE, ""))
-        return Standing(wanted.key or wanted.host_key or wanted.name, state, detail)
+    def row(self, wanted: Wanted) -> Row:
+        """One variant: the first of training and timing that is not done decides."""
+        state, detail = self._training(wanted)
+        if state == DONE:
+            state, detail = self._timing(wanted)
+        return Row(wanted.key or wanted.host_key or wanted.name, state, detail)
 
-    def _training(self, wanted: Wanted) -> Iterator[tuple[str, str]]:
+    def _training(self, wanted: Wanted) -> tuple[str, str]:
         if wanted.key is None:
-            return
-        holder = holder_of(self.runs_dir, wanted.key)
+            return DONE, ""
+        if holder := holder_of(self.runs_dir, wanted.key):
+            return RUNNING, describe(holder)
         record = self.trained.get(wanted.key)
-        if holder:
-            yield RUNNING, describe(holder)
-        elif record is None:
-            yield MISSING, "not trained"
-        elif record["status"] == "failed":
-            yield FAILED, _why(record)
-        elif record["status"] == "running":
-            since = f"since {_at(record['started_at'])}; " if record.get("started_at") else ""
-            yield INTERRUPTED, f"{since}started again it goes on from its checkpoint"
-        elif wanted.steps is not None and record["steps"] < wanted.steps:
-            yield MISSING, f"trained for {record['steps']:,} of {wanted.steps:,} steps"
-        elif not record.get("scores"):
-            yield MISSING, "trained, not scored"
-        else:
-            yield DONE, ""
+        reached = standing.of_training(record, wanted.steps)
+        if record is None:
+            return MISSING, "not trained"
+        if reached is Standing.FAILED:
+            return "failed", _why(record)
+        if reached is Standing.INTERRUPTED:
+            since = f"since {_at(record.started_at)}; " if record.started_at else ""
+            return "interrupted", f"{since}the next sweep goes on from its checkpoint"
+        if reached is Standing.SHORT:
+            return MISSING, f"trained for {record.steps:,} of {wanted.steps:,} steps"
+        return (MISSING, "trained, not scored") if reached is Standing.UNSCORED else (DONE, "")
 
-    def _timing(self, wanted: Wanted) -> Iterator[tuple[str, str]]:
+    def _timing(self, wanted: Wanted) -> tuple[str, str]:
         if wanted.measured is None:
-            return
-        holder = holder_of(self.runs_dir, wanted.host_key) if wanted.host_key else None
+            return DONE, ""
+        if holder := wanted.host_key and holder_of(self.runs_dir, wanted.host_key):
+            return RUNNING, describe(holder)
         record = self.timed.get(wanted.measured)
-        if holder:
-            yield RUNNING, describe(holder)
-        elif record is None:
-            yield MISSING, "not timed"
-        elif record["status"] == "failed":
-            yield FAILED, f"timing: {_why(record)}"
-        else:
-            yield DONE, ""
-
-
-def _alone(record: Mapping[str, Any]) -> Wanted:
-    """A training that no sweep asked for wants to be what it is."""
-    return Wanted(record["key"], [], record["key"], None, None, None)
+        reached = standing.of_timing(record)
+        if record is None:
+            return MISSING, "not timed"
+        return ("failed", f"timing: {_why(record)}") if reached is Standing.FAILED else (DONE, "")
 
 
 def describe(holder: Holder) -> str:
-    """On which host, since when, how far, and when it will be done if it goes on like this."""
+    """Where a process works, since when, how far it is, and when it will have finished at this rate."""
     said = f"{holder.work} on {holder.host}, process {holder.process}, since {_at(holder.since)}"
     if holder.step is None or holder.steps is None or holder.noted is None or holder.start_step is None:
         return said
@@ -160,25 +147,25 @@ def describe(holder: Holder) -> str:
     return said
 
 
-def _why(record: Mapping[str, Any]) -> str:
-    # Who was only interrupted has not failed.
-    attempts = {name: count for name, count in (record.get("attempts") or {}).items() if name != INTERRUPTED}
-    failure, count = record.get("failure"), sum(attempts.values())
-    reason = str(record.get("reason"))
+def _why(record: TrainedRecord | TimedRecord) -> str:
+    recorded = record.attempts if isinstance(record, TrainedRecord) else {}
+    # An interruption is no failure.
+    attempts = {name: count for name, count in recorded.items() if name != INTERRUPTED}
+    failure, count, reason = record.failure, sum(attempts.values()), str(record.reason)
     said = reason if failure is None or reason.startswith(failure) else f"{failure}: {reason}"
     tried = f" (failed {count} times)" if count > 1 else ""
-    return said + tried + (" (will be tried again)" if record.get("retry") else "")
+    return said + tried + (" (will be tried again)" if record.retry else "")
 
 
 def _at(when: str) -> str:
-    """Local time, without the date where it is less than half a day away."""
+    """Local time, with the date if it is more than half a day away."""
     time = datetime.fromisoformat(when).astimezone()
     near = abs(datetime.now(time.tzinfo) - time) < timedelta(hours=12)
     return f"{time:%H:%M}" if near else f"{time:%Y-%m-%d %H:%M}"
 
 
 def retry_failed(runs_dir: Path) -> list[str]:
-    """Mark whatever has failed to be tried again by the next sweep that asks for it. Returns their keys.
+    """Mark all failures, so that the next sweep that asks for them tries again. Returns their keys.
 
     Raises:
         RecordError: a record cannot be read, with its path.
@@ -188,17 +175,17 @@ def retry_failed(runs_dir: Path) -> list[str]:
     marked = []
     for path in map(Path, [*paths, *newest.values()]):
         record = read_record(path)
-        if record["status"] == "failed":
+        if record.status == "failed":
             mark_to_retry(path)
-            marked.append(str(record["key"]))
+            marked.append(record.key)
     return marked
 
 
 def forget(runs_dir: Path, prefix: str) -> str:
-    """Remove the training, or the timings, whose key begins so. Returns the key.
+    """Remove the training, or the timings, whose key begins with `prefix`. Returns the key.
 
     Raises:
-        ValueError: there is none, or more than one, or somebody works on it.
+        ValueError: no key or several begin so, or a process works on it.
     """
     folders = [path for kind in ("trained", "timed") for path in sorted((runs_dir / kind).glob("[!.]*"))]
     folders = [path for path in folders if path.is_dir()]
@@ -209,9 +196,9 @@ def forget(runs_dir: Path, prefix: str) -> str:
         some = ", ".join(path.name for path in found[:5])
         raise ValueError(f"--forget {prefix!r}: expected the beginning of one key, got that of {len(found)} ({some})")
     try:
-        with lease(runs_dir, found[0].name, "forget"):  # nobody begins with it meanwhile
+        with lease(runs_dir, found[0].name, "forget"):  # so that no process begins with it
             gone = found[0].with_name(f".{found[0].name}.{secrets.token_hex(4)}.forgotten")
-            found[0].rename(gone)  # at once, so that nobody sees a part of it
+            found[0].rename(gone)  # at once: nobody sees half a folder
     except HeldError as error:
         raise ValueError(f"--forget {found[0].name}: {describe(error.holder)}; stop it first") from error
     shutil.rmtree(gone)
@@ -219,37 +206,33 @@ def forget(runs_dir: Path, prefix: str) -> str:
 
 
 def table(folder: Folder) -> str:
-    """A line for each variant, those that need somebody last, under a line that counts them."""
-    standings = folder.standings()
-    counts = Counter(one.state for one in standings)
+    """Counts, then a line for each variant, those that need attention last, then how to go on."""
+    rows = folder.rows()
+    counts = Counter(one.state for one in rows)
     said = ", ".join(f"{counts[state]} {state}" for state in _ORDER if counts[state])
-    lines = [
-        f"{folder.runs_dir}: {len(standings)} variants: {said}" if standings else f"{folder.runs_dir}: nothing yet"
-    ]
-    width = max((len(one.key) for one in standings), default=0)
-    for state in _ORDER:
-        for one in standings:
-            if one.state == state:
-                lines.append(f"{state:<12} {one.key:<{width}}  {one.detail}".rstrip())
+    lines = [f"{folder.runs_dir}: {len(rows)} variants: {said}" if rows else f"{folder.runs_dir}: nothing yet"]
+    width = max((len(one.key) for one in rows), default=0)
+    for one in sorted(rows, key=lambda one: _ORDER.index(one.state)):
+        lines.append(f"{one.state:<12} {one.key:<{width}}  {one.detail}".rstrip())
     lines += [f"go on: python -m enhance_sweep -m {shlex.join(sweep.arguments)}" for sweep in folder.unfinished()]
     return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print how a folder of runs stands; 1 with a message on stderr where that cannot be told."""
+    """Print how a folder of runs stands; returns 1 after an error."""
     parser = argparse.ArgumentParser(
         prog="python -m enhance_sweep.status",
-        description="How the sweeps in a folder stand: done, running (on which host, since when, until when), "
-        "interrupted, failed (why), missing. Times are local.",
+        description="How the sweeps in a folder stand: done, running (where, since when, until when), interrupted, "
+        "failed (why), missing. Times are local.",
     )
     parser.add_argument("--version", action="version", version=VERSION_LINE)
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
     parser.add_argument(
-        "--retry", choices=["failed"], help="mark what has failed; the next sweep that asks for it tries it again"
+        "--retry", choices=["failed"], help="mark all failures; the next sweep that asks for them tries again"
     )
     parser.add_argument(
         "--forget", action="append", default=[], metavar="KEY",
-        help="remove a training (its weights too) or the timings of a network; the beginning of a key is enough",
+        help="remove a training with its weights, or a network's timings; the beginning of the key is enough",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     try:

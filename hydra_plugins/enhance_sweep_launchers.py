@@ -1,4 +1,4 @@
-"""Where Hydra looks for launchers; ours are in `enhance_sweep.launchers`, imported when they are used."""
+"""Hydra looks for launchers here; ours are in `enhance_sweep.launchers`, imported when used."""
 
 import sys
 from abc import abstractmethod
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class _JobLauncher(Launcher):
-    """Makes jobs, hands them out, and tells as they end.
+    """Makes jobs, hands them out, and reports as they end.
 
     Args:
-        max_retries: how often a job is run again whose process, worker or node is lost.
-        settings: what else conf/hydra/launcher/ says.
+        max_retries: how often to run a job again whose process, worker or node was lost.
+        settings: the other settings in conf/hydra/launcher/.
     """
 
-    #: A module that is not always installed, and the extra that brings it.
+    #: An optional module that the launcher needs, and the extra that installs it.
     needs: tuple[str, str] | None = None
 
     def __init__(self, max_retries: int, **settings: Any) -> None:
@@ -35,7 +35,7 @@ class _JobLauncher(Launcher):
         }
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take note of what is to be run; end with one line if what this launcher needs is not installed."""
+        """Keep what to run; exit with a message if a module is missing."""
         if self.needs and find_spec(self.needs[0]) is None:
             module, extra = self.needs
             sys.exit(
@@ -46,12 +46,12 @@ class _JobLauncher(Launcher):
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run all; returns Hydra's job returns in the order of the overrides, however each job ended."""
+        """Run all jobs; returns Hydra's job returns in the order of the overrides, however the jobs ended."""
         from enhance_sweep.launchers.job import LauncherError, make_jobs
 
         jobs = make_jobs(self.hydra_context, self.task_function, self.config, job_overrides, initial_job_idx, self.logs)
         returns: dict[int, JobReturn] = {}
-        _tell(f"{len(jobs)} jobs; what each says is in {self.logs}")
+        _tell(f"{len(jobs)} jobs; their output is in {self.logs}")
         try:
             for job, result in self.hand_out(jobs):
                 returns[job.number] = result
@@ -71,7 +71,7 @@ class _JobLauncher(Launcher):
 
 
 class JoblibLauncher(_JobLauncher):
-    """Several variants at a time on this machine (conf/hydra/launcher/joblib.yaml)."""
+    """Runs several variants at a time on this machine (conf/hydra/launcher/joblib.yaml)."""
 
     def hand_out(self, jobs: "Sequence[Job]") -> "Iterator[tuple[Job, JobReturn]]":
         """Run jobs, and yield them as they end."""
@@ -82,7 +82,7 @@ class JoblibLauncher(_JobLauncher):
 
 
 class RayLauncher(_JobLauncher):
-    """On the machines of a Ray cluster (conf/hydra/launcher/ray.yaml)."""
+    """Runs on the machines of a Ray cluster (conf/hydra/launcher/ray.yaml)."""
 
     needs = ("ray", "ray")
 
@@ -94,7 +94,7 @@ class RayLauncher(_JobLauncher):
 
 
 class SlurmLauncher(_JobLauncher):
-    """By Slurm's queue (conf/hydra/launcher/submitit_slurm.yaml)."""
+    """Runs through Slurm's queue (conf/hydra/launcher/submitit_slurm.yaml)."""
 
     needs = ("submitit", "slurm")
 
@@ -108,7 +108,7 @@ class SlurmLauncher(_JobLauncher):
 
 
 class LocalLauncher(_JobLauncher):
-    """As Slurm's, but by processes of this machine (conf/hydra/launcher/submitit_local.yaml)."""
+    """Like Slurm's, but runs processes on this machine (conf/hydra/launcher/submitit_local.yaml)."""
 
     needs = ("submitit", "slurm")
 
@@ -124,8 +124,8 @@ class LocalLauncher(_JobLauncher):
 
 
 def _outcome(result: JobReturn) -> str:
-    """What came of a job, as far as it says."""
-    outcome = result._return_value  # the public one raises a failed job's error, after printing all its overrides
+    """How a job ended, in words."""
+    outcome = result._return_value  # `return_value` would raise a failed job's error, and print all its overrides
     if isinstance(outcome, Exception):
         return f": {outcome}"
     if not isinstance(outcome, dict):

@@ -1,4 +1,4 @@
-"""Where Hydra looks for sweepers; this one is in `enhance_sweep.search.sweeper`, imported when it is used."""
+"""Hydra looks for sweepers here; this one is in `enhance_sweep.search.sweeper`, imported when used."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from omegaconf import DictConfig
 
 
 class ParetoSweeper(Sweeper):
-    """A search for the frontier between latency and quality, with Optuna proposing.
+    """Searches for the frontier of latency and quality, with proposals from Optuna.
 
     Args:
-        max_batch_size: jobs that the launcher gets at once.
-        params: the space, overrides by name; the command line replaces them one by one.
-        when: on what a parameter depends, conditions by name.
+        max_batch_size: how many jobs the launcher gets at once.
+        params: the space: overrides by name, which the command line can replace one by one.
+        when: conditions on parameters, by name.
     """
 
     def __init__(self, max_batch_size: int, params: DictConfig | None, when: DictConfig | None) -> None:
@@ -22,7 +22,7 @@ class ParetoSweeper(Sweeper):
         self.when = when
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keep what Hydra hands over, and make its launcher."""
+        """Keep the configuration, and make the launcher."""
         from hydra.core.plugins import Plugins
 
         self.config = config
@@ -32,7 +32,7 @@ class ParetoSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Search until all trials are told; returns Hydra's job returns, a list a batch."""
+        """Search until all trials are finished; returns a list of Hydra's job returns for each batch."""
         from enhance_sweep.search.sweeper import search_variants
 
         assert self.config is not None

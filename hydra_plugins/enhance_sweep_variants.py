@@ -1,4 +1,4 @@
-"""Where Hydra looks for sweepers; ours is in `enhance_sweep.sweep.run`, imported when it is used."""
+"""Hydra looks for sweepers here; ours is in `enhance_sweep.sweep.run`, imported when used."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
 
 class VariantSweeper(BasicSweeper):
-    """Hydra's grid of variants, every one checked before the first is trained."""
+    """Hydra's grid of variants, all checked before the first is trained."""
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Run every combination; returns Hydra's job returns, a list a batch."""
+        """Run every combination; returns a list of Hydra's job returns for each batch."""
         from enhance_sweep.sweep.run import sweep_variants
 
         assert self.config is not None

@@ -1,6 +1,6 @@
-"""One job as it travels to the process that runs it, and what becomes of it.
+"""A job on its way to the process that runs it, and its result.
 
-Nothing here imports torch: a job sets the number of threads before whatever it carries is unpacked.
+Nothing here imports torch: a job sets the number of threads before it unpacks its payload.
 """
 
 import contextlib
@@ -24,30 +24,30 @@ from enhance_sweep.system.environment import ALLOCATORS
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _LONGEST_NAME = 120
 
-#: What a process that runs a job has in its environment instead of what it inherited; None means not set at all.
+#: Environment variables that a job sets in its process; None unsets one.
 Environment = Mapping[str, str | None]
 
 
 class JobError(RuntimeError):
-    """A job that ended without a result: it gave up, or the process that ran it was lost."""
+    """A job ended without a result: it gave up, or its process was lost."""
 
 
 class LauncherError(RuntimeError):
-    """A launcher that cannot start: its cluster cannot be reached, or a setting is wrong."""
+    """A launcher cannot start: it cannot reach its cluster, or a setting is wrong."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One variant on its way: called, it runs.
+    """One variant to run: call it.
 
     Attributes:
         number: its place in the sweep.
-        name: the overrides that tell it from the others.
-        config: composed where the sweep was started; whoever runs it composes nothing.
-        payload: pickled: the task function, the configuration and Hydra's callbacks.
-        folder: where the sweep was started, which relative paths are meant from.
-        log: takes what it says.
-        environment: set before the payload is unpacked, so before torch is imported.
+        name: the overrides that distinguish it from the others.
+        config: composed where the sweep was started, and not again where the job runs.
+        payload: the task function and Hydra's context, pickled.
+        folder: where the sweep was started; relative paths start here.
+        log: the file for its output.
+        environment: set before the payload is unpacked, and so before torch is imported.
     """
 
     number: int
@@ -59,7 +59,7 @@ class Job:
     environment: Environment = field(default_factory=dict)
 
     def __call__(self) -> JobReturn:
-        """Run it in this process, which is its own.
+        """Run it in this process, which must be its own.
 
         Raises:
             JobError: this machine does not have the sweep's folder.
@@ -86,7 +86,7 @@ class Job:
             )
 
     def checkpoint(self) -> Any:
-        """What submitit puts into the queue again when the time is up: the same, which goes on from its checkpoint."""
+        """What submitit queues again when the time is up: the same job, which goes on from its checkpoint."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
@@ -100,7 +100,7 @@ def make_jobs(
     first: int,
     logs: Path,
 ) -> list[Job]:
-    """A job for each list of overrides, numbered from `first`; their logs go into the folder `logs`."""
+    """A job for each list of overrides, numbered from `first`, with its log in `logs`."""
     setup_globals()
     payload = cloudpickle.dumps((task, context))
     jobs = []
@@ -116,7 +116,7 @@ def make_jobs(
 
 
 def lost(job: Job, reason: str) -> JobReturn:
-    """The return of a job that has none of its own."""
+    """The result of a job that returned none."""
     return JobReturn(
         overrides=list(job.config.hydra.overrides.task),
         cfg=job.config,
@@ -126,19 +126,19 @@ def lost(job: Job, reason: str) -> JobReturn:
 
 
 def with_threads(job: Job, threads: int) -> Job:
-    """The job with so many threads, or as many as the user has set in the environment of the sweep."""
+    """The job with so many threads, or as many as the sweep's own environment says."""
     return with_environment(job, {name: os.environ.get(name, str(threads)) for name in _THREAD_VARIABLES})
 
 
 def with_environment(job: Job, environment: Environment) -> Job:
-    """The job with more of an environment of its own."""
+    """The job with more environment variables."""
     return replace(job, environment={**job.environment, **environment})
 
 
 def travelling_environment() -> dict[str, str]:
-    """What a process on another machine needs of this one's environment when it starts.
+    """The environment variables that a process on another machine needs.
 
-    The allocator, this harness's own settings, and where code lies that is not installed, such as a checkout or a
+    They are the allocator's, this harness's own, and the path to code that is not installed, such as a checkout or a
     user's own topology.
     """
     allocator = {name for settings in ALLOCATORS.values() for name in settings}
@@ -149,7 +149,7 @@ def travelling_environment() -> dict[str, str]:
 
 
 def _name(own: Sequence[str], every: Sequence[Sequence[str]]) -> str:
-    """The overrides that not all have; all of them where there is nothing to tell apart."""
+    """The overrides that not all jobs share; all of them if the jobs are alike."""
     distinct = [override for override in own if any(override not in other for other in every)]
     return ",".join(distinct or own)[:_LONGEST_NAME] or "as configured"
 
@@ -163,9 +163,9 @@ def _set_environment(environment: Environment) -> None:
 
 
 def _without_exit(task: TaskFunction) -> Callable[[DictConfig], Any]:
-    """The task, with an exit that says why made an error: a user's mistake ends a job, not what carries it.
+    """The task, with `sys.exit("message")` turned into a `JobError`: a user's mistake ends the job, not its carrier.
 
-    An exit without words is a signal's, such as submitit's before it puts the job into the queue again.
+    An exit without a message comes from a signal, such as submitit's before it queues the job again.
     """
 
     def run(config: DictConfig) -> Any:
@@ -181,7 +181,7 @@ def _without_exit(task: TaskFunction) -> Callable[[DictConfig], Any]:
 
 @contextlib.contextmanager
 def _output_to(log: Path) -> Iterator[None]:
-    """Append what this process and its children print to a file."""
+    """Append the output of this process and its children to a file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     streams = (sys.stdout, sys.stderr)
     kept = [os.dup(number) for number in (1, 2)]

@@ -1,7 +1,7 @@
-"""Jobs beside each other on this machine: joblib hands them out, each runs in a fresh process.
+"""Jobs in parallel on this machine: joblib hands them out, and each runs in a fresh process.
 
-A process of its own, because a job that is killed for its memory must not take others with it, as it would in a shared
-pool, and because memory that one variant leaves behind would be counted against the next.
+A fresh process, because in a shared pool a job that is killed for its memory would take others with it, and memory that
+one variant leaves behind would count against the next.
 """
 
 import contextlib
@@ -23,12 +23,12 @@ _START = multiprocessing.get_context("spawn")
 
 
 def hand_out(jobs: Sequence[Job], n_jobs: int, max_retries: int) -> Iterator[tuple[Job, JobReturn]]:
-    """Run `n_jobs` at a time, a new one whenever one has ended; yields them as they end.
+    """Run `n_jobs` at a time, and yield them as they end.
 
-    A job whose process is lost is run again, `max_retries` times, in a new one.
+    A job whose process is lost runs again in a new process, at most `max_retries` times.
     """
     pool = _Processes()
-    # Threads, because all they do is wait for their job's process.
+    # Threads suffice: each only waits for its job's process.
     parallel = Parallel(n_jobs, backend="threading", batch_size=1, return_as="generator_unordered")
     try:
         yield from parallel(delayed(_run)(job, max_retries, pool) for job in jobs)
@@ -48,7 +48,7 @@ def _run(job: Job, max_retries: int, pool: "_Processes") -> tuple[Job, JobReturn
 
 
 class _Processes:
-    """The processes that run now, so that an interruption reaches each once."""
+    """The running processes, so that an interruption reaches each of them once."""
 
     def __init__(self) -> None:
         self.interrupted = False
@@ -56,7 +56,7 @@ class _Processes:
         self._lock = threading.Lock()
 
     def run(self, job: Job) -> tuple[JobReturn | None, str]:
-        """A job's return, or None and how its process ended."""
+        """A job's result; or None, and how its process ended."""
         receiver, sender = _START.Pipe(duplex=False)
         with self._lock:
             if self.interrupted:
@@ -77,7 +77,7 @@ class _Processes:
         return result, ""
 
     def interrupt(self) -> None:
-        """As Ctrl-C does: each saves and ends; none begins any more."""
+        """Interrupt as Ctrl-C does: each process saves and ends, and none begins."""
         with self._lock:
             self.interrupted = True
             running = list(self._running)
@@ -89,8 +89,8 @@ class _Processes:
 
 
 def _work(pickled: bytes, sender: Connection) -> None:
-    """What the fresh process does."""
-    # Ctrl-C reaches it through its parent, once: a second one would cut short what the first has it save.
+    """Run a job in the fresh process."""
+    # Only the parent passes Ctrl-C on, once: a second one would interrupt the saving that the first one started.
     with contextlib.suppress(AttributeError, OSError):
         os.setpgrp()
     threading.Thread(target=_end_with_parent, daemon=True).start()

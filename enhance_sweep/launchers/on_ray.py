@@ -1,4 +1,4 @@
-"""Jobs on a Ray cluster: each as a task in a fresh worker process, wherever there is room."""
+"""Jobs on a Ray cluster: each is a task in a fresh worker process, wherever there is room."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -21,10 +21,10 @@ def hand_out(
 
     Args:
         jobs: what to run.
-        address: the cluster's; None takes the one that RAY_ADDRESS names or that runs on this machine, else starts one.
-        num_cpus: cores a job takes, and threads it gets.
-        num_gpus: GPUs that a job takes; None: one if it trains and the cluster has any.
-        max_retries: how often a job is run again whose worker is lost.
+        address: the cluster's; None takes RAY_ADDRESS's, or the one on this machine, or starts one.
+        num_cpus: cores for a job, and its threads.
+        num_gpus: GPUs for a job; None: one if it trains and the cluster has any.
+        max_retries: how often to run a job again whose worker was lost.
     """
     _connect(address)
     waiting = {_start(job, num_cpus, num_gpus, max_retries): job for job in jobs}
@@ -39,7 +39,7 @@ def hand_out(
             yield job, result
     finally:
         for reference in waiting:
-            ray.cancel(reference)  # as Ctrl-C does: each saves and ends
+            ray.cancel(reference)  # like Ctrl-C: each saves and ends
         if waiting:
             ray.wait(list(waiting), num_returns=len(waiting), timeout=_SECONDS_TO_SAVE)
 
@@ -62,9 +62,9 @@ def _start(job: Job, num_cpus: float, num_gpus: float | None, max_retries: int) 
     if num_gpus is None:
         num_gpus = 1 if takes_gpu(job.config) and resources.get("GPU") else 0
     if only_times(job.config):
-        # One at a time on a machine: others, even if they only start, would disturb what is timed.
+        # One at a time on each machine: another job would disturb the timing even by starting.
         num_cpus = max(num_cpus, min(node["Resources"].get("CPU", 1) for node in ray.nodes() if node["Alive"]))
-    # A fresh process a job: memory that one variant leaves behind is not counted against the next.
+    # A fresh process for each job: memory that one variant leaves behind does not count against the next.
     remote = ray.remote(max_calls=1)(_run).options(
         name=job.name,
         num_cpus=num_cpus,

@@ -1,4 +1,4 @@
-"""Jobs through submitit: by Slurm's queue, or by processes of this machine as a rehearsal of it."""
+"""Jobs through submitit: in Slurm's queue, or as processes on this machine to rehearse that."""
 
 import os
 import shlex
@@ -13,31 +13,31 @@ from submitit.core.utils import FailedJobError
 
 from enhance_sweep.launchers.job import Environment, Job, LauncherError, lost, travelling_environment
 
-#: What submitit takes under one name for every kind of queue; all else is Slurm's own.
+#: Settings that submitit takes for every kind of queue; all others are Slurm's own.
 _COMMON = ("name", "timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node")
 _LOOK_EVERY_S = 0.5
-#: How long the result of a job that has ended may take to appear in a folder on the network.
+#: How long the result of an ended job may take to appear in a network folder.
 _SLOW_FOLDER_S = 15.0
 
-#: Submitit hides GPUs from a local job; it may choose among those that this process sees.
+#: Submitit hides GPUs from local jobs; this shows them those that this process sees.
 SAME_GPUS: Environment = {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES")}
 
 
 def executor(cluster: str, folder: Path, settings: Mapping[str, Any]) -> submitit.AutoExecutor:
-    """Submitit's, with the launcher's settings.
+    """Submitit's executor with the launcher's settings.
 
     Args:
         cluster: `slurm` or `local`.
-        folder: for what submitit writes: scripts, pickled jobs, the queue's own log.
-        settings: those of submitit's `AutoExecutor.update_parameters`, Slurm's without their prefix.
+        folder: for submitit's files: scripts, pickled jobs, the queue's own log.
+        settings: for submitit's `AutoExecutor.update_parameters`; Slurm's without their prefix.
 
     Raises:
-        LauncherError: there is no such setting, or no Slurm here.
+        LauncherError: a setting does not exist, or this machine has no Slurm.
     """
     given = {name: value for name, value in settings.items() if value is not None}
     timeouts = {f"{cluster}_max_num_timeout": given.pop("max_num_timeout")} if "max_num_timeout" in given else {}
     if cluster == "slurm":
-        # Spelled out, as a cluster need not pass the environment on.
+        # Spelled out: a cluster may not pass the environment on.
         exports = [f"export {name}={shlex.quote(value)}" for name, value in travelling_environment().items()]
         given["setup"] = [*exports, *given.get("setup", [])]
     parameters = {name if name in _COMMON else f"{cluster}_{name}": value for name, value in given.items()}
@@ -56,19 +56,19 @@ def hand_out(
 
     Args:
         jobs: what to run.
-        queue: takes them.
-        at_a_time: how many are submitted before the first has ended; None: all, and the queue sees to it.
-        max_retries: how often a job is submitted again that was lost.
+        queue: where to submit them.
+        at_a_time: how many may be submitted and unfinished; None: all, and the queue decides.
+        max_retries: how often to submit a job again that was lost.
     """
     patience_s = 0.0 if queue.cluster == "local" else _SLOW_FOLDER_S
-    ahead = list(jobs)
+    waiting = list(jobs)
     tries = dict.fromkeys((job.number for job in jobs), 1 + max_retries)
     running: dict[str, tuple[submitit.Job[JobReturn], Job]] = {}
     gone_since: dict[str, float] = {}
     try:
-        while ahead or running:
-            room = len(ahead) if at_a_time is None else at_a_time - len(running)
-            now, ahead = ahead[:room], ahead[room:]
+        while waiting or running:
+            room = len(waiting) if at_a_time is None else at_a_time - len(running)
+            now, waiting = waiting[:room], waiting[room:]
             running |= {one.job_id: (one, job) for one, job in zip(_submit(queue, now), now, strict=True)}
             for one, job in [pair for pair in running.values() if pair[0].done()]:
                 if one.paths.result_pickle.exists():
@@ -78,7 +78,7 @@ def hand_out(
                     del running[one.job_id]
                     tries[job.number] -= 1
                     if tries[job.number]:
-                        ahead.append(job)
+                        waiting.append(job)
                     else:
                         yield job, lost(job, f"{queue.cluster} job {one.job_id} was lost ({one.state.lower()})")
             if running:
@@ -97,7 +97,7 @@ def _result(one: "submitit.Job[JobReturn]", job: Job) -> JobReturn:
 
 
 def _submit(queue: submitit.AutoExecutor, jobs: Sequence[Job]) -> list[submitit.Job[JobReturn]]:
-    """All at once: an array, where the queue has such."""
+    """Submit all at once: as a job array, if the queue has those."""
     if not jobs:
         return []
     with queue.batch():

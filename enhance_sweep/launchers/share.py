@@ -1,4 +1,4 @@
-"""How many jobs run on one machine at a time."""
+"""How many jobs run on one machine at a time, and with how many threads."""
 
 from collections.abc import Sequence
 
@@ -9,24 +9,27 @@ from enhance_sweep.system.environment import usable_cores
 
 
 def takes_gpu(config: DictConfig) -> bool:
-    """Whether a job wants a GPU where there is one."""
+    """Whether a job uses a GPU if there is one."""
     return "train" in config.stages and config.trainer.accelerator in ("auto", "gpu", "cuda")
 
 
 def only_times(config: DictConfig) -> bool:
-    """Whether a job does nothing but time: it needs the machine to itself."""
+    """Whether a job only times, and so needs the machine to itself."""
     return not {"train", "evaluate"} & set(config.stages)
 
 
 def among_cores(jobs: Sequence[Job], asked: int | None) -> tuple[list[Job], int]:
-    """The jobs, each with its share of this machine's cores as threads, and how many of them run at a time.
+    """Give each job its share of this machine's cores as threads.
 
     Args:
-        jobs: what is to be run.
-        asked: how many at a time; None: one a GPU where the jobs take one, else one a core.
+        jobs: what to run.
+        asked: how many at a time; None: one for each GPU if the jobs use GPUs, else one for each core.
+
+    Returns:
+        The jobs, and how many of them to run at a time.
 
     Raises:
-        LauncherError: `asked` is no such number.
+        LauncherError: `asked` is less than 1.
     """
     if asked is not None and asked < 1:
         raise LauncherError(f"hydra.launcher.n_jobs: expected at least 1, or null, got {asked}")
@@ -39,7 +42,7 @@ def among_cores(jobs: Sequence[Job], asked: int | None) -> tuple[list[Job], int]
 
 
 def _gpus(config: DictConfig) -> int:
-    """How many of this machine's GPUs a job may choose among."""
-    from enhance_sweep.system import locks  # torch, where jobs are only carried, is not needed
+    """How many of this machine's GPUs a job can choose from."""
+    from enhance_sweep.system import locks  # imports torch, which a launcher otherwise does without
 
     return locks.gpu_count(config.trainer.accelerator) if takes_gpu(config) else 0

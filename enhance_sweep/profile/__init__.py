@@ -1,1 +1,1 @@
-"""Where a training step's time goes: `python -m enhance_sweep.profile`."""
+"""`python -m enhance_sweep.profile`: where the time of a training step goes."""

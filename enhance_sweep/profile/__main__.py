@@ -13,13 +13,13 @@ from enhance_sweep.version import VERSION_LINE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Profile what is asked for, print a table of each and write them with a picture; 2 for a wrong argument."""
+    """Profile variants, print a table of each, write tables and a picture; returns 2 after an error."""
     options = parser().parse_args(arguments)
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
-    from enhance_sweep.config import ConfigError, compose_config
+    from enhance_sweep.config import ConfigError, compose_settings
     from enhance_sweep.data.pairs import DataError
     from enhance_sweep.losses import WeightsError
     from enhance_sweep.profile.measure import profile_variant
@@ -33,19 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parsed = OverridesParser.create().parse_overrides(options.overrides)
         jobs = list(itertools.chain(*BasicSweeper.split_arguments(parsed, None)))
-        for job in jobs:  # all of them, before any waits for the machine
-            plan_variant(compose_config([*job]))
+        for job in jobs:  # check all before waiting for the machine
+            plan_variant(compose_settings([*job]))
         check_writable(options.out)
         with host_lock():
             for job in jobs:
-                # A fresh process each: memory, caches and threads of one variant are not the next one's.
+                # A fresh process each: no variant inherits another's memory, caches or threads.
                 with ProcessPoolExecutor(1, get_context("spawn")) as process:
                     profiles.append(process.submit(profile_variant, job, options.steps, options.warm_up).result())
                 print(f"{text(profiles[-1])}\n", flush=True)
     except (ConfigError, DataError, WeightsError, DivergedError, HydraException, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         status = 2
-    if profiles:  # what was finished before an error is kept
+    if profiles:  # keep what was finished before an error
         write(profiles, options.out)
         print(options.out / "profile.png")
     return status
@@ -56,8 +56,8 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m enhance_sweep.profile",
         description="Train a variant for a few steps, as a sweep would, and show where the time goes: data, generator, "
-        "each term of the loss, discriminator, optimizer, logging; with operations and the share of what the "
-        "arithmetic could reach.",
+        "each term of the loss, discriminator, optimizer, logging; with operations and the share of the "
+        "arithmetic limit.",
         epilog="Overrides are those of python -m enhance_sweep; several values are profiled one after the other: "
         "model=strided loss=paper,fidelity trainer.batch_size=50 trainer.crop_size=100",
     )

@@ -1,4 +1,4 @@
-"""Profile the training of one variant: the real step, in a process of its own, part by part."""
+"""Profile the training of one variant: real steps, in a process of their own, part by part."""
 
 import tempfile
 import time
@@ -13,15 +13,15 @@ import torch
 from pytorch_lightning import Callback
 from torch.utils.flop_counter import FlopCounterMode
 
-from enhance_sweep import config as configuration
+from enhance_sweep.config import compose_settings
 from enhance_sweep.models import rearranged
-from enhance_sweep.sweep.plan import plan_variant
-from enhance_sweep.sweep.variant import fit_plan
+from enhance_sweep.sweep.learning import fit_plan
+from enhance_sweep.sweep.plan import Plan, plan_variant
 from enhance_sweep.system.environment import describe_environment, usable_cores
 from enhance_sweep.timing.memory import PeakMemory
 from enhance_sweep.timing.worker import limit
 
-#: What remains of a step beside its parts: Lightning's loop, curves, checkpoints, the progress bar.
+#: The rest of a step: Lightning's loop, curves, checkpoints, the progress bar.
 REST = "loop and logging"
 
 
@@ -32,7 +32,7 @@ class Part:
     Attributes:
         name: what it is.
         ms: a value for each measured step.
-        flops: floating-point operations of one step, two for a multiply-add; 0 where it has next to none.
+        flops: floating-point operations of one step, two for a multiply-add; 0 where they do not matter.
     """
 
     name: str
@@ -52,15 +52,15 @@ class Profile:
     Attributes:
         name: of the network.
         loss: the preset, and the content network where it has one.
-        batch_size: patches a step.
+        batch_size: patches per step.
         crop_size: their side in pixels.
         precision: fp32 or bf16.
         device: cpu or the accelerator's name.
         parts: in the order of a step, the rest last.
-        step_ms: of whole steps, one for each measured.
-        peak_mib: the most that was resident during the measured steps; on a GPU, allocated there.
-        limit_gflops: the rate of a large matrix product in this precision in the same process.
-        environment: what a reader needs to believe it.
+        step_ms: of each measured step.
+        peak_mib: peak resident memory during the measured steps; on a GPU, peak allocated memory.
+        limit_gflops: the rate of a large matrix product in this precision and process.
+        environment: host, versions, threads.
     """
 
     name: str
@@ -77,22 +77,22 @@ class Profile:
 
     @property
     def images_per_s(self) -> float:
-        """Patches a second, from the median step."""
+        """Patches per second, from the median step."""
         return self.batch_size / float(np.median(self.step_ms)) * 1e3
 
     @property
     def flops(self) -> int:
-        """Of one step."""
+        """Floating-point operations of one step."""
         return sum(part.flops for part in self.parts)
 
     @property
     def share_of_limit(self) -> float:
-        """How much of the rate of a large matrix product a step reaches, 0 to 1."""
+        """The share of a large matrix product's rate that a step reaches, 0 to 1."""
         return self.flops / float(np.median(self.step_ms)) / 1e6 / self.limit_gflops
 
 
 class _Stopwatch:
-    """Adds up the seconds of each part, step by step; counts operations in one step instead, where asked to."""
+    """Adds up the seconds of each part, step by step; while it has a `counter`, counts operations too."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -113,14 +113,14 @@ class _Stopwatch:
                 self.flops[part] = self.flops.get(part, 0) + counted
 
     def now(self) -> float:
-        """Seconds, after whatever the device was still doing."""
+        """Seconds, once the device is idle."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
 
 
 class _Steps(Callback):
-    """Marks where steps begin and end, and counts operations in the last."""
+    """Marks the ends of steps, and counts operations in one more step at the end."""
 
     def __init__(self, watch: _Stopwatch, warm_up: int, steps: int) -> None:
         self.watch, self.warm_up, self.last = watch, warm_up, warm_up + steps
@@ -130,7 +130,7 @@ class _Steps(Callback):
         self.counting = ExitStack()
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
-        """The next step begins here: what is between two ends is one step, drawing its batch included."""
+        """The next step begins here: a step is all between two ends, drawing its batch included."""
         self.ends.append(self.watch.now())
         done = len(self.ends)
         if done == self.warm_up:
@@ -142,7 +142,7 @@ class _Steps(Callback):
             self.peak_mib = self.peak.peak_mib()
             if self.watch.device.type == "cuda":
                 self.peak_mib = torch.cuda.max_memory_allocated(self.watch.device) / 2**20
-            # Counting slows a step down, so it has one of its own, after those that are measured.
+            # Counting slows a step down, so it gets an extra one after the measured steps.
             self.counting.enter_context(rearranged.as_written())
             self.watch.counter = self.counting.enter_context(FlopCounterMode(display=False))
         if done == self.last + 1 and self.watch.counter:
@@ -152,49 +152,56 @@ class _Steps(Callback):
 
 
 def profile_variant(overrides: Sequence[str], steps: int, warm_up: int) -> Profile:
-    """Train one variant for a few steps, as a sweep would, and see where the time goes.
+    """Train one variant for a few steps, as a sweep would, and measure where the time goes.
 
     Call it in a process that does nothing else, under the allocator that training uses.
 
     Args:
         overrides: as on the command line of `python -m enhance_sweep`.
-        steps: measured ones.
-        warm_up: steps before them.
+        steps: how many to measure.
+        warm_up: how many to take before them.
 
     Raises:
         ConfigError: a setting is wrong, by name.
         DataError: the photographs cannot be used, by file.
     """
     wanted = [*overrides, "stages=[train]", f"trainer.max_steps={warm_up + steps + 1}", "trainer.evaluate_at=[]"]
-    config = configuration.compose_config(wanted)
-    plan = plan_variant(config)
+    plan = plan_variant(compose_settings(wanted))
     assert plan.learned_from is not None
-    trainer, precision = config.trainer, plan.learned_from["precision"]
+    trainer, precision = plan.settings.trainer, plan.learned_from["precision"]
     torch.set_num_threads(usable_cores())
     on_gpu = trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     device = torch.device("cuda" if on_gpu else "cpu")
     watch = _Stopwatch(device)
     marks = _Steps(watch, warm_up, steps)
     with tempfile.TemporaryDirectory() as folder:
-        fit_plan(plan, Path(folder), watch=watch, beside=[marks])
-    measured = watch.steps[warm_up : warm_up + steps]
+        fit_plan(plan, Path(folder), watch=watch, callbacks=[marks])
     step_ms = [1e3 * s for s in np.diff(marks.ends)[warm_up - 1 : warm_up - 1 + steps]]
-    names = list(dict.fromkeys(name for step in measured for name in step))
-    parts = [Part(name, [1e3 * step.get(name, 0.0) for step in measured], watch.flops.get(name, 0)) for name in names]
-    rest = [whole - sum(part.ms[index] for part in parts) for index, whole in enumerate(step_ms)]
-    loss = configuration.resolved(config, "loss")
-    content = configuration.resolved(config, "content") if "content" in loss["terms"] else None
     rates = limit({"threads": usable_cores(), "device": str(device), "precision": precision})
     return Profile(
         name=plan.name,
-        loss=str(loss["name"]) + (f" ({content['name']})" if content else ""),
+        loss=_loss(plan),
         batch_size=trainer.batch_size,
         crop_size=trainer.crop_size,
         precision=precision,
         device=torch.cuda.get_device_name(device) if on_gpu else "cpu",
-        parts=[*parts, Part(REST, rest, 0)],
+        parts=_parts(watch, watch.steps[warm_up : warm_up + steps], step_ms),
         step_ms=step_ms,
         peak_mib=marks.peak_mib,
         limit_gflops=rates[f"{precision}_gflops"],
         environment=describe_environment() | {"threads": torch.get_num_threads()},
     )
+
+
+def _parts(watch: _Stopwatch, measured: Sequence[dict[str, float]], step_ms: Sequence[float]) -> list[Part]:
+    """The parts of the measured steps, then what remains of each step."""
+    names = list(dict.fromkeys(name for step in measured for name in step))
+    parts = [Part(name, [1e3 * step.get(name, 0.0) for step in measured], watch.flops.get(name, 0)) for name in names]
+    rest = [whole - sum(part.ms[index] for part in parts) for index, whole in enumerate(step_ms)]
+    return [*parts, Part(REST, rest, 0)]
+
+
+def _loss(plan: Plan) -> str:
+    """The preset's name, with the content network where it has one."""
+    loss, content = plan.settings.loss, plan.settings.content
+    return str(loss["name"]) + (f" ({content['name']})" if "content" in loss["terms"] else "")

@@ -1,4 +1,4 @@
-"""A profile as a table, as a picture and as CSV."""
+"""Profiles as text, CSV and a picture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ _HATCHES = ("", "//", "..")
 
 
 def frame(profiles: Sequence[Profile]) -> pd.DataFrame:
-    """A row per part of each profile, and one of the whole step: times in ms, operations in 10^9."""
+    """A row for each part of each profile, and one for the whole step: times in ms, operations in 10^9."""
     rows = []
     for profile in profiles:
         whole = float(np.median(profile.step_ms))
@@ -70,7 +70,7 @@ def text(profile: Profile) -> str:
 
 
 def picture(profiles: Sequence[Profile]) -> bytes:
-    """A bar for each profile, stacked of its parts' median times, as PNG."""
+    """A PNG with a bar for each profile, stacked from its parts' median times."""
     names = list(dict.fromkeys(part.name for profile in profiles for part in profile.parts))
     height = 1.1 + 0.62 * len(profiles)
     with style():
@@ -115,7 +115,7 @@ def picture(profiles: Sequence[Profile]) -> bytes:
 
 
 def write(profiles: Sequence[Profile], out: Path) -> None:
-    """`profile.csv`, `profile.txt` and `profile.png` into a folder."""
+    """Write `profile.csv`, `profile.txt` and `profile.png` into a folder."""
     out.mkdir(parents=True, exist_ok=True)
     frame(profiles).to_csv(out / "profile.csv", index=False)
     (out / "profile.txt").write_text("\n\n".join(map(text, profiles)) + "\n", encoding="utf-8")

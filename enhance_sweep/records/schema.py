@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-SCHEMA: Final = 1
+SCHEMA: Literal[1] = 1
 
 #: The paper's architectural axes, in the order in which it names a network: {kernel, channels, blocks}.
 ARCHITECTURE_COLUMNS = ["topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu"]

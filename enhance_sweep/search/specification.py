@@ -17,7 +17,6 @@ from enhance_sweep.config import ConfigError
 from enhance_sweep.records.keys import digest
 from enhance_sweep.search.halving import rung_steps
 from enhance_sweep.search.space import MODEL, read_space
-from enhance_sweep.settings import SearchSettings
 from enhance_sweep.sweep.plan import Plan, plan_variant
 from enhance_sweep.timing.recording import measurement_of
 
@@ -61,11 +60,10 @@ class SearchSpec:
         self.config = config
         self._loader = loader
         self.space, self.shared = read_space(params, when, arguments, OverridesParser.create(config_loader=loader))
-        self.settings: SearchSettings = configuration.search_settings(config)
-        self.rungs = rung_steps(self.settings.first_rung, int(config.trainer.max_steps), self.settings.reduction_factor)
-        self.measurement = measurement_of(
-            configuration.timing_settings(config), configuration.resolved(config, "runtime")
-        )
+        every = configuration.settings_from(config)
+        self.settings = every.search
+        self.rungs = rung_steps(self.settings.first_rung, every.trainer.max_steps, self.settings.reduction_factor)
+        self.measurement = measurement_of(every.timing, every.runtime)
         self.settings_of = cache(self._read_settings)
 
     def check(self) -> None:
@@ -99,7 +97,7 @@ class SearchSpec:
             chosen = self._choosing(model)
             try:
                 config = self._compose(chosen)
-                configuration.check(config)
+                configuration.check(configuration.settings_from(config))
                 for parameter in self.space.searched_of(self.settings_of(model)):
                     for value in parameter.extremes:
                         changed = copy.deepcopy(config)
@@ -121,7 +119,7 @@ class SearchSpec:
         Raises:
             ConfigError, hydra.errors.HydraException: there is no such network.
         """
-        return plan_variant(self._compose([*overrides, TRAINING]))
+        return plan_variant(configuration.settings_from(self._compose([*overrides, TRAINING])))
 
     def _read_settings(self, model: str | None) -> frozenset[str]:
         """See `settings_of`."""

@@ -1,1 +1,1 @@
-"""One variant or many: planned, trained, scored, timed and written down."""
+"""One variant or many: planned, trained, scored, timed and recorded."""

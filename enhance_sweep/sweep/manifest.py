@@ -1,14 +1,15 @@
-"""What a sweep was started for: its variants, written down before the first is trained.
+"""A sweep's manifest: its variants, written before the first is trained.
 
-`sweeps/<digest>.json`, one file for each command line, is what `python -m enhance_sweep.status` compares the records
-with, and what tells a sweep that is started again whether code or data have changed since.
+There is one for each command line, `sweeps/<digest>.json`. `python -m enhance_sweep.status` compares it with the
+records, and a sweep that is started again learns from it whether code or data have changed.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from enhance_sweep.records.code_versions import canonical
 from enhance_sweep.records.keys import digest
@@ -24,11 +25,11 @@ class Wanted:
 
     Attributes:
         name: readable.
-        overrides: what makes it this variant.
+        overrides: those that select this variant.
         key: of what is learned; None where nothing is.
         steps: of training; None where nothing is learned.
         measured: `measured_without_host` of its timing; None where nothing is timed.
-        host_key: the key of its timing on the host that the sweep was started on, whose lease a timing holds.
+        host_key: the key of its timing, and of the lease on it, on the host where the sweep was started.
     """
 
     name: str
@@ -47,8 +48,8 @@ class Manifest:
         arguments: of its command line.
         begun_at: when it was first started, ISO 8601.
         code: digest of the code that trains and scores.
-        data: fingerprints of what is learned from.
-        variants: all of them, in their order.
+        data: fingerprints of the data sets.
+        variants: all, in order.
     """
 
     arguments: list[str]
@@ -59,53 +60,38 @@ class Manifest:
 
 
 def measured_without_host(architecture: dict[str, Any], measurement: dict[str, Any]) -> str:
-    """The same for a timing on whichever host."""
+    """What is measured and how, as a digest that is the same on every host."""
     return digest([architecture, {name: value for name, value in measurement.items() if name != "host"}])
 
 
 def write_manifest(runs_dir: Path, arguments: Sequence[str], code: str, data: list[str], variants: list[Wanted]) -> str:
-    """Write down a sweep that starts, again perhaps. Returns what has changed since it was first started, or ""."""
+    """Write the manifest of a sweep that starts, for the first time or again.
+
+    Returns:
+        What has changed since it was last started, in words; empty if nothing has.
+    """
     path = runs_dir / FOLDER / f"{digest(sorted(arguments), 12)}.json"
     earlier = _read(path)
+    begun_at = earlier.begun_at if earlier else now()
+    write_json(path, asdict(Manifest(list(arguments), begun_at, code, data, variants)))
     if earlier is None:
-        begun = now()
-        write_json(path, asdict(Manifest(list(arguments), begun, code, data, variants)))
         return ""
     changed = [
-        f"its {what} has changed ({' '.join(before)} then, {' '.join(now)} now)"
-        for what, before, now in (("code", [canonical(earlier.code)], [code]), ("data", earlier.data, data))
-        if before != now
+        f"its {what} has changed ({' '.join(before)} then, {' '.join(after)} now)"
+        for what, before, after in (("code", [canonical(earlier.code)], [code]), ("data", earlier.data, data))
+        if before != after
     ]
-    write_json(path, asdict(Manifest(list(arguments), earlier.begun_at, code, data, variants)))
-    return f"since this sweep was first started, at {earlier.begun_at}, {' and '.join(changed)}" if changed else ""
+    return f"since this sweep was first started, at {begun_at}, {' and '.join(changed)}" if changed else ""
 
 
 def manifests(runs_dir: Path) -> list[Manifest]:
-    """All sweeps that were started with this folder, the oldest first; what cannot be read is passed over."""
+    """All sweeps that were started in this folder, the oldest first; unreadable files are skipped."""
     found = [_read(path) for path in sorted((runs_dir / FOLDER).glob("*.json"))]
     return sorted((one for one in found if one is not None), key=lambda one: one.begun_at)
 
 
 def _read(path: Path) -> Manifest | None:
     try:
-        content = json.loads(path.read_bytes())
-        manifest = Manifest(**{**content, "variants": [Wanted(**one) for one in content["variants"]]})
-    except (OSError, ValueError, TypeError, KeyError):
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    return manifest if _is_whole(manifest) else None
-
-
-def _is_whole(manifest: Manifest) -> bool:
-    """Whether all is as `Manifest` and `Wanted` say, so that nobody who reads it stumbles over it."""
-    texts: list[Any] = [manifest.begun_at, manifest.code]
-    maybe_texts: list[Any] = []
-    for one in manifest.variants:
-        texts.append(one.name)
-        maybe_texts += (one.key, one.measured, one.host_key)
-    for several in (manifest.arguments, manifest.data, *(one.overrides for one in manifest.variants)):
-        texts += several if isinstance(several, list) else [None]
-    return (
-        all(isinstance(text, str) for text in texts)
-        and all(text is None or isinstance(text, str) for text in maybe_texts)
-        and all(one.steps is None or type(one.steps) is int for one in manifest.variants)
-    )

@@ -1,4 +1,4 @@
-"""Many variants: every one checked before the first is trained, progress with the time left, a summary at the end."""
+"""Many variants: all checked before the first is trained, progress with the time left, a summary at the end."""
 
 import itertools
 import sys
@@ -17,7 +17,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from enhance_sweep.config import ConfigError
+from enhance_sweep.config import ConfigError, settings_from
 from enhance_sweep.data.pairs import DataError
 from enhance_sweep.losses import WeightsError
 from enhance_sweep.records.store import RecordError, check_writable
@@ -30,10 +30,10 @@ from enhance_sweep.system.clock import duration
 from enhance_sweep.system.files import NoSpaceError
 from enhance_sweep.system.signals import STOPPED, StoppedError
 
-#: What a user can mend: told in one line, without a traceback.
+#: What a user can mend: reported in one line, without a traceback.
 USER_ERRORS = (ConfigError, DataError, NoSpaceError, RecordError, WeightsError)
 
-#: How often it is looked whether another's work is done.
+#: Between looks at whether another process has finished.
 _LOOK_AGAIN_S = 2.0
 
 _failures = 0
@@ -45,33 +45,34 @@ def exit_status() -> int:
 
 
 def run_one(config: DictConfig) -> dict[str, Any]:
-    """Run one variant, say what came of it, and remember a failure for the exit status.
+    """Run one variant, report it, and remember a failure for the exit status.
 
-    Alone, it waits for whoever else works on the same variant; in a sweep the others come first.
+    If another process works on the variant, a single run waits for it; a sweep goes on with the others.
     """
     global _failures
     alone = HydraConfig.get().mode == RunMode.RUN
     try:
-        if config.dry_run:
-            show([plan_variant(config)])
+        settings = settings_from(config)
+        if settings.dry_run:
+            show([plan_variant(settings)])
             return {"status": "planned", "reason": None}
-        check_writable(Path(config.runs_dir))
-        while (outcome := run_variant(config))["status"] == "held" and alone:
-            tell(f"{outcome['name']}: {outcome['reason']}; waiting for its end")
-            _wait_while_held([plan_variant(config)])
+        check_writable(Path(settings.runs_dir))
+        while (outcome := run_variant(settings))["status"] == "held" and alone:
+            tell(f"{outcome['name']}: {outcome['reason']}; waiting for it to end")
+            _wait_while_held([plan_variant(settings)])
     except StoppedError as stopped:
         tell(STOPPED)
         sys.exit(stopped.exit_status)
     except (*USER_ERRORS, OSError) as error:
         if not alone and not isinstance(error, NoSpaceError):
-            raise  # of a sweep one variant fails, and the others go on
+            raise  # fails this variant of a sweep; the others go on
         sys.exit(f"error: {error}")
     if outcome["status"] == "held":
         tell(f"{outcome['name']}: {outcome['reason']}; later")
         return outcome
-    took = [f"{stage} {took_s:.1f} s" for stage, took_s in zip(outcome["did"], outcome["took_s"], strict=True)]
-    did = ", ".join(took) or outcome["kept"] or "nothing: it is done already"
-    tell(f"{outcome['name']}: {outcome['status']} (did {did})" + _because(outcome))
+    took = [f"{stage} {took_s:.1f} s" for stage, took_s in zip(outcome["stages"], outcome["took_s"], strict=True)]
+    done = ", ".join(took) or outcome["kept"] or "nothing: it is done already"
+    tell(f"{outcome['name']}: {outcome['status']} (did {done})" + _because(outcome))
     _failures += outcome["status"] == "failed"
     return outcome
 
@@ -81,16 +82,16 @@ def sweep_variants(
 ) -> list[Any]:
     """Run every combination that `rows` and `arguments` ask for, each once.
 
-    Every variant is composed and checked, and its data packed, before the first is trained: a typing error in the last
-    value costs no finished work. Between variants it says how far it has come and how long the rest will take. What
-    another sweep works on comes last: by then it may be done.
+    Every variant is composed and checked, and its data packed, before the first is trained: a typo in the last value
+    wastes no training. Between variants it reports progress and the time left. Variants that another sweep works on
+    come last: by then they may be done.
 
     Args:
         config: what all variants share.
         loader: Hydra's, to compose each variant's configuration.
         launcher: Hydra's, to run them.
         rows: what a named sweep fixes, `hydra.sweeper.params`.
-        arguments: overrides from the command line; they must leave the rows as they are.
+        arguments: overrides from the command line; they must not touch the rows.
 
     Returns:
         Hydra's job returns, a list a batch.
@@ -110,11 +111,11 @@ def _sweep(
     _refuse_to_falsify(fixed, asked)
     jobs = list(itertools.chain(*BasicSweeper.split_arguments([*fixed, *asked], None)))
     jobs, plans = _without_repeats(jobs, [_plan(config, loader, job) for job in jobs])
-    if plans[0].config.dry_run:
+    if plans[0].settings.dry_run:
         show(plans)
         return []
     past = _begin(plans, jobs, arguments)
-    # Hydra's own launcher runs one after the other, so progress can be told in between; others take all at once.
+    # Hydra's own launcher runs one job at a time, so we can report progress in between; others take all at once.
     in_turn = str(config.hydra.launcher._target_).endswith(".BasicLauncher")
     returns = _run_in_turn(launcher, jobs, plans, past) if in_turn else _run_together(launcher, jobs, plans)
     _summarise(plans, returns)
@@ -122,7 +123,7 @@ def _sweep(
 
 
 def _begin(plans: Sequence[Plan], jobs: Sequence[list[str]], arguments: Sequence[str]) -> Past:
-    """Say what there is to do, and write it down; where that is not possible, end before the work."""
+    """Write the sweep's manifest and say what there is to do; end here if nothing can be written."""
     runs_dir = plans[0].runs_dir
     data = sorted({plan.pairs.fingerprint for plan in plans if plan.pairs is not None})
     variants = [plan.wanted(job) for plan, job in zip(plans, jobs, strict=True)]
@@ -130,8 +131,8 @@ def _begin(plans: Sequence[Plan], jobs: Sequence[list[str]], arguments: Sequence
     changed = write_manifest(runs_dir, arguments, code_digest(), data, variants)
     if changed:
         tell(
-            f"Note: {changed}. What is done is kept, and the report will not mix the two silently. For a sweep of one "
-            "kind start it with another runs_dir."
+            f"Note: {changed}. Finished variants are kept, and the report will not mix the two silently. For a sweep "
+            "of one kind, start it with another runs_dir."
         )
     past = past_of(plans)
     tell(announcement(plans, past))
@@ -139,20 +140,20 @@ def _begin(plans: Sequence[Plan], jobs: Sequence[list[str]], arguments: Sequence
 
 
 def _run_in_turn(launcher: Launcher, jobs: Sequence[list[str]], plans: Sequence[Plan], past: Past) -> list[Any]:
-    """Run jobs one after the other, those that others work on last."""
+    """Run jobs one after the other; those that other processes work on come last."""
     returns: dict[int, Any] = {}
     pending = [*range(len(jobs))]
-    took_s, foreseen_s = 0.0, 0.0
+    took_s, forecast_s = 0.0, 0.0
     while pending:
         held = []
         for place, index in enumerate(pending):
             if plans[index].holder():
                 held.append(index)
                 continue
-            # What was foreseen is put right by how long it has really taken so far.
+            # Correct the forecast by how long the variants so far have taken.
             left_s = past.seconds([plans[other] for other in [*held, *pending[place:]]])
-            left = duration(left_s * took_s / foreseen_s if foreseen_s else left_s)
-            guess = "" if foreseen_s or past.trained else ", a first guess"
+            left = duration(left_s * took_s / forecast_s if forecast_s else left_s)
+            guess = "" if forecast_s or past.trained else ", a first guess"
             tell(f"--- {len(returns) + 1} of {len(jobs)}: {plans[index].name} (about {left} left{guess})")
             this_s, clock = past.seconds([plans[index]]), time.monotonic()
             (job,) = launcher.launch([jobs[index]], initial_job_idx=index)
@@ -161,7 +162,7 @@ def _run_in_turn(launcher: Launcher, jobs: Sequence[list[str]], plans: Sequence[
                 continue
             returns[index] = job
             if this_s:
-                took_s, foreseen_s = took_s + time.monotonic() - clock, foreseen_s + this_s
+                took_s, forecast_s = took_s + time.monotonic() - clock, forecast_s + this_s
         if held and held == pending:
             _wait_while_held([plans[index] for index in held])
         pending = held
@@ -169,15 +170,15 @@ def _run_in_turn(launcher: Launcher, jobs: Sequence[list[str]], plans: Sequence[
 
 
 def _run_together(launcher: Launcher, jobs: Sequence[list[str]], plans: Sequence[Plan]) -> list[Any]:
-    """Hand jobs out to processes or machines: all trainings, and timings when those are over.
+    """Hand jobs out to processes or machines: all trainings first, then all timings.
 
-    A timing needs its host to itself: between trainings it would wait in a place where one could run.
+    A timing needs its host to itself: among trainings it would wait, and block a place where one could run.
     """
-    stages = list(plans[0].config.stages)
+    stages = plans[0].settings.stages
     learning, timing = [stage for stage in stages if stage != "time"], [stage for stage in stages if stage == "time"]
     returns: dict[int, Any] = {}
     for together in [learning, timing] if learning and timing else [stages]:
-        # One that failed to learn has its result.
+        # A variant whose training failed is not timed.
         pending = [index for index in range(len(jobs)) if outcome_of(returns.get(index))["status"] == "completed"]
         while pending:
             its_stages = f"stages=[{','.join(together)}]"
@@ -190,54 +191,54 @@ def _run_together(launcher: Launcher, jobs: Sequence[list[str]], plans: Sequence
 
 
 def _wait_while_held(plans: Sequence[Plan]) -> None:
-    """Until one of them is free."""
+    """Wait until no other process holds one of them."""
     holders = [plan.holder() for plan in plans]
     if plans and all(holders):
         others = ", ".join(sorted({f"process {one.process} on {one.host}" for one in holders if one}))
-        tell(f"waiting for {others}, at work on the rest: {', '.join(plan.name for plan in plans)}")
+        tell(f"waiting for {others}, which works on the rest: {', '.join(plan.name for plan in plans)}")
         while all(plan.holder() for plan in plans):
             time.sleep(_LOOK_AGAIN_S)
 
 
 def _refuse_to_falsify(fixed: Sequence[Override], asked: Sequence[Override]) -> None:
-    """A named sweep's rows are what its name says, whatever else is asked for."""
+    """Refuse overrides of what a named sweep fixes: its rows must be what its name says."""
     for row, override in itertools.product(fixed, asked):
         group, setting = row.get_key_element().lstrip("+~"), override.get_key_element().lstrip("+~")
         if setting == group or setting.startswith(f"{group}.") or group.startswith(f"{setting}."):
             sys.exit(
                 f"error: {override.input_line} would falsify the rows of this named sweep, which fix {group}: "
-                "leave one of the two away"
+                "leave one of the two out"
             )
 
 
 def _plan(config: DictConfig, loader: ConfigLoader, job: Sequence[str]) -> Plan:
     try:
-        return plan_variant(loader.load_sweep_config(config, list(job)))
+        return plan_variant(settings_from(loader.load_sweep_config(config, list(job))))
     except (*USER_ERRORS, HydraException) as error:
         sys.exit(f"error: {' '.join(job)}: {error}")
 
 
 def _without_repeats(jobs: Sequence[list[str]], plans: Sequence[Plan]) -> tuple[list[list[str]], list[Plan]]:
-    """Each variant once, however often the grid names it; of a shorter and a longer training of one, the longer."""
+    """Each variant once, however often the grid names it; of two lengths of one training, the longer."""
     kept: dict[tuple[str | None, str], int] = {}
     for index, plan in enumerate(plans):
-        identity = (plan.key if plan.learned_from else None, plan.measured_key())
+        identity = (plan.key if plan.learned_from else None, plan.measured_key)
         other = kept.setdefault(identity, index)
         if plan.max_steps != plans[other].max_steps:
             kept[identity] = max(index, other, key=lambda one: plans[one].max_steps)
             fewer, more = sorted((plan.max_steps, plans[other].max_steps))
             tell(
-                f"{plan.name}: {fewer} steps are the beginning of {more}, as its schedule is constant; it is trained "
+                f"{plan.name}: under a constant schedule {fewer} steps are the beginning of {more}; it is trained "
                 "once, and trainer.evaluate_at notes its quality on the way."
             )
     return [jobs[index] for index in sorted(kept.values())], [plans[index] for index in sorted(kept.values())]
 
 
 def outcome_of(job: Any) -> dict[str, Any]:
-    """What `run_variant` has returned, or a failure that says why there is nothing; completed for no job at all."""
+    """What `run_variant` returned, or a failure that says why there is nothing; without a job: completed."""
     if job is None:
         return {"status": "completed", "reason": None}
-    result = job._return_value  # the public one raises a failed job's error, after printing all its overrides
+    result = job._return_value  # `return_value` would raise a failed job's error, and print all its overrides
     if isinstance(result, dict):
         return result
     return {"status": "failed", "reason": f"{type(result).__name__}: {result}"}
@@ -254,7 +255,7 @@ def _summarise(plans: Sequence[Plan], jobs: Sequence[Any]) -> None:
     if failed:
         global _failures
         _failures = max(_failures, len(failed))
-        tell("Failed variants are kept as failed; retry_failed=true runs them again.")
+        tell("Failed variants stay failed; retry_failed=true runs them again.")
 
 
 def _because(outcome: dict[str, Any]) -> str:
@@ -262,5 +263,5 @@ def _because(outcome: dict[str, Any]) -> str:
 
 
 def tell(line: str) -> None:
-    """A line for the person who waits; on stderr, as progress bars are, so that the order holds."""
+    """Print a line for the person who waits: on stderr, in order with the progress bars."""
     print(line, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What happens beside a training: curves, checkpoints, a progress bar."""
+"""Lightning callbacks: curves, checkpoints, a progress bar."""
 
 import io
 import sys
@@ -22,82 +22,81 @@ from enhance_sweep.training.module import EnhancementModule
 _LOG_EVERY = 10
 
 
-class LossCurve(Callback):
-    """Losses every ten steps, to `losses.csv` and to Lightning's loggers. Kept in the checkpoint, so a resumed curve
-    is whole.
-    """
+class _Curve(Callback):
+    """Rows by step, which the checkpoint keeps."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
 
+    def note(self, trainer: Trainer, kind: str, step: int, values: dict[str, float]) -> None:
+        """Add a row, and tell Lightning's loggers."""
+        self.rows.append({"step": step, **values})
+        for logger in trainer.loggers:
+            logger.log_metrics({f"{kind}/{name}": value for name, value in values.items()}, step)
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the checkpoint."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the checkpoint."""
+        self.rows = list(state_dict["rows"])
+
+
+class LossCurve(_Curve):
+    """Losses every ten steps, in `losses.csv` and Lightning's loggers; the checkpoint keeps them, too."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Note the losses."""
+        """Note the losses every ten steps."""
         assert isinstance(pl_module, EnhancementModule)
         if pl_module.steps_done % _LOG_EVERY == 0 or pl_module.steps_done == pl_module.max_steps:
             values = {name: float(value) for name, value in pl_module.losses.items()}
-            self.rows.append({"step": pl_module.steps_done, **values})
-            for logger in trainer.loggers:
-                logger.log_metrics({f"loss/{name}": value for name, value in values.items()}, pl_module.steps_done)
+            self.note(trainer, "loss", pl_module.steps_done, values)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the curve."""
         self.write()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Write the curve of a failure too: it often shows what went wrong."""
+        """Write the curve after a failure too: it often shows what went wrong."""
         self.write()
 
     def write(self) -> None:
-        """The rows so far, whole."""
+        """Write the rows so far."""
         write_whole(self.path, pd.DataFrame(self.rows).to_csv(index=False))
 
-    def state_dict(self) -> dict[str, Any]:
-        """For the checkpoint."""
-        return {"rows": self.rows}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From the checkpoint."""
-        self.rows = list(state_dict["rows"])
-
-
-class QualityCurve(Callback):
-    """PSNR and MS-SSIM on the test pairs at fixed steps on the way; the last step's belong to the evaluation."""
+class QualityCurve(_Curve):
+    """PSNR and MS-SSIM on the test pairs at given steps before the last, which the evaluation scores."""
 
     def __init__(self, split: Split, steps: list[int]) -> None:
+        super().__init__()
         self.split = split
         self.steps = set(steps)
-        self.rows: list[dict[str, float]] = []
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Score the generator, if it is time."""
+        """Score the generator at a given step."""
         assert isinstance(pl_module, EnhancementModule)
         if pl_module.steps_done in self.steps and pl_module.steps_done != pl_module.max_steps:
             means = score(pl_module.generator, self.split, pl_module.device).means()
-            row = {"psnr_db": float(means["psnr_db"]), "ms_ssim": float(means["ms_ssim"])}
-            self.rows.append({"step": pl_module.steps_done, **row})
-            for logger in trainer.loggers:
-                logger.log_metrics({f"quality/{name}": value for name, value in row.items()}, pl_module.steps_done)
-
-    def state_dict(self) -> dict[str, Any]:
-        """For the checkpoint."""
-        return {"rows": self.rows}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From the checkpoint."""
-        self.rows = list(state_dict["rows"])
+            values = {name: float(means[name]) for name in ("psnr_db", "ms_ssim")}
+            self.note(trainer, "quality", pl_module.steps_done, values)
 
 
 class LastCheckpoint(Callback):
-    """Keep the newest state in one file: every so often, when this process is asked to stop, and at the end.
+    """Keeps the newest state in one file: at intervals, when this process is asked to stop, and at the end.
 
     Args:
         path: of the file.
-        every_steps: how often.
-        every_s: more often, where steps are slow.
+        every_steps: save after so many steps.
+        every_s: or after so many seconds, where steps are slow.
         asked: whether to stop after this step.
-        note: called after each step with the steps done and asked for, before anything is saved. What it raises ends
-            the training.
+        note: called after each step with the steps done and wanted, before saving. An exception from it ends the
+            training.
     """
 
     def __init__(
@@ -110,7 +109,7 @@ class LastCheckpoint(Callback):
         self.saved_s = time.monotonic()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Save, if it is time."""
+        """Save if due, and stop if asked."""
         assert isinstance(pl_module, EnhancementModule)
         step = pl_module.steps_done
         self.note(step, pl_module.max_steps)
@@ -122,7 +121,7 @@ class LastCheckpoint(Callback):
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Checkpoints that are replaced whole, beside where they are kept; a full disk leaves the earlier one."""
+    """Writes a checkpoint whole or not at all; on a full disk the previous one stays."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write a checkpoint. Raises `NoSpaceError` on a full disk."""
@@ -139,9 +138,9 @@ class Progress(Callback):
         self.bar: tqdm[Any] | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Show it."""
+        """Show the bar."""
         assert isinstance(pl_module, EnhancementModule)
-        # A terminal wants a live bar, a log file a line now and then.
+        # A live bar for a terminal, a line now and then for a log file.
         interval = 0.5 if sys.stderr.isatty() else 15.0
         self.bar = tqdm(
             total=pl_module.max_steps,
@@ -153,20 +152,20 @@ class Progress(Callback):
         )
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Move it."""
+        """Advance the bar."""
         if self.bar is not None:
             self.bar.update()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave it as it is."""
+        """Close the bar."""
         self.close()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Leave it as it is."""
+        """Close the bar."""
         self.close()
 
     def close(self) -> None:
-        """Free the line for what comes next."""
+        """Leave the bar as it is, and start a new line."""
         if self.bar is not None:
             self.bar.close()
             self.bar = None

@@ -1,5 +1,5 @@
-"""What a training can fail with."""
+"""How a training can fail."""
 
 
 class DivergedError(RuntimeError):
-    """The loss of a training is no longer a number, or has exploded."""
+    """The loss is no longer a number, or has exploded."""

@@ -1,4 +1,4 @@
-"""Scores on the test pairs, under the challenge's protocol."""
+"""Scores on the test pairs, by the challenge's protocol."""
 
 import sys
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from enhance_sweep.data.batches import to_unit
 from enhance_sweep.data.pairs import Split
 from enhance_sweep.metrics import ms_ssim, psnr
 
-#: Patches enhanced at once; it changes memory and speed, not scores.
+#: Patches per batch; it affects memory and speed, not scores.
 _BATCH = 10
 
 
@@ -23,14 +23,14 @@ class Scores:
 
     Attributes:
         psnr_db: (N,), of outputs clipped to [0, 1]; infinite for an image identical to its target.
-        ms_ssim: (N,), of outputs as they are.
+        ms_ssim: (N,), of unclipped outputs.
     """
 
     psnr_db: np.ndarray[Any, np.dtype[np.float64]]
     ms_ssim: np.ndarray[Any, np.dtype[np.float64]]
 
     def means(self) -> dict[str, float | int]:
-        """Means over images; identical pairs are left out of PSNR's, and counted."""
+        """Means over images; PSNR's leaves out identical pairs, which are counted."""
         finite = np.isfinite(self.psnr_db)
         return {
             "psnr_db": float(self.psnr_db[finite].mean()) if finite.any() else float("nan"),
@@ -46,10 +46,10 @@ def score(
     """Score a generator, or the untouched input (None), on every pair of a split, in fp32.
 
     Args:
-        generator: (N, 3, H, W) in [0, 1] to the same; it is left in the mode it was in.
+        generator: (N, 3, H, W) in [0, 1] to the same; its mode is restored.
         split: test pairs.
         device: where the generator is.
-        progress: show a bar with this name, which goes away at the end.
+        progress: show a bar with this name, which vanishes at the end.
     """
     psnrs: list[Tensor] = []
     ms_ssims: list[Tensor] = []
@@ -58,7 +58,7 @@ def score(
         generator.eval()
     with torch.inference_mode():
         starts = range(0, len(split), _BATCH)
-        hidden = progress is None or not sys.stderr.isatty()  # a log file has no use for a bar that goes away
+        hidden = progress is None or not sys.stderr.isatty()  # a log file would keep it
         for start in tqdm(starts, desc=progress, unit="batch", leave=False, disable=hidden):
             input, target = (_images(pixels[start : start + _BATCH], device) for pixels in (split.input, split.target))
             enhanced = input if generator is None else generator(input).float()

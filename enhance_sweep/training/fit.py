@@ -1,4 +1,4 @@
-"""Train one variant: everything that Lightning needs, put together."""
+"""Train one variant with Lightning."""
 
 import io
 import logging
@@ -18,6 +18,8 @@ from torch import nn
 
 from enhance_sweep.data.module import PairsDataModule
 from enhance_sweep.data.pairs import Pairs
+from enhance_sweep.losses import Objective
+from enhance_sweep.settings import TrainerSettings
 from enhance_sweep.system import locks
 from enhance_sweep.system.environment import cpu_flags
 from enhance_sweep.system.signals import stopping_gently
@@ -37,9 +39,9 @@ class Fitted:
 
     Attributes:
         generator: on the CPU.
-        steps: steps of the generator it has had, in all.
-        quality: rows of step, psnr_db and ms_ssim, of the steps before the last.
-        wall_s: seconds of training, curves and checkpoints included, in all.
+        steps: of the generator, in all.
+        quality: rows of step, psnr_db and ms_ssim, for steps before the last.
+        wall_s: seconds of training in all, curves and checkpoints included.
     """
 
     generator: nn.Module
@@ -49,7 +51,7 @@ class Fitted:
 
 
 def resolve_precision(precision: str, accelerator: str) -> str:
-    """`auto` becomes bf16 where that is faster: on GPUs that compute in it, and on processors with AMX; else fp32.
+    """`auto` becomes bf16 where that is faster (GPUs with bf16 arithmetic, processors with AMX), else fp32.
 
     AVX512-BF16 alone makes a training step 1.3 to 1.5 times slower than fp32 (docs/decisions/training-precision.md).
     """
@@ -61,13 +63,13 @@ def resolve_precision(precision: str, accelerator: str) -> str:
 
 
 def trains_on_processor(accelerator: str) -> bool:
-    """Whether this machine trains on its CPU when asked for `accelerator`."""
+    """Whether training with `accelerator` runs on the CPU of this machine."""
     gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
     return accelerator == "cpu" or (accelerator == "auto" and not gpu)
 
 
 def check_accelerator(accelerator: str) -> None:
-    """Raise a `ValueError` unless this machine has what is asked for, with what to do instead."""
+    """Raise a `ValueError` that says what to do unless this machine has the accelerator."""
     available = {
         "auto": True,
         "cpu": True,
@@ -79,123 +81,119 @@ def check_accelerator(accelerator: str) -> None:
         raise ValueError(f"expected one of {', '.join(available)}, got {accelerator!r}")
     if not available[accelerator]:
         raise ValueError(
-            f"{accelerator} is not to be had here with this build of torch: take auto or cpu, or another build"
+            f"{accelerator} is not available with this torch build: take auto or cpu, or install another build"
         )
 
 
 def fit(
     generator: nn.Module,
-    objective: Any,
+    objective: Objective,
     pairs: Pairs,
     folder: Path,
+    settings: TrainerSettings,
     *,
-    description: str,
-    max_steps: int,
-    batch_size: int,
-    crop_size: int,
-    learning_rate: float,
-    schedule: str,
-    precision: str,
-    accelerator: str,
-    augment: bool,
-    evaluate_at: Sequence[int],
     seed: int,
-    micro_batches: int = 1,
+    name: str,
     watch: Watch = unwatched,
     note: Callable[[int, int], None] = lambda step, steps: None,
-    beside: Sequence[Callback] = (),
+    callbacks: Sequence[Callback] = (),
 ) -> Fitted:
-    """Train a generator, going on from the checkpoint in `folder` if there is one.
+    """Train a generator, from the checkpoint in `folder` if there is one.
 
-    Leaves there `last.ckpt`, `losses.csv` and TensorBoard's files. `watch` is put around each part of a step, `note`
-    is told after each how many are done of how many, and the callbacks `beside` come last.
+    Leaves `last.ckpt`, `losses.csv` and TensorBoard's files in `folder`.
+
+    Args:
+        generator: (N, 3, H, W) in [0, 1] to the same.
+        objective: what it minimises.
+        pairs: what it learns from; the test pairs are for the curve of quality.
+        folder: of the variant.
+        settings: how to train; the precision is fp32 or bf16.
+        seed: of batches and augmentation.
+        name: of the variant, for people.
+        watch: put around each part of a step.
+        note: called after each step with the steps done and wanted.
+        callbacks: run after this function's own.
 
     Raises:
-        DivergedError: the loss is not a number any more, or has exploded.
+        DivergedError: the loss is no longer a number, or has exploded.
         DataError: the crop is larger than the patches.
-        NoSpaceError: the disk is full; the earlier checkpoint is there still.
-        StoppedError: this process was asked to stop, and a checkpoint has been saved.
+        NoSpaceError: the disk is full; the previous checkpoint is intact.
+        StoppedError: this process was asked to stop; a checkpoint has been saved.
     """
     module = EnhancementModule(
         generator.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         objective,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        max_steps=max_steps,
-        bf16=precision == "bf16",
-        micro_batches=micro_batches,
-        watch=watch,
+        settings,
+        watch,
     )
     data = PairsDataModule(
         pairs.train,
-        batch_size,
-        crop_size,
-        augment,
+        settings.batch_size,
+        settings.crop_size,
+        settings.augment,
         seed,
         discriminator=module.players == 2,
         simultaneous=objective.simultaneous,
         around=partial(watch, DATA),
     )
-    quality = QualityCurve(pairs.test, list(evaluate_at))
+    quality = QualityCurve(pairs.test, settings.evaluate_at)
     checkpoint = folder / CHECKPOINT_FILE
-    _set_aside_what_does_not_fit(checkpoint, module, description)
-    with locks.claimed_gpu(accelerator) as devices, _quiet_lightning(), stopping_gently() as asked:
+    _set_aside_unusable(checkpoint, module, name)
+    with locks.claimed_gpu(settings.accelerator) as devices, _quiet_lightning(), stopping_gently() as asked:
         last = LastCheckpoint(checkpoint, _CHECKPOINT_EVERY_STEPS, _CHECKPOINT_EVERY_S, asked, note)
-        callbacks: list[Callback] = [
-            Progress(description),
-            LossCurve(folder / LOSSES_FILE),
-            quality,
-            last,  # after those whose state it keeps
-            *beside,
-        ]
-        trainer = Trainer(
-            max_steps=max_steps * module.players,  # Lightning counts the steps of every optimizer
-            max_epochs=-1,
-            accelerator=accelerator,
-            devices=devices,
-            # One process trains one variant, whatever started it: Slurm's variables are not meant for it.
-            plugins=[LightningEnvironment(), WholeCheckpoints()],
-            logger=TensorBoardLogger(folder, name="tensorboard", version=""),
-            callbacks=callbacks,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            log_every_n_steps=1,
-        )
-        trainer.fit(
-            module, datamodule=data, ckpt_path=str(checkpoint) if checkpoint.exists() else None, weights_only=True
-        )
+        # The checkpoint comes after those whose state it keeps.
+        own = [Progress(name), LossCurve(folder / LOSSES_FILE), quality, last]
+        trainer = _trainer(folder, settings, module.players, devices, [*own, *callbacks])
+        start = str(checkpoint) if checkpoint.exists() else None
+        trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
     return Fitted(module.generator.cpu(), module.steps_done, quality.rows, round(module.wall_s, 3))
 
 
-def _set_aside_what_does_not_fit(checkpoint: Path, module: EnhancementModule, description: str) -> None:
-    """Rename a checkpoint that cannot be gone on from, and say so: the training begins again, to the same result.
+def _trainer(folder: Path, settings: TrainerSettings, players: int, devices: Any, callbacks: list[Callback]) -> Trainer:
+    return Trainer(
+        max_steps=settings.max_steps * players,  # Lightning counts the steps of every optimizer
+        max_epochs=-1,
+        accelerator=settings.accelerator,
+        devices=devices,
+        # One process trains one variant, whatever started it: ignore Slurm's variables.
+        plugins=[LightningEnvironment(), WholeCheckpoints()],
+        logger=TensorBoardLogger(folder, name="tensorboard", version=""),
+        callbacks=callbacks,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=1,
+    )
 
-    Such a one is left by a disk that lost what it had said was written, or by a copy that ended early.
+
+def _set_aside_unusable(checkpoint: Path, module: EnhancementModule, name: str) -> None:
+    """Rename an unusable checkpoint, and say so: training starts over, with the same result.
+
+    A disk that lost acknowledged writes leaves one, or a copy that was cut short.
     """
     if not checkpoint.exists():
         return
-    content = io.BytesIO(checkpoint.read_bytes())  # what fails here is the disk, not the checkpoint
+    content = io.BytesIO(checkpoint.read_bytes())  # outside of try: an error here is the disk's
     try:
         stored = torch.load(content, map_location="cpu", weights_only=True)["state_dict"]
         shapes = {name: value.shape for name, value in stored.items()}
-    except Exception:  # damage shows in as many ways as there are places for it
+    except Exception:  # damage shows in many ways
         shapes = None
     if shapes != {name: value.shape for name, value in module.state_dict().items()}:
         aside = checkpoint.with_name(f"{checkpoint.name}.unusable")
         checkpoint.replace(aside)
         what = "damaged" if shapes is None else "of another network"
-        print(f"{description}: its checkpoint is {what}: kept as {aside}, begun again", file=sys.stderr, flush=True)
+        print(f"{name}: its checkpoint is {what}: kept as {aside}; training starts over", file=sys.stderr, flush=True)
 
 
 def start_from_seed(seed: int) -> None:
-    """Make what is random from here on, initial weights above all, repeat with the seed."""
+    """Seed everything random from here on, the initial weights above all."""
     with _quiet_lightning():
         seed_everything(seed, workers=True, verbose=False)
 
 
 class _quiet_lightning:  # noqa: N801 - reads as the context it is
-    """Keep Lightning's advice off the user's screen: this harness has taken those decisions."""
+    """Hide Lightning's advice: this harness has taken those decisions."""
 
     def __enter__(self) -> None:
         self.loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch")]

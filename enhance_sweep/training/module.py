@@ -1,4 +1,4 @@
-"""One variant in training."""
+"""One training step: generator, objective, optimizers, and the check for divergence."""
 
 import math
 import time
@@ -12,32 +12,31 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from enhance_sweep.data.batches import Batch, to_unit
 from enhance_sweep.losses import ContentLoss, Objective
+from enhance_sweep.settings import TrainerSettings
 from enhance_sweep.training import parts
 from enhance_sweep.training.errors import DivergedError
 
-#: A loss this many times its level at the start will not come back.
+#: A loss this many times its level at the start will not recover.
 _EXPLOSION = 1e3
 _START_STEPS = 10
-#: Losses are looked at this often: on an accelerator each look waits for it.
+#: Steps between checks of the losses: each check waits for the accelerator.
 _CHECK_EVERY = 10
 
 
 class EnhancementModule(LightningModule):
-    """A generator, its objective, and the discriminator in it, if any; each player has an Adam of its own.
+    """A generator and its objective, with an Adam optimizer for each player: generator and, if any, discriminator.
 
-    A step is one of the generator on its batch and, where the objective has a texture term, one of the discriminator
-    on another (Ignatov et al. 2017), or on the same if the objective says `simultaneous`. `steps_done` counts such
-    steps; Lightning's own `global_step` counts both players'.
+    A step updates the generator on its batch and, where the objective has a texture term, the discriminator on another
+    batch (Ignatov et al. 2017), or on the same one if the objective says `simultaneous`. `steps_done` counts such
+    steps; Lightning's `global_step` counts the updates of both players.
 
     Args:
         generator: (N, 3, H, W) in [0, 1] to the same.
         objective: what the generator minimises.
-        learning_rate: of both players; the highest one where the schedule moves it.
-        schedule: constant or one_cycle.
-        max_steps: for one_cycle, the length of the cycle.
-        bf16: compute the generator in bfloat16 where that is safe; its norms and all losses stay in fp32.
-        micro_batches: into how many parts a batch is divided to spare memory, at the price of a second forward pass.
-            The step is the same up to rounding: losses, which see the batch as a whole, are computed of all of it.
+        settings: learning rate (of both players; the highest where the schedule moves it), schedule, steps (for
+            one_cycle, the length of the cycle), precision and micro-batches. bf16 computes the generator in bfloat16
+            where that is safe; its norms and all losses stay in fp32. Micro-batches save memory at the cost of a second
+            forward pass; the step is the same up to rounding, as losses are computed on the whole batch.
         watch: put around each part of a step.
     """
 
@@ -45,23 +44,15 @@ class EnhancementModule(LightningModule):
         self,
         generator: nn.Module,
         objective: Objective,
-        learning_rate: float,
-        schedule: str,
-        max_steps: int,
-        bf16: bool,
-        micro_batches: int = 1,
+        settings: TrainerSettings,
         watch: parts.Watch = parts.unwatched,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.strict_loading = False  # checkpoints leave frozen networks out
+        self.strict_loading = False  # checkpoints leave out frozen networks
         self.generator = generator
         self.objective = objective
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.max_steps = max_steps
-        self.bf16 = bf16
-        self.micro_batches = micro_batches
+        self.settings = settings
         self.watch = watch
         self.steps_done = 0
         self.losses: Mapping[str, Tensor] = {}
@@ -69,13 +60,18 @@ class EnhancementModule(LightningModule):
         self._earlier_s, self._started_s = 0.0, time.monotonic()
 
     @property
+    def max_steps(self) -> int:
+        """How many steps are wanted."""
+        return self.settings.max_steps
+
+    @property
     def players(self) -> int:
-        """How many optimizers take a step each step: 2 with a discriminator."""
+        """How many optimizers each step has: 2 with a discriminator."""
         return 1 if self.objective.texture is None else 2
 
     @property
     def wall_s(self) -> float:
-        """Seconds of training so far, those before an interruption included."""
+        """Seconds of training so far, including those before an interruption."""
         return self._earlier_s + time.monotonic() - self._started_s
 
     def on_train_start(self) -> None:
@@ -85,18 +81,19 @@ class EnhancementModule(LightningModule):
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[LRScheduler]]:
         """Adam for each player, and a schedule for each."""
         players = [self.generator] if self.objective.texture is None else [self.generator, self.objective.texture]
-        optimizers = [torch.optim.Adam(player.parameters(), lr=self.learning_rate, fused=True) for player in players]
+        rate = self.settings.learning_rate
+        optimizers = [torch.optim.Adam(player.parameters(), lr=rate, fused=True) for player in players]
         schedulers: list[LRScheduler] = []
-        if self.schedule == "one_cycle":
+        if self.settings.schedule == "one_cycle":
             schedulers = [
-                OneCycleLR(optimizer, self.learning_rate, total_steps=self.max_steps, cycle_momentum=False)
+                OneCycleLR(optimizer, rate, total_steps=self.max_steps, cycle_momentum=False)
                 for optimizer in optimizers
             ]
         return optimizers, schedulers  # type: ignore[return-value]
 
     def forward(self, input: Tensor) -> Tensor:
-        """Enhance in the precision of training; always gives fp32."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+        """Enhance in the precision of training; the result is fp32."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
             enhanced: Tensor = self.generator(input)
         return enhanced.float()
 
@@ -114,9 +111,9 @@ class EnhancementModule(LightningModule):
         self._check_for_divergence()
 
     def generator_step(self, batch: Batch, *optimizers: Any) -> None:
-        """One step of the generator on a batch, with its optimizer; leaves the losses in `losses`.
+        """One step of the generator with the first optimizer; leaves the losses in `losses`.
 
-        Where the batch has `shown_target`, the discriminator takes its step from the same pass, with the second one.
+        Where the batch has `shown_target`, the discriminator learns from the same pass, with the second optimizer.
         """
         shown_target = batch.get("shown_target")
         players = optimizers if shown_target is not None else optimizers[:1]
@@ -124,7 +121,7 @@ class EnhancementModule(LightningModule):
             self.objective.texture.discriminator.requires_grad_(shown_target is not None)
         with self.watch(parts.DATA):
             input, target = to_unit(batch["input"]), to_unit(batch["target"])
-        divided = self.micro_batches > 1
+        divided = self.settings.micro_batches > 1
         with self.watch(parts.FORWARD):
             enhanced = self._enhanced_in_parts(input) if divided else self(input)
         for optimizer in players:
@@ -158,10 +155,10 @@ class EnhancementModule(LightningModule):
         self.losses = {**self.losses, "discriminator": loss.detach()}
 
     def _parts(self, batch: Tensor) -> tuple[Tensor, ...]:
-        return batch.chunk(self.micro_batches)
+        return batch.chunk(self.settings.micro_batches)
 
     def _enhanced_in_parts(self, input: Tensor) -> Tensor:
-        """What `forward` makes, without a way back to the weights."""
+        """The result of `forward`, without gradients."""
         with torch.no_grad():
             parts = [self(part) for part in self._parts(input)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
@@ -184,7 +181,7 @@ class EnhancementModule(LightningModule):
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what Lightning does not know of, and leave out frozen networks, which come with the installation."""
+        """Add this module's own state, and leave out frozen networks, which come with the installation."""
         frozen = tuple(f"{name}." for name, module in self.named_modules() if isinstance(module, ContentLoss))
         weights = checkpoint["state_dict"]
         checkpoint["state_dict"] = {
@@ -197,7 +194,7 @@ class EnhancementModule(LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on where that checkpoint stopped."""
+        """Restore this module's own state."""
         self.steps_done = checkpoint["enhance_sweep"]["steps_done"]
         self._start_levels = list(checkpoint["enhance_sweep"]["start_levels"])
         self._earlier_s = checkpoint["enhance_sweep"]["wall_s"]

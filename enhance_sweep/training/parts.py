@@ -1,4 +1,4 @@
-"""The parts of a training step, so that `enhance_sweep.profile` can tell where its time goes."""
+"""The parts of a training step, which `enhance_sweep.profile` measures one by one."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 DATA, FORWARD, BACKWARD = "data", "generator forward", "generator backward"
 DISCRIMINATOR, OPTIMIZER = "discriminator step", "optimizer"
 
-#: Wraps a part of a step: `with watch(FORWARD): ...`. The terms of the loss are parts under their own names.
+#: Wraps a part of a step: `with watch(FORWARD): ...`. Each term of the loss is a part under its own name.
 Watch = Callable[[str], AbstractContextManager[object]]
 
 
 def unwatched(part: str) -> AbstractContextManager[object]:
-    """What a training that nobody profiles has around its parts: nothing."""
+    """A watch that does nothing."""
     return nullcontext()

@@ -1,4 +1,4 @@
-"""Before and after, for people: test patches and whole photographs that the report can show."""
+"""Pictures for people: test patches and whole photographs, before and after."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from enhance_sweep.data.showcase import PHOTOGRAPHS, shots, was_trained_on
 FOLDER = "pictures"
 _PATCHES = 8
 _PATCHES_FILE = "patches.jpg"
-#: What a network made is kept to the last bit, as two networks may differ by a gray level or two.
+#: Enhanced photographs are kept lossless: two networks may differ by a gray level or two.
 _LOSSLESS = {"format": "WEBP", "lossless": True, "method": 4}
 _GOOD = {"format": "JPEG", "quality": 92, "subsampling": 0}
 
@@ -26,18 +26,18 @@ _GOOD = {"format": "JPEG", "quality": 92, "subsampling": 0}
 def write_pictures(
     generator: nn.Module, pairs: Pairs, folder: Path, progress: str | None = None
 ) -> list[dict[str, Any]]:
-    """Write what a network makes of some test patches and of whole photographs, with their inputs and targets.
+    """Write some test patches and whole photographs as a network enhances them, with inputs and targets.
 
     Args:
         generator: (N, 3, H, W) in [0, 1] to the same, on the CPU.
         pairs: what it was trained and is tested on.
-        folder: the variant's; the pictures go into `pictures` in it.
-        progress: show a bar with this name, which goes away at the end.
+        folder: the variant's; the pictures go into its `pictures`.
+        progress: show a bar with this name, which vanishes at the end.
 
     Returns:
         For the record, for each picture its `file`, relative to `folder`, its `title` and its `kind`: `patches` (rows
-        of untouched, enhanced and target ones), `photograph` (enhanced), `input` or `target`. The last three say of
-        which `photograph` they are, its `credit`, and whether the network was `trained_on` it.
+        of untouched, enhanced and target patches), `photograph` (enhanced), `input` or `target`. The last three also
+        have the name of the `photograph`, its `credit`, and whether the network was `trained_on` it.
 
     Raises:
         DataError: an installed photograph is missing.
@@ -86,7 +86,7 @@ def _files(name: str) -> Iterator[tuple[str, str]]:
 
 
 def _patches(generator: nn.Module, split: Split) -> Pixels:
-    """Some test patches, spread evenly so that all variants show the same: untouched, enhanced, target; in rows."""
+    """The same few test patches for all variants, spread evenly, in rows: untouched, enhanced, target."""
     rows = np.unique(np.linspace(0, len(split) - 1, _PATCHES + 2).round().astype(int)[1:-1])
     input, target = np.array(split.input[rows]), np.array(split.target[rows])
     shown = (input, _enhance(generator, input), target)
@@ -94,7 +94,7 @@ def _patches(generator: nn.Module, split: Split) -> Pixels:
 
 
 def _enhance(generator: nn.Module, pixels: Pixels) -> Pixels:
-    """What a network makes of pictures: uint8 (N, H, W, 3) to the same."""
+    """Enhance pictures: uint8 (N, H, W, 3) to the same."""
     input = to_unit(torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2))
     with torch.inference_mode():
         enhanced = generator(input.contiguous(memory_format=torch.channels_last)).float().clamp(0, 1)

@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 from torch import nn
 
 from enhance_sweep import config as configuration
-from enhance_sweep.config import compose_config
+from enhance_sweep.config import compose_settings
 from enhance_sweep.models.description import describe
 from enhance_sweep.search.sweeper import search_variants
 from enhance_sweep.sweep import plan
@@ -89,11 +89,11 @@ def trained_networks(made_once: Path, photographs: Path) -> dict[str, Path]:
         its = [one for one in QUICK if topology == "plain" or not one.startswith("model.blocks")]
         runs = made_once / f"runs-{topology}"
         its += [f"data.root={photographs}", f"runs_dir={runs}", "stages=[train,evaluate]"]
-        config = compose_config([f"model={topology}", *its])
+        settings = compose_settings([f"model={topology}", *its])
         with pytest.MonkeyPatch.context() as patch, FileLock(made_once / f"{topology}.lock"):
             patch.setenv("ENHANCE_SWEEP_CACHE", str(made_once / "cache"))
-            run_variant(config)
-            folders[topology] = plan_variant(config).folder
+            run_variant(settings)
+            folders[topology] = plan_variant(settings).folder
     return folders
 
 

@@ -14,11 +14,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial
 
+from enhance_sweep.config import settings_from
 from enhance_sweep.records.keys import architecture_key, measured_key
 from enhance_sweep.records.schema import SCHEMA
 from enhance_sweep.records.store import write_timed, write_trained
 from enhance_sweep.search.store import JOURNAL_FILE
-from enhance_sweep.sweep.variant import Plan, plan_variant
+from enhance_sweep.sweep.plan import Plan, plan_variant
 
 Quality = Callable[[dict[str, Any], int], float | None]
 
@@ -109,7 +110,8 @@ class PretendLauncher:
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[Job]:
         self.batches.append(len(job_overrides))
         return [
-            Job(self._run(plan_variant(self.loader.load_sweep_config(self.config, [*one])))) for one in job_overrides
+            Job(self._run(plan_variant(settings_from(self.loader.load_sweep_config(self.config, [*one])))))
+            for one in job_overrides
         ]
 
     def _run(self, plan: Plan) -> dict[str, Any] | Exception:
@@ -123,12 +125,12 @@ class PretendLauncher:
             "architecture_key": architecture_key(plan.architecture),
             "description": plan.description,
         }
-        outcome = {"name": plan.name, "status": "completed", "reason": None, "did": []}
-        if "time" in plan.config.stages:
+        outcome = {"name": plan.name, "status": "completed", "reason": None, "stages": []}
+        if "time" in plan.settings.stages:
             self.timed.append(plan.name)
             record = common | {
                 "kind": "timed",
-                "key": plan.measured_key(),
+                "key": plan.measured_key,
                 "measurement": self._measurement(plan),
                 "latency_ms_median": latency_ms(plan.architecture),
             }
@@ -153,13 +155,7 @@ class PretendLauncher:
         return outcome
 
     def _measurement(self, plan: Plan) -> dict[str, Any]:
-        from enhance_sweep import config as configuration
-        from enhance_sweep.timing.recording import measurement_of
-
-        here = measurement_of(
-            configuration.timing_settings(plan.config), configuration.resolved(plan.config, "runtime")
-        )
-        return here if self.host is None else here | {"host": self.host, "threads": 7}
+        return plan.measurement if self.host is None else plan.measurement | {"host": self.host, "threads": 7}
 
 
 def trials(runs: Path, storage: str | None = None) -> list[FrozenTrial]:

@@ -19,7 +19,7 @@ from enhance_sweep.enhance.__main__ import main, memory_size
 from enhance_sweep.models import PlainGenerator
 from enhance_sweep.records.choosing import choose_run
 from enhance_sweep.records.store import write_timed, write_trained
-from enhance_sweep.sweep.variant import load_generator
+from enhance_sweep.sweep.generator_file import load_generator
 from tests.unit.report import record_factory as records
 
 

@@ -21,7 +21,7 @@ from enhance_sweep.metrics import ms_ssim
 from enhance_sweep.records.store import exports_dir, find_trained
 from enhance_sweep.report import gather, write_report
 from enhance_sweep.settings import TimingSettings
-from enhance_sweep.sweep.variant import load_generator
+from enhance_sweep.sweep.generator_file import load_generator
 
 pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
 

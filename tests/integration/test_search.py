@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from enhance_sweep.records import load_records
 from enhance_sweep.records.store import trained_records
 from enhance_sweep.search.store import JOURNAL_FILE
-from enhance_sweep.sweep.variant import Plan
+from enhance_sweep.sweep.plan import Plan
 from tests.commands import Command, run
 from tests.integration.conftest import NOT_FOR_A_SEARCH
 from tests.integration.search_launchers import PretendLauncher, latency_ms, quality, trials
@@ -160,7 +160,7 @@ def test_what_another_process_has_in_hand_keeps_nobody_waiting(start: Start, mon
     asked: list[tuple[str, int]] = []
 
     def held(plan: Plan) -> dict[str, Any] | None:
-        if "train" not in plan.config.stages:
+        if "train" not in plan.settings.stages:
             return None
         asked.append((plan.name, plan.max_steps))
         return {"status": "held", "reason": None} if len(asked) == 1 else None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from enhance_sweep.sweep.variant import Plan
+from enhance_sweep.sweep.plan import Plan
 from tests.commands import Command
 from tests.integration.postgresql_server import Server, programs
 from tests.integration.search_launchers import PretendLauncher, trials

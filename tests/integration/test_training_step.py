@@ -14,6 +14,7 @@ from enhance_sweep import config as configuration
 from enhance_sweep.data.batches import Batches
 from enhance_sweep.data.pairs import Pairs, Split
 from enhance_sweep.losses import EfficientNetLite0Features, Objective
+from enhance_sweep.settings import TrainerSettings
 from enhance_sweep.training.evaluation import score
 from enhance_sweep.training.fit import fit
 from enhance_sweep.training.module import EnhancementModule
@@ -36,15 +37,14 @@ def plain_step() -> ModuleType:
 
 def our_module(network: list[str], content: bool, **objective: Any) -> EnhancementModule:
     overrides = [*network, "loss=paper"] + ([] if content else ["~loss.terms.content", "~loss.weights.content"])
-    config = configuration.compose_config([*overrides, "trainer.crop_size=100"])
-    generator = configuration.build(configuration.resolved(config, "model"), "model")
-    loss = configuration.build(configuration.resolved(config, "loss"), "loss")
+    settings = configuration.compose_settings([*overrides, "trainer.crop_size=100"])
+    generator = configuration.build(settings.model, "model")
+    loss = configuration.build(settings.loss, "loss")
     assert isinstance(loss, Objective)
     for name, value in objective.items():
         setattr(loss, name, value)
-    return EnhancementModule(
-        generator.to(memory_format=torch.channels_last), loss, LEARNING_RATE, "constant", STEPS, bf16=False
-    )
+    trainer = TrainerSettings(max_steps=STEPS, learning_rate=LEARNING_RATE)
+    return EnhancementModule(generator.to(memory_format=torch.channels_last), loss, trainer)
 
 
 def copy_weights(source: nn.Module, to: nn.Module) -> None:
@@ -144,17 +144,9 @@ class Trainings:
             module.objective,
             self.pairs,
             self.folder / f"{seed}",
-            description="ours",
-            max_steps=self.steps,
-            batch_size=BATCH,
-            crop_size=self.side,
-            learning_rate=LEARNING_RATE,
-            schedule="constant",
-            precision="fp32",
-            accelerator="cpu",
-            augment=True,
-            evaluate_at=[],
+            TrainerSettings(self.steps, BATCH, self.side, LEARNING_RATE, "constant", "fp32", "cpu"),
             seed=seed,
+            name="ours",
         ).generator
 
     def plain(self, seed: int) -> nn.Module:
@@ -213,7 +205,7 @@ def test_a_batch_in_parts_takes_the_same_step(simultaneous: bool) -> None:
     for micro_batches in (1, 2, 5):
         torch.manual_seed(0)
         module = our_module(["model.channels=4", "model.blocks=1"], content=False, simultaneous=simultaneous)
-        module.micro_batches = micro_batches
+        module.settings.micro_batches = micro_batches
         optimizers = module.configure_optimizers()[0]
         for _ in range(2):
             module.generator_step(shown if simultaneous else batch, *optimizers)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hydra.errors import HydraException
 
-from enhance_sweep.config import CONF_DIR, ConfigError, build, check, compose_config, resolved
+from enhance_sweep.config import CONF_DIR, ConfigError, build, check, compose_config, compose_settings
 from enhance_sweep.models import StridedGenerator
 
 
@@ -14,7 +14,7 @@ def test_every_choice_composes_and_fits_its_class(group: str) -> None:
     choices = sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
     assert choices
     for choice in choices:
-        check(compose_config([f"{group}={choice}"]))
+        check(compose_settings([f"{group}={choice}"]))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_every_choice_composes_and_fits_its_class(group: str) -> None:
 )
 def test_wrong_values_are_named(overrides: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        check(compose_config(overrides))
+        check(compose_settings(overrides))
 
 
 @pytest.mark.parametrize(
@@ -58,15 +58,31 @@ def test_unknown_names_and_untyped_values_are_refused_by_hydra(override: str) ->
 
 
 def test_build_makes_what_the_yaml_says() -> None:
-    config = compose_config(["model=strided", "model.channels=4", "model.prelu=true"])
-    generator = build(resolved(config, "model"), "model")
+    settings = compose_settings(["model=strided", "model.channels=4", "model.prelu=true"])
+    generator = build(settings.model, "model")
     assert isinstance(generator, StridedGenerator)
     assert generator.head[0].out_channels == 4
 
 
 def test_build_names_the_place_of_what_a_class_refuses() -> None:
     with pytest.raises(ConfigError, match="model: channels: expected at least 1, got 0"):
-        build(resolved(compose_config(["model.channels=0"]), "model"), "model")
+        build(compose_settings(["model.channels=0"]).model, "model")
+
+
+@pytest.mark.parametrize(
+    ("preset", "weights", "texture", "sigma", "amplitude"),
+    [
+        ("paper", {"content": 1.0, "texture": 0.4, "color": 0.1, "total_variation": 400.0}, "mean", 3.0, 0.053),
+        ("dped_code", {"content": 10.0, "texture": 1.0, "color": 0.5, "total_variation": 2000.0}, "sum", 4.707, None),
+    ],
+)
+def test_loss_presets_have_the_papers_and_the_codes_weights_and_reductions(
+    preset: str, weights: dict[str, float], texture: str, sigma: float, amplitude: float | None
+) -> None:
+    loss = compose_settings([f"loss={preset}"]).loss
+    assert loss["weights"] == weights
+    assert loss["terms"]["texture"]["reduction"] == texture
+    assert (loss["terms"]["color"]["sigma"], loss["terms"]["color"]["amplitude"]) == (sigma, amplitude)
 
 
 @pytest.mark.parametrize(("sweep", "file"), [("table1", "table1.csv"), ("table2", "table2.csv")])
@@ -75,7 +91,7 @@ def test_named_sweeps_are_the_papers_rows(sweep: str, file: str, shared: Path) -
 
     import yaml
 
-    rows = compose_config([f"sweeps={sweep}", "hydra.mode=MULTIRUN"])  # composes: its group overrides are in place
+    rows = compose_settings([f"sweeps={sweep}", "hydra.mode=MULTIRUN"])  # composes: its group overrides are in place
     fixed = yaml.safe_load((CONF_DIR.parent / "sweeps" / f"{sweep}.yaml").read_text())["hydra"]["sweeper"]["params"]
     ours = {tuple(sorted(row.items())) for row in yaml.safe_load(f"[{fixed['model']}]")}
     with (shared / "reference" / file).open() as published:
@@ -87,4 +103,4 @@ def test_named_sweeps_are_the_papers_rows(sweep: str, file: str, shared: Path) -
             blocks = int(row.get("blocks", 2))
             wanted.add(tuple(sorted((numbers | {"blocks": blocks, "prelu": row.get("prelu") == "yes"}).items())))
     assert ours == wanted
-    assert set(dict(next(iter(ours)))) == set(resolved(rows, "model")) - {"_target_", "name"}
+    assert set(dict(next(iter(ours)))) == set(rows.model) - {"_target_", "name"}

@@ -18,7 +18,7 @@ from enhance_sweep.records.store import (
     write_timed,
     write_trained,
 )
-from enhance_sweep.status import Folder, Standing, describe, forget, main, retry_failed, table
+from enhance_sweep.status import Folder, Row, describe, forget, main, retry_failed, table
 from enhance_sweep.sweep.manifest import Wanted, measured_without_host, write_manifest
 from enhance_sweep.system.leases import Holder, holder_of
 
@@ -86,8 +86,8 @@ def held(runs: Path, its_key: str, **changes: Any) -> None:
     path.write_text(json.dumps(asdict(replace(Holder.here("train"), **changes))))
 
 
-def standing(runs: Path) -> Standing:
-    (one,) = Folder.read(runs).standings()
+def standing(runs: Path) -> Row:
+    (one,) = Folder.read(runs).rows()
     return one
 
 
@@ -97,7 +97,7 @@ def test_a_variant_is_done_when_all_that_was_asked_for_is_there(tmp_path: Path) 
     trained(tmp_path, 2)
     assert (standing(tmp_path).state, standing(tmp_path).detail) == ("missing", "not timed")
     timed(tmp_path, 2, host="another")  # wherever
-    assert standing(tmp_path) == Standing(key(2), "done", "")
+    assert standing(tmp_path) == Row(key(2), "done", "")
     assert "go on" not in table(Folder.read(tmp_path))
 
 
@@ -112,7 +112,7 @@ def test_fewer_steps_or_no_scores_are_not_enough(tmp_path: Path) -> None:
 def test_a_failure_has_its_class_its_reason_and_how_often(tmp_path: Path) -> None:
     sweep(tmp_path, wanted(2))
     trained(tmp_path, 2, status="failed", reason="MemoryError", failure="out_of_memory", attempts={"out_of_memory": 4})
-    assert standing(tmp_path) == Standing(key(2), "failed", "out_of_memory: MemoryError (failed 4 times)")
+    assert standing(tmp_path) == Row(key(2), "failed", "out_of_memory: MemoryError (failed 4 times)")
     trained(tmp_path, 2)
     timed(tmp_path, 2, status="failed", reason="killed by signal 9", failure="out_of_memory")
     assert standing(tmp_path).detail == "timing: out_of_memory: killed by signal 9"
@@ -163,7 +163,7 @@ def test_the_end_is_expected_from_the_steps_so_far() -> None:
 def test_what_no_sweep_asked_for_is_there_too(tmp_path: Path) -> None:
     trained(tmp_path, 2)
     sweep(tmp_path, wanted(4))
-    assert {one.key: one.state for one in Folder.read(tmp_path).standings()} == {key(2): "done", key(4): "missing"}
+    assert {one.key: one.state for one in Folder.read(tmp_path).rows()} == {key(2): "done", key(4): "missing"}
 
 
 def test_the_page_counts_and_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,8 +184,8 @@ def test_what_failed_is_marked_to_be_tried_again(tmp_path: Path) -> None:
     timed(tmp_path, 4, status="failed", reason="no")
     assert retry_failed(tmp_path) == [key(2), measured_key(network(4), MEASUREMENT)]
     assert "(will be tried again)" in table(Folder.read(tmp_path))
-    assert all(one["retry"] for one in timed_records(tmp_path))
-    assert "retry" not in find_trained(tmp_path, key(4))  # type: ignore[operator]
+    assert all(one.retry for one in timed_records(tmp_path))
+    assert not find_trained(tmp_path, key(4)).retry  # type: ignore[union-attr]
 
 
 def test_a_key_is_forgotten_by_its_beginning_unless_somebody_works_on_it(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_what_is_half_forgotten_is_no_training_and_no_key(tmp_path: Path) -> Non
     for kind in ("trained", "timed"):  # as a kill in the middle of --forget leaves it
         (folder,) = (tmp_path / kind).iterdir()
         folder.rename(folder.with_name(f".{folder.name}.0123abcd.forgotten"))
-    assert Folder.read(tmp_path).standings() == []
+    assert Folder.read(tmp_path).rows() == []
     assert list(timed_records(tmp_path)) == []
     assert retry_failed(tmp_path) == []
     with pytest.raises(ValueError, match="got that of 0"):
@@ -239,7 +239,7 @@ def test_only_the_newest_timing_of_a_way_to_measure_is_marked(tmp_path: Path) ->
     assert retry_failed(tmp_path) == []
     timed(tmp_path, 2, status="failed", reason="no")
     assert len(retry_failed(tmp_path)) == 1
-    assert [bool(one.get("retry")) for one in timed_records(tmp_path)] == [False, False, True]
+    assert [one.retry for one in timed_records(tmp_path)] == [False, False, True]
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -265,7 +265,7 @@ def test_interruptions_are_no_failures(tmp_path: Path) -> None:
 
 def test_an_interruption_of_an_unknown_time_is_one_too(tmp_path: Path) -> None:
     trained(tmp_path, 2, status="running", started_at=None)
-    assert standing(tmp_path).detail == "started again it goes on from its checkpoint"
+    assert standing(tmp_path).detail == "the next sweep goes on from its checkpoint"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.signal import correlate2d
 
-from enhance_sweep.config import ConfigError, build, check, compose_config, resolved
+from enhance_sweep.config import ConfigError, build, check, compose_config, compose_settings, resolved
 from enhance_sweep.models import SRCNN
 from enhance_sweep.models.description import describe
 
@@ -61,4 +61,4 @@ def _by_layer(generator: SRCNN) -> list[dict[str, np.ndarray]]:
 def test_the_configuration_makes_it_and_has_no_sizes_to_set() -> None:
     assert isinstance(build(resolved(compose_config(["model=srcnn"]), "model"), "model"), SRCNN)
     with pytest.raises(ConfigError, match=r"model\.channels: model=srcnn has no such setting; it has none"):
-        check(compose_config(["model=srcnn", "+model.channels=8"]))
+        check(compose_settings(["model=srcnn", "+model.channels=8"]))

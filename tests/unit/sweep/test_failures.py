@@ -2,7 +2,7 @@
 
 import pytest
 
-from enhance_sweep.config import ConfigError, check, compose_config
+from enhance_sweep.config import ConfigError, compose_settings
 from enhance_sweep.data.pairs import DataError
 from enhance_sweep.settings import Retries
 from enhance_sweep.sweep.failures import attempts_after, classify, classify_timing, reason_of
@@ -54,7 +54,7 @@ def test_a_reason_names_its_class_once() -> None:
 
 
 def test_attempts_are_counted_by_class() -> None:
-    once = attempts_after(None, "bug")
+    once = attempts_after({}, "bug")
     assert attempts_after(attempts_after(once, "bug"), "diverged") == {"bug": 2, "diverged": 1}
 
 
@@ -67,6 +67,6 @@ def test_a_limit_counts_what_is_tried_again(failure: str | None, attempts: int, 
 
 
 def test_the_configuration_has_the_same_defaults_and_refuses_nonsense() -> None:
-    assert compose_config().retries == vars(Retries())
+    assert compose_settings().retries == Retries()
     with pytest.raises(ConfigError, match=r"retries.bug: expected at least 0, or null for no limit, got -1"):
-        check(compose_config(["retries.bug=-1"]))
+        compose_settings(["retries.bug=-1"])

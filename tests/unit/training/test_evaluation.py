@@ -10,18 +10,24 @@ from enhance_sweep.data.pairs import Split
 from enhance_sweep.training.evaluation import Scores, score
 
 
-class Brighter(nn.Module):
+class Shift(nn.Module):
+    def __init__(self, by: float) -> None:
+        super().__init__()
+        self.by = by
+
     def forward(self, input: Tensor) -> Tensor:
-        return input + 0.5
+        return input + self.by
 
 
-def test_psnr_is_of_clipped_outputs_and_ms_ssim_of_outputs_as_they_are() -> None:
+@pytest.mark.parametrize(("by", "low", "high", "target"), [(0.5, 140, 256, 255), (-0.5, 0, 116, 0)])
+def test_psnr_is_of_clipped_outputs_and_ms_ssim_of_outputs_as_they_are(
+    by: float, low: int, high: int, target: int
+) -> None:
     random = np.random.default_rng(0)
-    pixels = random.integers(140, 256, (1, 16, 16, 3), dtype=np.uint8)  # 0.5 more is beyond white everywhere
-    white = np.full_like(pixels, 255)
-    scores = score(Brighter(), Split(pixels, white, ["one"]))
+    pixels = random.integers(low, high, (1, 16, 16, 3), dtype=np.uint8)  # shifted, all is beyond white, or black
+    scores = score(Shift(by), Split(pixels, np.full_like(pixels, target), ["one"]))
     assert scores.psnr_db.tolist() == [math.inf]
-    assert scores.ms_ssim[0] < 0.9, "clipped, it would be white, as its target is"
+    assert not scores.ms_ssim[0] > 0.9, "clipped, it would equal its target"
 
 
 def test_identical_pairs_are_left_out_of_the_mean_and_counted() -> None:

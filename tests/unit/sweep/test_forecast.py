@@ -2,7 +2,7 @@
 
 import pytest
 
-from enhance_sweep.sweep.estimate import Work, remaining_s
+from enhance_sweep.sweep.forecast import Work, remaining_s
 
 
 def work(macs: float) -> Work:
@@ -10,7 +10,7 @@ def work(macs: float) -> Work:
 
 
 def test_work_counts_passes_and_pixels() -> None:
-    assert work(1e9) == Work(steps=0, training=1e7 * (3 * 1000 + 500))
+    assert work(1e9) == Work(steps=0, macs=1e7 * (3 * 1000 + 500))
 
 
 def test_after_a_variant_the_rest_is_in_proportion() -> None:
@@ -21,4 +21,4 @@ def test_after_a_variant_the_rest_is_in_proportion() -> None:
 def test_before_any_variant_it_is_a_guess_that_grows_with_the_work() -> None:
     assert 0 < remaining_s([work(1e12)], []) < remaining_s([work(1e12), work(1e13)], [])
     assert remaining_s([], []) == 0
-    assert remaining_s([Work(steps=0, training=0)], []) == 0
+    assert remaining_s([Work(steps=0, macs=0)], []) == 0
