@@ -41,7 +41,7 @@ class Ratio:
     rounds: int
     resampled: np.ndarray[Any, np.dtype[np.float64]] = field(repr=False, compare=False)
 
-    def as_json(self) -> dict[str, float | int]:
+    def as_json(self) -> dict[str, Any]:
         """For a record: everything but the resamples."""
         return {name: getattr(self, name) for name in ("median", "low", "high", "processes", "rounds")}
 

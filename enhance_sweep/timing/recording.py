@@ -127,7 +127,7 @@ def believable(baseline_check: Ratio) -> bool:
     return baseline_check.holds(1.0) and baseline_check.within(SETTLED)
 
 
-def figures(subject: Subject) -> dict[str, float]:
+def figures(subject: Subject) -> dict[str, Any]:
     """The medians that a table shows; empty where nothing was measured."""
     rounds = subject.rounds()
     if subject.failure or not rounds:
