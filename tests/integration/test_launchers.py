@@ -188,7 +188,8 @@ def test_a_launcher_that_is_not_installed_says_how_to_get_it(tmp_path: Path, ove
         f"sys.argv = [{str(TASK)!r}, '-m', 'hydra/sweeper=basic', 'runs_dir=runs', {override!r}]\n"
         f"runpy.run_path({str(TASK)!r}, run_name='__main__')\n"
     )
-    done = run(str(tmp_path / "without.py"), cwd=tmp_path)
+    command = [sys.executable, str(tmp_path / "without.py")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {override} needs {module}, which is not installed: pip install ")
     assert f"'enhance-sweep[{extra}]'" in done.stderr
