@@ -27,7 +27,7 @@ from enhance_sweep.system.files import remove_leftovers
 CARD_FILE = "README.md"  # where Hugging Face's hub looks for a card
 _STEM = "model"
 #: What a record holds where the speed was not measured.
-_UNTIMED = {"latency_ms_median": None, "flags": [], "samples": None}
+_UNTIMED: dict[str, Any] = {"latency_ms_median": None, "flags": [], "samples": None}
 
 
 def export_run(

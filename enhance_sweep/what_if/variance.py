@@ -108,7 +108,7 @@ def _response(networks: pd.DataFrame, of: str, scale: str) -> Array:
         return values
     if (values <= 0).any():
         raise ValueError(f"{of} has values of 0 or less, which have no logarithm: use scale='linear'")
-    return np.log(values)
+    return np.asarray(np.log(values), dtype=np.float64)
 
 
 def _table(rows: Sequence[Row], rest: Row) -> pd.DataFrame:
