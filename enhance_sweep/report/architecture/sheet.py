@@ -254,7 +254,8 @@ class Sheet:
         return round(_PALEST + (_DEEPEST - _PALEST) * part, 3)
 
     def _rectangle(self, one: Point, other: Point, **look: Any) -> None:
-        look = {"facecolor": PAPER, "linewidth": 0.0} | look
+        look.setdefault("facecolor", PAPER)
+        look.setdefault("linewidth", 0.0)
         self._artists.append(Rectangle(*_spanned(one, other), **look))
         self.reserve(one, other)
 

@@ -103,9 +103,9 @@ def plain(*sizes: int, prelu: bool = False) -> TimedRecord:
     return record_of(PlainGenerator(*sizes, prelu=prelu), make.plain(*sizes, prelu))
 
 
-def strided(*sizes: int, blocks: int = 2, prelu: bool = False) -> TimedRecord:
-    generator = StridedGenerator(*sizes, blocks, prelu)
-    return record_of(generator, make.strided(*sizes, blocks) | {"prelu": prelu})
+def strided(kernel: int, strided_kernel: int, channels: int, blocks: int = 2, prelu: bool = False) -> TimedRecord:
+    generator = StridedGenerator(kernel, strided_kernel, channels, blocks, prelu)
+    return record_of(generator, make.strided(kernel, strided_kernel, channels, blocks) | {"prelu": prelu})
 
 
 def layer(index: int, **changes: Any) -> dict[str, Any]:
