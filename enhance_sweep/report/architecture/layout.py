@@ -1,8 +1,8 @@
-"""Where the parts of a drawing are: to the right on a wide page, with a row for each resolution, or else downwards.
+"""Lay a network out: across a wide page with a row for each resolution, or down a narrow one.
 
-Both directions share one layout. A place has two coordinates in inches: `along`, the way data flows, and `out`, towards
-the side on which connections pass layers by. That side is the top of a drawing across, and the left of one that runs
-down. Only `point` and the texts differ.
+Both directions share one layout. A place has two coordinates in inches: `along` the flow of data, and `out` from it,
+towards the side on which connections pass layers by. Out is up in a drawing across the page, and left in a drawing down
+the page.
 """
 
 from collections.abc import Iterable
@@ -29,19 +29,20 @@ from enhance_sweep.report.architecture.sheet import (
 from enhance_sweep.report.figures.style import INK, MUTED
 from enhance_sweep.report.labels import TIMES
 
-#: Inches: the smallest side of a box; how long "more layers" is; where connections leave and enter, before a node.
-_LEAST, _MORE, _LEAVES, _ARRIVES = 0.06, 0.27, 0.13, 0.065
-_DOT_STEP = 0.075
-#: Inches from a frame to what is around it, and the share of a gap after which connections leave a node.
-_FRAME_INSET, _FRAME_OUTSET, _LEAVES_IN_GAP = 0.095, 0.06, 0.38
+#: Inches: the smallest side of a box; the length of the dots for layers left out, and the step from one to the next.
+_LEAST, _MORE, _DOT_STEP = 0.06, 0.27, 0.075
+#: Inches before a node at which connections leave its input in a frame, or arrive; else they leave within the gap.
+_LEAVES, _ARRIVES, _LEAVES_IN_GAP = 0.13, 0.065, 0.38
+#: Inches between a frame and the connections in it: along the flow, and further out.
+_FRAME_INSET, _FRAME_OUTSET = 0.095, 0.06
 
 
 @dataclass
 class _Place:
-    """Where a node is, in inches.
+    """A node's place, in inches.
 
-    `slot` is the room that it takes along the flow with its label, from `start` to `stop`. Its body, `body` along the
-    flow and `length` across it, lies in the middle. `reach` is how far out the body and the label go.
+    With its label it takes `slot` along the flow, from `start` to `stop`. Its body is in the middle, `body` along the
+    flow, from `front` to `back`, and `length` across it. Body and label reach as far out as `reach`.
     """
 
     lines: tuple[str, ...]
@@ -70,14 +71,14 @@ class _Place:
 
 
 class _Layout:
-    """All places, and what is drawn there. A subclass says in which direction, and writes the texts."""
+    """All places, and what is drawn there. Subclasses set the direction and write the texts."""
 
     is_wide: bool
     note: str
-    #: Which number of a node's size (height, width) its length stands for, and the thickness of the most channels.
+    #: Which of a node's (height, width) its box is as long as, and how thick the most channels are.
     side: int
     thickest: float
-    #: What a frame needs along the flow, before and after, and for its title further out.
+    #: The room for a frame along the flow, before and after, and for its title further out.
     before_frame: float
     after_frame: float
     frame_title: float
@@ -97,10 +98,10 @@ class _Layout:
         self._stops = {fold.stop for fold in network.folds}
         self._skips, self._not_drawn = skips_of(network)
 
-    # --- what the direction decides -----------------------------------------------------------------------------------
+    # --- depends on the direction -------------------------------------------------------------------------------------
 
     def point(self, along: float, out: float) -> Point:
-        """Where a place is on the sheet, x and y."""
+        """A place's x and y on the sheet."""
         raise NotImplementedError
 
     def lines(self, node: Node) -> tuple[str, ...]:
@@ -110,19 +111,19 @@ class _Layout:
         return (f"{node.label}, {node.channels}" if node.kind == "layer" else node.label,)
 
     def label_room(self, node: Node, lines: tuple[str, ...]) -> tuple[float, float]:
-        """What a label needs along the flow and further out than the body."""
+        """The room for a label along the flow, and further out than the body."""
         raise NotImplementedError
 
     def inner_edge(self, row: int) -> float:
-        """How far a row reaches the other way than out, with its frames."""
+        """How far a row reaches away from out, with its frames."""
         raise NotImplementedError
 
     def draw_texts(self, sheet: Sheet) -> None:
-        """Labels, resolutions, shares of the multiply-adds and how often something is repeated."""
+        """Write labels, resolutions, shares of the multiply-adds and numbers of repetitions."""
         raise NotImplementedError
 
     def room_after(self, index: int) -> float:
-        """What a frame that ends with a node needs after it."""
+        """The room after a node for a frame that ends there."""
         return self.after_frame if index + 1 in self._stops else 0.0
 
     # --- places -------------------------------------------------------------------------------------------------------
@@ -139,7 +140,7 @@ class _Layout:
         return _Place(lines, body, length, max(body, along), length / 2 + out, row)
 
     def spread(self, gap: float) -> float:
-        """Set all places with such a gap between neighbours; returns how long that is."""
+        """Set all places, `gap` apart; returns the length of it all."""
         self._gap = gap
         along = 0.0
         for index, place in self.places.items():
@@ -151,7 +152,7 @@ class _Layout:
         return along
 
     def _stack(self) -> None:
-        """Find lanes and frames outside of what they pass, then the rows' centres, each below the one before."""
+        """Put connections and frames outside of what they pass, then the rows below each other."""
         outside = Outside()
         for place in self.places.values():
             outside.take(place.row, place.start, place.stop, place.reach)
@@ -180,7 +181,7 @@ class _Layout:
         return self.places[index].stop + self.room_after(index) + _LEAVES_IN_GAP * self._gap
 
     def _ends(self, skip: Skip) -> tuple[float, float]:
-        """Where a connection leaves the flow and where it comes back."""
+        """Where a connection leaves the flow and where it returns."""
         fold, target = fold_entered(self.network, skip), self.places[skip.target]
         is_join = self.nodes[skip.target].kind == "join"
         leaves = self._before(fold) if fold else self._after(skip.source)
@@ -200,7 +201,7 @@ class _Layout:
     # --- what is drawn ------------------------------------------------------------------------------------------------
 
     def drawn(self, width: float) -> Figure:
-        """The figure, so wide and as high as it needs."""
+        """The figure, `width` inches wide and as high as it needs."""
         sheet = Sheet(self.network)
         self.draw_texts(sheet)
         for fold, out in self._frames.items():
@@ -259,7 +260,7 @@ class _Layout:
 
 # --- across -----------------------------------------------------------------------------------------------------------
 
-#: Inches: the height of the full resolution; between neighbours at least and at most.
+#: Inches: the height of the largest resolution; gaps at least and at most.
 _HIGHEST, _GAP, _LARGEST_GAP = 1.25, 0.18, 0.5
 #: With more resolutions than this, all layers share a row.
 _MOST_ROWS = 4
@@ -277,7 +278,7 @@ def draw_across(network: Network, width: float) -> Figure | None:
 
 
 class _Across(_Layout):
-    """To the right: labels above, shares below; each label has one line or two."""
+    """To the right: labels of one line or two above the boxes, shares below."""
 
     is_wide, note = True, "height: resolution, width: channels"
     side, thickest = 0, 0.42
@@ -316,7 +317,7 @@ class _Across(_Layout):
         first = self.places[PHOTOGRAPH]
         self._write_below(sheet, first.middle, first.row, resolution_text(self.network.size), SMALL)
         for row, size in enumerate(self.sizes):
-            if row != first.row:  # nothing else is at the beginning of these rows
+            if row != first.row:  # these rows begin further right, so there is room
                 sheet.text(
                     (first.start, self.centres[row]),
                     resolution_text(size),
@@ -340,13 +341,13 @@ class _Across(_Layout):
 
 # --- down -------------------------------------------------------------------------------------------------------------
 
-#: Inches: the width of the full resolution, at most and at least; a label at most; between neighbours and columns.
+#: Inches: the width of the largest resolution, at most and at least; labels at most; gaps between nodes and columns.
 _WIDEST, _NARROWEST, _LONGEST_LABEL, _DOWN_GAP, _COLUMN_GAP = 2.0, 0.7, 1.3, 0.21, 0.1
 
 
 def draw_down(network: Network, width: float) -> Figure:
     """A figure `width` inches wide and as high as the network is long."""
-    # Connections and texts take room from the boxes: how much, narrow boxes show.
+    # A layout with narrow boxes shows how much room connections and texts leave for the boxes.
     room = width - 2 * MARGIN - _Down(network, _NARROWEST).beside
     return _Down(network, min(max(room, _NARROWEST), _WIDEST)).drawn(width)
 
@@ -368,7 +369,7 @@ class _Down(_Layout):
 
     @property
     def beside(self) -> float:
-        """How much of the width is not the boxes'."""
+        """The width of all that is beside the boxes."""
         return -self.centres[0] - self.longest / 2 + sum(self._columns)
 
     def point(self, along: float, out: float) -> Point:
@@ -385,7 +386,7 @@ class _Down(_Layout):
 
     def room_after(self, index: int) -> float:
         room = super().room_after(index)
-        return room + LINE if room and self.nodes[index].kind != "join" else room  # beside a join is room for a text
+        return room + LINE if room and self.nodes[index].kind != "join" else room  # texts fit beside a join
 
     def draw_texts(self, sheet: Sheet) -> None:
         left = self.longest / 2 - self.centres[0] + _COLUMN_GAP
@@ -409,7 +410,7 @@ class _Down(_Layout):
         sheet.reserve((right, 0.0))
 
     def _text_y(self, part: range) -> float:
-        """Beside a layer; for a repetition, beside its join or below its last layer."""
+        """The height of a layer's texts; those of a repeated part are beside its join or below its last layer."""
         last = self.places[part.stop - 1]
         is_below = self.room_after(part.stop - 1) > self.after_frame
         return -last.stop - 0.6 * LINE if is_below else -last.middle

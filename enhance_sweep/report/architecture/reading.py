@@ -1,6 +1,6 @@
 """A record's description of a network, as nodes to draw.
 
-Records may come from anywhere. A value that makes no sense is replaced, and nothing raises.
+Records may come from anywhere: a number that makes no sense is replaced, so that any network can be drawn.
 """
 
 import re
@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from msgspec import UNSET
+
+from enhance_sweep.records.schema import Join, Layer, TimedRecord, TrainedRecord
 from enhance_sweep.report.architecture.folding import shortened
 from enhance_sweep.report.architecture.network import PHOTOGRAPH, Network, Node
 from enhance_sweep.report.labels import TIMES, network_label
@@ -21,8 +24,6 @@ _ACTIVATIONS = {"Sigmoid", "Tanh", "Softmax", "Softmax2d", "Softplus", "Softsign
 _ACTIVATIONS |= {"Hardsigmoid", "Mish", "Threshold", "LogSigmoid", "Tanhshrink", "Softshrink", "Hardshrink"}
 #: They do nothing when a network is used. A `Sequential` among the layers is an empty one.
 _NOT_DRAWN = {"Identity", "Dropout", "Dropout2d", "AlphaDropout", "Sequential"}
-
-Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -44,87 +45,71 @@ class _Step:
     node: Node
 
 
-def network_of(record: Record) -> Network | None:
-    """The network that a trained or timed record describes; None where it describes no layers."""
-    description = _mapping(record, "description")
-    size = (_size(description.get("height")) or 720, _size(description.get("width")) or 1280)
-    rows = [row for row in _list(description.get("layers")) if isinstance(row, Mapping)]
-    layers = _layers(rows, size)
-    raw = description.get("joins")
-    joins = _inferred_joins(record, layers) if not isinstance(raw, list | tuple) else _joins(raw)
+def network_of(record: TrainedRecord | TimedRecord) -> Network | None:
+    """The network that a record describes; None where it describes no layers."""
+    description = record.description
+    size = (_size(description.height, 720), _size(description.width, 1280))
+    layers = _layers(description.layers, size)
+    joins = _joins(description.joins) or _inferred_joins(record.architecture, layers)
     nodes = _nodes(_in_order(layers, joins))
     if not nodes:
         return None
     nodes, folds = shortened(nodes)
+    counted = sum(layer.node.macs for layer in layers)
     return Network(
         nodes=tuple(nodes),
         folds=tuple(folds),
-        name=_name(_mapping(record, "architecture")),
-        parameters=_count(description.get("parameters")),
-        macs=max(_count(description.get("macs")) or 0, sum(layer.node.macs for layer in layers)),
+        name=_name(record.architecture),
+        parameters=_count(description.parameters) or None,
+        macs=max(_count(description.macs), counted),
         size=size,
-        channels=_size(rows[0].get("in_channels")) or 3,
+        channels=_size(description.layers[0].in_channels, 3),
     )
 
 
 # --- what the record says ---------------------------------------------------------------------------------------------
 
 
-def _mapping(record: Any, name: str) -> Record:
-    found = record.get(name) if isinstance(record, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+def _size(value: int, otherwise: int) -> int:
+    return value if 0 < value < _LARGEST_SIZE else otherwise
 
 
-def _list(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list | tuple) else ()
+def _count(value: int) -> int:
+    return value if 0 < value < _LARGEST_COUNT else 0
 
 
-def _size(value: Any) -> int | None:
-    """A positive whole number that can be a size; None where it is none."""
-    return _count(value, _LARGEST_SIZE)
-
-
-def _count(value: Any, largest: int = _LARGEST_COUNT) -> int | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) or None if is_number and 0 < value < largest else None
-
-
-def _name(architecture: Record) -> str:
-    topology = architecture.get("topology")
-    if not topology:
-        return ""
+def _name(architecture: Mapping[str, Any]) -> str:
+    topology = architecture["topology"]
     label = network_label(architecture).removesuffix(" {}")
-    return _line(label if label.startswith(str(topology)) else f"{topology} {label}")
+    return _line(label if label.startswith(topology) else f"{topology} {label}")
 
 
-def _line(text: Any, longest: int = 120) -> str:
+def _line(text: str, longest: int = 120) -> str:
     """A name from a record as one line of reasonable length."""
-    line = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 4 * longest]).strip()
+    line = "".join(letter if letter.isprintable() else " " for letter in text[: 4 * longest]).strip()
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
-def _layers(rows: Sequence[Record], size: tuple[int, int]) -> list[_Step]:
-    layers: list[_Step] = []
+def _layers(layers: Sequence[Layer], size: tuple[int, int]) -> list[_Step]:
+    steps: list[_Step] = []
     channels = 3
-    for index, row in enumerate(rows):
-        kind = _line(row.get("kind") or "layer", 24)
-        outputs = _size(row.get("out_channels")) or channels
-        after = (_size(row.get("height")) or size[0], _size(row.get("width")) or size[1])
-        macs = _count(row.get("macs")) or 0
-        kernel_size, stride = _size(row.get("kernel_size")) or 1, _size(row.get("stride")) or 1
-        label = _label(kind, kernel_size, stride, is_larger=after > size)
-        is_known = "input" in row and (row["input"] is None or isinstance(row["input"], str))
-        layers.append(
+    for layer in layers:
+        kind = _line(layer.kind, 24)
+        outputs = _size(layer.out_channels, channels)
+        after = (_size(layer.height, size[0]), _size(layer.width, size[1]))
+        macs = _count(layer.macs)
+        label = _label(kind, _size(layer.kernel_size, 1), _size(layer.stride, 1), is_larger=after > size)
+        steps.append(
             _Step(
-                name=str(row.get("name") or f"layer {index}"),
+                name=layer.name,
                 kind=kind,
-                inputs=(row["input"],) if is_known else None,
+                inputs=None if layer.input is UNSET else (layer.input,),
                 node=Node("layer", label, outputs, after, (), macs=macs),
                 role=_role(kind, changes=bool(macs) or (outputs, after) != (channels, size)),
             )
         )
         size, channels = after, outputs
-    return layers
+    return steps
 
 
 def _label(kind: str, kernel_size: int, stride: int, is_larger: bool) -> str:
@@ -150,23 +135,18 @@ def _role(kind: str, changes: bool) -> str:
     return "box" if changes else "other"
 
 
-def _join(name: str, operation: str, inputs: Sequence[Any]) -> _Step:
-    names = tuple(item for item in inputs if item is None or isinstance(item, str))
-    return _Step(name, operation, names, "join", Node("join", operation, 0, (0, 0), ()))
+def _join(name: str, operation: str, inputs: Sequence[str | None]) -> _Step:
+    return _Step(name, operation, tuple(inputs), "join", Node("join", operation, 0, (0, 0), ()))
 
 
-def _joins(raw: Sequence[Any]) -> list[tuple[int, _Step]]:
+def _joins(joins: Sequence[Join]) -> list[tuple[int, _Step]]:
     """Joins, each with the number of layers that run before it."""
-    return [
-        (_size(join.get("after")) or 0, _join(str(join.get("name")), _line(join.get("kind") or "join", 24), inputs))
-        for join in raw
-        if isinstance(join, Mapping) and isinstance(inputs := join.get("inputs"), list | tuple)
-    ]
+    return [(join.after, _join(join.name, _line(join.kind, 24), join.inputs)) for join in joins]
 
 
-def _inferred_joins(record: Record, layers: Sequence[_Step]) -> list[tuple[int, _Step]]:
+def _inferred_joins(architecture: Mapping[str, Any], layers: Sequence[_Step]) -> list[tuple[int, _Step]]:
     """The joins of a published topology, from its layers' names, for records from before joins were recorded."""
-    if _mapping(record, "architecture").get("topology") not in ("plain", "strided"):
+    if architecture["topology"] not in ("plain", "strided"):
         return []
     parts = [match[0] for layer in layers if (match := re.match(r"blocks\.\d+|up\d|down\d|head|", layer.name))]
     last = {part: index for index, part in enumerate(parts)}

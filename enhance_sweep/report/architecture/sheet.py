@@ -21,15 +21,15 @@ from enhance_sweep.report.labels import TIMES, significant
 
 Point = tuple[float, float]
 
-#: Type in points, and the height in inches that a line of it takes.
+#: Font sizes in points, and the height of a line in inches.
 LABEL, SMALL = 7.5, 7.0
 LINE = 0.135
-#: A join's radius, a band's thickness, and how far apart parallel connections run.
+#: A join's radius, a band's thickness, and the distance between parallel connections.
 RADIUS, BAND, LANE = 0.085, 0.055, 0.11
 MARGIN = 0.1
 _BAND_COLORS = {"norm": GREEN, "activation": OCHRE, "other": PURPLE}
 _OPERATIONS = {"add": "sum", "cat": "concatenation", "mul": "product"}
-#: Their signs as strokes from a point to another, in radii.
+#: Each sign's strokes from one point (x, y) to another, in radii of the join.
 _SIGNS = {
     "add": np.array([(-0.58, 0, 0.58, 0), (0, -0.58, 0, 0.58)]),
     "cat": np.array([(-0.26, -0.58, -0.26, 0.58), (0.26, -0.58, 0.26, 0.58)]),
@@ -44,13 +44,13 @@ _MOST_NAMED = 3
 
 @cache
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """How many inches a line of text takes."""
+    """The width of a line of text in inches."""
     font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else "normal")
     return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) / 72
 
 
 def fitting(text: str, size: float, width: float, bold: bool = False) -> str:
-    """The text, or as much of its beginning as fits into so many inches."""
+    """The text, cut with an ellipsis where it is wider than `width` inches."""
     if text_width(text, size, bold) <= width:
         return text
     while text and text_width(text + "…", size, bold) > width:
@@ -254,7 +254,8 @@ class Sheet:
         return round(_PALEST + (_DEEPEST - _PALEST) * part, 3)
 
     def _rectangle(self, one: Point, other: Point, **look: Any) -> None:
-        look = {"facecolor": PAPER, "linewidth": 0.0} | look
+        look.setdefault("facecolor", PAPER)
+        look.setdefault("linewidth", 0.0)
         self._artists.append(Rectangle(*_spanned(one, other), **look))
         self.reserve(one, other)
 

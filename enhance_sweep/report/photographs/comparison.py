@@ -37,11 +37,11 @@ from enhance_sweep.report.photographs.sheet import (
 from enhance_sweep.report.results.gather import Results
 
 SUFFIX = ".webp"
-#: WebP's quality of the finished figure: type stays sharp, and a figure of a photograph has 150 to 350 kB.
+#: WebP's quality: text stays sharp, and a figure has 150 to 350 kB.
 _QUALITY = 88
-#: Mean gray levels: as JPEG, one shot may differ a little between libraries; another exposure differs by far more.
+#: Inputs that differ by more gray levels on average are different shots. JPEG decoders differ by far less.
 _SAME_SHOT = 2.0
-#: Ends of the scale, in gray levels. All figures share the smallest that leaves out only this share of the pixels.
+#: Possible ends of the scale, in gray levels. All figures share the smallest that only so few pixels exceed.
 _TOPS = (4, 8, 16, 32, 64, 128, 255)
 _BEYOND_SCALE = 0.01
 _LONGEST_TEXT = 160
@@ -52,11 +52,11 @@ class Comparison:
     """One photograph's figure.
 
     Attributes:
-        name: of the photograph, fit for a file's name: small letters, digits, hyphens and underscores.
-        title, caption: plain text, made of what records say: to be escaped.
-        alt: what a reader who cannot see it is told; to be escaped.
+        name: of the photograph, safe in a file's name: small letters, digits, hyphens and underscores.
+        title, caption: plain text with words from records: to be escaped.
+        alt: the figure in words, for readers who cannot see it; to be escaped.
         image: the figure as WebP.
-        width, height: its size in pixels.
+        width, height: in pixels.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Comparison:
 
     @property
     def file_name(self) -> str:
-        """What its file is called in a report's folder."""
+        """The name of its file in a report's folder."""
         return f"photograph_{self.name}{SUFFIX}"
 
     @property
@@ -96,7 +96,7 @@ class _Network:
 
 @dataclass(frozen=True)
 class _Pair:
-    """One photograph from two networks, all pictures uint8 RGB of one size."""
+    """One photograph as two networks enhanced it; all pictures are uint8 RGB of one size."""
 
     name: str
     title: str
@@ -110,19 +110,19 @@ class _Pair:
 
 
 def comparisons(results: Results, most: int = 5, chosen: str | None = None) -> list[Comparison]:
-    """A figure for each photograph that both the baseline and the chosen network have enhanced.
+    """Draw a figure for each photograph that both the baseline and the chosen network have enhanced.
 
-    The baseline is the paper's, plain 3/64/4; where that has no photographs or no time, the slowest network that has
+    The baseline is the paper's, plain 3/64/4, or, if that has no photographs or no time, the slowest network that has
     both. Photographs that the networks were not trained on come first.
 
     Args:
         results: what `gather` found.
-        most: so many photographs at most.
-        chosen: the `slug` of the network to compare with the baseline; None takes the best one on the frontier that is
-            faster.
+        most: how many photographs at most.
+        chosen: the `slug` of the network to compare with the baseline; None takes the best network of the frontier
+            that is faster.
 
     Returns:
-        Nothing where one of the two networks is lacking, or they have no photograph in common.
+        An empty list if one of the two networks is missing, or they have no photograph in common.
 
     Raises:
         ValueError: no network of these results is called `chosen`.
@@ -140,11 +140,11 @@ def comparisons(results: Results, most: int = 5, chosen: str | None = None) -> l
     return [_comparison(results, *two, pair, top, by_hand=chosen is not None) for pair in pairs]
 
 
-# --- which ------------------------------------------------------------------------------------------------------------
+# --- networks and photographs -----------------------------------------------------------------------------------------
 
 
 def _two_networks(results: Results, chosen: str | None) -> tuple[_Network, _Network] | None:
-    """The baseline and the network to compare with it, of those that have photographs."""
+    """The baseline and the network to compare with it, both with photographs."""
     rows = results.variants[results.variants["record"].notna() & (results.variants["trained"] == "completed")]
     others = rows[rows["cost"].notna() & (rows["slug"] != chosen)]
     # The paper's baseline first; of several trainings of it that under condition A, which most rows share.
@@ -172,7 +172,7 @@ def _first_with_photographs(results: Results, rows: pd.DataFrame) -> _Network | 
 
 
 def _pairs(baseline: _Network, chosen: _Network) -> Iterator[_Pair]:
-    """The photographs that both have and that can be compared; those that were trained on come last."""
+    """The photographs that can be compared; those that the chosen network was trained on come last."""
     for name in by_trained_on(chosen.pictures):
         if (pair := _pair(baseline, chosen, name)) is not None:
             yield pair
@@ -212,12 +212,12 @@ def _read(network: _Network, kind: str, name: str) -> Pixels | None:
 
 
 def _common_top(differences: list[Numbers]) -> int:
-    """Where the scale of all maps ends. It is one, so that they can be compared with each other too."""
+    """The end of the scale, one for all maps of differences, so that they can be compared."""
     needed = max((float(np.quantile(values, 1 - _BEYOND_SCALE)) for values in differences), default=0.0)
     return next((top for top in _TOPS if top >= needed), _TOPS[-1])
 
 
-# --- what is shown ----------------------------------------------------------------------------------------------------
+# --- the figure -------------------------------------------------------------------------------------------------------
 
 
 def _comparison(
@@ -266,7 +266,7 @@ def _cells(results: Results, baseline: _Network, chosen: _Network, pair: _Pair, 
 
 
 def _scores(network: _Network) -> str:
-    """What is known of test score and time: `MS-SSIM 0.9223 · 580 ms (8.67×)`."""
+    """Test score and time, as far as they are known: `MS-SSIM 0.9223 · 580 ms (8.67×)`."""
     ms_ssim, latency_ms, speed_up = (network.row[name] for name in ("ms_ssim", "latency_ms_median", "speed_up"))
     score = f"MS-SSIM {decimals(float(ms_ssim), 4)}" if is_number(ms_ssim) else ""
     time = f"{significant(latency_ms)} ms" if is_number(latency_ms) else ""
@@ -276,7 +276,7 @@ def _scores(network: _Network) -> str:
 
 
 def _caption(baseline: _Network, chosen: _Network, pair: _Pair, top: int, cost_kind: str, *, by_hand: bool) -> str:
-    """What the figure shows and how its networks were chosen, in sentences."""
+    """What the figure shows and how its networks were chosen."""
     role = "the baseline" if baseline.is_papers else "the slowest network that has photographs here"
     less = "takes fewer multiply-adds" if cost_kind == "macs" else "is faster"
     why = "" if by_hand else f", the best one of the frontier that {less}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from enhance_sweep.records.schema import TrainedRecord
 from enhance_sweep.records.store import trained_dir
 
 MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
@@ -37,18 +38,17 @@ class Picture:
 Pictures = Mapping[tuple[str, str], Picture]
 
 
-def pictures_of(runs: Path, record: Mapping[str, Any]) -> Pictures:
+def pictures_of(runs: Path, record: TrainedRecord) -> Pictures:
     """The pictures of photographs that a record names and its folder holds.
 
     A record may come from anywhere. Files outside of its folder, large ones, those whose name is no picture's and
     photographs with odd names are passed over. Where a record names a picture twice, the first one counts.
     """
-    key, named = str(record["key"]), record.get("pictures")
-    if Path(key).name != key or key == ".." or not isinstance(named, list):
+    if Path(record.key).name != record.key or record.key == ".." or not isinstance(record.pictures, list):
         return {}
-    folder = trained_dir(runs, key).resolve()
+    folder = trained_dir(runs, record.key).resolve()
     found: dict[tuple[str, str], Picture] = {}
-    for said in named:
+    for said in record.pictures:
         name = said.get("photograph") if isinstance(said, Mapping) else None
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             continue

@@ -1,4 +1,4 @@
-"""One picture that lays photographs side by side, with enlarged crops and a scale; made of pixels alone.
+"""A contact sheet: photographs side by side, two enlarged crops of each, and the scale of the map of differences.
 
 input          baseline       chosen
 A    B         A    B         A    B         the two crops of each, enlarged
@@ -25,28 +25,28 @@ Numbers = NDArray[np.float64]
 Box = tuple[int, int, int, int]
 
 WIDTH = 1600
-#: How much larger a crop is shown than it is. Its pixels are repeated, not blended: what is seen is what is there.
+#: How many times crops are enlarged. Pixels are repeated, not blended, so that each can be seen.
 ZOOM = 3
 _COLUMNS, _MARGIN, _GAP, _NARROW_GAP = 3, 24, 24, 6
 _CELL = (WIDTH - 2 * _MARGIN - (_COLUMNS - 1) * _GAP) // _COLUMNS
-#: Width and height of what a crop shows: two of them, enlarged, are as wide as a cell.
+#: A crop's width and height in pixels: two of them, enlarged, are as wide as a cell.
 CROP = ((_CELL - _NARROW_GAP) // 2 // ZOOM, 56)
-#: So many pixels along a photograph's edge belong to no crop: what a network makes of the zeros beyond is no picture.
+#: Crops keep so many pixels away from the edge, where the zeros of the padding show.
 _EDGE = 16
 #: A photograph at least this large has room for two crops that do not overlap, wherever the first one lies.
 SMALLEST = (3 * CROP[0] + 2 * _EDGE, 3 * CROP[1] + 2 * _EDGE)
-#: Bright and dark enough for both to be seen on any photograph, each with a dark line beside it (Okabe and Ito 2008).
+#: Okabe and Ito's yellow and sky blue (2008), seen on any photograph with dark lines beside them.
 _FRAMES = (("A", "#f0e442"), ("B", "#56b4e9"))
 _SHADOW = "#101010"
 _TITLE_PX, _NOTE_PX, _SMALL_PX, _LEADING = 25, 21, 18, 1.35
 _SCALE_PX = 30
-#: Light where much differs, black where nothing does, and as far apart for the eye as the numbers are.
+#: Perceptually uniform, from black for no difference to light.
 _COLORS = "inferno"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A photograph, uint8 RGB (H, W, 3), and what is said under it."""
+    """A photograph, uint8 RGB (H, W, 3), and the two lines under it."""
 
     pixels: Pixels
     title: str
@@ -59,9 +59,9 @@ class Scale:
 
     Attributes:
         top: gray levels, of 255, at the bright end.
-        title: what stands under the numbers.
-        lines: what is said under that.
-        credit: what comes last, in small type.
+        title: the line under the numbers.
+        lines: further text.
+        credit: the last line, in small type.
     """
 
     top: int
@@ -71,7 +71,7 @@ class Scale:
 
 
 def difference(one: Pixels, other: Pixels) -> Numbers:
-    """How far two pictures of one size are apart: (H, W), in gray levels, the mean of red, green and blue."""
+    """The absolute difference of two pictures in gray levels, (H, W): the mean of red, green and blue."""
     apart: Numbers = np.abs(one.astype(np.float64) - other.astype(np.float64)).mean(axis=2)
     return apart
 
@@ -90,14 +90,14 @@ def _color_table() -> Pixels:
 
 
 def choose_crops(one: Pixels, other: Pixels, photograph: Pixels) -> tuple[Box, Box]:
-    """Where two networks' details differ most, and where, beside that, a photograph has most detail.
+    """The crop in which two networks' details differ most, and another in which the photograph has most detail.
 
-    A difference that is the same all over a crop is one of tone, which a whole picture shows better: it does not count.
+    A difference that is the same all over a crop is one of tone. It does not count: the whole picture shows it better.
 
     Args:
-        one: what a network made of the photograph, uint8 RGB (H, W, 3), at least as large as `SMALLEST`.
-        other: what another made of it.
-        photograph: of the same size.
+        one: one network's output, uint8 RGB (H, W, 3), at least as large as `SMALLEST`.
+        other: the other network's output.
+        photograph: what both enhanced, or its target, of the same size.
     """
     signed, gray = _gray(one) - _gray(other), _gray(photograph)
     slopes = np.abs(np.diff(gray, axis=0, append=gray[-1:])) + np.abs(np.diff(gray, axis=1, append=gray[:, -1:]))
@@ -114,7 +114,7 @@ def _gray(picture: Pixels) -> Numbers:
 
 
 def _sums(values: Numbers) -> Numbers:
-    """The sum of each crop's worth of values, by its top left corner; of crops that keep away from the edge."""
+    """The sum of values in each crop that keeps away from the edge, by its top left corner."""
     width, height = CROP
     values = values[_EDGE:-_EDGE, _EDGE:-_EDGE]
     total = np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
@@ -126,7 +126,7 @@ def _sums(values: Numbers) -> Numbers:
 
 def _fullest(sums: Numbers) -> Box:
     top, left = (int(place) + _EDGE for place in np.unravel_index(int(sums.argmax()), sums.shape))
-    return left, top, left + CROP[0], top + CROP[1]
+    return _box(left, top, CROP)
 
 
 # --- places -----------------------------------------------------------------------------------------------------------
@@ -142,32 +142,27 @@ class Slot:
 
 
 def places(size: tuple[int, int], cells: int) -> list[Slot]:
-    """Where so many photographs of one size, width and height in pixels, are on the sheet, row by row.
+    """Where photographs of one `size` (width, height) are on the sheet, row by row.
 
-    Each picture fills the width of its cell, or, where it is taller than wide, its height of the same.
+    Each picture fills the width of its cell; one that is taller than wide is as high as the cell is wide.
     """
     scale = min(_CELL / size[0], _CELL / size[1])
     width, height = (max(1, round(side * scale)) for side in size)
-    crop_width, crop_height = CROP[0] * ZOOM, CROP[1] * ZOOM
-    step = height + _NARROW_GAP + crop_height + _caption_height() + _GAP
+    crop = CROP[0] * ZOOM, CROP[1] * ZOOM
+    step = height + _NARROW_GAP + crop[1] + _caption_height() + _GAP
     slots = []
     for index in range(cells):
         row, column = divmod(index, _COLUMNS)
         left, top = _MARGIN + column * (_CELL + _GAP), _MARGIN + row * step
-        inset = left + (_CELL - width) // 2
         below = top + height + _NARROW_GAP
-        other = left + _CELL - crop_width
-        slots.append(
-            Slot(
-                (inset, top, inset + width, top + height),
-                (
-                    (left, below, left + crop_width, below + crop_height),
-                    (other, below, other + crop_width, below + crop_height),
-                ),
-                (left, below + crop_height + 8),
-            )
-        )
+        picture = _box(left + (_CELL - width) // 2, top, (width, height))
+        crops = _box(left, below, crop), _box(left + _CELL - crop[0], below, crop)
+        slots.append(Slot(picture, crops, (left, below + crop[1] + 8)))
     return slots
+
+
+def _box(left: int, top: int, size: tuple[int, int]) -> Box:
+    return left, top, left + size[0], top + size[1]
 
 
 def _caption_height() -> int:
@@ -203,8 +198,8 @@ def _draw_cell(canvas: Image.Image, draw: ImageDraw.ImageDraw, cell: Cell, slot:
     for (letter, color), crop, place in zip(_FRAMES, crops, slot.crops, strict=True):
         enlarged = picture.crop(crop).resize((place[2] - place[0], place[3] - place[1]), Image.Resampling.NEAREST)
         canvas.paste(enlarged, place[:2])
-        shown = (left + crop[0] * scale, top + crop[1] * scale, left + crop[2] * scale, top + crop[3] * scale)
-        _draw_frame(draw, tuple(round(side) for side in shown), letter, color)
+        shown = [round(start + side * scale) for start, side in zip((left, top) * 2, crop, strict=True)]
+        _draw_frame(draw, shown, letter, color)
         _draw_frame(draw, place, letter, color)
     x, y = slot.caption
     draw.text((x, y), _fitted(cell.title, _font(_TITLE_PX, bold=True), _CELL), INK, _font(_TITLE_PX, bold=True))
@@ -213,7 +208,7 @@ def _draw_cell(canvas: Image.Image, draw: ImageDraw.ImageDraw, cell: Cell, slot:
 
 
 def _draw_frame(draw: ImageDraw.ImageDraw, box: Any, letter: str, color: str) -> None:
-    """A frame along the inside of a box, between two dark lines, and its letter in the top left corner."""
+    """A frame between two dark lines just inside a box, with its letter in the top left corner."""
     left, top, right, bottom = box
     for inset, ink, width in ((0, _SHADOW, 1), (1, color, 3), (4, _SHADOW, 1)):
         draw.rectangle((left + inset, top + inset, right - 1 - inset, bottom - 1 - inset), outline=ink, width=width)
@@ -223,7 +218,7 @@ def _draw_frame(draw: ImageDraw.ImageDraw, box: Any, letter: str, color: str) ->
 
 
 def _draw_scale(canvas: Image.Image, draw: ImageDraw.ImageDraw, scale: Scale, slot: Slot) -> None:
-    """A bar from no difference to the largest that has a color of its own, numbers under it, and what else there is."""
+    """A bar of colors with numbers under it, and the text that explains them."""
     left, top = slot.crops[0][0], slot.picture[1]
     colors = _color_table()[np.linspace(0, 255, _CELL).round().astype(int)]
     canvas.paste(Image.fromarray(np.repeat(colors[None], _SCALE_PX, axis=0)), (left, top))
@@ -261,23 +256,23 @@ def _draw_lines(
 def _font(size_px: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     """The figures' typeface, from matplotlib's own files."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    # Basic: Pillow's other layout engine sets type differently where a system library happens to be installed.
+    # Pillow's other layout engine depends on a system library, and sets type differently.
     return ImageFont.truetype(
         str(Path(mpl.get_data_path()) / "fonts" / "ttf" / name), size_px, layout_engine=ImageFont.Layout.BASIC
     )
 
 
 def _fitted(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """A text that is no wider, with an ellipsis where some of it had to go."""
+    """The text, cut with an ellipsis where it is wider than `width` pixels."""
     if font.getlength(text) <= width:
         return text
-    while text and font.getlength(f"{text}\N{HORIZONTAL ELLIPSIS}") > width:
+    while text and font.getlength(text + "…") > width:
         text = text[:-1]
-    return f"{text}\N{HORIZONTAL ELLIPSIS}"
+    return text + "…"
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """A text as lines that are no wider, broken between words."""
+    """A text broken between words into lines no wider than `width` pixels."""
     lines: list[str] = []
     for word in text.split():
         if lines and font.getlength(f"{lines[-1]} {word}") <= width:

@@ -1,6 +1,7 @@
 """Whole photographs side by side: the right pixels in the right places, and nobody's word taken for anything."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from enhance_sweep.report.photographs.gallery import slides
 from enhance_sweep.report.photographs.sheet import CROP, SMALLEST, ZOOM, Pixels, Scale, choose_crops, colored, places
 
 SIZE = (320, 240)
+TWO = ((make.BASELINE, 0.92, 5000.0), (make.PROPOSED, 0.91, 500.0))
 #: What a frame and its letter cover of a crop.
 FRAME = 5
 CORNER = 26
@@ -59,6 +61,13 @@ class Runs:
         save(folder / f"pictures/{name}-input.jpg", scene() if input is None else input)
         save(folder / f"pictures/{name}-target.jpg", scene())
 
+    def networks(self, *networks: tuple[dict[str, Any], float, float | None], **changes: Any) -> list[Path]:
+        """Several networks that all leave the photograph as it is."""
+        folders = [self.network(*network, **changes) for network in networks]
+        for folder in folders:
+            self.photograph(folder, scene())
+        return folders
+
     def figures(self, **asked: Any) -> list[Comparison]:
         return comparisons(gather(self.folder), **asked)
 
@@ -71,10 +80,9 @@ def runs(tmp_path: Path) -> Runs:
 @pytest.fixture
 def two(runs: Runs) -> tuple[Path, Path]:
     """The baseline and the paper's pick, whose pictures are 4 gray levels apart."""
-    folders = runs.network(make.BASELINE, 0.92, 5000.0), runs.network(make.PROPOSED, 0.91, 500.0)
-    for folder, shift in zip(folders, (0, 4), strict=True):
-        runs.photograph(folder, scene() + np.uint8(shift))
-    return folders
+    baseline, chosen = runs.networks(*TWO)
+    runs.photograph(chosen, scene() + np.uint8(4))
+    return baseline, chosen
 
 
 def decoded(comparison: Comparison) -> Pixels:
@@ -123,10 +131,7 @@ def test_nothing_on_the_sheet_overlaps_or_leaves_it(size: tuple[int, int]) -> No
 
 def test_the_map_has_the_colors_that_the_scale_says() -> None:
     one, other = np.full((1, 5, 3), 100, np.uint8), np.full((1, 5, 3), 100, np.uint8)
-    other[0, 1] = (106, 100, 100)
-    other[0, 2] = (92, 92, 92)
-    other[0, 3] = (116, 116, 116)
-    other[0, 4] = (200, 200, 200)
+    other[0, 1:] = [(106, 100, 100), (92,) * 3, (116,) * 3, (200,) * 3]
     differences = drawing.difference(one, other)
     np.testing.assert_allclose(differences, [[0, 2, 8, 16, 100]])
     np.testing.assert_array_equal(drawing.difference(other, one), differences)
@@ -143,15 +148,9 @@ def test_crops_are_where_details_differ_and_where_there_is_detail() -> None:
     # Another tone, most so at the left, which is no detail, and noise at the right, which differs by less.
     other = photograph + np.linspace(40, 0, 600).astype(np.uint8)[None, :, None]
     other[300:340, 400:460] += rng.integers(0, 20, (40, 60, 1), dtype=np.uint8)
-    (left, top, right, bottom), detail = choose_crops(photograph, other, photograph)
-    assert left <= 400
-    assert right >= 460
-    assert top <= 300
-    assert bottom >= 340
-    assert detail[0] <= 60
-    assert detail[2] >= 120
-    assert detail[1] <= 50
-    assert detail[3] >= 100
+    changed = [(400, 300, 460, 340), (60, 50, 120, 100)]
+    for crop, inside in zip(choose_crops(photograph, other, photograph), changed, strict=True):
+        assert (np.subtract(inside, crop) * (1, 1, -1, -1) >= 0).all(), "the crop holds all that was changed"
 
 
 @settings(max_examples=25, deadline=None)
@@ -162,10 +161,7 @@ def test_crops_never_overlap_nor_reach_the_edge(seed: int, size: tuple[int, int]
     a, b = choose_crops(one, other, photograph)
     for left, top, right, bottom in (a, b):
         assert (right - left, bottom - top) == CROP
-        assert left > 0
-        assert top > 0
-        assert right < size[0]
-        assert bottom < size[1]
+        assert min(left, top, size[0] - right, size[1] - bottom) > 0
     assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
 
 
@@ -191,24 +187,19 @@ def test_a_finished_figure_shows_the_files_beside_the_records(runs: Runs, two: t
 
 
 def test_the_best_of_the_frontier_that_is_faster_is_compared_with_the_baseline(runs: Runs) -> None:
-    for architecture, ms_ssim, latency_ms in (
-        (make.BASELINE, 0.92, 5000.0),
+    runs.networks(
+        *TWO,
         (make.plain(9, 128, 4), 0.93, 90_000.0),  # better, and slower than the baseline
-        (make.PROPOSED, 0.91, 500.0),
         (make.plain(3, 16, 1), 0.88, 300.0),
         (make.plain(3, 32, 1), 0.90, 900.0),  # beaten
-    ):
-        runs.photograph(runs.network(architecture, ms_ssim, latency_ms), scene())
+    )
     (comparison,) = runs.figures()
-    assert comparison.name == "street"
-    assert comparison.title == "The street"
+    assert (comparison.name, comparison.title) == ("street", "The street")
     assert comparison.file_name == "photograph_street.webp"
     assert comparison.uri.startswith("data:image/webp;base64,")
-    assert (
-        "the baseline, {3, 64, 4}, and by {3-4, 16}, the best one of the frontier that is faster" in comparison.caption
-    )
-    assert "times are for 1280x720 pixels" in comparison.caption
-    assert "Ann, CC0" in comparison.caption
+    best = "the baseline, {3, 64, 4}, and by {3-4, 16}, the best one of the frontier that is faster"
+    for words in (best, "times are for 1280x720 pixels", "Ann, CC0"):
+        assert words in comparison.caption
     (by_hand,) = runs.figures(chosen="plain-k3-c32-b1")
     assert "and by {3, 32, 1}." in by_hand.caption
     with pytest.raises(ValueError, match=r"no network 'plain-k7' in .*runs: expected a slug of its variants"):
@@ -221,28 +212,22 @@ def test_without_the_papers_baseline_the_slowest_stands_in_and_the_caption_says_
         folder = runs.network(make.BASELINE, 0.92, None if lacking == "timed" else 5000.0)
         if lacking == "timed":
             runs.photograph(folder, scene())
-    for architecture, ms_ssim, latency_ms in (
-        (make.plain(3, 32, 4), 0.90, 2000.0),
-        (make.PROPOSED, 0.91, 500.0),
-        (make.plain(3, 32, 1), 0.89, 900.0),
-    ):
-        runs.photograph(runs.network(architecture, ms_ssim, latency_ms), scene())
+    runs.networks((make.plain(3, 32, 4), 0.90, 2000.0), TWO[1], (make.plain(3, 32, 1), 0.89, 900.0))
     (comparison,) = runs.figures()
     assert "the slowest network that has photographs here, {3, 32, 4}, and by {3-4, 16}" in comparison.caption
     assert "The paper's baseline, {3, 64, 4}, has no photographs or no time here." in comparison.caption
 
 
 def test_there_is_no_figure_without_two_networks(runs: Runs) -> None:
-    runs.photograph(runs.network(make.BASELINE, 0.92, 5000.0), scene())
+    runs.networks(TWO[0])
     assert runs.figures() == []
-    runs.photograph(runs.network(make.plain(3, 128, 4), 0.93, 9000.0), scene())
+    runs.networks((make.plain(3, 128, 4), 0.93, 9000.0))
     assert runs.figures() == [], "nothing is faster than the baseline"
     assert runs.figures(chosen="plain-k3-c64-b4")[0].caption.count("{3, 64, 4}") > 0
 
 
 def test_without_times_multiply_adds_say_what_is_faster(runs: Runs) -> None:
-    for architecture, ms_ssim in ((make.BASELINE, 0.92), (make.PROPOSED, 0.91)):
-        runs.photograph(runs.network(architecture, ms_ssim, None), scene())
+    runs.networks((make.BASELINE, 0.92, None), (make.PROPOSED, 0.91, None))
     (comparison,) = runs.figures()
     assert "the best one of the frontier that takes fewer multiply-adds" in comparison.caption
     assert "times are for" not in comparison.caption
@@ -252,8 +237,7 @@ def test_the_baseline_trained_as_the_chosen_one_was_is_taken(runs: Runs) -> None
     for steps, shift in ((1200, 0), (300, 50)):
         folder = runs.network(make.BASELINE, 0.92, 5000.0, steps=steps)
         runs.photograph(folder, scene() + np.uint8(shift))
-    longer = runs.network(make.plain(3, 16, 1), 0.88, 300.0)
-    runs.photograph(longer, scene())
+    runs.networks((make.plain(3, 16, 1), 0.88, 300.0))
     runs.photograph(runs.network(make.PROPOSED, 0.91, 500.0, steps=300), scene() + np.uint8(53))
     (comparison,) = runs.figures()
     assert "3.0 gray levels on average" in comparison.alt
@@ -265,9 +249,8 @@ def test_the_baseline_trained_as_the_chosen_one_was_is_taken(runs: Runs) -> None
 
 def test_photographs_that_were_trained_on_come_last_and_are_called_so(runs: Runs) -> None:
     pictures = [*entries("cat", trained_on=True), *entries("street"), *entries("tower")]
-    for architecture, ms_ssim, latency_ms in ((make.BASELINE, 0.92, 5000.0), (make.PROPOSED, 0.91, 500.0)):
-        folder = runs.network(architecture, ms_ssim, latency_ms, pictures=pictures)
-        for name in ("cat", "street", "tower"):
+    for folder in runs.networks(*TWO, pictures=pictures):
+        for name in ("cat", "tower"):
             runs.photograph(folder, scene(), name)
     figures = runs.figures()
     assert [figure.name for figure in figures] == ["street", "tower", "cat"]
@@ -278,56 +261,51 @@ def test_photographs_that_were_trained_on_come_last_and_are_called_so(runs: Runs
 
 def test_all_maps_share_one_scale(runs: Runs) -> None:
     pictures = [*entries("street"), *entries("tower")]
-    for architecture, ms_ssim, latency_ms, shift in (
-        (make.BASELINE, 0.92, 5000.0, 0),
-        (make.PROPOSED, 0.91, 500.0, 1),
-    ):
-        folder = runs.network(architecture, ms_ssim, latency_ms, pictures=pictures)
+    for folder, shift in zip(runs.networks(*TWO, pictures=pictures), (0, 1), strict=True):
         runs.photograph(folder, scene() + np.uint8(3 * shift), "street")
         runs.photograph(folder, scene() + np.uint8(30 * shift), "tower")
     for figure in runs.figures():
         assert "ends at 32 of 255 gray levels" in figure.caption
 
 
-def damage(path: Path, how: str) -> None:
-    if how == "missing":
-        path.unlink()
-    elif how == "empty":
-        path.write_bytes(b"")
-    elif how == "cut short":
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
-    elif how == "text":
-        path.write_text("<svg onload=alert(1)>")
-    elif how == "another format":
-        Image.fromarray(scene()).save(path, format="GIF")
-    elif how == "small":
-        Image.fromarray(scene(size=(64, 48))).save(path, format="PNG")
-    elif how == "enormous":
-        Image.new("1", (12_000, 12_000)).save(path, format="PNG")
-        assert path.stat().st_size < 2**20, "small as a file, 432 MB as pixels"
-    elif how == "heavy":
-        with path.open("ab") as file:
-            file.truncate(5 * 2**20)
-    elif how == "elsewhere":
-        outside = path.parents[4] / "secret.webp"
-        path.rename(outside)
-        path.symlink_to(outside)
-    else:
-        assert how == "another size"
-        save(path, scene(size=(330, 240)))
+def heavy(path: Path) -> None:
+    with path.open("ab") as file:
+        file.truncate(5 * 2**20)
 
 
-HOWS = ["missing", "empty", "cut short", "text", "another format", "small", "enormous", "heavy", "elsewhere"]
+def elsewhere(path: Path) -> None:
+    outside = path.parents[4] / "secret.webp"
+    path.rename(outside)
+    path.symlink_to(outside)
+
+
+def enormous(path: Path) -> None:
+    Image.new("1", (12_000, 12_000)).save(path, format="PNG")
+    assert path.stat().st_size < 2**20, "small as a file, 432 MB as pixels"
+
+
+DAMAGE: dict[str, Callable[[Path], Any]] = {
+    "missing": Path.unlink,
+    "empty": lambda path: path.write_bytes(b""),
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 3]),
+    "text": lambda path: path.write_text("<svg onload=alert(1)>"),
+    "another format": lambda path: Image.fromarray(scene()).save(path, format="GIF"),
+    "small": lambda path: Image.fromarray(scene(size=(64, 48))).save(path, format="PNG"),
+    "enormous": enormous,
+    "heavy": heavy,
+    "elsewhere": elsewhere,
+    "another size": lambda path: save(path, scene(size=(330, 240))),
+}
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-@pytest.mark.parametrize("how", [*HOWS, "another size"])
+@pytest.mark.parametrize("how", DAMAGE)
 @pytest.mark.parametrize("whose", [0, 1])
 def test_a_photograph_that_cannot_be_compared_is_passed_over(
     runs: Runs, two: tuple[Path, Path], how: str, whose: int
 ) -> None:
     assert len(runs.figures()) == 1
-    damage(two[whose] / "pictures/street.webp", how)
+    DAMAGE[how](two[whose] / "pictures/street.webp")
     assert runs.figures() == []
 
 
@@ -335,11 +313,10 @@ def test_a_photograph_that_cannot_be_compared_is_passed_over(
 @pytest.mark.parametrize("how", ["missing", "cut short", "enormous"])
 def test_one_whole_input_will_do_and_the_target_may_be_lacking(runs: Runs, two: tuple[Path, Path], how: str) -> None:
     (whole,) = runs.figures()
-    damage(two[0] / "pictures/street-input.jpg", how)
+    DAMAGE[how](two[0] / "pictures/street-input.jpg")
     assert runs.figures()[0].image == whole.image
     for folder in two:
-        damage(folder / "pictures/street-target.jpg", how)
-        (folder.parents[2] / "secret.webp").unlink(missing_ok=True)
+        DAMAGE[how](folder / "pictures/street-target.jpg")
     (without,) = runs.figures()
     assert (without.width, without.height) == (whole.width, whole.height)
     assert "(below it)" in whole.caption
@@ -348,7 +325,7 @@ def test_one_whole_input_will_do_and_the_target_may_be_lacking(runs: Runs, two: 
     shown = decoded(without)[top:bottom, left:right].astype(float)
     expected = colored(np.full((1, 1), 4.0), 4)[0, 0]
     assert np.abs(np.median(shown, axis=(0, 1)) - expected).max() < 6, "the map has moved to the target's place"
-    damage(two[1] / "pictures/street-input.jpg", how)
+    DAMAGE[how](two[1] / "pictures/street-input.jpg")
     assert runs.figures() == []
 
 
@@ -371,34 +348,27 @@ def test_records_may_say_anything(runs: Runs) -> None:
         {"kind": ["photograph"], "photograph": "kind", "file": "pictures/street.webp"},
     ]
     strange = {"title": "<b>$x$</b>\n\x1b[31m" + "W" * 5000, "credit": 7, "trained_on": "no"}
-    for architecture, ms_ssim, latency_ms in ((make.BASELINE, 0.92, 5000.0), (make.PROPOSED, 0.91, 500.0)):
-        pictures = [*nonsense, *entries("street", **strange)]
-        runs.photograph(runs.network(architecture, ms_ssim, latency_ms, pictures=pictures), scene())
+    runs.networks(*TWO, pictures=[*nonsense, *entries("street", **strange)])
     save(runs.folder.parent / "secret.webp", scene())
     (comparison,) = runs.figures()
     assert comparison.title.startswith("<b>$x$</b> [31mWWW")
     assert len(comparison.title) < 200
-    assert "trained on" not in comparison.caption
-    assert "Photograph:" not in comparison.caption
+    assert not any(words in comparison.caption for words in ("trained on", "Photograph:"))
     found = on_sliders(runs)
     assert [len(pictures) for pictures in found.values()] == [1, 1], "whatever is nonsense is passed over"
     assert all(len(pictures[0]["photograph"]) <= 90 for pictures in found.values())
 
 
 def on_sliders(runs: Runs) -> Any:
-    results = gather(runs.folder)
-    return slides(results, [int(row) for row in results.variants.index]).enhanced
+    return slides(gather(runs.folder), range(2)).enhanced
 
 
 def test_sliders_show_photographs_with_their_inputs_and_no_patches(runs: Runs) -> None:
     patches = {"file": "pictures/patches.jpg", "kind": "patches", "title": "not ours to show"}
-    for architecture, ms_ssim, latency_ms in ((make.BASELINE, 0.92, 5000.0), (make.PROPOSED, 0.91, 500.0)):
-        folder = runs.network(architecture, ms_ssim, latency_ms, pictures=[patches, *entries("street")])
-        runs.photograph(folder, scene())
+    for folder in runs.networks(*TWO, pictures=[patches, *entries("street")]):
         save(folder / "pictures/patches.jpg", scene())
-    results = gather(runs.folder)
-    found = slides(results, [int(row) for row in results.variants.index])
-    assert sorted(found.enhanced) == sorted(str(row) for row in results.variants.index)
+    found = slides(gather(runs.folder), range(2))
+    assert sorted(found.enhanced) == ["0", "1"]
     for pictures in found.enhanced.values():
         assert [picture["photograph"] in found.untouched for picture in pictures] == [True]
         assert pictures[0]["uri"].startswith("data:image/webp;base64,")
@@ -408,8 +378,7 @@ def test_sliders_show_photographs_with_their_inputs_and_no_patches(runs: Runs) -
 
 @pytest.mark.parametrize("pictures", [None, {}, "pictures", 3, [[]]])
 def test_a_record_without_a_list_of_pictures_has_none(runs: Runs, pictures: Any) -> None:
-    for architecture, ms_ssim, latency_ms in ((make.BASELINE, 0.92, 5000.0), (make.PROPOSED, 0.91, 500.0)):
-        runs.photograph(runs.network(architecture, ms_ssim, latency_ms, pictures=pictures), scene())
+    runs.networks(*TWO, pictures=pictures)
     assert runs.figures() == []
     assert on_sliders(runs) == {}
 
