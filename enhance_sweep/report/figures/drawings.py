@@ -6,6 +6,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG
+from enhance_sweep.records.schema import TimedRecord, TrainedRecord
 from enhance_sweep.report.architecture import architecture_figure, architecture_in_words
 from enhance_sweep.report.figures import style as figures
 from enhance_sweep.report.figures.frontier import frontier_figure, published_figure
@@ -47,7 +48,8 @@ def draw_architectures(results: Results, files: dict[str, bytes]) -> list[Drawin
 
     They are the baseline and the paper's pick; where the records lack these, the best network of the topology.
     """
-    records = {record.architecture_key: record for record in (*results.timed, *results.trained)}
+    described: list[TrainedRecord | TimedRecord] = [*results.timed, *results.trained]
+    records = {record.architecture_key: record for record in described}
     found = []
     for name, topology, first in (("figure1", "plain", BASELINE_SLUG), ("figure3", "strided", PROPOSED_SLUG)):
         rows = results.variants[results.variants["topology"] == topology]
