@@ -202,7 +202,7 @@ def test_a_converter_that_fails_is_one_line_and_stops_no_other(trained: Path, mo
 
 
 def test_a_file_that_names_a_function_is_not_run(trained: Path, tmp_path: Path) -> None:
-    runs = tmp_path / "runs"
+    runs = tmp_path / "malicious"
     shutil.copytree(trained, runs / "trained" / trained.name)
     marker = tmp_path / "was run"
     stored = {"model": {"_target_": "pathlib.Path.mkdir", "self": str(marker)}, "state_dict": {}}
