@@ -1,6 +1,5 @@
 """What a search is to do: its space, what all its networks share, and a check before anything is computed."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -9,7 +8,7 @@ import torch
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from optuna.samplers import BaseSampler
 
 from enhance_sweep import config as configuration
@@ -96,14 +95,13 @@ class SearchSpec:
         for model in self.space.models():
             chosen = self._choosing(model)
             try:
-                config = self._compose(chosen)
-                configuration.check(configuration.settings_from(config))
+                settings = configuration.settings_from(self._compose(chosen))
+                configuration.check(settings)
                 for parameter in self.space.searched_of(self.settings_of(model)):
+                    name = parameter.name.removeprefix(f"{MODEL}.")
                     for value in parameter.extremes:
-                        changed = copy.deepcopy(config)
-                        OmegaConf.update(changed, parameter.name, value)
                         with torch.device("meta"):
-                            configuration.build(configuration.resolved(changed, "model"), "model")
+                            configuration.build(settings.model | {name: value}, "model")
             except (ConfigError, HydraException) as error:
                 raise ConfigError(f"{' '.join([*chosen, ''])}{error}") from error
 
