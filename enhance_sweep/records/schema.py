@@ -133,8 +133,8 @@ class Measurement(Part, kw_only=True, frozen=True):
     host: str
 
     def as_json(self) -> dict[str, Any]:
-        """What keys are made of."""
-        return msgspec.to_builtins(self)  # type: ignore[no-any-return]
+        """What keys are made of, equal to what `measurement_of` gives."""
+        return msgspec.to_builtins(self) | {"size": list(self.size)}  # type: ignore[no-any-return]
 
 
 class Environment(Part, kw_only=True, frozen=True):
