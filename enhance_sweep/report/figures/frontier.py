@@ -263,20 +263,9 @@ def _draw_labels(
     drawn = [line for panel in panels for line in panel.lines if line.get_linestyle() != "None"]
     lines = [_along(line.get_transform().transform(line.get_xydata()) * _INCH / figure.dpi) for line in drawn]
     lines += [_along(_in_figure(figure, panels, bar)) for bar in bars]
-    texts = [
-        figure.text(
-            0,
-            0,
-            point.label,
-            fontsize=_LABEL_SIZE,
-            color=COLORS[series.looks[point.group].color],
-            ha="center",
-            va="center",
-            zorder=5,
-            path_effects=[withStroke(linewidth=1.6, foreground=PAPER)],
-        )
-        for point in named
-    ]
+    look: dict[str, Any] = {"fontsize": _LABEL_SIZE, "ha": "center", "va": "center", "zorder": 5}
+    look["path_effects"] = [withStroke(linewidth=1.6, foreground=PAPER)]
+    texts = [figure.text(0, 0, p.label, color=COLORS[series.looks[p.group].color], **look) for p in named]
     sizes = np.array([_extent(figure, text)[2:] - _extent(figure, text)[:2] for text in texts]).reshape(-1, 2)
     bounds = np.array([_extent(figure, panels[_panel_of(panels, point.y)]) for point in named]).reshape(-1, 4)
     radius = _marker_size(points) / 2 + 1.0

@@ -149,7 +149,8 @@ def timed(
     architecture: dict[str, Any], latency_ms: float | None, *, measurement: dict[str, Any] | None = None, **changes: Any
 ) -> dict[str, Any]:
     how = MEASUREMENT | (measurement or {})
-    memory_mib = 300.0 + architecture.get("channels", 64) * 14.1
+    channels = architecture.get("channels")
+    memory_mib = 300.0 + (channels if isinstance(channels, int) else 64) * 14.1
     return {
         "schema": 1,
         "kind": "timed",
