@@ -144,7 +144,7 @@ def does_not_pay(found: Difference, paper: float) -> str:
 def _slope(networks: Sequence[_Network]) -> Weights | None:
     """The slope of MS-SSIM over the binary logarithm of time, as weights of the scores."""
     fit = _line(networks)
-    return None if fit is None else dict(fit.loc["slope"])
+    return None if fit is None else dict(fit["slope"])
 
 
 def _line(networks: Sequence[_Network]) -> pd.DataFrame | None:
@@ -153,7 +153,7 @@ def _line(networks: Sequence[_Network]) -> pd.DataFrame | None:
     if len(times) < 3 or len(set(times.values())) == 1:
         return None
     design = np.stack([np.ones(len(times)), list(times.values())], axis=1)
-    return pd.DataFrame(np.linalg.pinv(design), index=["height", "slope"], columns=list(times))
+    return pd.DataFrame(np.linalg.pinv(design).T, index=list(times), columns=["height", "slope"])
 
 
 def _above_line(networks: Sequence[_Network], some: Sequence[_Network]) -> Weights | None:
@@ -163,7 +163,7 @@ def _above_line(networks: Sequence[_Network], some: Sequence[_Network]) -> Weigh
         return None
     own = pd.Series(1 / len(some), index=[network.slug for network in some])
     mean_time = sum(math.log2(network.time) for network in some) / len(some)
-    return dict(own.sub(fit.loc["height"] + mean_time * fit.loc["slope"], fill_value=0.0))
+    return dict(own.sub(fit["height"] + mean_time * fit["slope"], fill_value=0.0))
 
 
 def _prelu(networks: Sequence[_Network]) -> Weights | None:
