@@ -7,7 +7,7 @@ import record_factory as make
 
 from enhance_sweep.report.figures.curve_series import curve_series
 from enhance_sweep.report.figures.frontier_series import frontier_series, published_series
-from enhance_sweep.report.figures.series import Point, Series
+from enhance_sweep.report.figures.series import Point, Series, looks_of
 from enhance_sweep.report.figures.time_series import paper_time_series, time_series
 from enhance_sweep.report.results.gather import Results
 
@@ -88,3 +88,11 @@ def test_without_anything_to_show_there_is_no_series(tmp_path: Path) -> None:
     results = make.results_of(tmp_path, make.timed(make.PROPOSED, 100.0))
     found = [frontier_series(results), time_series(results), paper_time_series(results)]
     assert [*found, *(curve_series(results, measure) for measure in ("ms_ssim", "psnr_db", "loss"))] == [None] * 6
+
+
+def test_each_topology_has_a_look_of_its_own() -> None:
+    names = ["strided", "plain", *(f"family {number}" for number in range(12))]
+    looks = looks_of(names)
+    assert list(looks) == names
+    assert len({(look.color, look.marker) for look in looks.values()}) == len(names)
+    assert looks["plain"] == looks_of(["plain"])["plain"]
