@@ -12,7 +12,6 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 #: Small files are read by this many threads at once: one after the other, each would wait for the disk.
 _READERS = 8
 _FILES_EACH = 64
-_AT_A_TIME = 2**17  # bytes; most records are smaller
 
 
 class NoSpaceError(OSError):
@@ -97,8 +96,10 @@ def _bytes(path: str) -> bytes | None:
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            while part := os.read(descriptor, _AT_A_TIME):
+            left = os.fstat(descriptor).st_size  # a larger buffer than needed costs page faults
+            while left > 0 and (part := os.read(descriptor, left)):
                 parts.append(part)
+                left -= len(part)
         finally:
             os.close(descriptor)
         return b"".join(parts)

@@ -160,7 +160,7 @@ class Agreement:
 @lru_cache(maxsize=1)
 def paper_times(results: Results) -> list[tuple[str, float, float]]:
     """The published networks that were timed here: slug, the paper's seconds and ours."""
-    ours = {architecture_slug(r.architecture): latency_ms(r) / 1e3 for r in shown_at_one_place(results)}
+    ours = {results.slugs[r.architecture_key]: latency_ms(r) / 1e3 for r in shown_at_one_place(results)}
     tables = [row for table in (1, 2) for row in published_table(table)[["slug", "time_s"]].itertuples(index=False)]
     return [(slug, float(time_s), float(ours[slug])) for slug, time_s in tables if slug in ours]
 
@@ -241,7 +241,7 @@ class Outlier:
 def paper_baseline(results: Results) -> Outlier | None:
     """What the paper's other times say of its {3, 64, 4} row; None where too few published networks are described."""
     records: list[TimedRecord | TrainedRecord] = [*results.every_timing, *results.trained]
-    described = {architecture_slug(r.architecture): r.description for r in records if r.description.layers}
+    described = {results.slugs[r.architecture_key]: r.description for r in records if r.description.layers}
     tables = pd.concat([published_table(1), published_table(2)]).set_index("slug")["time_s"]
     others = [slug for slug in tables.index if slug in described and slug != BASELINE_SLUG]
     if BASELINE_SLUG not in described or len(others) < len(tables) / 2:
