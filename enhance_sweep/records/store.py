@@ -1,6 +1,7 @@
 """Where records lie, and how they are written and read: whole or not at all."""
 
 import io
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -147,7 +148,7 @@ def trained_records(runs_dir: Path) -> Iterator[TrainedRecord]:
     A copy of a variant's folder under another name is no second training: it is passed over.
     """
     paths = files_below(Path(runs_dir) / "trained", RECORD_FILE)
-    folders = [Path(path).parent.name for path in paths]
+    folders = [path.split(os.sep)[-2] for path in paths]
     there = set(folders)
     for folder, record in zip(folders, _read_all(paths, "trained"), strict=True):
         if folder == record["key"] or record["key"] not in there:
@@ -181,7 +182,8 @@ def image_scores(runs_dir: Path, keys: Iterable[str]) -> dict[str, "np.ndarray[A
     A key whose table is missing or damaged is left out: the record's means stand without it.
     """
     wanted = list(keys)
-    read = contents([str(trained_dir(runs_dir, key) / SCORES_FILE) for key in wanted])
+    folder = str(runs_dir / "trained")
+    read = contents([f"{folder}/{key}/{SCORES_FILE}" for key in wanted])
     texts = {key: text for key, text in zip(wanted, read, strict=True) if text is not None}
     found = {}
     for key, table in zip(texts, _score_tables(list(texts.values())), strict=True):
