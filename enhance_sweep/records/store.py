@@ -1,7 +1,6 @@
 """Where records lie, and how they are written and read: whole or not at all."""
 
 import io
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -148,7 +147,7 @@ def trained_records(runs_dir: Path) -> Iterator[TrainedRecord]:
     A copy of a variant's folder under another name is no second training: it is passed over.
     """
     paths = files_below(Path(runs_dir) / "trained", RECORD_FILE)
-    folders = [path.split(os.sep)[-2] for path in paths]
+    folders = [Path(path).parent.name for path in paths]
     there = set(folders)
     for folder, record in zip(folders, _read_all(paths, "trained"), strict=True):
         if folder == record["key"] or record["key"] not in there:

@@ -187,7 +187,7 @@ _kind_of = attrgetter(*DEFAULT_MEASUREMENT)
 
 
 def _kind(record: TimedRecord) -> tuple[Any, ...]:
-    return _kind_of(record.measurement)  # type: ignore[no-any-return]
+    return _kind_of(record.measurement)
 
 
 def when(record: TimedRecord) -> str:
