@@ -503,7 +503,7 @@ def main() -> None:
         (options.out / "replay.txt").write_text("\n".join(lines) + "\n")
 
 
-def _readable(row: Mapping[str, Any]) -> str:
+def _readable(row: Mapping[Any, Any]) -> str:
     return "\n".join(
         [
             f"  {row['method']}",

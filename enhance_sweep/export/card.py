@@ -3,21 +3,18 @@
 Markdown with YAML in front, as Hugging Face's hub reads it (huggingface.co/docs/hub/model-cards).
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import yaml
 
 from enhance_sweep.export.formats import INPUT, OUTPUT, Format
 from enhance_sweep.records.keys import architecture_slug
-from enhance_sweep.records.schema import TrainedRecord
+from enhance_sweep.records.schema import ExportRecord, MeanInterval, TrainedRecord
 from enhance_sweep.stats.speed_up import speed_up
 
 #: The scores in the card: names and digits, by their names in records.
 _MEASURES = {"ms_ssim": ("MS-SSIM", 4), "psnr_db": ("PSNR, dB", 2)}
 
 
-def model_card(export: Mapping[str, Any], trained: TrainedRecord, kind: Format, timed: str | None) -> str:
+def model_card(export: ExportRecord, trained: TrainedRecord, kind: Format, timed: str | None) -> str:
     """The card of one export.
 
     Args:
@@ -32,17 +29,17 @@ def model_card(export: Mapping[str, Any], trained: TrainedRecord, kind: Format, 
         "license": "unknown",
         "pipeline_tag": "image-to-image",
         "library_name": kind.name,
-        "tags": ["image-enhancement", "enhance-sweep", trained.architecture["topology"], export["precision"]],
+        "tags": ["image-enhancement", "enhance-sweep", trained.architecture["topology"], export.precision],
         "datasets": [learned["dataset"]],
         "metrics": ["psnr", "ms-ssim"],
     }
     parts = [
         f"---\n{yaml.safe_dump(metadata, sort_keys=False)}---",
-        f"# {slug}, {kind.name} {export['precision']}",
-        f"A network that makes a phone's photographs look like a better camera's. `{export['file']}`, "
-        f"{export['bytes'] / 1024:,.0f} KiB in all; {trained.description.parameters:,} parameters, "
+        f"# {slug}, {kind.name} {export.precision}",
+        f"A network that makes a phone's photographs look like a better camera's. `{export.file}`, "
+        f"{export.bytes / 1024:,.0f} KiB in all; {trained.description.parameters:,} parameters, "
         f"{trained.description.macs / 1e9:.1f} billion multiply-adds for 1280x720. "
-        f"In {export['precision']}: {kind.meaning[export['precision']]}.",
+        f"In {export.precision}: {kind.meaning[export.precision]}.",
         _use(export, kind),
         _training(trained),
         _scores(export),
@@ -53,7 +50,7 @@ def model_card(export: Mapping[str, Any], trained: TrainedRecord, kind: Format, 
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _use(export: Mapping[str, Any], kind: Format) -> str:
+def _use(export: ExportRecord, kind: Format) -> str:
     sizes = "any height and width"
     if kind.multiple > 1:
         sizes = f"height and width multiples of {kind.multiple}, from {2 * kind.multiple} to {kind.largest}"
@@ -69,7 +66,7 @@ from PIL import Image
 
 photo = np.asarray(Image.open("photo.jpg").convert("RGB"), np.float32).transpose(2, 0, 1)[None] / 255
 photo = np.ascontiguousarray(photo)
-{kind.usage(export["file"], export["precision"])}
+{kind.usage(str(export.file), export.precision)}
 pixels = (np.asarray(enhanced)[0].clip(0, 1) * 255).round().astype(np.uint8).transpose(1, 2, 0)
 Image.fromarray(pixels).save("enhanced.jpg", quality=95)
 ```
@@ -91,12 +88,13 @@ def _training(trained: TrainedRecord) -> str:
 - Architecture: {", ".join(f"{name} {value}" for name, value in trained.architecture.items())}"""
 
 
-def _scores(export: Mapping[str, Any]) -> str:
-    scores, check = export["scores"], export["check"]
+def _scores(export: ExportRecord) -> str:
+    scores, check, intervals = export.scores, export.check, export.scores.intervals or {}
+    assert check is not None
     lines = [
         "## Scores",
         "",
-        f"Of {scores['images']} photographs: {scores['on']}. Means with 95% intervals over photographs; the difference "
+        f"Of {scores.images} photographs: {scores.on}. Means with 95% intervals over photographs; the difference "
         "to the network in eager fp32 is paired.",
         "",
         "| | this file | eager fp32 | difference |",
@@ -104,48 +102,49 @@ def _scores(export: Mapping[str, Any]) -> str:
     ]
     for measure, (name, digits) in _MEASURES.items():
         cells = [
-            _interval(scores["intervals"][key], digits, signed)
+            _interval(intervals[key], digits, signed)
             for key, signed in ((measure, False), (f"eager_{measure}", False), (f"{measure}_over_eager", True))
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    sizes = ", ".join(f"{width}x{height}" for width, height in check["sizes"])
-    close = "the same" if check["psnr_db"] is None else f"{check['psnr_db']:.1f} dB"
+    sizes = ", ".join(f"{width}x{height}" for width, height in check.sizes)
+    close = "the same" if check.psnr_db is None else f"{check.psnr_db:.1f} dB"
     lines += [
         "",
         f"Against eager fp32 on whole photographs ({sizes}): {close} at worst, largest difference of a value "
-        f"{check['max_abs_error']:.2g}.",
+        f"{check.max_abs_error:.2g}.",
     ]
     return "\n".join(lines)
 
 
-def _interval(value: Mapping[str, Any], digits: int, signed: bool) -> str:
-    if value["mean"] is None:
+def _interval(value: MeanInterval, digits: int, signed: bool) -> str:
+    if value.mean is None:
         return "none"
     sign = "+" if signed else ""
-    text = f"{value['mean']:{sign}.{digits}f}"
-    if value["low"] is None:
+    text = f"{value.mean:{sign}.{digits}f}"
+    if value.low is None:
         return text
-    return f"{text} ({value['low']:{sign}.{digits}f} to {value['high']:{sign}.{digits}f})"
+    return f"{text} ({value.low:{sign}.{digits}f} to {value.high:{sign}.{digits}f})"
 
 
-def _speed(export: Mapping[str, Any], timed: str | None) -> str:
-    ratio = speed_up(export["samples"])
+def _speed(export: ExportRecord, timed: str | None) -> str:
+    ratio = speed_up(export.samples)
     if ratio is None:
         return "## Speed\n\nNot measured." + (f" {timed}" if timed else "")
-    measured, cpu = export["measurement"], export["environment"]["cpu"]
-    width, height = measured["size"]
+    assert export.environment is not None
+    measured, cpu = export.measurement, export.environment.cpu
+    width, height = measured.size
     text = f"""## Speed
 
-{export["latency_ms_median"]:.0f} ms for one photograph of {width}x{height} on {measured["threads"]} threads of {cpu} \
-(host {measured["host"]}, allocator {measured["allocator"]}): {ratio.median:.2f} times as fast as eager fp32 beside it \
+{export.latency_ms_median:.0f} ms for one photograph of {width}x{height} on {measured.threads} threads of {cpu} \
+(host {measured.host}, allocator {measured.allocator}): {ratio.median:.2f} times as fast as eager fp32 beside it \
 (95% interval {ratio.low:.2f} to {ratio.high:.2f}; {ratio.rounds} rounds in {ratio.processes} processes). Peak memory \
-{export["peak_rss_mib"]:.0f} MiB. A phone's times are its own."""
-    if export["flags"]:
-        text += f"\n\nNot on a quiet machine: {'; '.join(export['flags'])}. Trust the ratio more than the time."
+{export.peak_rss_mib:.0f} MiB. A phone's times are its own."""
+    if export.flags:
+        text += f"\n\nNot on a quiet machine: {'; '.join(export.flags)}. Trust the ratio more than the time."
     return text + (f"\n\n{timed}" if timed else "")
 
 
-def _limits(export: Mapping[str, Any], trained: TrainedRecord, kind: Format) -> str:
+def _limits(export: ExportRecord, trained: TrainedRecord, kind: Format) -> str:
     lines = [
         "## Limits",
         "",
@@ -157,16 +156,17 @@ def _limits(export: Mapping[str, Any], trained: TrainedRecord, kind: Format) -> 
         lines.append(f"- Sides of at most {kind.largest} pixels, multiples of {kind.multiple}.")
     if kind.multiple > 1:
         lines.append("- Ran on a desktop processor only; no phone was tried.")
-    if export["precision"] == "int8":
+    if export.precision == "int8":
         lines.append("- Ranges were calibrated on training patches: photographs beyond them are clipped inside.")
     return "\n".join(lines)
 
 
-def _origin(export: Mapping[str, Any], trained: TrainedRecord) -> str:
-    made = ", ".join(f"{name} {value}" for name, value in export["versions"].items() if value)
+def _origin(export: ExportRecord, trained: TrainedRecord) -> str:
+    assert export.environment is not None
+    made = ", ".join(f"{name} {value}" for name, value in export.versions.items() if value)
     return f"""## Origin
 
-Run `{export["key"]}`, finished {trained.finished_at or "at an unknown time"}; exported \
-{export["finished_at"]} by enhance_sweep {export["environment"]["enhance_sweep"]} with {made}. All figures and raw \
+Run `{export.key}`, finished {trained.finished_at or "at an unknown time"}; exported \
+{export.finished_at} by enhance_sweep {export.environment.enhance_sweep} with {made}. All figures and raw \
 samples are in `export.json` beside this card. Architecture after de Stoutz et al. 2018, *Fast Perceptual Image \
 Enhancement*, and Ignatov et al. 2017, *DSLR-Quality Photos on Mobile Devices with Deep Convolutional Networks*."""

@@ -55,9 +55,8 @@ def export_run(
     """
     kind = format_of(format, precision)
     trained, generator_file = _trained(run_dir)
-    network = load_network(
-        generator_file
-    )  # builds this package's own topologies only: nothing that a file names is run
+    # It builds this package's own topologies only: nothing that a file names is run.
+    network = load_network(generator_file)
     pairs = photographs.pairs_of(trained, data)
     patches = photographs.calibration_patches(pairs) if precision == "int8" else []
     folder = out / run_dir.name / f"{format}-{precision}"
@@ -66,16 +65,14 @@ def export_run(
     try:
         file = building / f"{_STEM}{kind.suffix}"
         _convert(kind, network, precision, patches, file)
-        size = sum(one.stat().st_size for one in building.iterdir())
+        about = _about(trained, kind, precision, file)
         measurement = latency.measurement_of(format, precision)
         run = kind.open(file, precision, measurement["threads"])
         check = checking.compare(network, run, kind, precision, photographs.whole_photographs())
         scored = checking.score(network, run, kind, *photographs.test_photographs(pairs))
         speed = latency.time_beside_eager(latency.model_of(generator_file), format, precision, file) if timed else {}
         content = {
-            **_about(trained, kind, precision),
-            "file": file.name,
-            "bytes": size,
+            **about,
             "calibration_patches": len(patches),
             "check": check,
             "scores": scored.as_json(),
@@ -89,7 +86,6 @@ def export_run(
         card = model_card(record, trained, kind, _timed_in_words(run_dir.parents[1], run_dir.name))
         (building / CARD_FILE).write_text(card, encoding="utf-8")
         write_json(building / EXPORT_FILE, record)
-        building.chmod(0o755)
         _put_in_place(building, folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -107,8 +103,8 @@ def _trained(run_dir: Path) -> tuple[TrainedRecord, Path]:
     return trained, generator_file
 
 
-def _about(trained: TrainedRecord, kind: Format, precision: str) -> dict[str, Any]:
-    """What an export's record says of its network, its format and where it was made."""
+def _about(trained: TrainedRecord, kind: Format, precision: str, file: Path) -> dict[str, Any]:
+    """An export's network, format, files and environment, for its record; nothing else is in the folder yet."""
     return {
         "schema": SCHEMA,
         "kind": "export",
@@ -116,6 +112,8 @@ def _about(trained: TrainedRecord, kind: Format, precision: str) -> dict[str, An
         "description": {name: getattr(trained.description, name) for name in ("parameters", "macs")},
         "format": kind.name,
         "precision": precision,
+        "file": file.name,
+        "bytes": sum(one.stat().st_size for one in file.parent.iterdir()),
         "versions": versions(kind.packages),
         "environment": describe_environment(),
     }
@@ -134,6 +132,7 @@ def _convert(kind: Format, network: nn.Module, precision: str, patches: Sequence
 
 def _put_in_place(building: Path, folder: Path) -> None:
     """Replace an older folder by a new one, and remove what interrupted exports left."""
+    building.chmod(0o755)  # a temporary folder is its owner's alone
     remove_leftovers(building)
     if folder.exists():
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as older:

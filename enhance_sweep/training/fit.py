@@ -126,16 +126,7 @@ def fit(
         settings,
         watch,
     )
-    data = PairsDataModule(
-        pairs.train,
-        settings.batch_size,
-        settings.crop_size,
-        settings.augment,
-        seed,
-        discriminator=module.players == 2,
-        simultaneous=objective.simultaneous,
-        around=partial(watch, DATA),
-    )
+    data = _data(module, pairs, seed)
     quality = QualityCurve(pairs.test, settings.evaluate_at)
     checkpoint = folder / CHECKPOINT_FILE
     _set_aside_unusable(checkpoint, module, name)
@@ -147,6 +138,19 @@ def fit(
         start = str(checkpoint) if checkpoint.exists() else None
         trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
     return Fitted(module.generator.cpu(), module.steps_done, quality.rows, round(module.wall_s, 3))
+
+
+def _data(module: EnhancementModule, pairs: Pairs, seed: int) -> PairsDataModule:
+    return PairsDataModule(
+        pairs.train,
+        module.settings.batch_size,
+        module.settings.crop_size,
+        module.settings.augment,
+        seed,
+        discriminator=module.players == 2,
+        simultaneous=module.objective.simultaneous,
+        around=partial(module.watch, DATA),
+    )
 
 
 def _trainer(folder: Path, settings: TrainerSettings, players: int, devices: Any, callbacks: list[Callback]) -> Trainer:

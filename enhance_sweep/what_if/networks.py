@@ -82,7 +82,7 @@ def spread_between_seeds(frame: pd.DataFrame, of: str = "ms_ssim") -> pd.DataFra
         ValueError: one network has several results of one seed that no column distinguishes.
     """
     groups, values = _seed_groups(frame, of)
-    deviation, freedom = pooled_deviation(values.to_numpy(dtype=np.float64), pd.factorize(groups)[0])
+    deviation, freedom = pooled_deviation(np.asarray(values, dtype=np.float64), pd.factorize(groups)[0])
     row = {"of": of, "networks": int((groups.value_counts() > 1).sum()), "degrees_of_freedom": freedom}
     return pd.DataFrame([row | {"standard_deviation": np.nan if deviation is None else deviation}])
 

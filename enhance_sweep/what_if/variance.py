@@ -85,20 +85,17 @@ def shares_of_variance(
     for axis in axes:
         column = [value for (value,) in cells(networks, [axis])]
         row: Row = {"axis": axis, "values": _listed(_levels(column)), "degrees_of_freedom": designs[axis].shape[1]}
-        if unknown and (axis in varying or not column):
-            row["note"] = unknown
-        elif axis not in varying:
-            row["note"] = _why_not_varying(column)
-        else:
+        if axis in varying and not unknown:
             row |= _shares(axis, varying, models, len(response)) | {"note": _confounded(axis, varying, models)}
+        else:
+            row["note"] = unknown if unknown and (axis in varying or not column) else _why_not_varying(column)
         rows.append(row)
     rest: Row = {"axis": REST, "values": "", "degrees_of_freedom": max(0, len(response) - 1 - full.rank)}
     if unknown or not varying:
-        rest["note"] = unknown or "no axis varies"
-    else:
-        chance = 1 - full.rank / (len(response) - 1)
-        rest |= {"share": 1 - full.share, "share_by_chance": chance, "note": _seeds_note(frame, of, networks, response)}
-    return _table(rows, rest)
+        return _table(rows, rest | {"note": unknown or "no axis varies"})
+    chance = 1 - full.rank / (len(response) - 1)
+    note = _seeds_note(frame, of, networks, response)
+    return _table(rows, rest | {"share": 1 - full.share, "share_by_chance": chance, "note": note})
 
 
 def _response(networks: pd.DataFrame, of: str, scale: str) -> Array:

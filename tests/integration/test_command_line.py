@@ -99,7 +99,7 @@ def test_repeated_variants_are_run_once(quick: list[str], tmp_path: Path) -> Non
 def test_a_sweep_over_steps_with_a_constant_schedule_trains_the_longest(quick: list[str], tmp_path: Path) -> None:
     done = start("-m", *quick, "trainer.schedule=constant", "trainer.max_steps=3,6,4", "stages=[train]", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "3 steps are the beginning of 6, as its schedule is constant" in done.stderr
+    assert "under a constant schedule 3 steps are the beginning of 6" in done.stderr
     (record,) = trained_records(tmp_path / "runs")
     assert record["steps"] == 6
 
