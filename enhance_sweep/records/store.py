@@ -181,7 +181,8 @@ def image_scores(runs_dir: Path, keys: Iterable[str]) -> dict[str, "np.ndarray[A
     A key whose table is missing or damaged is left out: the record's means stand without it.
     """
     wanted = list(keys)
-    read = contents([str(trained_dir(runs_dir, key) / SCORES_FILE) for key in wanted])
+    folder = str(runs_dir / "trained")
+    read = contents([f"{folder}/{key}/{SCORES_FILE}" for key in wanted])
     texts = {key: text for key, text in zip(wanted, read, strict=True) if text is not None}
     found = {}
     for key, table in zip(texts, _score_tables(list(texts.values())), strict=True):

@@ -54,6 +54,12 @@ _MARKERS_OF_EXPORTS = {"fp32": "circle-open", "fp16": "square-open", "bf16": "di
 _MOST_WITH_SEEDS = 80
 #: Columns that a table of networks may lack.
 _OPTIONAL = ("slug", "published", "ms_ssim_error", "speed_up_low", "speed_up_high")
+#: Columns that a point is made of, and what the pointer tells of it: making rows of all takes longer.
+_DRAWN = [*_OPTIONAL, "x", "ms_ssim", "topology", "label", "below_untouched", "on_frontier"]
+_HOVERED = [
+    *("ms_ssim", "ms_ssim_error", "psnr_db", "vs_baseline", "vs_baseline_low", "vs_baseline_high", "seeds"),
+    *("speed_up", "speed_up_low", "speed_up_high", "latency_ms_median", "frontier_probability"),
+]
 
 
 def frontier_series(results: Results) -> Series | None:
@@ -63,7 +69,7 @@ def frontier_series(results: Results) -> Series | None:
     """
     title = title_of(results.dataset, results.loss, results.steps)
     named = results.variants.assign(label=results.variants["label"].astype(str) + marks_of(results))
-    hovers = {row.Index: _hover(row) for row in rows_of(results.scored)}
+    hovers = {row.Index: _hover(row) for row in rows_of(results.scored[_HOVERED])}
     series = networks_series(named, results.cost_kind, title, levels_of(results, "ms_ssim"), hovers)
     if series is None:
         return None
@@ -97,7 +103,7 @@ def networks_series(
         title,
         _AXES[cost_kind],
         Axis("MS-SSIM", log=False, digits=3),
-        tuple(_point(row, cost_kind, (hovers or {}).get(row.Index, ())) for row in rows_of(shown)),
+        tuple(_point(row, cost_kind, (hovers or {}).get(row.Index, ())) for row in rows_of(shown[_DRAWN])),
         looks_of(shown["topology"]),
         _frontiers(shown),
         levels,

@@ -16,8 +16,10 @@ def time_series(results: Results) -> Series | None:
     if len(shown) < FEWEST:
         return None
     rows = {key: row for row, key in enumerate(results.variants["architecture_key"])}
-    points = tuple(_time(record, rows.get(record.architecture_key)) for record in shown)
     limits = [latency_to_limit(record) for record in shown]
+    points = tuple(
+        _time(record, limit, rows.get(record.architecture_key)) for record, limit in zip(shown, limits, strict=True)
+    )
     ms_per_gmac = [point.y / limit / point.x for point, limit in zip(points, limits, strict=True) if limit]
     lines = _proportional("arithmetic limit: a large matrix product", points, ms_per_gmac, (0.8, 1.25), "ink", "dash")
     x, y = Axis("multiply-adds, 10⁹ (log scale)"), Axis("latency, ms (log scale)")
@@ -48,9 +50,9 @@ def paper_time_series(results: Results) -> Series | None:
     return Series("ours against the paper's", x, y, points, looks_of(point.group for point in points), lines)
 
 
-def _time(record: TimedRecord, row: int | None) -> Point:
+def _time(record: TimedRecord, limit: float | None, row: int | None) -> Point:
     assert record.latency_ms_median is not None, "it is timed"
-    gmac, ms, limit = record.description.macs / 1e9, record.latency_ms_median, latency_to_limit(record)
+    gmac, ms = record.description.macs / 1e9, record.latency_ms_median
     time = f"{significant_ms(ms)} ms" + (f", {decimals(limit, 2)} times the limit" if limit else "")
     hover = (f"{decimals(gmac, 1)} GMAC", time)
     return Point(gmac, ms, record.architecture["topology"], network_label(record.architecture), hover, row)

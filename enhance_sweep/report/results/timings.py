@@ -159,7 +159,7 @@ class Agreement:
 @lru_cache(maxsize=1)
 def paper_times(results: Results) -> list[tuple[str, float, float]]:
     """The published networks that were timed here: slug, the paper's seconds and ours."""
-    ours = {architecture_slug(r.architecture): latency_ms(r) / 1e3 for r in shown_at_one_place(results)}
+    ours = {results.slugs[r.architecture_key]: latency_ms(r) / 1e3 for r in shown_at_one_place(results)}
     return [(slug, time_s, ours[slug]) for slug, time_s in published_networks()["time_s"].items() if slug in ours]
 
 
@@ -239,7 +239,7 @@ class Outlier:
 def paper_baseline(results: Results) -> Outlier | None:
     """What the paper's other times say of its {3, 64, 4} row; None where too few published networks are described."""
     records: list[TimedRecord | TrainedRecord] = [*results.every_timing, *results.trained]
-    described = {architecture_slug(r.architecture): r.description for r in records if r.description.layers}
+    described = {results.slugs[r.architecture_key]: r.description for r in records if r.description.layers}
     tables = published_networks()["time_s"]
     others = [slug for slug in tables.index if slug in described and slug != BASELINE_SLUG]
     if BASELINE_SLUG not in described or len(others) < len(tables) / 2:

@@ -85,7 +85,8 @@ def own_entries(results: Results) -> list[Entry]:
     srcnn_s = {way: _seconds(r) for (way, _), r in newest.items() if architecture_slug(r.architecture) == SRCNN_SLUG}
     hosts = Counter(record.measurement.host for record in newest.values())
     words = _distinguishing(list(newest.values()))
-    variants = results.variants.astype(object).where(results.variants.notna(), None)
+    variants = results.variants[results.variants["architecture_key"].isin([key for _, key in newest])]
+    variants = variants.astype(object).where(variants.notna(), None)
     ordered = sorted(newest.items(), key=lambda item: (-counts[item[0][0]], item[0][0], _seconds(item[1])))
     entries = []
     for (way, key), record in ordered:
