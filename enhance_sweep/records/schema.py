@@ -5,7 +5,7 @@ a default here.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -25,57 +25,7 @@ Status = Literal["running", "completed", "failed"]
 Count = Annotated[int, Meta(ge=-(2**62), le=2**62)]
 
 
-class _DictLike:
-    """Temporary: a struct may still be used like the dictionary that it was."""
-
-    __slots__ = ()
-
-    def keys(self) -> list[str]:
-        """The names of all that is not a default."""
-        return [
-            field.name
-            for field in msgspec.structs.fields(type(self))  # type: ignore[arg-type]
-            if field.required or getattr(self, field.name) is not field.default
-        ]
-
-    def __getitem__(self, name: str) -> Any:
-        if name == "kind" and self.__struct_config__.tag:  # type: ignore[attr-defined]
-            return self.__struct_config__.tag  # type: ignore[attr-defined]
-        try:
-            return getattr(self, name)
-        except AttributeError:
-            raise KeyError(name) from None
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The value of a field, or `default` where that is None or not set."""
-        value = getattr(self, name, None)
-        return default if value is None or value is UNSET else value
-
-    def items(self) -> list[tuple[str, Any]]:
-        """Names and values of all that is not a default."""
-        return [(name, getattr(self, name)) for name in self.keys()]
-
-    def values(self) -> list[Any]:
-        """The values of all that is not a default."""
-        return [value for _, value in self.items()]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.keys()
-
-    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return msgspec.to_builtins(self) | dict(other)  # type: ignore[no-any-return]
-
-    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(other) | msgspec.to_builtins(self)  # type: ignore[no-any-return]
-
-
-Mapping.register(_DictLike)
-
-
-class Part(_DictLike, Struct, kw_only=True, frozen=True, omit_defaults=True, gc=False):
+class Part(Struct, kw_only=True, frozen=True, omit_defaults=True, gc=False):
     """A part of a record."""
 
 
@@ -246,7 +196,7 @@ class Check(Part, kw_only=True, frozen=True):
     sizes: list[tuple[Count, Count]] = []
 
 
-class _Record(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind"):
+class _Record(Struct, kw_only=True, frozen=True, tag_field="kind"):
     """What every record holds. `architecture` is `topology` and the constructor's arguments."""
 
     schema: Literal[1]
