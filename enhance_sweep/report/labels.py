@@ -1,7 +1,7 @@
 """How the report names a network and writes a number."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
 MINUS = "\N{MINUS SIGN}"
@@ -48,6 +48,15 @@ def spreadsheet_letters(index: int) -> str:
         index, letter = divmod(index - 1, 26)
         letters = chr(ord("A") + letter) + letters
     return letters
+
+
+def shortened(text: str, fits: Callable[[str], bool]) -> str:
+    """The text, cut with an ellipsis where it does not fit."""
+    if fits(text):
+        return text
+    while text and not fits(f"{text}…"):
+        text = text[:-1].rstrip()
+    return f"{text}…"
 
 
 def is_number(value: Any) -> TypeGuard[float]:

@@ -1,9 +1,8 @@
 """Times by themselves: against multiply-adds, with what the arithmetic alone would take, and against the paper's."""
 
 import numpy as np
-import pandas as pd
 
-from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_table
+from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_networks
 from enhance_sweep.records.schema import TimedRecord
 from enhance_sweep.report.figures.series import Axis, Line, Point, Series, looks_of
 from enhance_sweep.report.labels import decimals, network_label, significant_ms
@@ -30,7 +29,7 @@ def paper_time_series(results: Results) -> Series | None:
     times = paper_times(results)
     if len(times) < FEWEST:
         return None
-    table = pd.concat([published_table(1), published_table(2)]).set_index("slug")["architecture"]
+    table = published_networks()["architecture"]
     rows = {slug: row for row, slug in reversed([*enumerate(results.variants["slug"])])}
     points = tuple(
         Point(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import record_factory as make
 
-from enhance_sweep.report import gather, labels
+from enhance_sweep.report import labels
 from enhance_sweep.report.labels import network_label
 from enhance_sweep.report.page.page import render
 
@@ -20,15 +20,19 @@ from enhance_sweep.report.page.page import render
         (make.SRCNN, "SRCNN"),
         ({"topology": "unet", "depth": 3, "prelu": False}, "unet {depth 3}"),
         ({"topology": "fixed", "prelu": True}, "fixed PReLU"),
+        (make.plain(3, 64, 4, prelu=True), "{3, 64, 4} PReLU"),
+        (make.strided(3, 4, 16, blocks=3), "{3-4, 16, 3 blocks}"),
+        (make.BASELINE | {"norm": "batch"}, "{3, 64, 4, norm batch}"),
+        ({"topology": "unet", "channels": 8, "kernel_size": 3, "bias": True}, "unet {channels 8, kernel size 3, bias}"),
     ],
 )
-def test_a_network_without_sizes_goes_by_its_topologys_name(architecture: dict[str, Any], label: str) -> None:
+def test_a_network_is_named_as_the_paper_does_or_by_its_topology(architecture: dict[str, Any], label: str) -> None:
     assert network_label(architecture) == label
 
 
 def test_srcnn_is_named_as_its_makers_did_wherever_a_report_names_it(tmp_path: Path) -> None:
     made = [*make.paper_records()[:12], make.trained(make.SRCNN, 0.89, 21.3), make.timed(make.SRCNN, 1600.0)]
-    files = render(gather(make.write(tmp_path, made)))
+    files = render(make.results_of(tmp_path, *made))
     for name in ("report.md", "index.html", "variants.csv"):
         text = files[name].decode()
         assert "SRCNN" in text
