@@ -62,7 +62,7 @@ def write_challenge(runs_dir: Path, record: ChallengeRecord | Mapping[str, Any])
 
 
 def exports_dir(runs_dir: Path) -> Path:
-    """Where exports are written unless somebody says otherwise, and where the report looks for them."""
+    """The default folder of exports, where the report looks for them."""
     return runs_dir / "exports"
 
 
@@ -101,7 +101,9 @@ def check_writable(runs_dir: Path) -> None:
         with tempfile.TemporaryFile(dir=runs_dir):
             pass
     except OSError as error:
-        raise OSError(f"{runs_dir} is no folder to write records into ({error}): name another, or mend it") from error
+        raise OSError(
+            f"{runs_dir} cannot hold records ({error}): choose another folder or make this one writable"
+        ) from error
 
 
 def read_record(path: Path, kind: str | None = None) -> Any:

@@ -138,7 +138,7 @@ def test_a_place_that_takes_no_records_is_found_before_the_work(
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
     assert command.main(["model.channels=16", "--runs", str(tmp_path / "file" / "runs")]) == 2
-    assert "is no folder to write records into" in capsys.readouterr().err
+    assert "cannot hold records" in capsys.readouterr().err
     assert not host.measurements  # type: ignore[attr-defined]
 
 
