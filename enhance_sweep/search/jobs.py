@@ -58,7 +58,7 @@ class JobEvaluator:
         unknown = [one for one in candidates if self._is_unmeasured(one)]
         if latency == "predicted" and self._latencies.model() is None:
             # Only as many as the model needs, evenly over their sizes.
-            unknown.sort(key=lambda one: self._plans[one.key].description["macs"])
+            unknown.sort(key=lambda one: self._plans[one.key].description.macs)
             self._measure(unknown[:: max(1, len(unknown) // FEWEST_TIMED)])
         if latency == "measured" or self._latencies.model() is None:
             self._measure([one for one in unknown if self._is_unmeasured(one)])

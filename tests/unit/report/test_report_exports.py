@@ -45,7 +45,7 @@ def test_a_file_stands_at_its_networks_place_moved_by_what_it_changes(tmp_path: 
 
 def test_a_file_that_is_slower_and_worse_is_not_on_the_frontier(tmp_path: Path) -> None:
     made = [of_network("onnx", "fp16", 0.8, -0.001), of_network("onnx", "int8", 1.2, -0.001)]
-    found = {one.record["precision"]: one.on_frontier for one in exports(gather(runs_with(tmp_path, *made)))}
+    found = {one.record.precision: one.on_frontier for one in exports(gather(runs_with(tmp_path, *made)))}
     assert found == {"fp16": False, "int8": True}
 
 
