@@ -193,8 +193,8 @@ def forget(runs_dir: Path, prefix: str) -> str:
         path for path in folders if path.name.startswith(prefix)
     ]
     if not prefix or len(found) != 1:
-        some = ", ".join(path.name for path in found[:5])
-        raise ValueError(f"--forget {prefix!r}: expected the beginning of one key, got that of {len(found)} ({some})")
+        some = f"{len(found)} begin so ({', '.join(path.name for path in found[:5])})" if found else "none begins so"
+        raise ValueError(f"--forget {prefix!r}: expected the beginning of one key, but {some}")
     try:
         with lease(runs_dir, found[0].name, "forget"):  # so that no process begins with it
             gone = found[0].with_name(f".{found[0].name}.{secrets.token_hex(4)}.forgotten")
