@@ -332,6 +332,8 @@ class _Run:
         if isinstance(module, nn.PixelUnshuffle):
             return _Unshuffled(value, module.downscale_factor, before)
         # Sizes that the network computed stand for the nodes that computed them.
+        args: Any
+        kwargs: Any
         args, kwargs = fx.node.map_arg((node.args[1:], node.kwargs), self._results.__getitem__)
         if node.target is F.pad:
             return _Padded(value, before, *args, **kwargs)

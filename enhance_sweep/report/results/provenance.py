@@ -16,7 +16,7 @@ from enhance_sweep.system.clock import duration
 
 def provenance(results: Results) -> list[tuple[str, str]]:
     """What a reader needs to believe the figures, each with all its values and how many records have them."""
-    facts = {name: _counted(values, *words) for name, values, *words in (*_training(results), *_timing(results))}
+    facts = {fact[0]: _counted(*fact[1:]) for fact in (*_training(results), *_timing(results))}
     walls = [record.train_wall_s for record in results.trained if is_number(record.train_wall_s)]
     if walls:
         facts["Training time"] = f"{duration(median(walls))} a network (median), {duration(sum(walls))} together"
