@@ -2,9 +2,9 @@
 
 Tiles that know nothing of each other would differ: instance norm takes its statistics from the whole image. So the
 network is evaluated layer by layer. Each layer passes over the photograph in strips of rows, each strip read with the
-few rows above and below it that the layer's kernel reaches; a layer before a norm gathers mean and variance of the
-whole image on its way, and the norm is applied when the next layer reads. Every sum is the one that the whole image
-takes (docs/decisions/enhance-photographs.md).
+few rows above and below it that the layer's kernel reaches. A layer before a norm gathers the mean and variance of the
+whole image as it runs, and the norm is applied when the next layer reads. Every sum is the same as on the whole image
+(docs/decisions/enhance-photographs.md).
 """
 
 import copy
@@ -37,7 +37,7 @@ _POINTWISE_FUNCTIONS: tuple[Callable[..., Any], ...] = (
 
 
 class NotByStripsError(ValueError):
-    """A network that has a part of which it is not known how it works strip by strip."""
+    """The network has a part that cannot be evaluated strip by strip."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class ByStrips:
         self._least_rows = max([_LEAST_ROWS, *kernels])
 
     def least_bytes(self, height: int, width: int) -> int:
-        """What one photograph needs in memory beside its pixels, however small the budget."""
+        """The bytes that one photograph needs beside its pixels, however small the budget."""
         return max(self._strip_bytes(shape) for shape in self._shapes(height, width).values()) * _STRIPS_AT_ONCE
 
     @torch.inference_mode()
@@ -105,7 +105,7 @@ class ByStrips:
             height: of the photograph.
             width: of the photograph.
             budget: for features; what does not fit is kept in a temporary file.
-            spill_dir: where.
+            spill_dir: the folder of that file.
 
         Raises:
             OSError: the disk has no room.
@@ -118,7 +118,7 @@ class ByStrips:
 
     @torch.no_grad()
     def _shapes(self, height: int, width: int) -> dict[fx.Node, _Shape]:
-        """Of every node's result, computed without arithmetic."""
+        """The shape of every node's result, computed without arithmetic."""
         shapes: dict[str, _Shape] = {}
 
         class Watch(fx.Interpreter):
@@ -148,10 +148,10 @@ class ByStrips:
                 continue
             if node.op == "call_function" and node.target in _POINTWISE_FUNCTIONS:
                 continue
-            raise NotByStripsError(f"a network with {node.target} ({node.op}) is not known strip by strip")
+            raise NotByStripsError(f"a network with {node.target} ({node.op}) cannot be evaluated strip by strip")
         outputs = [node for node in self._nodes if node.op == "output"]
         if len(outputs) != 1 or not isinstance(outputs[0].args[0], fx.Node):
-            raise NotByStripsError("a network with other than one result is not known strip by strip")
+            raise NotByStripsError("a network without exactly one result cannot be evaluated strip by strip")
 
     def module_of(self, node: fx.Node) -> nn.Module | None:
         """The layer that a node calls, if it calls one."""
@@ -193,7 +193,7 @@ class ByStrips:
 
 
 def _inputs(node: fx.Node) -> list[fx.Node]:
-    """What a node's numbers come from: a transposed convolution's second argument only says how large it is."""
+    """The nodes that a node computes from; a transposed convolution's second argument only gives a size."""
     return list(node.all_input_nodes[:1] if node.op == "call_module" else node.all_input_nodes)
 
 
@@ -249,7 +249,7 @@ class _Run:
         self._over(self._values[self._network.result], shape, put)
 
     def close(self) -> None:
-        """Give back everything that is still held."""
+        """Release every store that is still held."""
         for one in self._stores.values():
             one.close()
         self._stores.clear()
@@ -278,7 +278,7 @@ class _Run:
         return _Pointwise(module or node.target, node, self._values, shape)  # type: ignore[arg-type]
 
     def _keep(self, node: fx.Node, value: _Rows, dying: list[fx.Node]) -> "_Kept":
-        """Compute a node over the whole photograph into a store: its input's own where nobody reads that later."""
+        """Compute a node over the whole photograph into a store; it reuses its input's if no later node reads that."""
         shape = self._shapes[node]
         same = [one for one in dying if self._shapes[one] == shape]
         taken = self._stores.pop(same[0]) if same else None
@@ -300,8 +300,8 @@ class _Run:
     def _over(self, value: _Rows, shape: _Shape, put: Callable[[int, Tensor], None]) -> None:
         """Compute all rows, from the top.
 
-        A strip is put away only when the one below it has been computed: it may replace what it was made of, and the
-        next strip reaches a few rows up.
+        A strip is stored only after the one below it is computed: storing may overwrite its input, and the next strip
+        reads a few rows above its own.
         """
         waiting: tuple[int, Tensor] | None = None
         for first, last in _strips(shape.height, self._network.strip_rows(shape)):
@@ -346,7 +346,7 @@ class _Moments:
         self._squares = torch.zeros(shape.channels, dtype=torch.float64)
 
     def add(self, rows: Tensor) -> None:
-        """Count a strip in: (rows, W C)."""
+        """Add a strip, (rows, W C)."""
         values = rows.float()
         count = values.numel() // self._channels
         # Along columns of W C numbers first: a sum over C numbers a pixel is slow.
@@ -391,7 +391,7 @@ class _Normed:
 
 
 class _Pointwise:
-    """Activations, sums and products: each number of the result is made of those in its place."""
+    """Activations, sums and products: each number of the result depends only on those in the same place."""
 
     def __init__(
         self, function: Callable[..., Any], node: fx.Node, values: dict[fx.Node, _Rows], shape: _Shape
@@ -407,7 +407,7 @@ class _Pointwise:
 
 
 class _Convolved:
-    """A convolution with "same" zero padding; of each strip as of the whole image."""
+    """A convolution with "same" zero padding; each strip gives the rows that the whole image would."""
 
     def __init__(self, conv: Conv2d, source: _Rows, before: _Shape) -> None:
         self._conv, self._source, self._before = conv, source, before
