@@ -1,4 +1,4 @@
-"""Candidates timed and trained by jobs, wherever Hydra's launcher runs them; results come from the records."""
+"""Time and train candidates as jobs of Hydra's launcher, and read the results from the records."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ class JobEvaluator:
 
     Args:
         spec: what is searched.
-        trials: keeps whose latencies this search is about.
+        trials: remembers which host's latencies this search uses.
         launcher: Hydra's.
         parallel_jobs: how many jobs it gets at once.
         runs_dir: the folder of runs.
@@ -57,13 +57,13 @@ class JobEvaluator:
         latency = self._spec.settings.latency
         unknown = [one for one in candidates if self._is_unmeasured(one)]
         if latency == "predicted" and self._latencies.model() is None:
-            # Only as many as the model needs, evenly over their sizes.
+            # Measure only as many as the cost model needs, evenly over their sizes.
             unknown.sort(key=lambda one: self._plans[one.key].description["macs"])
             self._measure(unknown[:: max(1, len(unknown) // FEWEST_TIMED)])
         if latency == "measured" or self._latencies.model() is None:
             self._measure([one for one in unknown if self._is_unmeasured(one)])
         if self._trials.kept("measurement") is None:
-            # The first cohort decides on the host whose latencies count.
+            # The first cohort decides which host's latencies count.
             self._latencies.adopt_host([self._plans[one.key].architecture for one in candidates])
         self._latencies.measurement = self._trials.keep("measurement", self._latencies.measurement)
         waiting = False
@@ -119,7 +119,7 @@ class JobEvaluator:
         rungs = self._spec.rungs
         jobs = {}
         for one, steps in work:
-            # Only a finished network's photographs are looked at.
+            # People look at the photographs of finished networks alone.
             pictures = [] if steps == rungs[-1] else ["pictures=false"]
             length = [f"trainer.max_steps={steps}", f"trainer.evaluate_at=[{','.join(map(str, rungs))}]"]
             jobs[one.key] = [*one.overrides, TRAINING, *length, *pictures]
@@ -149,7 +149,7 @@ class JobEvaluator:
         for key, job in zip(jobs, returns, strict=True):
             try:
                 outcome = job.return_value
-            except Exception as error:  # the job's own, or its node's: the other variants go on
+            except Exception as error:  # from the job or its node: the other variants continue
                 outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
             if outcome["status"] == "failed":
                 failures[key] = str(outcome["reason"])

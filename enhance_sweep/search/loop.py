@@ -46,7 +46,7 @@ class Candidate:
     failed: bool = False
 
     def fail(self, reason: str) -> None:
-        """Take it out because of a failure."""
+        """Drop the network because something failed."""
         self.reason, self.failed = reason, True
 
 
@@ -75,7 +75,7 @@ class Evaluator(Protocol):
         ...
 
     def time_finalists(self, finalists: Sequence[Candidate]) -> None:
-        """Measure those that were trained to the end and have only a predicted latency."""
+        """Measure the finalists that have only a predicted latency."""
         ...
 
 
@@ -83,7 +83,7 @@ class SearchLoop:
     """Runs cohorts of trials until enough are told.
 
     Args:
-        trials: shared by everybody who runs this search.
+        trials: shared by all processes that run this search.
         evaluator: gives latencies and qualities.
         settings: how to search.
         rungs: the steps at which networks are compared, rising.
@@ -151,7 +151,7 @@ class SearchLoop:
                 self._tell(f"{one.name}: dropped untrained: {one.reason}")
 
     def _halve(self, candidates: Mapping[str, Candidate], trials: Sequence[FrozenTrial]) -> Halving:
-        """Train the candidates as far as each is worth it, in competition with earlier cohorts."""
+        """Train each candidate as long as it stays competitive, also with earlier cohorts."""
         known = rivals(trials)
         halving = Halving(
             {key: one.latency_ms for key, one in candidates.items() if one.latency_ms is not None},
@@ -176,7 +176,7 @@ class SearchLoop:
         return halving
 
     def _verdict(self, one: Candidate, curve: Mapping[int, float], dropped: Dropped | None) -> Verdict:
-        """What a network reached, or why it has nothing."""
+        """The verdict on a network: its values, or why it has none."""
         limit = self._settings.max_latency_ms
         over_limit_ms = None if limit is None or one.latency_ms is None else one.latency_ms - limit
         about: dict[str, Any] = {"reason": one.reason or (dropped.reason if dropped else None)}
