@@ -7,20 +7,20 @@ from typing import Any, TypeGuard
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
-#: Topologies that are written otherwise than their configurations are named.
+#: Topologies whose written name differs from that of their configuration.
 _TOPOLOGIES = {"srcnn": "SRCNN"}
 
 
 def topology_name(topology: str) -> str:
-    """A topology as a reader knows it: `SRCNN`, else as records name it."""
+    """A topology's usual name, such as `SRCNN`; else the records' name."""
     return _TOPOLOGIES.get(topology, topology)
 
 
 def network_label(architecture: Mapping[str, Any]) -> str:
     """The paper's short name: `{kernel, channels, blocks}`, of a strided network `{kernel-strided kernel, channels}`.
 
-    What the paper's notation cannot say is written out: `{3, 64, 4} PReLU`, `{3-4, 16, 3 blocks}`, `unet {depth 3}`; a
-    network without sizes goes by its topology's name alone: `SRCNN`.
+    Settings beyond the paper's notation are written out: `{3, 64, 4} PReLU`, `{3-4, 16, 3 blocks}`, `unet {depth 3}`; a
+    network without sizes has its topology's name alone: `SRCNN`.
     """
     rest = {name: value for name, value in architecture.items() if value is not None and value is not False}
     topology, prelu = rest.pop("topology"), rest.pop("prelu", False)
@@ -51,7 +51,7 @@ def spreadsheet_letters(index: int) -> str:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether there is a finite number to show."""
+    """Whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -67,7 +67,7 @@ def signed(value: float, digits: int) -> str:
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """`12.3`, `1,230`: a number of digits that count, never in exponential notation."""
+    """`12.3`, `1,230`: significant digits, never in exponential notation."""
     if value == 0:
         return "0"
     magnitude = math.floor(math.log10(abs(value)))

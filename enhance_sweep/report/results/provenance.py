@@ -1,4 +1,4 @@
-"""What the report's figures rest on: data, losses, settings, machines, software, code; each with all its values."""
+"""The provenance of the figures: data, losses, settings, machines, software, code; each with all its values."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from enhance_sweep.system.clock import duration
 
 
 def provenance(results: Results) -> list[tuple[str, str]]:
-    """What a reader needs to believe the figures, each with all its values and how many records have them."""
+    """The facts on which the figures rest, each with all its values and how many records have them."""
     facts = {name: _counted(values) for name, values in (*_training(results), *_timing(results))}
     walls = [record.train_wall_s for record in results.trained if is_number(record.train_wall_s)]
     if walls:
@@ -84,7 +84,7 @@ def _software(environment: Environment | None) -> str | None:
 
 def _counted(values: Iterable[Any], most: int = 6) -> str:
     """The different values, the most frequent first, with their numbers where there are several."""
-    # Told apart as JSON, and put into words once each: thousands of records say the same.
+    # Counted as JSON first, and put into words once each: thousands of records say the same.
     found = [value for value in values if value is not None]
     told_apart = [value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str) for value in found]
     counts: Counter[str] = Counter()
