@@ -34,10 +34,10 @@ def main() -> None:
                 settings = compose_settings([*network, *overrides, *of_run, "stages=[train,evaluate]"])
                 run_variant(settings)
         for record in trained_records(Path(runs)):
-            learned = record["learned_from"]
-            scores[learned["precision"]].append((learned["seed"], record["scores"]["ms_ssim"]))
+            learned = record.learned_from
+            scores[learned.precision].append((learned.seed, record.scores.ms_ssim))
     by_seed = {precision: dict(pairs) for precision, pairs in scores.items()}
-    slug = architecture_slug(record["architecture"])
+    slug = architecture_slug(record.architecture)
     print(f"{cpu_model()}; {slug}, {learned['dataset']}, loss {learned['loss']}, {settings.trainer.max_steps} steps")
     for seed in SEEDS:
         print(f"seed {seed}: " + ", ".join(f"{precision} {found[seed]:.5f}" for precision, found in by_seed.items()))

@@ -108,10 +108,10 @@ def read_grid(records: Path) -> Grid:
     latency = {key: float(ms) for key, ms in zip(table["architecture_key"], table["latency_ms_median"], strict=True)}
     found: dict[str, dict[str, Any]] = {}
     for record in trained_records(records):
-        slug = architecture_slug(record["architecture"])
-        if slug in slugs and record["status"] == "completed" and record["architecture_key"] in latency:
-            curve = {int(row["step"]): float(row["ms_ssim"]) for row in record["quality"]}
-            found.setdefault(slug, {"record": record, "curves": {}})["curves"][record["learned_from"]["seed"]] = curve
+        slug = architecture_slug(record.architecture)
+        if slug in slugs and record.status == "completed" and record.architecture_key in latency:
+            curve = {row.step: float(row.ms_ssim) for row in record.quality if row.ms_ssim is not None}
+            found.setdefault(slug, {"record": record, "curves": {}})["curves"][record.learned_from.seed] = curve
     if not found:
         raise SystemExit(f"{records} has no network of Tables 1 and 2 that is trained and timed")
     last = {max(curve) for one in found.values() for curve in one["curves"].values()}
@@ -123,19 +123,19 @@ def read_grid(records: Path) -> Grid:
         for seed, curve in one["curves"].items():
             if not needed <= set(curve):
                 raise SystemExit(f"{slug}, seed {seed}: expected scores at steps {sorted(needed)}, has {sorted(curve)}")
-    latencies = {slug: latency[one["record"]["architecture_key"]] for slug, one in found.items()}
+    latencies = {slug: latency[one["record"].architecture_key] for slug, one in found.items()}
     order = sorted(found, key=latencies.__getitem__)
     baseline = [ms for key, ms in latency.items() if key.startswith(f"{BASELINE_SLUG}-")]
     if not baseline:
         raise SystemExit(f"{records}: the baseline {BASELINE_SLUG} is not timed; its latency is the reference point's")
     any_record = found[order[0]]["record"]
     return Grid(
-        {slug: found[slug]["record"]["architecture"] for slug in order},
+        {slug: found[slug]["record"].architecture for slug in order},
         {slug: latencies[slug] for slug in order},
-        {slug: found[slug]["record"]["description"]["macs"] for slug in order},
+        {slug: found[slug]["record"].description.macs for slug in order},
         {slug: found[slug]["curves"] for slug in order},
         steps,
-        float(any_record["untouched"]["ms_ssim"]),
+        float(any_record.untouched.ms_ssim),
         {"baseline": baseline[0], "slowest": max(latencies.values())},
     )
 

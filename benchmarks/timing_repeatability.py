@@ -21,6 +21,7 @@ import pandas as pd
 
 from enhance_sweep.paper.baseline import BASELINE
 from enhance_sweep.records.keys import architecture_of, architecture_slug
+from enhance_sweep.records.schema import TimedRecord
 from enhance_sweep.records.store import timed_records, write_timed
 from enhance_sweep.settings import TimingSettings
 from enhance_sweep.stats.speed_up import speed_up
@@ -80,36 +81,35 @@ def busy_core() -> Iterator[None]:
 
 def show(folder: Path) -> None:
     """The runs beside each other."""
-    runs = {run: {architecture_slug(r["architecture"]): r for r in timed_records(folder / run)} for run in RUNS}
+    runs = {run: {architecture_slug(r.architecture): r for r in timed_records(folder / run)} for run in RUNS}
     baseline = architecture_slug(architecture_of(BASELINE))
     rows = []
     for network in [name for name in runs["quiet-1"] if name != baseline]:
         row: dict[str, Any] = {"network": network}
         for run, records in runs.items():
-            ratio = speed_up(records[network]["samples"])
+            ratio = speed_up(records[network].samples)
             assert ratio is not None
             row[run] = f"{ratio.median:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"
             row[f"{run} naive"] = naive(records[network], records[baseline])
-        quiet = [speed_up(runs[run][network]["samples"]).median for run, busy in RUNS.items() if not busy]  # type: ignore[union-attr]
+        quiet = [speed_up(runs[run][network].samples).median for run, busy in RUNS.items() if not busy]  # type: ignore[union-attr]
         naively = [row[f"{run} naive"] for run, busy in RUNS.items() if not busy]
         row["quiet runs differ"] = f"{max(quiet) / min(quiet) - 1:.1%}"
         row["naive ones differ"] = f"{max(naively) / min(naively) - 1:.1%}"
         rows.append(row)
     print(pd.DataFrame(rows).to_string(index=False, float_format="{:.3f}".format))
     for run, records in runs.items():
-        flags = list(dict.fromkeys(flag for record in records.values() for flag in record["flags"]))
-        check = next(iter(records.values()))["baseline_check"]
-        print(f"{run}: the baseline against itself {check['median']:.3f} ({check['low']:.3f} to {check['high']:.3f})")
-        print(f"    {sum(bool(record['flags']) for record in records.values())} of {len(records)} records flagged")
+        flags = list(dict.fromkeys(flag for record in records.values() for flag in record.flags))
+        check = next(iter(records.values())).baseline_check
+        print(f"{run}: the baseline against itself {check.median:.3f} ({check.low:.3f} to {check.high:.3f})")
+        print(f"    {sum(bool(record.flags) for record in records.values())} of {len(records)} records flagged")
         for flag in flags:
             print(f"    {flag}")
 
 
-def naive(record: dict[str, Any], baseline: dict[str, Any]) -> float:
+def naive(record: TimedRecord, baseline: TimedRecord) -> float:
     """The speed-up by the best of three calls each, in one process each, not beside each other."""
     best = [
-        min(one["latency_ms"] for one in timed["samples"]["processes"][0]["rounds"][:NAIVE_CALLS])
-        for timed in (baseline, record)
+        min(one.latency_ms for one in timed.samples.processes[0].rounds[:NAIVE_CALLS]) for timed in (baseline, record)
     ]
     return float(best[0] / best[1])
 

@@ -198,7 +198,7 @@ def forget(runs_dir: Path, prefix: str) -> str:
     try:
         with lease(runs_dir, found[0].name, "forget"):  # so that no process begins with it
             gone = found[0].with_name(f".{found[0].name}.{secrets.token_hex(4)}.forgotten")
-            found[0].rename(gone)  # at once: nobody sees half a folder
+            found[0].rename(gone)  # atomic: no reader sees half a folder
     except HeldError as error:
         raise ValueError(f"--forget {found[0].name}: {describe(error.holder)}; stop it first") from error
     shutil.rmtree(gone)

@@ -3,7 +3,9 @@
 import csv
 import io
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,21 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regenerate", action="store_true", help="write the expected files anew instead of comparing")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_host() -> Iterator[None]:
+    """Give each pytest process a temporary folder of its own, and so its own lock of the host.
+
+    Trainings and timings of one test never wait for those of another, nor for a real sweep on the same machine. The
+    path is short: Unix sockets that are made in it have names of at most 107 bytes.
+    """
+    folder = tempfile.mkdtemp(prefix="es-")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

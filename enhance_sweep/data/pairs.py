@@ -21,11 +21,25 @@ class Split:
         input: What the phone took, uint8 RGB of shape (N, H, W, 3), memory-mapped read-only.
         target: What the network should make of it, in the same shape; ``target[i]`` belongs to ``input[i]``.
         names: N names, one for each pair.
+
+    Raises:
+        DataError: images or names are not so; says what they are.
     """
 
     input: Pixels
     target: Pixels
     names: list[str]
+
+    def __post_init__(self) -> None:
+        """Check what a data set's class gives."""
+        shapes = self.input.shape, self.target.shape
+        if shapes[0] != shapes[1] or shapes[0][:1] != (len(self.names),) or shapes[0][3:] != (3,):
+            raise DataError(
+                f"pairs: expected input and target in one shape (N, H, W, 3), and N names, got input {shapes[0]}, "
+                f"target {shapes[1]} and {len(self.names)} names"
+            )
+        if self.input.dtype != np.uint8 or self.target.dtype != np.uint8:
+            raise DataError(f"pairs: expected uint8, got input {self.input.dtype}, target {self.target.dtype}")
 
     def __len__(self) -> int:
         """Return the number of pairs, N."""

@@ -62,6 +62,7 @@ def _enhance_file(enhancer: Enhancer, network: ThreadPoolExecutor, comparisons: 
                 raise ValueError(
                     f"is {image.width}x{image.height}, which needs about {needed // MIB} MiB of the "
                     f"{budget.size // MIB} MiB that --max-memory leaves for photographs: raise it"
+                    + (f" ({enhancer.why_whole})" if enhancer.why_whole else "")
                 )
             budget.wait_and_take(needed)
             at_last.callback(budget.give_back, needed)

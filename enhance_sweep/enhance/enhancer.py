@@ -127,6 +127,11 @@ class Enhancer:
             return self._by_strips.least_bytes(height, width)
         return self._whole.bytes_needed(height, width)
 
+    @property
+    def why_whole(self) -> str | None:
+        """Why photographs are enhanced whole, with all features in memory; None where they go strip by strip."""
+        return None if self._by_strips is not None else self._why_whole
+
     def limit(self, memory_mib: int) -> None:
         """Change what features may take in memory, in MiB, between photographs."""
         self.budget = Budget(memory_mib * MIB)

@@ -4,9 +4,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from enhance_sweep.system.environment import restart_with_allocator
 from enhance_sweep.version import VERSION_LINE
+
+if TYPE_CHECKING:
+    from enhance_sweep.records.schema import ExportRecord
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,23 +49,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def _summary(record: dict[str, object]) -> str:
-    from typing import Any
-
+def _summary(record: "ExportRecord") -> str:
     from enhance_sweep.stats.speed_up import speed_up
 
-    one: dict[str, Any] = record
-    scores, check = one["scores"], one["check"]
-    text = f"{one['format']} {one['precision']}: {one['bytes'] / 1024:,.0f} KiB"
-    if scores["ms_ssim"] is not None:
-        change = scores["intervals"]["ms_ssim_over_eager"]["mean"]
-        text += f", MS-SSIM {scores['ms_ssim']:.4f} ({change:+.4f} to eager), PSNR {scores['psnr_db']:.2f} dB"
-    text += f", {'the same as' if check['psnr_db'] is None else format_db(check['psnr_db'])} eager on photographs"
-    ratio = speed_up(one["samples"])
+    scores, check = record.scores, record.check
+    text = f"{record.format} {record.precision}: {record.bytes / 1024:,.0f} KiB"
+    if scores.ms_ssim is not None and scores.intervals is not None:
+        change = scores.intervals["ms_ssim_over_eager"].mean
+        text += f", MS-SSIM {scores.ms_ssim:.4f} ({change:+.4f} to eager), PSNR {scores.psnr_db:.2f} dB"
+    if check is not None:
+        text += f", {'the same as' if check.psnr_db is None else format_db(check.psnr_db)} eager on photographs"
+    ratio = speed_up(record.samples)
     if ratio:
-        text += f", {one['latency_ms_median']:.0f} ms, {ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f}) times "
+        text += f", {record.latency_ms_median:.0f} ms, {ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f}) times "
         text += "eager's speed"
-    return text + "".join(f"; {flag}" for flag in one["flags"])
+    return text + "".join(f"; {flag}" for flag in record.flags)
 
 
 def format_db(value: float) -> str:

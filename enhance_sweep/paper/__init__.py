@@ -51,6 +51,13 @@ def published_table(table: int) -> pd.DataFrame:
 
 
 @cache
+def published_networks() -> pd.DataFrame:
+    """Tables 1 and 2 as one, by `slug`: the columns of `published_table`, and `table`."""
+    tables = [published_table(table).assign(table=table) for table in (1, 2)]
+    return pd.concat(tables).set_index("slug", drop=False)
+
+
+@cache
 def published_challenge() -> pd.DataFrame:
     """Table 3, the PIRM 2018 challenge's entries, those that people liked best first.
 

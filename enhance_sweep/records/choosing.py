@@ -17,16 +17,21 @@ def choose_run(
 ) -> Path:
     """The folder of a variant by its key, or of the best on the frontier by MS-SSIM, among those fast enough.
 
+    The first parts of a key will do where no other begins with them: `strided-k3-s4-c16-b2`.
+
     Raises:
         FileNotFoundError: no such folder of runs.
-        ValueError: no such variant, or several data sets, whose scores do not compare.
+        ValueError: no such variant, or several; or several data sets, whose scores do not compare.
     """
     if run == BEST:
         return trained_dir(runs, str(frontier_runs(runs, max_latency_ms, runtime, precision)["key"].iloc[-1]))
     frame = _completed(runs, runtime, precision)
-    if run not in set(frame["key"]):
-        raise ValueError(f"--run: no completed variant {run!r} in {runs}; there are: {', '.join(frame['key'])}")
-    return trained_dir(runs, run)
+    keys = list(dict.fromkeys(map(str, frame["key"])))
+    found = [key for key in keys if key == run] or [key for key in keys if key.startswith(f"{run}-")]
+    if len(found) != 1:
+        problem = f"several variants begin with {run!r}" if found else f"no completed variant {run!r}"
+        raise ValueError(f"--run: {problem} in {runs}; there are: {', '.join(found or keys)}")
+    return trained_dir(runs, found[0])
 
 
 def frontier_runs(

@@ -1,4 +1,4 @@
-"""What is wrong with a file that is no record, in words: where, what was expected, what was found."""
+"""Explains why a file is not a valid record: where it is wrong, what was expected and what was found."""
 
 import re
 from collections.abc import Iterator
@@ -24,9 +24,9 @@ def damage(text: bytes, kind: str | None, error: Exception) -> str:
     """What is wrong with a file, and what to do.
 
     Args:
-        text: what is in it.
-        kind: of which kind it should be; None for any.
-        error: what reading it has raised.
+        text: its content.
+        kind: the kind of record expected; None for any.
+        error: the error that reading it raised.
     """
     try:
         record = msgspec.json.decode(text)
@@ -46,7 +46,7 @@ def damage(text: bytes, kind: str | None, error: Exception) -> str:
 
 
 def _lacking(kind: type, part: dict[str, Any], holder: str = "") -> Iterator[str]:
-    """The places of what is required and not there, those in parts of the record too."""
+    """The places of required fields that are missing, nested ones too."""
     for field in msgspec.structs.fields(kind):
         value, place = part.get(field.encode_name), f"{holder}{field.name}"
         inner = Learned if field.type is LearnedFrom else field.type
@@ -75,7 +75,7 @@ def _mistyped(record: Any, error: str) -> str:
         words += " that is not empty" if "of length >= 1" in said else ""
     elif "enum" in said:
         words = f"one of {', '.join(STATUSES)}"
-    else:  # our own, which says all
+    else:  # raised by our own checks: the message is complete
         return f": {said}: {_REMEDY}"
     return f": {place}: expected {words}, found {_at(record, place)!r:.80}: {_REMEDY}"
 

@@ -57,7 +57,7 @@ def join_records(
     A failed timing is joined only where no timing of that architecture was completed, and a first look without the
     baseline beside it (`timing=quick`) only where there is no careful one.
     """
-    timings = [_timed_row(record) for record in timed if _fits(record, measurement)]
+    timings = [_timed_row(record) for record in timed if not measurement or _fits(record, measurement)]
     timed_rows = pd.DataFrame(timings, dtype=object)
     trained_rows = pd.DataFrame([_trained_row(record) for record in trained], dtype=object)
     columns = _columns(trained_rows, timed_rows)
@@ -78,8 +78,8 @@ def join_records(
     return _typed(frame.assign(key=frame["key"].where(frame["key"].notna(), frame["architecture_key"])))
 
 
-def _fits(record: TimedRecord, measurement: Mapping[str, Any] | None) -> bool:
-    wanted = {name: tuple(value) if isinstance(value, list) else value for name, value in (measurement or {}).items()}
+def _fits(record: TimedRecord, measurement: Mapping[str, Any]) -> bool:
+    wanted = {name: tuple(value) if isinstance(value, list) else value for name, value in measurement.items()}
     return all(getattr(record.measurement, name, None) == value for name, value in wanted.items())
 
 

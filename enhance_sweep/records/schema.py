@@ -1,11 +1,10 @@
-"""What a record holds, as types: they are checked when a record is read, so that nothing else has to.
+"""What a record holds, as types. Reading a record checks them, so its users need no checks of their own.
 
-Records are edited by hand, cut short by full disks and written by older versions, which lack what came later: that has
-a default here.
+People edit records by hand, full disks cut them short, and older versions lack newer fields: those have defaults here.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -25,57 +24,7 @@ Status = Literal["running", "completed", "failed"]
 Count = Annotated[int, Meta(ge=-(2**62), le=2**62)]
 
 
-class _DictLike:
-    """Temporary: a struct may still be used like the dictionary that it was."""
-
-    __slots__ = ()
-
-    def keys(self) -> list[str]:
-        """The names of all that is not a default."""
-        return [
-            field.name
-            for field in msgspec.structs.fields(type(self))  # type: ignore[arg-type]
-            if field.required or getattr(self, field.name) is not field.default
-        ]
-
-    def __getitem__(self, name: str) -> Any:
-        if name == "kind" and self.__struct_config__.tag:  # type: ignore[attr-defined]
-            return self.__struct_config__.tag  # type: ignore[attr-defined]
-        try:
-            return getattr(self, name)
-        except AttributeError:
-            raise KeyError(name) from None
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The value of a field, or `default` where that is None or not set."""
-        value = getattr(self, name, None)
-        return default if value is None or value is UNSET else value
-
-    def items(self) -> list[tuple[str, Any]]:
-        """Names and values of all that is not a default."""
-        return [(name, getattr(self, name)) for name in self.keys()]
-
-    def values(self) -> list[Any]:
-        """The values of all that is not a default."""
-        return [value for _, value in self.items()]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.keys())
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.keys()
-
-    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return msgspec.to_builtins(self) | dict(other)  # type: ignore[no-any-return]
-
-    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(other) | msgspec.to_builtins(self)  # type: ignore[no-any-return]
-
-
-Mapping.register(_DictLike)
-
-
-class Part(_DictLike, Struct, kw_only=True, frozen=True, omit_defaults=True, gc=False):
+class Part(Struct, kw_only=True, frozen=True, omit_defaults=True, gc=False):
     """A part of a record."""
 
 
@@ -157,7 +106,7 @@ class Environment(Part, kw_only=True, frozen=True):
 
 
 class Conditions(Part, kw_only=True, frozen=True):
-    """What went on around a call (`timing.conditions`)."""
+    """What else the machine did during a call (`timing.conditions`)."""
 
     others_share: float | None = None
     steal_share: float | None = None
@@ -246,7 +195,7 @@ class Check(Part, kw_only=True, frozen=True):
     sizes: list[tuple[Count, Count]] = []
 
 
-class _Record(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind"):
+class _Record(Struct, kw_only=True, frozen=True, tag_field="kind"):
     """What every record holds. `architecture` is `topology` and the constructor's arguments."""
 
     schema: Literal[1]
@@ -257,7 +206,7 @@ class _Record(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind"):
     environment: Environment | None = None
 
     def __post_init__(self) -> None:
-        """Check what a type does not say.
+        """Check what types cannot express.
 
         Raises:
             ValueError: something is missing or wrong, by its place.
@@ -279,7 +228,7 @@ class _Record(_DictLike, Struct, kw_only=True, frozen=True, tag_field="kind"):
 class LearnedFrom(dict[str, Any]):
     """Everything that decides the weights beside the architecture: with it, what makes a `learned_key`.
 
-    A mapping, since every setting counts, those that are still to come too; what readers ask for has a name.
+    A mapping, since every setting counts, future ones too; properties name what readers use.
     """
 
     @property
@@ -324,7 +273,7 @@ class LearnedFrom(dict[str, Any]):
 
 
 class Learned(Struct):
-    """What `LearnedFrom` must hold."""
+    """The fields of `LearnedFrom` that are checked."""
 
     dataset: str
     data_fingerprint: str
@@ -337,7 +286,7 @@ class Learned(Struct):
 
 
 class Scores(Part, kw_only=True, frozen=True):
-    """Means over the test images; `identical_pairs` are left out of the PSNR, whose would be infinite."""
+    """Means over the test images; the PSNR leaves out `identical_pairs`, where it is infinite."""
 
     psnr_db: float | None = None
     ms_ssim: float | None = None
@@ -354,7 +303,7 @@ class Quality(Part, kw_only=True, frozen=True):
 
 
 class TrainingProcess(Part, kw_only=True, frozen=True):
-    """The process that trains: by this the next one tells whether it was killed for want of memory."""
+    """The process that trains: the next one tells from this whether the system killed it to free memory."""
 
     system: str | None = None
     memory_kills: Count | None = None
@@ -393,7 +342,7 @@ class TrainedRecord(_Record, kw_only=True, frozen=True, tag="trained"):
     pictures: Any = None
 
     def __post_init__(self) -> None:
-        """Check what a type does not say."""
+        """Check what types cannot express."""
         super().__post_init__()
         pairs = (self.data or {}).get("train_pairs")
         if pairs is not None and type(pairs) is not int:
@@ -441,7 +390,7 @@ class TimedRecord(_Record, kw_only=True, frozen=True, tag="timed"):
     samples: Samples | None = None
 
     def __post_init__(self) -> None:
-        """Check what a type does not say."""
+        """Check what types cannot express."""
         super().__post_init__()
         if self.status == "completed" and self.latency_ms_median is None:
             raise ValueError("lacks latency_ms_median")
@@ -456,7 +405,7 @@ class ChallengeRecord(_Record, kw_only=True, frozen=True, tag="challenge"):
     samples: Annotated[list[Call], Meta(min_length=1)]
 
     def __post_init__(self) -> None:
-        """Check what a type does not say."""
+        """Check what types cannot express."""
         super().__post_init__()
         if not 0 < self.latency_s_mean < math.inf:
             raise _wrong("latency_s_mean", self.latency_s_mean, "a positive number")
@@ -518,7 +467,7 @@ KINDS: Mapping[str, type[Struct]] = {
 }
 
 
-# --- checks that types do not make ------------------------------------------------------------------------------------
+# --- checks that types cannot make ------------------------------------------------------------------------------------
 
 
 def from_builtins(kind: type, value: Any) -> Any:

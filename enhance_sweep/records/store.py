@@ -42,28 +42,32 @@ def trained_dir(runs_dir: Path, key: str) -> Path:
 
 def write_trained(runs_dir: Path, record: TrainedRecord | Mapping[str, Any]) -> Path:
     """Write (or replace, as its status moves on) the record of a trained variant."""
-    path = trained_dir(runs_dir, str(record["key"])) / RECORD_FILE
+    path = trained_dir(runs_dir, _field(record, "key")) / RECORD_FILE
     write_json(path, record)
     return path
 
 
 def write_timed(runs_dir: Path, record: TimedRecord | Mapping[str, Any]) -> Path:
     """Write a new timing beside any earlier ones of the same key; nothing is ever replaced."""
-    path = runs_dir / "timed" / str(record["key"]) / f"{_when()}.json"
+    path = runs_dir / "timed" / _field(record, "key") / f"{_when()}.json"
     write_json(path, record)
     return path
 
 
 def write_challenge(runs_dir: Path, record: ChallengeRecord | Mapping[str, Any]) -> Path:
     """Write a timing by the challenge's rules beside any earlier ones of that architecture."""
-    path = runs_dir / "challenge" / str(record["architecture_key"]) / f"{_when()}.json"
+    path = runs_dir / "challenge" / _field(record, "architecture_key") / f"{_when()}.json"
     write_json(path, record)
     return path
 
 
 def exports_dir(runs_dir: Path) -> Path:
-    """Where exports are written unless somebody says otherwise, and where the report looks for them."""
+    """The default folder of exports, where the report looks for them."""
     return runs_dir / "exports"
+
+
+def _field(record: Record | Mapping[str, Any], name: str) -> str:
+    return str(record[name] if isinstance(record, Mapping) else getattr(record, name))
 
 
 def _when() -> str:
@@ -97,7 +101,9 @@ def check_writable(runs_dir: Path) -> None:
         with tempfile.TemporaryFile(dir=runs_dir):
             pass
     except OSError as error:
-        raise OSError(f"{runs_dir} is no folder to write records into ({error}): name another, or mend it") from error
+        raise OSError(
+            f"{runs_dir} cannot hold records ({error}): choose another folder or make this one writable"
+        ) from error
 
 
 def read_record(path: Path, kind: str | None = None) -> Any:
@@ -150,7 +156,7 @@ def trained_records(runs_dir: Path) -> Iterator[TrainedRecord]:
     folders = [Path(path).parent.name for path in paths]
     there = set(folders)
     for folder, record in zip(folders, _read_all(paths, "trained"), strict=True):
-        if folder == record["key"] or record["key"] not in there:
+        if folder == record.key or record.key not in there:
             yield record
 
 
@@ -181,7 +187,8 @@ def image_scores(runs_dir: Path, keys: Iterable[str]) -> dict[str, "np.ndarray[A
     A key whose table is missing or damaged is left out: the record's means stand without it.
     """
     wanted = list(keys)
-    read = contents([str(trained_dir(runs_dir, key) / SCORES_FILE) for key in wanted])
+    folder = str(runs_dir / "trained")
+    read = contents([f"{folder}/{key}/{SCORES_FILE}" for key in wanted])
     texts = {key: text for key, text in zip(wanted, read, strict=True) if text is not None}
     found = {}
     for key, table in zip(texts, _score_tables(list(texts.values())), strict=True):

@@ -1,7 +1,7 @@
 """How the report names a network and writes a number."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
 MINUS = "\N{MINUS SIGN}"
@@ -19,19 +19,19 @@ def topology_name(topology: str) -> str:
 def network_label(architecture: Mapping[str, Any]) -> str:
     """The paper's short name: `{kernel, channels, blocks}`, of a strided network `{kernel-strided kernel, channels}`.
 
-    Settings beyond the paper's notation are written out: `{3, 64, 4} PReLU`, `{3-4, 16, 3 blocks}`, `unet {depth 3}`; a
-    network without sizes has its topology's name alone: `SRCNN`.
+    Another topology with these three settings is written the same way, behind its name: `shuffled {3, 16, 2}`. What the
+    paper's notation cannot say is written out: `{3, 64, 4} PReLU`, `{3-4, 16, 3 blocks}`, `unet {depth 3}`; a network
+    without sizes goes by its topology's name alone: `SRCNN`.
     """
     rest = {name: value for name, value in architecture.items() if value is not None and value is not False}
     topology, prelu = rest.pop("topology"), rest.pop("prelu", False)
-    if topology == "plain" and {"kernel_size", "channels", "blocks"} <= rest.keys():
-        sizes = [str(rest.pop(name)) for name in ("kernel_size", "channels", "blocks")]
-        prefix = ""
-    elif topology == "strided" and {"kernel_size", "strided_kernel_size", "channels"} <= rest.keys():
+    prefix = "" if topology in ("plain", "strided") else f"{topology_name(topology)} "
+    if topology == "strided" and {"kernel_size", "strided_kernel_size", "channels"} <= rest.keys():
         sizes = [f"{rest.pop('kernel_size')}-{rest.pop('strided_kernel_size')}", str(rest.pop("channels"))]
         blocks = rest.pop("blocks", 2)
         sizes += [] if blocks == 2 else [f"{blocks} blocks"]
-        prefix = ""
+    elif topology != "strided" and {"kernel_size", "channels", "blocks"} <= rest.keys():
+        sizes = [str(rest.pop(name)) for name in ("kernel_size", "channels", "blocks")]
     else:
         sizes, prefix = [], f"{topology_name(topology)} "
     sizes += [name if value is True else f"{name.replace('_', ' ')} {value}" for name, value in rest.items()]
@@ -48,6 +48,15 @@ def spreadsheet_letters(index: int) -> str:
         index, letter = divmod(index - 1, 26)
         letters = chr(ord("A") + letter) + letters
     return letters
+
+
+def shortened(text: str, fits: Callable[[str], bool]) -> str:
+    """The text, cut with an ellipsis where it does not fit."""
+    if fits(text):
+        return text
+    while text and not fits(f"{text}…"):
+        text = text[:-1].rstrip()
+    return f"{text}…"
 
 
 def is_number(value: Any) -> TypeGuard[float]:

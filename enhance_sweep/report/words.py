@@ -39,15 +39,17 @@ def phrase(template: str, block: str, facts: Mapping[str, Any] | None = None) ->
     return " ".join("".join(found.blocks[block](found.new_context(dict(facts or {})))).split())
 
 
+def templates(**options: Any) -> Environment:
+    """The environment of the report's templates; `options` are Jinja's, such as how values are escaped."""
+    loader = PackageLoader("enhance_sweep.report", "templates")
+    return Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, **options)
+
+
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("enhance_sweep.report", "templates"),
-        autoescape=False,  # plain text: the page and Markdown escape it themselves
-        finalize=lambda value: re.sub(r"\s+", " ", value) if isinstance(value, str) else value,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    # Plain text: the page and Markdown escape it themselves.
+    environment = templates(
+        autoescape=False, finalize=lambda value: re.sub(r"\s+", " ", value) if isinstance(value, str) else value
     )
     environment.filters |= _FILTERS
     environment.tests["number"] = labels.is_number

@@ -58,7 +58,7 @@ class JobEvaluator:
         unknown = [candidate for candidate in candidates if self._is_unmeasured(candidate)]
         if latency == "predicted" and self._latencies.model() is None:
             # Measure only as many as the cost model needs, evenly over their sizes.
-            unknown.sort(key=lambda candidate: self._plans[candidate.key].description["macs"])
+            unknown.sort(key=lambda candidate: self._plans[candidate.key].description.macs)
             self._measure(unknown[:: max(1, len(unknown) // FEWEST_TIMED)])
         if latency == "measured" or self._latencies.model() is None:
             self._measure([candidate for candidate in unknown if self._is_unmeasured(candidate)])

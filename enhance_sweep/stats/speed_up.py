@@ -135,17 +135,18 @@ def paired_ratios(
         draws = _draws(lengths, resamples, seed)
         tail = _expanded_tail(len(lengths) if len(lengths) > 1 else lengths[0])
         ends = np.array([tail, 1 - tail]) * (resamples - 1)
+        below = np.clip(ends.astype(int), 0, max(0, resamples - 2))
+        above = np.minimum(below + 1, resamples - 1)
         for start in range(0, len(places), _TOGETHER):
             some = places[start : start + _TOGETHER]
             tables = np.array([[_repeated(one, max(lengths)) for one in ratios[place]] for place in some])
             resampled = _medians(tables.reshape(len(some), -1)[:, draws])
             ordered = np.sort(resampled, axis=1)
+            intervals = ordered[:, below] + (ordered[:, above] - ordered[:, below]) * (ends - below)
             medians = _medians(np.array([list(chain(*ratios[place])) for place in some]))
             for row, place in enumerate(some):
-                low, high = np.interp(ends, np.arange(resamples), ordered[row])
-                found[place] = Ratio(
-                    float(medians[row]), float(low), float(high), len(lengths), sum(lengths), resampled[row]
-                )
+                low, high = map(float, intervals[row])
+                found[place] = Ratio(float(medians[row]), low, high, len(lengths), sum(lengths), resampled[row])
     return [found[place] for place in range(len(timings))]
 
 

@@ -97,7 +97,7 @@ def _learn(plan: Plan, stages: _Stages) -> TrainedRecord | None:
         while True:
             record = plan.trained_record()  # another process may have done it before the lease was taken
             if plan.needs_training():
-                with host_lock(shared=True), stages("train"):  # nobody times a network beside a training
+                with host_lock(shared=True), stages("train"):  # no network is timed beside a training
                     record = train(plan, held, afresh)
             if record is not None and plan.needs_evaluation():
                 with host_lock(shared=True), stages("evaluate"):

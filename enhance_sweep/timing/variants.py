@@ -47,7 +47,7 @@ def of_runs(runs_dir: Path) -> list[dict[str, Any]]:
     """The networks trained in a folder of runs, each architecture once."""
     found = []
     for record in trained_records(runs_dir):
-        topology, *arguments = record["architecture"].items()
+        topology, *arguments = record.architecture.items()
         found += of_overrides([f"model={topology[1]}", *(f"model.{name}={_value(value)}" for name, value in arguments)])
     return without_repeats(found)
 

@@ -217,13 +217,7 @@ def _cost_cells(pair: _Pair | None, cost: str) -> Row:
 
 
 def _range(name: str, values: "pd.Series[float]") -> Row:
-    if values.empty:
-        return {}
-    return {
-        name: float(values.median()),
-        f"{name}_lowest": float(values.min()),
-        f"{name}_highest": float(values.max()),
-    }
+    return {name: values.median(), f"{name}_lowest": values.min(), f"{name}_highest": values.max()}
 
 
 def _by_change(pairs: pd.DataFrame) -> list[tuple[tuple[Any, Any], pd.DataFrame]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 import optuna
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
@@ -130,7 +131,8 @@ class PretendLauncher:
             write_timed(plan.runs_dir, record)
             return outcome
         self.trained.append((plan.name, plan.max_steps))
-        before = plan.trained_record() or {}
+        before = plan.trained_record()
+        earlier = msgspec.to_builtins(before.quality) if before else []
         reached = self.quality(plan.architecture, plan.max_steps)
         record = common | {
             "kind": "trained",
@@ -138,10 +140,10 @@ class PretendLauncher:
             "learned_from": plan.learned_from,
             "environment": {},
             "steps": plan.max_steps,
-            "quality": [*before.get("quality", []), {"step": plan.max_steps, "ms_ssim": reached}],
+            "quality": [*earlier, {"step": plan.max_steps, "ms_ssim": reached}],
         }
         if reached is None:
-            record |= {"status": "failed", "reason": "diverged: as arranged", "quality": before.get("quality", [])}
+            record |= {"status": "failed", "reason": "diverged: as arranged", "quality": earlier}
             outcome |= {"status": "failed", "reason": "diverged: as arranged"}
         write_trained(plan.runs_dir, record)
         return outcome

@@ -87,9 +87,9 @@ def test_what_is_written_beside_a_file_is_what_it_scores(request: pytest.Fixture
         record, run = exported(trained, "onnx", precision)
         scores = record["scores"]
         assert scores["of_test_pairs"] is True
-        assert scores["images"] == trained_record["scores"]["images"]
+        assert scores["images"] == trained_record.scores.images
         eager = scores["intervals"]["eager_ms_ssim"]["mean"]
-        assert eager == pytest.approx(trained_record["scores"]["ms_ssim"], abs=1e-5)
+        assert eager == pytest.approx(trained_record.scores.ms_ssim, abs=1e-5)
         assert scores["ms_ssim"] - eager == pytest.approx(scores["intervals"]["ms_ssim_over_eager"]["mean"], abs=1e-9)
         with torch.inference_mode():
             wanted, got = network(photo(64, 64)), run(photo(64, 64))

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 
 from enhance_sweep.records import load_records
 from enhance_sweep.records.store import timed_records, trained_records
@@ -114,9 +115,9 @@ def test_a_training_on_each_launcher(launcher: list[str], quick: list[str], tmp_
     assert done.returncode == 0, done.stderr
     assert "1 of 1 variants are complete." in done.stderr
     (record,) = trained_records(tmp_path / "runs")
-    assert record["scores"]["images"] > 0
-    assert record["environment"]["host"] == describe_environment()["host"]
-    assert record["environment"]["allocator"] == "tuned"
+    assert record.scores.images > 0
+    assert record.environment.host == describe_environment()["host"]
+    assert record.environment.allocator == "tuned"
     assert {path.name for path in tmp_path.iterdir()} == {"runs"}
 
 
@@ -132,8 +133,8 @@ def test_a_sweep_on_each_launcher(launcher: list[str], quick: list[str], tmp_pat
     assert frame[["psnr_db", "ms_ssim", "latency_ms_median"]].notna().all(axis=None)
     host = describe_environment()["host"]
     for record in [*trained_records(tmp_path / "runs"), *timed_records(tmp_path / "runs")]:
-        assert record["environment"]["host"] == host
-        assert record["environment"]["allocator"] == "tuned"
+        assert record.environment.host == host
+        assert record.environment.allocator == "tuned"
     assert {path.name for path in tmp_path.iterdir()} == {"runs"}
 
 
@@ -158,7 +159,7 @@ def test_a_training_whose_ray_worker_is_killed_goes_on_elsewhere(
     whole = run("enhance_sweep", "-m", *again, cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
     ended, uninterrupted = (
-        {record["key"]: record["scores"] for record in trained_records(tmp_path / name)} for name in ("runs", "whole")
+        {record.key: asdict(record.scores) for record in trained_records(tmp_path / name)} for name in ("runs", "whole")
     )
     assert ended.keys() == uninterrupted.keys()
     for key, scores in ended.items():

@@ -374,8 +374,8 @@ def test_a_real_search_over_two_kernels_and_two_widths(quick: list[str], tmp_pat
         assert one.values == pytest.approx([frame.loc[key, "latency_ms_median"], frame.loc[key, "ms_ssim"]])
         assert frame.loc[key, "steps"] == 4
     for record in trained_records(runs):
-        assert [row["step"] for row in record["quality"]] == ([2, 4] if record["steps"] == 4 else [2])
-        assert bool(record.get("pictures")) == (record["steps"] == 4), "only the finished are looked at"
+        assert [row.step for row in record.quality] == ([2, 4] if record.steps == 4 else [2])
+        assert bool(record.pictures) == (record.steps == 4), "only the finished are looked at"
 
     second = run("enhance_sweep", *arguments, cwd=tmp_path)
     assert second.returncode == 0, second.stderr

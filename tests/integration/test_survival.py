@@ -7,11 +7,12 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from msgspec.structs import asdict
 
+from enhance_sweep.records.schema import TrainedRecord
 from enhance_sweep.records.store import timed_records, trained_records
 from enhance_sweep.sweep.code_digest import code_digest
 from tests.commands import Command, run
@@ -42,13 +43,13 @@ def wait_until(happened: Callable[[], object], process: Command) -> None:
         time.sleep(0.01)
 
 
-def whole_records(runs: Path, variants: int, are_timed: bool = True) -> dict[str, dict[str, Any]]:
+def whole_records(runs: Path, variants: int, are_timed: bool = True) -> dict[str, TrainedRecord]:
     """The records of trained variants by key, after checking that nothing is missing, torn, or there twice."""
-    trained = {record["key"]: record for record in trained_records(runs)}
+    trained = {record.key: record for record in trained_records(runs)}
     timed = list(timed_records(runs))
     assert len(trained) == variants
-    assert len(timed) == len({record["key"] for record in timed}) == variants * are_timed
-    assert {record["status"] for record in [*trained.values(), *timed]} == {"completed"}
+    assert len(timed) == len({record.key for record in timed}) == variants * are_timed
+    assert {one.status for one in trained.values()} | {one.status for one in timed} == {"completed"}
     assert not [path for path in runs.rglob("*") if path.name.endswith((".part", ".partial"))]
     assert [path for path in (runs / "leases").rglob("*") if path.is_file()] == []
     for key in trained:
@@ -57,14 +58,14 @@ def whole_records(runs: Path, variants: int, are_timed: bool = True) -> dict[str
     return trained
 
 
-def assert_equal(one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]) -> None:
+def assert_equal(one: dict[str, TrainedRecord], other: dict[str, TrainedRecord]) -> None:
     """Same seed, same steps, same machine: the same scores, on the way too."""
     assert one.keys() == other.keys()
     for key, record in one.items():
-        assert record["steps"] == other[key]["steps"]
-        for mine, its in zip(record["quality"], other[key]["quality"], strict=True):
-            assert mine == pytest.approx(its, abs=1e-4)
-        assert record["scores"] == pytest.approx(other[key]["scores"], abs=1e-4)
+        assert record.steps == other[key].steps
+        for mine, its in zip(record.quality, other[key].quality, strict=True):
+            assert asdict(mine) == pytest.approx(asdict(its), abs=1e-4)
+        assert asdict(record.scores) == pytest.approx(asdict(other[key].scores), abs=1e-4)
 
 
 def test_a_killed_sweep_goes_on(quick: list[str], tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_a_killed_sweep_goes_on(quick: list[str], tmp_path: Path) -> None:
         process = begin(grid, tmp_path, log)
         wait_until(moment, process)
         process.kill()
-        assert sorted(record["status"] for record in trained_records(runs)) == statuses
+        assert sorted(record.status for record in trained_records(runs)) == statuses
     assert "2 of 2 variants are complete" in finish(grid, tmp_path)
     finish([*grid, "stages=[train,evaluate]", f"runs_dir={tmp_path / 'whole'}"], tmp_path)
     assert_equal(whole_records(runs, 2), whole_records(tmp_path / "whole", 2, are_timed=False))
@@ -193,12 +194,12 @@ def test_a_full_disk_is_told_and_tears_nothing(
     assert any(name in line for name in which.split("|")), line
     assert "Traceback" not in done.stderr
     for record in trained_records(small_disk / "runs"):  # what is there can be read
-        assert record["status"] != "failed"
+        assert record.status != "failed"
     assert not [path for path in small_disk.rglob("*") if path.name.endswith(".part")]
 
     filler.unlink()
     assert "2 of 2 variants are complete" in finish(grid, tmp_path)
-    assert {record["status"] for record in trained_records(small_disk / "runs")} == {"completed"}
+    assert {record.status for record in trained_records(small_disk / "runs")} == {"completed"}
 
 
 def test_a_full_cache_is_told_and_packed_again(quick: list[str], tmp_path: Path, small_disk: Path) -> None:

@@ -498,7 +498,7 @@ def test_timing_needs_no_data_and_is_done_once(quick: list[str], tmp_path: Path)
 def test_a_failed_timing_stays_failed_until_it_is_retried(
     quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(*arguments: Any) -> dict[str, Any]:
+    def failing(*arguments: Any) -> TimedRecord:
         return replace(made_up_timing(*arguments), status="failed", reason="the worker was killed by signal 9")
 
     monkeypatch.setattr(variant, "time_variant", failing)

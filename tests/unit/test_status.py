@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from enhance_sweep.records.keys import architecture_key, learned_key, measured_key
-from enhance_sweep.records.schema import SCHEMA
+from enhance_sweep.records.keys import learned_key, measured_key
 from enhance_sweep.records.store import (
     RECORD_FILE,
     find_trained,
@@ -21,48 +20,27 @@ from enhance_sweep.records.store import (
 from enhance_sweep.status import Folder, Row, describe, forget, main, retry_failed, table
 from enhance_sweep.sweep.manifest import Wanted, measured_without_host, write_manifest
 from enhance_sweep.system.leases import Holder, holder_of
+from tests.unit.report import record_factory as make
 
-MEASUREMENT = {
-    "runtime": "eager", "precision": "fp32", "layout": "channels_last", "size": [1280, 720], "threads": 2,
-    "allocator": "tuned", "host": "here",
-}  # fmt: skip
+MEASUREMENT = make.MEASUREMENT
 LEARNED = {"dataset": "photos", "data_fingerprint": "aaaa", "loss": "fidelity", "seed": 0}
 
 
 def network(channels: int) -> dict[str, Any]:
-    return {"topology": "plain", "kernel_size": 3, "channels": channels, "blocks": 1, "prelu": False}
+    return make.plain(3, channels, 1)
 
 
 def key(channels: int) -> str:
     return learned_key(network(channels), LEARNED)
 
 
-def of_a_variant(channels: int) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "architecture_key": architecture_key(network(channels)),
-        "architecture": network(channels),
-        "description": {"parameters": 1, "macs": 1},
-        "status": "completed",
-        "reason": None,
-    }
-
-
 def trained(runs: Path, channels: int, **changes: Any) -> None:
-    own = {
-        "kind": "trained", "key": key(channels), "learned_from": LEARNED, "environment": {}, "steps": 300,
-        "scores": {"psnr_db": 20.0, "ms_ssim": 0.9}, "started_at": "2026-01-02T03:04:05+00:00",
-    }  # fmt: skip
-    write_trained(runs, of_a_variant(channels) | own | changes)
+    own = {"key": key(channels), "steps": 300, "started_at": "2026-01-02T03:04:05+00:00"}
+    write_trained(runs, make.trained(network(channels), **own | changes))
 
 
-def timed(runs: Path, channels: int, host: str = "here", **changes: Any) -> None:
-    measurement = MEASUREMENT | {"host": host}
-    own = {
-        "kind": "timed", "key": measured_key(network(channels), measurement), "measurement": measurement,
-        "latency_ms_median": 5.0, "samples": {"processes": []},
-    }  # fmt: skip
-    write_timed(runs, of_a_variant(channels) | own | changes)
+def timed(runs: Path, channels: int, host: str = MEASUREMENT["host"], **changes: Any) -> None:
+    write_timed(runs, make.timed(network(channels), 5.0, measurement={"host": host}, **changes))
 
 
 def wanted(channels: int, steps: int = 300, time: bool = True) -> Wanted:

@@ -17,7 +17,7 @@ from matplotlib.textpath import text_to_path
 
 from enhance_sweep.report.architecture.network import Network
 from enhance_sweep.report.figures.style import BLUE, GREEN, INK, MUTED, OCHRE, PAPER, PURPLE, VERMILLION, new_figure
-from enhance_sweep.report.labels import TIMES, significant
+from enhance_sweep.report.labels import TIMES, shortened, significant
 
 Point = tuple[float, float]
 
@@ -51,11 +51,7 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
 
 def fitting(text: str, size: float, width: float, bold: bool = False) -> str:
     """The text, cut with an ellipsis where it is wider than `width` inches."""
-    if text_width(text, size, bold) <= width:
-        return text
-    while text and text_width(text + "…", size, bold) > width:
-        text = text[:-1].rstrip()
-    return text + "…"
+    return shortened(text, lambda line: text_width(line, size, bold) <= width)
 
 
 def percent(share: float) -> str:

@@ -44,31 +44,40 @@ def draw_figures(results: Results) -> dict[str, bytes]:
 
 
 def draw_architectures(results: Results, files: dict[str, bytes]) -> list[Drawing]:
-    """The paper's Figures 1 and 3: a plain and a strided network, drawn from their records; their files are added.
+    """One network of each topology, drawn from its record; their files are added.
 
-    They are the baseline and the paper's pick; where the records lack these, the best network of the topology.
+    They are the paper's Figures 1 and 3, the baseline and the paper's pick; where the records lack these, and of other
+    topologies, the best network.
     """
     described: list[TrainedRecord | TimedRecord] = [*results.timed, *results.trained]
     records = {record.architecture_key: record for record in described}
+    others = sorted({str(topology) for topology in results.variants["topology"]} - {"plain", "strided"})
+    wanted = [("figure1", "plain", "Figure 1: "), ("figure3", "strided", "Figure 3: ")]
+    wanted += [(f"architecture_{number}", topology, "") for number, topology in enumerate(others, start=1)]
     found = []
-    for name, topology, first in (("figure1", "plain", BASELINE_SLUG), ("figure3", "strided", PROPOSED_SLUG)):
+    for name, topology, prefix in wanted:
         rows = results.variants[results.variants["topology"] == topology]
-        rows = rows.assign(first=rows["slug"] == first)
+        rows = rows.assign(first=rows["slug"].isin([BASELINE_SLUG, PROPOSED_SLUG]))
         rows = rows.sort_values(["first", "ms_ssim"], ascending=False, kind="stable").head(1)
         for key, label in zip(rows["architecture_key"], rows["label"], strict=True):
-            wide, narrow = (architecture_figure(records[key], shape) for shape in (figures.WIDE, figures.NARROW))
-            if wide is None or narrow is None:
-                continue
-            files |= _files(name, wide)
-            words = architecture_in_words(records[key])
-            embedded = [
-                Markup(figures.embedded_svg(figures.svg(figure), f"{name}-{size}", words))
-                for size, figure in (("wide", wide), ("narrow", narrow))
-            ]
-            title = f"Figure {name[-1]}: {label}"
-            caption = f"{title}, drawn from the layers in its record. In percent: shares of the multiply-adds."
-            found.append(Drawing(name, title, caption, *embedded))
+            drawing = _draw(name, f"{prefix}{label}", records[key], files)
+            found += [drawing] if drawing else []
     return found
+
+
+def _draw(name: str, title: str, record: TrainedRecord | TimedRecord, files: dict[str, bytes]) -> Drawing | None:
+    """One network; None where its record has no layers."""
+    wide, narrow = (architecture_figure(record, shape) for shape in (figures.WIDE, figures.NARROW))
+    if wide is None or narrow is None:
+        return None
+    files |= _files(name, wide)
+    words = architecture_in_words(record)
+    embedded = [
+        Markup(figures.embedded_svg(figures.svg(figure), f"{name}-{size}", words))
+        for size, figure in (("wide", wide), ("narrow", narrow))
+    ]
+    caption = f"{title}, drawn from the layers in its record. In percent: shares of the multiply-adds."
+    return Drawing(name, title, caption, *embedded)
 
 
 def _files(name: str, figure: Figure) -> dict[str, bytes]:

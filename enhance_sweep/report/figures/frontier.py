@@ -81,10 +81,11 @@ def networks_figure(series: Series, shape: Shape = WIDE, intervals: bool = False
                 autolim=False,
             )
             if series.untouched is not None:
-                panel.axhline(series.untouched.value, color=INK, linewidth=1.1, linestyle=DASHES["dash"], zorder=1.5)
+                look: dict[str, Any] = {"color": INK, "linewidth": 1.1, "linestyle": DASHES["dash"], "zorder": 1.5}
+                panel.axhline(series.untouched.value, label=series.untouched.text, **look)
         if any(point.hollow for point in points):
             hollow: dict[str, Any] = {"ls": "none", "marker": "o", "mfc": PAPER, "mec": MUTED, "mew": 1.3}
-            panels[0].plot([], [], label="hollow: below the untouched input", **hollow)
+            panels[0].plot([], [], label="below the untouched input", **hollow)
         _draw_lines(panels, series)
         _lay_out(figure, shape, series, panels[0])
         _draw_labels(figure, panels, series, points, [np.array(ends) for _, ends in bars])
@@ -95,7 +96,7 @@ def _lay_out(figure: Figure, shape: Shape, series: Series, panel: Axes) -> None:
     """Title and legend above the panels, as high as they need."""
     handles, names = panel.get_legend_handles_labels()
     entries = dict(zip(names, handles, strict=True))  # of equal names, the later: points that stand out, not the cloud
-    columns = len(entries) if shape.is_wide else 2
+    columns = (len(entries) if len(entries) < 6 else 3) if shape.is_wide else 2
     title_in, legend_in = 0.3, 0.19 * math.ceil(len(entries) / columns) + 0.1
     left_in, above_in = 0.7, 0.0 if series.upper is None else 0.4
     figure.text(left_in / shape.width, 1 - 0.22 / shape.height, series.title, color=MUTED, va="baseline")
@@ -262,22 +263,9 @@ def _draw_labels(
     drawn = [line for panel in panels for line in panel.lines if line.get_linestyle() != "None"]
     lines = [_along(line.get_transform().transform(line.get_xydata()) * _INCH / figure.dpi) for line in drawn]
     lines += [_along(_in_figure(figure, panels, bar)) for bar in bars]
-    if series.untouched is not None:
-        lines.append(_name_untouched(figure, panels, series.untouched, markers))
-    texts = [
-        figure.text(
-            0,
-            0,
-            point.label,
-            fontsize=_LABEL_SIZE,
-            color=COLORS[series.looks[point.group].color],
-            ha="center",
-            va="center",
-            zorder=5,
-            path_effects=[withStroke(linewidth=1.6, foreground=PAPER)],
-        )
-        for point in named
-    ]
+    look: dict[str, Any] = {"fontsize": _LABEL_SIZE, "ha": "center", "va": "center", "zorder": 5}
+    look["path_effects"] = [withStroke(linewidth=1.6, foreground=PAPER)]
+    texts = [figure.text(0, 0, p.label, color=COLORS[series.looks[p.group].color], **look) for p in named]
     sizes = np.array([_extent(figure, text)[2:] - _extent(figure, text)[:2] for text in texts]).reshape(-1, 2)
     bounds = np.array([_extent(figure, panels[_panel_of(panels, point.y)]) for point in named]).reshape(-1, 4)
     radius = _marker_size(points) / 2 + 1.0
@@ -315,22 +303,3 @@ def _along(path: Array) -> Array:
         count = max(2, int(np.linalg.norm(end - start) / 3))
         pieces.append(start + np.linspace(0, 1, count)[:, None] * (end - start))
     return np.concatenate(pieces)
-
-
-def _name_untouched(figure: Figure, panels: Sequence[Axes], untouched: Level, markers: Array) -> Array:
-    """Name the dashed line where that covers fewest markers; returns the space taken, which labels must avoid."""
-    panel = panels[_panel_of(panels, untouched.value)]
-    left, bottom, right, top = _extent(figure, panel)
-    line = float(panel.transData.transform((1.0, untouched.value))[1]) * _INCH / figure.dpi
-    text = figure.text(0, 0, untouched.text, fontsize=_LABEL_SIZE, va="bottom", zorder=5)
-    width, height = _extent(figure, text)[2:] - _extent(figure, text)[:2]
-    places: list[tuple[int, int, float, float]] = []
-    for x in (right - 3 - width, left + 4, (left + right - width) / 2):
-        for y in (line + 2, line - 2 - height):
-            apart = np.abs(markers - [x + width / 2, y + height / 2]) - [width / 2 + 4, height / 2 + 4]
-            covered = int((apart < 0).all(axis=1).sum())
-            places.append((covered + 1000 * (y < bottom or y + height > top), len(places), x, y))
-    _, _, x, y = min(places)
-    text.set_position((x / (figure.get_figwidth() * _INCH), y / (figure.get_figheight() * _INCH)))
-    across, up = np.meshgrid(np.arange(x, x + width, 3.0), np.linspace(y, y + height, 4))
-    return np.stack([across.ravel(), up.ravel()], axis=1)

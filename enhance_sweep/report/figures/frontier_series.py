@@ -15,7 +15,7 @@ from enhance_sweep.paper import (
     baseline_time_s,
     headline_speed_up,
     implied_baseline_time_s,
-    published_table,
+    published_networks,
 )
 from enhance_sweep.report.figures.series import (
     Axis,
@@ -54,6 +54,12 @@ _MARKERS_OF_EXPORTS = {"fp32": "circle-open", "fp16": "square-open", "bf16": "di
 _MOST_WITH_SEEDS = 80
 #: Columns that a table of networks may lack.
 _OPTIONAL = ("slug", "published", "ms_ssim_error", "speed_up_low", "speed_up_high")
+#: Columns that a point is made of, and what the pointer tells of it: making rows of all takes longer.
+_DRAWN = [*_OPTIONAL, "x", "ms_ssim", "topology", "label", "below_untouched", "on_frontier"]
+_HOVERED = [
+    *("ms_ssim", "ms_ssim_error", "psnr_db", "vs_baseline", "vs_baseline_low", "vs_baseline_high", "seeds"),
+    *("speed_up", "speed_up_low", "speed_up_high", "latency_ms_median", "frontier_probability"),
+]
 
 
 def frontier_series(results: Results) -> Series | None:
@@ -63,7 +69,7 @@ def frontier_series(results: Results) -> Series | None:
     """
     title = title_of(results.dataset, results.loss, results.steps)
     named = results.variants.assign(label=results.variants["label"].astype(str) + marks_of(results))
-    hovers = {row.Index: _hover(row) for row in rows_of(results.scored)}
+    hovers = {row.Index: _hover(row) for row in rows_of(results.scored[_HOVERED])}
     series = networks_series(named, results.cost_kind, title, levels_of(results, "ms_ssim"), hovers)
     if series is None:
         return None
@@ -97,7 +103,7 @@ def networks_series(
         title,
         _AXES[cost_kind],
         Axis("MS-SSIM", log=False, digits=3),
-        tuple(_point(row, cost_kind, (hovers or {}).get(row.Index, ())) for row in rows_of(shown)),
+        tuple(_point(row, cost_kind, (hovers or {}).get(row.Index, ())) for row in rows_of(shown[_DRAWN])),
         looks_of(shown["topology"]),
         _frontiers(shown),
         levels,
@@ -107,7 +113,7 @@ def networks_series(
 @cache
 def published_series() -> Series:
     """Figure 2 as the paper's Tables 1 and 2 have it, with its own baseline time."""
-    table = pd.concat([published_table(1), published_table(2)], ignore_index=True)
+    table = published_networks().reset_index(drop=True)
     networks = table.assign(
         cost=1 / table["speed_up"],
         label=[network_label(architecture) for architecture in table["architecture"]],

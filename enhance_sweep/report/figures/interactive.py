@@ -117,7 +117,7 @@ def _points(points: Sequence[Point], look: Look, named: set[Point], with_interva
         "name": escape(topology_name(points[0].group)),
         "x": [point.x for point in points],
         "y": [point.y for point in points],
-        "hovertext": ["<br>".join([f"<b>{escape(p.label)}</b>", *map(escape, p.hover)]) for p in points],
+        "hovertext": [_hover_text(point) for point in points],
         "hoverinfo": "text",
         "marker": {
             "color": color,
@@ -136,6 +136,11 @@ def _points(points: Sequence[Point], look: Look, named: set[Point], with_interva
         trace |= _intervals(bars, "error_x", [(point.x, point.x_interval) for point in points])
         trace |= _intervals(bars, "error_y", [(point.y, point.y_interval) for point in points])
     return trace
+
+
+def _hover_text(point: Point) -> str:
+    label, *lines = escape("\n".join([point.label, *point.hover])).split("\n")
+    return "<br>".join([f"<b>{label}</b>", *lines])
 
 
 def _intervals(bars: Chart, name: str, known: Sequence[tuple[float, tuple[float, float] | None]]) -> Chart:

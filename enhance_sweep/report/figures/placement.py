@@ -16,8 +16,8 @@ _GAPS = (0.5, 4.0, 9.0, 16.0, 25.0, 36.0, 50.0, 66.0)
 #: A label chooses among its cheapest places; all labels together have about `_ALL_PLACES`, as every pair has a price.
 _MOST_PLACES, _ALL_PLACES = 64, 1500
 _KICKS, _KICKED, _SWEEPS = 200, 3, 30
-#: How many markers around a label are looked at, and the half width of a label beyond which some are missed.
-_MARKERS, _LARGEST_LABEL = 150, 60.0
+#: A label keeps off the markers that are nearest to its point: so many of thousands.
+_MARKERS = 150
 
 # Prices; 1 is the price of being one unit further away. Worst is a label on a label, then on a marker, then on a line.
 _ON_LABEL, _ON_MARKER, _ON_LINE, _OUTSIDE, _LEADER, _TURN = 120.0, 60.0, 9.0, 400.0, 30.0, 3.0
@@ -51,7 +51,7 @@ def place_labels(
     alone = np.zeros((count, choices))
     for index in range(count):
         some, price = _candidates(points[index], half[index], obstacle_radius)
-        near = _nearest(obstacles, points[index])
+        near = obstacles[np.argsort(np.abs(obstacles - points[index]).max(axis=1), kind="stable")[:_MARKERS]]
         price += _price_alone(some, half[index], bounds[index], near, obstacle_radius, lines, points[index])
         best = np.argsort(price, kind="stable")[:choices]
         places[index], alone[index] = some[best], price[best]
@@ -95,14 +95,6 @@ def _candidates(point: Array, half: Array, radius: float) -> tuple[Array, Array]
     turn = _TURN * np.abs(np.sin(2 * _ANGLES))
     price = (np.array(_GAPS)[:, None] + turn[None]).ravel()
     return point + np.tile(directions, (len(_GAPS), 1)) * distance[:, None], price
-
-
-def _nearest(obstacles: Array, point: Array) -> Array:
-    """The markers that this point's label may collide with; a sample if there are thousands."""
-    distance = np.abs(obstacles - point).max(axis=1)
-    near = obstacles[distance < _GAPS[-1] + 2 * _LARGEST_LABEL]
-    sample: Array = near[:: -(-len(near) // _MARKERS)] if len(near) else near
-    return sample
 
 
 def _price_alone(

@@ -20,6 +20,7 @@ class Look:
     on_page_only: bool = False
 
 
+#: Plain networks', strided ones', and those of further topologies.
 LOOKS = (
     Look("blue", "circle"),
     Look("vermillion", "diamond"),
@@ -34,8 +35,15 @@ def looks_of(topologies: Iterable[str]) -> dict[str, Look]:
     present = dict.fromkeys(map(str, topologies))
     others = sorted(present.keys() - {"plain", "strided"})
     looks = {"plain": LOOKS[0], "strided": LOOKS[1]}
-    looks |= {name: LOOKS[2 + number % 3] for number, name in enumerate(others)}
+    looks |= {name: _look_of_another(number) for number, name in enumerate(others)}
     return {name: looks[name] for name in present}
+
+
+def _look_of_another(number: int) -> Look:
+    """Color and marker change together while there are colors; then each color gets the others' markers."""
+    further = LOOKS[2:]
+    turn, place = divmod(number, len(further))
+    return Look(further[place].color, LOOKS[(2 + place + turn) % len(LOOKS)].marker)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
 """Latencies against multiply-adds, with the limit that arithmetic sets, and against the paper's."""
 
 import numpy as np
-import pandas as pd
 
-from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_table
+from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_networks
 from enhance_sweep.records.schema import TimedRecord
 from enhance_sweep.report.figures.series import Axis, Line, Point, Series, looks_of
 from enhance_sweep.report.labels import decimals, network_label, significant_ms
@@ -17,8 +16,10 @@ def time_series(results: Results) -> Series | None:
     if len(shown) < FEWEST:
         return None
     rows = {key: row for row, key in enumerate(results.variants["architecture_key"])}
-    points = tuple(_time(record, rows.get(record.architecture_key)) for record in shown)
     limits = [latency_to_limit(record) for record in shown]
+    points = tuple(
+        _time(record, limit, rows.get(record.architecture_key)) for record, limit in zip(shown, limits, strict=True)
+    )
     ms_per_gmac = [point.y / limit / point.x for point, limit in zip(points, limits, strict=True) if limit]
     lines = _proportional("arithmetic limit: a large matrix product", points, ms_per_gmac, (0.8, 1.25), "ink", "dash")
     x, y = Axis("multiply-adds, 10⁹ (log scale)"), Axis("latency, ms (log scale)")
@@ -30,7 +31,7 @@ def paper_time_series(results: Results) -> Series | None:
     times = paper_times(results)
     if len(times) < FEWEST:
         return None
-    table = pd.concat([published_table(1), published_table(2)]).set_index("slug")["architecture"]
+    table = published_networks()["architecture"]
     rows = {slug: row for row, slug in reversed([*enumerate(results.variants["slug"])])}
     points = tuple(
         Point(
@@ -49,9 +50,9 @@ def paper_time_series(results: Results) -> Series | None:
     return Series("ours against the paper's", x, y, points, looks_of(point.group for point in points), lines)
 
 
-def _time(record: TimedRecord, row: int | None) -> Point:
+def _time(record: TimedRecord, limit: float | None, row: int | None) -> Point:
     assert record.latency_ms_median is not None, "it is timed"
-    gmac, ms, limit = record.description.macs / 1e9, record.latency_ms_median, latency_to_limit(record)
+    gmac, ms = record.description.macs / 1e9, record.latency_ms_median
     time = f"{significant_ms(ms)} ms" + (f", {decimals(limit, 2)} times the limit" if limit else "")
     hover = (f"{decimals(gmac, 1)} GMAC", time)
     return Point(gmac, ms, record.architecture["topology"], network_label(record.architecture), hover, row)

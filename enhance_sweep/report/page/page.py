@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from enhance_sweep.report.figures import interactive as charts
@@ -22,19 +22,9 @@ from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.provenance import provenance
 from enhance_sweep.report.tables import challenge, claims, exports, networks, runtimes
 from enhance_sweep.report.tables.model import Table
-from enhance_sweep.report.words import phrase
+from enhance_sweep.report.words import phrase, templates
 
 PAGE = "index.html"
-_DRAWN = ("figure2", "figure2_intervals", "figure2_paper", "speed", "quality", "quality_psnr", "losses")
-_ARCHITECTURES = ("figure1", "figure3")
-_CSV = tuple(f"{n}.csv" for n in ("table1", "table2", "table3", "variants", "claims", "runtimes", "exports"))
-#: Every file that a report may have; anything else in its folder is someone else's.
-FILES = (
-    *(f"{name}.{kind}" for name in (*_DRAWN, *_ARCHITECTURES) for kind in ("png", "svg")),
-    *_CSV,
-    "report.md",
-    PAGE,
-)
 _MOST_PROBLEMS = 200
 _LABEL_COLUMN = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multiply-adds"}
 
@@ -96,9 +86,9 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         **_unsuccessful(results),
     }
     files = drawn.files | _csv_files(results, judged)
-    downloads = [*(name for name in FILES if name in files), *sorted(files.keys() - set(FILES)), "report.md"]
     names = {name.removesuffix(".png") for name in files if name.endswith(".png")}
     files["report.md"] = _markdown().get_template("report.md.j2").render(context, drawn=names).encode()
+    downloads = list(files)
     data = {
         "charts": specifications,
         "networks": opened,
@@ -216,17 +206,11 @@ def _captions(results: Results) -> list[_Shown]:
         return phrase("captions", block, facts)
 
     cost = _LABEL_COLUMN[results.cost_kind].lower()
-    curves = said("curves_pointer")
+    speed, curves = timings.caption(results), said("curves_pointer")
     return [
         _Shown("figure2", f"Figure 2: {cost} against MS-SSIM", said("figure2"), said("figure2_pointer"), tall=True),
         _Shown("figure2_paper", "The paper's own Figure 2", said("figure2_paper"), "", said("figure2_paper_picture")),
-        _Shown(
-            "speed",
-            "Time against multiply-adds",
-            timings.caption(results),
-            said("speed_pointer"),
-            said("speed_picture"),
-        ),
+        _Shown("speed", "Time against multiply-adds", speed, said("speed_pointer"), said("speed_picture")),
         _Shown("paper_times", "Ours against the paper's", said("paper_times")),
         _Shown("quality", "MS-SSIM against steps", said("quality"), curves),
         _Shown("quality_psnr", "PSNR against steps", said("quality"), curves),
@@ -257,13 +241,7 @@ def _plotly() -> Markup:
 
 @cache
 def _html() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("enhance_sweep.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(autoescape=True)
     environment.globals["left_out_note"] = _left_out_note
     environment.globals["css"] = Markup(_source(environment, "page.css"))
     environment.globals["js"] = Markup(_source(environment, "page.js"))
@@ -273,13 +251,10 @@ def _html() -> Environment:
 @cache
 def _markdown() -> Environment:
     """The templates' environment for Markdown, which escapes every value, as the page's does for HTML."""
-    environment = Environment(
-        loader=PackageLoader("enhance_sweep.report", "templates"),
-        autoescape=True,  # what `finalize` has escaped for Markdown is left alone
+    # Autoescaping leaves alone what `finalize` has escaped for Markdown.
+    environment = templates(
+        autoescape=True,
         finalize=lambda value: value if isinstance(value, Markup) else Markup(escape_markdown(value)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
     environment.globals["left_out_note"] = _left_out_note
     return environment

@@ -3,7 +3,6 @@
 Evaluation left the pictures beside the records, see `enhance_sweep.training.pictures`.
 """
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -21,6 +20,7 @@ from enhance_sweep.report.photographs.pictures import (
     one_line,
     pictures_of,
     read_rgb,
+    webp,
 )
 from enhance_sweep.report.photographs.sheet import (
     SMALLEST,
@@ -237,15 +237,13 @@ def _comparison(
         _credit(pair),
     )
     picture = sheet(_cells(results, baseline, chosen, pair, top), crops, scale)
-    data = io.BytesIO()
-    picture.save(data, format="WEBP", quality=_QUALITY, method=4)
     return Comparison(
         name=pair.name,
         title=pair.title,
         caption=_caption(baseline, chosen, pair, top, results.cost_kind, by_hand=by_hand),
         alt=f"{pair.title}: as a simulated phone took it, enhanced by {baseline.label} and by {chosen.label}, two "
         f"crops of each, and a map of the two networks' difference, {mean} gray levels on average",
-        image=data.getvalue(),
+        image=webp(picture, _QUALITY),
         width=picture.width,
         height=picture.height,
     )

@@ -1,12 +1,11 @@
 """Photographs before and after, for the page's slider."""
 
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from PIL import Image
 
-from enhance_sweep.report.photographs.pictures import by_trained_on, data_uri, one_line, pictures_of, read_rgb
+from enhance_sweep.report.photographs.pictures import by_trained_on, data_uri, one_line, pictures_of, read_rgb, webp
 from enhance_sweep.report.results.gather import Results
 
 #: The most networks for which the page has photographs, and the most photographs of each.
@@ -51,6 +50,4 @@ def slides(results: Results, rows: Iterable[int]) -> Slides:
 
 
 def _uri(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, format="WEBP", quality=_QUALITY, method=4)
-    return data_uri(".webp", buffer.getvalue())
+    return data_uri(".webp", webp(image, _QUALITY))

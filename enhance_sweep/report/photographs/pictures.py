@@ -1,6 +1,7 @@
 """Read the pictures that evaluation left beside a record, if they may be shown."""
 
 import base64
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,6 +78,13 @@ def read_rgb(picture: Picture | None) -> Image.Image | None:
             return image.convert("RGB") if max(image.size) <= _LARGEST_SIDE else None
     except Exception:  # damaged files make decoders raise nearly anything
         return None
+
+
+def webp(image: Image.Image, quality: int) -> bytes:
+    """A picture as a WebP file."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="WEBP", quality=quality, method=4)
+    return buffer.getvalue()
 
 
 def data_uri(suffix: str, data: bytes) -> str:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from enhance_sweep.report.figures.style import INK, MUTED, PAPER
+from enhance_sweep.report.labels import shortened
 
 Pixels = NDArray[np.uint8]
 Numbers = NDArray[np.float64]
@@ -264,11 +265,7 @@ def _font(size_px: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 def _fitted(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     """The text, cut with an ellipsis where it is wider than `width` pixels."""
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + "…") > width:
-        text = text[:-1]
-    return text + "…"
+    return shortened(text, lambda line: font.getlength(line) <= width)
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:

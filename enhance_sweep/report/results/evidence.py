@@ -9,6 +9,7 @@ import pandas as pd
 
 from enhance_sweep.frontier import hypervolume
 from enhance_sweep.paper import BASELINE_SLUG
+from enhance_sweep.records.schema import TrainedRecord
 from enhance_sweep.records.store import image_scores
 from enhance_sweep.stats.paired_scores import MARGIN, PairedScores
 from enhance_sweep.stats.speed_up import Ratio
@@ -58,7 +59,7 @@ class Evidence:
         return self.scores["ms_ssim"].seed_deviation
 
 
-def read_scores(runs: Any, trained: Sequence[Mapping[str, Any]], rows: Sequence[int | None], networks: int) -> Any:
+def read_scores(runs: Any, trained: Sequence[TrainedRecord], rows: Sequence[int | None], networks: int) -> Any:
     """The paired scores of each measure.
 
     Args:

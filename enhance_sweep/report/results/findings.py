@@ -14,7 +14,7 @@ from enhance_sweep.paper import (
     baseline_time_s,
     headline_speed_up,
     implied_baseline_time_s,
-    published_table,
+    published_networks,
 )
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.select import Condition
@@ -167,7 +167,7 @@ def _coverage(results: Results) -> Facts:
     published = variants[variants["published"].notna()]
     seeds = [len(str(seeds).split()) for seeds in results.scored["seeds"]]
     return {
-        "papers": sum(len(published_table(table)) for table in (1, 2)),
+        "papers": len(published_networks()),
         "trained": published.loc[published["ms_ssim"].notna(), "slug"].nunique(),
         "timed": published.loc[published["timing"].notna(), "slug"].nunique(),
         "others": int(results.scored["published"].isna().sum()),
@@ -229,7 +229,7 @@ def table_notes(results: Results) -> list[str]:
 
 def paper_time_note() -> str:
     """Why the paper's speed-ups in its tables and its headline do not agree (its own figures)."""
-    proposed_s = float(published_table(2).set_index("slug")["time_s"][PROPOSED_SLUG])
+    proposed_s = float(published_networks()["time_s"][PROPOSED_SLUG])
     facts = {"baseline_s": baseline_time_s(), "proposed_s": proposed_s, "implied_s": implied_baseline_time_s()}
     return phrase("notes", "paper_times", facts | {"headline": headline_speed_up()})
 

@@ -1,7 +1,7 @@
 """Gather what a report shows from a folder of runs: one data set and loss, seeds pooled, speed-ups computed."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -57,7 +57,8 @@ class Results:
     - `cost`: small is fast, in the unit that `cost_kind` names; `on_frontier`;
     - `record`: the index in `trained` of its first seed.
 
-    `row_of` has for each record of `trained` the row in which its scores are pooled, None for one without.
+    `slugs` has the short names of all architectures that were trained or timed, by key. `row_of` has for each record of
+    `trained` the row in which its scores are pooled, None for one without.
     """
 
     runs: Path
@@ -68,6 +69,7 @@ class Results:
     variants: pd.DataFrame
     cost_kind: str
     evidence: Evidence
+    slugs: Mapping[str, str] = field(repr=False)
     trained: list[TrainedRecord] = field(repr=False)
     row_of: list[int | None] = field(repr=False)
     timed: list[TimedRecord] = field(repr=False)
@@ -80,22 +82,22 @@ class Results:
     unfinished: list[str]
     other_measurements: list[str]
 
-    @property
+    @cached_property
     def scored(self) -> pd.DataFrame:
         """The networks that have an MS-SSIM."""
         return self.variants[self.variants["ms_ssim"].notna()]
 
-    @property
+    @cached_property
     def frontier(self) -> pd.DataFrame:
         """The networks that no other beats, fastest first."""
         return self.variants[self.variants["on_frontier"]].sort_values(["cost", "ms_ssim"], kind="stable")
 
-    @property
+    @cached_property
     def untouched(self) -> dict[str, float | None]:
         """The scores of the untouched input, as most rows have them."""
         return {name: usual(self.variants[f"untouched_{name}"]) for name in MEASURES}
 
-    @property
+    @cached_property
     def codes(self) -> Counter[str]:
         """How many networks each version of the code has trained."""
         return Counter(code_of(record) for record in self.trained)
@@ -163,6 +165,7 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None, c
         variants=variants,
         cost_kind=cost_kind,
         evidence=evidence,
+        slugs=slugs,
         trained=chosen,
         row_of=row_of,
         timed=timings.chosen,

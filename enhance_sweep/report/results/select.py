@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from enhance_sweep.paper import BASELINE_SLUG
@@ -182,8 +183,11 @@ def _baseline_ms(timed: Sequence[TimedRecord], slugs: Mapping[str, str]) -> floa
     return (paired or found)[-1].latency_ms_median if found else None
 
 
+_kind_of = attrgetter(*DEFAULT_MEASUREMENT)
+
+
 def _kind(record: TimedRecord) -> tuple[Any, ...]:
-    return tuple(getattr(record.measurement, name) for name in DEFAULT_MEASUREMENT)
+    return _kind_of(record.measurement)
 
 
 def when(record: TimedRecord) -> str:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import pandas as pd
 
-from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, baseline_time_s, published_table
+from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, baseline_time_s, published_networks
 from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.schema import Environment, TimedRecord, TrainedRecord
 from enhance_sweep.report.labels import is_number, network_label, plural
@@ -160,9 +159,8 @@ class Agreement:
 @lru_cache(maxsize=1)
 def paper_times(results: Results) -> list[tuple[str, float, float]]:
     """The published networks that were timed here: slug, the paper's seconds and ours."""
-    ours = {architecture_slug(r.architecture): latency_ms(r) / 1e3 for r in shown_at_one_place(results)}
-    tables = [row for table in (1, 2) for row in published_table(table)[["slug", "time_s"]].itertuples(index=False)]
-    return [(slug, float(time_s), float(ours[slug])) for slug, time_s in tables if slug in ours]
+    ours = {results.slugs[r.architecture_key]: latency_ms(r) / 1e3 for r in shown_at_one_place(results)}
+    return [(slug, time_s, ours[slug]) for slug, time_s in published_networks()["time_s"].items() if slug in ours]
 
 
 def agreement(times: Sequence[tuple[str, float, float]]) -> Agreement | None:
@@ -241,8 +239,8 @@ class Outlier:
 def paper_baseline(results: Results) -> Outlier | None:
     """The paper's {3, 64, 4} as its other times predict it; None if too few published networks are described."""
     records: list[TimedRecord | TrainedRecord] = [*results.every_timing, *results.trained]
-    described = {architecture_slug(r.architecture): r.description for r in records if r.description.layers}
-    tables = pd.concat([published_table(1), published_table(2)]).set_index("slug")["time_s"]
+    described = {results.slugs[r.architecture_key]: r.description for r in records if r.description.layers}
+    tables = published_networks()["time_s"]
     others = [slug for slug in tables.index if slug in described and slug != BASELINE_SLUG]
     if BASELINE_SLUG not in described or len(others) < len(tables) / 2:
         return None

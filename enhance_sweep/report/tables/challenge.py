@@ -14,7 +14,7 @@ from enhance_sweep.records.schema import ChallengeRecord, Measurement
 from enhance_sweep.report.labels import is_number, network_label, plural
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables.columns import CHALLENGE, why_no_challenge_score
-from enhance_sweep.report.tables.model import MOST_ROWS, Row, Table, shown_columns, to_csv
+from enhance_sweep.report.tables.model import Row, Table, cut, shown_columns, to_csv
 from enhance_sweep.report.words import paragraphs
 from enhance_sweep.stats.rank_agreement import kendall_tau
 
@@ -85,7 +85,8 @@ def own_entries(results: Results) -> list[Entry]:
     srcnn_s = {way: _seconds(r) for (way, _), r in newest.items() if architecture_slug(r.architecture) == SRCNN_SLUG}
     hosts = Counter(record.measurement.host for record in newest.values())
     words = _distinguishing(list(newest.values()))
-    variants = results.variants.astype(object).where(results.variants.notna(), None)
+    variants = results.variants[results.variants["architecture_key"].isin([key for _, key in newest])]
+    variants = variants.astype(object).where(variants.notna(), None)
     ordered = sorted(newest.items(), key=lambda item: (-counts[item[0][0]], item[0][0], _seconds(item[1])))
     entries = []
     for (way, key), record in ordered:
@@ -149,13 +150,12 @@ def challenge_shown(results: Results) -> Table:
     """Table 3 as it was printed, every row of it, and below it our networks, with the challenge's scores for all."""
     columns, entries = shown_columns(CHALLENGE), [*published_entries(), *own_entries(results)]
     rows = []
-    for entry in entries[:MOST_ROWS]:
+    for entry in entries:
         facts = entry.row
         below = bool(facts["psnr_db"] and facts.get("below_untouched"))
         rows.append(Row(entry.name, entry.tag, tuple(column.cell(facts) for column in columns), below))
     title = "Table 3: the challenge's entries, and networks of ours by its rules"
-    left_out = max(0, len(entries) - MOST_ROWS)
-    return Table(title, columns, tuple(rows), left_out, "table3.csv", notes=tuple(challenge_notes(results)))
+    return cut(Table(title, columns, tuple(rows), file="table3.csv", notes=tuple(challenge_notes(results))))
 
 
 def challenge_csv(results: Results) -> str:

@@ -7,7 +7,7 @@ and is not decided otherwise: an interval wider than the paper's effect decides 
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from enhance_sweep.paper import (
     PROPOSED_SLUG,
     headline_speed_up,
     implied_baseline_time_s,
-    published_table,
+    published_networks,
 )
 from enhance_sweep.report.labels import (
     interval_text,
@@ -87,8 +87,8 @@ def claims(results: Results) -> list[Claim]:
     networks = (results, _ours(results), _papers())
     facts = {
         "time": "multiply-adds" if results.cost_kind == "macs" else "time",
-        "prelu": network_label(_architecture(_PRELU[0])),
-        "pick": network_label(_architecture(PROPOSED_SLUG)),
+        "prelu": network_label(published_networks()["architecture"][_PRELU[0]]),
+        "pick": network_label(published_networks()["architecture"][PROPOSED_SLUG]),
         "headline": headline_speed_up(),
     }
     of_scores: dict[str, tuple[Weighing, Judge]] = {
@@ -142,31 +142,28 @@ def does_not_pay(found: Difference, paper: float) -> str:
 
 
 def _slope(networks: Sequence[_Network]) -> Weights | None:
-    """The least-squares slope of MS-SSIM over the binary logarithm of time, as weights of the scores."""
-    line = [network for network in networks if _is_plain(network, 3)]
-    if len(line) < 3:
+    """The slope of MS-SSIM over the binary logarithm of time, as weights of the scores."""
+    fit = _line(networks)
+    return None if fit is None else dict(fit["slope"])
+
+
+def _line(networks: Sequence[_Network]) -> pd.DataFrame | None:
+    """The least-squares line through the plain 3x3 networks: `height` (at 1 s) and `slope` as weights of scores."""
+    times = {network.slug: math.log2(network.time) for network in networks if _is_plain(network, 3)}
+    if len(times) < 3 or len(set(times.values())) == 1:
         return None
-    doublings = np.log2([network.time for network in line])
-    centred = doublings - doublings.mean()
-    if not np.square(centred).sum():
-        return None
-    return dict(zip((n.slug for n in line), centred / np.square(centred).sum(), strict=True))
+    design = np.stack([np.ones(len(times)), list(times.values())], axis=1)
+    return pd.DataFrame(np.linalg.pinv(design).T, index=list(times), columns=["height", "slope"])
 
 
 def _above_line(networks: Sequence[_Network], some: Sequence[_Network]) -> Weights | None:
-    """The mean of `some` above the least-squares line through the plain 3x3 networks at the same time."""
-    line = [network for network in networks if _is_plain(network, 3)]
-    slope = _slope(networks)
-    if slope is None or not some:
+    """The mean of `some` above the line through the plain 3x3 networks at the same time."""
+    fit = _line(networks)
+    if fit is None or not some:
         return None
-    center = float(np.log2([network.time for network in line]).mean())
-    weights: dict[str, float] = {}
-    for network in some:
-        weights[network.slug] = weights.get(network.slug, 0.0) + 1 / len(some)
-        for other in line:
-            at = 1 / len(line) + slope[other.slug] * (math.log2(network.time) - center)
-            weights[other.slug] = weights.get(other.slug, 0.0) - at / len(some)
-    return weights
+    own = pd.Series(1 / len(some), index=[network.slug for network in some])
+    mean_time = sum(math.log2(network.time) for network in some) / len(some)
+    return dict(own.sub(fit["height"] + mean_time * fit["slope"], fill_value=0.0))
 
 
 def _prelu(networks: Sequence[_Network]) -> Weights | None:
@@ -185,31 +182,20 @@ def _is_strided(network: _Network) -> bool:
 
 
 def _judge(
-    results: Results,
-    ours: Sequence[_Network],
-    paper: Sequence[_Network],
-    weigh: Weighing,
-    verdict: Judge,
+    results: Results, ours: Sequence[_Network], paper: Sequence[_Network], weigh: Weighing, verdict: Judge
 ) -> tuple[str, str, str]:
     """The paper's figure, ours and the verdict: weighted sums of MS-SSIMs, each with its machine's own times."""
     published = weigh(paper)
     assert published is not None
     theirs = sum(published[network.slug] * network.ms_ssim for network in paper if network.slug in published)
-    weights = weigh(ours)
-    found = None
-    if weights is not None:
-        rows = _rows(results)
-        by_row = np.zeros(len(results.variants))
-        for slug, weight in weights.items():
-            by_row[rows[slug]] = weight
-        found = results.evidence.scores["ms_ssim"].contrast(by_row)
+    by_row, rows = np.zeros(len(results.variants)), _rows(results)
+    for slug, weight in (weigh(ours) or {}).items():
+        by_row[rows[slug]] = weight
+    found = results.evidence.scores["ms_ssim"].contrast(by_row) if by_row.any() else None
     if found is None:
         return signed(theirs, 4), "too few of these networks", UNTESTED
-    return (
-        signed(theirs, 4),
-        f"{signed(found.mean, 4)} ({signed_interval(found.low, found.high)})",
-        verdict(found, theirs),
-    )
+    ours_text = f"{signed(found.mean, 4)} ({signed_interval(found.low, found.high)})"
+    return signed(theirs, 4), ours_text, verdict(found, theirs)
 
 
 def _judge_speed(results: Results) -> tuple[str, str, str]:
@@ -240,27 +226,16 @@ def _rows(results: Results) -> dict[str, int]:
 
 def _ours(results: Results) -> list[_Network]:
     """The published networks that are scored and timed here; time is relative, or multiply-adds where none is timed."""
-    found = []
-    for slug, row in _rows(results).items():
-        variant = results.variants.iloc[row]
-        if results.evidence.scores["ms_ssim"].known(row):
-            found.append(_Network(slug, _architecture(slug), float(variant["cost"]), float(variant["ms_ssim"])))
-    return found
+    architectures, variants = published_networks()["architecture"], results.variants
+    return [
+        _Network(slug, architectures[slug], float(variants["cost"].iloc[row]), float(variants["ms_ssim"].iloc[row]))
+        for slug, row in _rows(results).items()
+        if results.evidence.scores["ms_ssim"].known(row)
+    ]
 
 
 def _papers() -> list[_Network]:
     """The networks of Tables 1 and 2 with the paper's figures, the baseline with the time that its headline implies."""
-    table = pd.concat([published_table(1), published_table(2)])
-    times = table["time_s"].where(table["slug"] != BASELINE_SLUG, implied_baseline_time_s())
-    return [
-        _Network(str(slug), architecture, float(time), float(ms_ssim))
-        for slug, architecture, time, ms_ssim in zip(
-            table["slug"], table["architecture"], times, table["ms_ssim"], strict=True
-        )
-    ]
-
-
-def _architecture(slug: str) -> dict[str, Any]:
-    table = pd.concat([published_table(1), published_table(2)]).set_index("slug")["architecture"]
-    architecture: dict[str, Any] = table[slug]
-    return architecture
+    rows = published_networks()[["slug", "architecture", "time_s", "ms_ssim"]].itertuples(index=False)
+    networks = [_Network(*row) for row in rows]
+    return [replace(one, time=implied_baseline_time_s()) if one.slug == BASELINE_SLUG else one for one in networks]

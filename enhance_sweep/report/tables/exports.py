@@ -1,7 +1,7 @@
 """Trained networks exported for other runtimes: their places in Figure 2 and their table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +13,7 @@ from enhance_sweep.records.schema import Check, ExportRecord, MeanInterval
 from enhance_sweep.report.labels import network_label
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables.columns import EXPORTS
-from enhance_sweep.report.tables.model import MOST_ROWS, Column, Row, Table, ratio_facts, shown_columns, to_csv
+from enhance_sweep.report.tables.model import Column, Row, Table, cut, ratio_facts, shown_columns, to_csv
 from enhance_sweep.report.words import phrase
 from enhance_sweep.stats.speed_up import Ratio, speed_up
 
@@ -57,36 +57,23 @@ def exports(results: Results) -> list[Exported]:
     """The files of the networks that the report shows, by network, format and precision."""
     rows = {one.key: row for one, row in zip(results.trained, results.row_of, strict=True) if row is not None}
     found = [_placed(results, one, rows[one.key]) for one in results.exports if one.key in rows]
-    placed = [number for number, one in enumerate(found) if one.placed]
-    scored = results.scored
-    everything = pd.DataFrame(
-        {
-            "cost": [*scored["cost"].astype("float64"), *(found[number].cost for number in placed)],
-            "ms_ssim": [*scored["ms_ssim"].astype("float64"), *(found[number].ms_ssim for number in placed)],
-        },
-        index=[*([-1] * len(scored)), *placed],
-        dtype="float64",
-    )
-    front = set(pareto_front(everything, cost="cost").index)
-    return [
-        Exported(one.record, one.row, one.ratio, one.cost, one.ms_ssim, number in front)
-        for number, one in enumerate(found)
-    ]
+    both = ["cost", "ms_ssim"]
+    networks = results.scored[both].astype("float64").set_axis([-1] * len(results.scored))
+    files = pd.DataFrame([(one.cost, one.ms_ssim) for one in found], columns=both, dtype="float64")
+    front = set(pareto_front(pd.concat([networks, files]), cost="cost").index)
+    return [replace(one, on_frontier=number in front) for number, one in enumerate(found)]
 
 
 def _placed(results: Results, record: ExportRecord, row: int) -> Exported:
     variant: Any = results.variants.loc[row]
     ratio = speed_up(record.samples)
-    timed = ratio is not None and results.cost_kind != "macs" and pd.notna(variant["cost"])
     change = _against_eager(record).mean if record.scores.of_test_pairs else None
-    scored = change is not None and pd.notna(variant["ms_ssim"])
-    return Exported(
-        record,
-        row,
-        ratio,
-        float(variant["cost"]) / ratio.median if timed and ratio else None,
-        float(variant["ms_ssim"]) + round(float(change), _DIGITS) if scored and change is not None else None,
-    )
+    cost = ms_ssim = None
+    if ratio is not None and results.cost_kind != "macs" and pd.notna(variant["cost"]):
+        cost = float(variant["cost"]) / ratio.median
+    if change is not None and pd.notna(variant["ms_ssim"]):
+        ms_ssim = float(variant["ms_ssim"]) + round(change, _DIGITS)
+    return Exported(record, row, ratio, cost, ms_ssim)
 
 
 def _against_eager(record: ExportRecord) -> MeanInterval:
@@ -97,10 +84,8 @@ def _against_eager(record: ExportRecord) -> MeanInterval:
 def exports_shown(results: Results) -> Table:
     """A row for each file; empty where nothing was exported."""
     columns, found = shown_columns(EXPORTS), exports(results)
-    rows = tuple(_row(one, columns) for one in found[:MOST_ROWS])
-    return Table(
-        "Exports", columns, rows, max(0, len(found) - MOST_ROWS), "exports.csv", notes=(phrase("notes", "exports"),)
-    )
+    rows = [_row(one, columns) for one in found]
+    return cut(Table("Exports", columns, tuple(rows), file="exports.csv", notes=(phrase("notes", "exports"),)))
 
 
 def _row(one: Exported, columns: Sequence[Column]) -> Row:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -125,6 +125,11 @@ class Table:
             kinds = ("start" if start else "", "missing" if cell.missing else "", column.kind)
             spans.append((cell, 1, " ".join(filter(None, kinds))))
         return spans
+
+
+def cut(table: Table) -> Table:
+    """The table with as many rows as a page has room for."""
+    return replace(table, rows=table.rows[:MOST_ROWS], left_out=len(table.rows[MOST_ROWS:]))
 
 
 def shown_columns(columns: Sequence[Column], table: str = "", hidden: Iterable[str] = ()) -> tuple[Column, ...]:

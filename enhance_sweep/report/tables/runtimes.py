@@ -10,7 +10,7 @@ from enhance_sweep.records.schema import TimedRecord
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.timings import Measured, Place, by_place
 from enhance_sweep.report.tables.columns import RUNTIMES
-from enhance_sweep.report.tables.model import MOST_ROWS, Column, Row, Table, ratio_facts, shown_columns, to_csv
+from enhance_sweep.report.tables.model import Column, Row, Table, cut, ratio_facts, shown_columns, to_csv
 from enhance_sweep.report.words import phrase
 
 _OF_MEASUREMENT = ("runtime", "precision", "layout", "allocator")
@@ -24,17 +24,12 @@ def runtimes_shown(results: Results) -> list[Table]:
     """A table for each place, the baseline's rows first; none if each network was timed in a single way."""
     columns, places = shown_columns(RUNTIMES), by_place(results)
     notes = {place: (phrase("notes", "runtimes"),) for place in list(places)[-1:]}
-    return [
-        Table(
-            f"Runtimes: {place.text}",
-            columns,
-            tuple(_row(_facts(place, one), columns) for one in rows[:MOST_ROWS]),
-            max(0, len(rows) - MOST_ROWS),
-            "runtimes.csv",
-            notes=notes.get(place, ()),
-        )
-        for place, rows in places.items()
-    ]
+    tables = []
+    for place, measured in places.items():
+        rows = tuple(_row(_facts(place, one), columns) for one in measured)
+        table = Table(f"Runtimes: {place.text}", columns, rows, file="runtimes.csv", notes=notes.get(place, ()))
+        tables.append(cut(table))
+    return tables
 
 
 def _row(facts: Mapping[str, Any], columns: Sequence[Column]) -> Row:

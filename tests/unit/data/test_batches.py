@@ -4,6 +4,7 @@ import itertools
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -200,3 +201,22 @@ def test_a_crop_larger_than_the_patches_is_refused(split: Split) -> None:
 
 def test_unit_range() -> None:
     assert to_unit(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0, 0.2, 1])
+
+
+@pytest.mark.parametrize(
+    ("input", "target", "names", "message"),
+    [
+        (np.zeros((2, 1, 8, 3), np.uint8), np.zeros((2, 8, 8, 3), np.uint8), "ab", r"got input \(2, 1, 8, 3\), target"),
+        (np.zeros((2, 8, 8), np.uint8), np.zeros((2, 8, 8), np.uint8), "ab", r"one shape \(N, H, W, 3\)"),
+        (np.zeros((2, 8, 8, 3), np.uint8), np.zeros((2, 8, 8, 3), np.uint8), "abc", "3 names"),
+        (
+            np.zeros((2, 8, 8, 3), np.float32),
+            np.zeros((2, 8, 8, 3), np.uint8),
+            "ab",
+            "expected uint8, got input float32",
+        ),
+    ],
+)
+def test_what_are_no_pairs_are_refused(input: Any, target: Any, names: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Split(input, target, list(names))

@@ -5,12 +5,29 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from enhance_sweep.enhance import strips
 from enhance_sweep.enhance.memory import Budget
 from enhance_sweep.enhance.strips import ByStrips, NotByStripsError
 from enhance_sweep.models import SRCNN, PlainGenerator, StridedGenerator
+from enhance_sweep.models.blocks import Conv2d
 from enhance_sweep.models.instance_norm import InstanceNorm2d
+from tests.unit.models.made_up_topologies import Gated, Shuffled
+
+
+class Around(nn.Module):
+    """Borders on all sides, and their removal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.output = Conv2d(3, 3, 3), Conv2d(3, 3, 3)
+
+    def forward(self, input: Tensor) -> Tensor:
+        wide = F.pad(self.conv(F.pad(input, (1, 2, 3, 1), "replicate")), (2, 1, 1, 3), value=0.25)
+        result: Tensor = self.output(wide)[:, :, 4:-4, 3:-3]
+        return result
+
 
 NETWORKS = {
     "plain": lambda: PlainGenerator(3, 8, 2),
@@ -22,6 +39,10 @@ NETWORKS = {
     "strided-2": lambda: StridedGenerator(2, 2, 4, 1),
     "strided-5": lambda: StridedGenerator(3, 5, 4, 0),
     "srcnn": SRCNN,
+    "shuffled": Shuffled,
+    "shuffled-large-kernel": lambda: Shuffled(4, 1, 9),
+    "shuffled-zeros": lambda: Shuffled(4, 1, padding="constant"),
+    "around": Around,
 }
 
 
@@ -37,7 +58,8 @@ def lively(network: nn.Module) -> nn.Module:
                 module.bias.uniform_(-0.3, 0.3)
             if isinstance(module, nn.PReLU):
                 module.weight.uniform_(-0.2, 0.4)
-        network.output.weight.mul_(0.1)  # type: ignore[operator, union-attr]
+        if hasattr(network, "output"):
+            network.output.weight.mul_(0.1)  # type: ignore[operator, union-attr]
     return network.eval()
 
 
@@ -123,7 +145,23 @@ class Looks(nn.Module):
         return input if input.shape[2] > 4 else -input
 
 
-@pytest.mark.parametrize("part", [nn.AdaptiveAvgPool2d(1), nn.Conv2d(3, 3, 3, padding=1), Looks()])
-def test_parts_that_are_not_known_are_refused(part: nn.Module) -> None:
-    with pytest.raises(NotByStripsError):
+class Halved(nn.Module):
+    def forward(self, input: Tensor) -> Tensor:
+        return input[:, :, ::2]
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [
+        (nn.AdaptiveAvgPool2d(1), r"AdaptiveAvgPool2d \(part\), and takes whole images"),
+        (nn.Conv2d(3, 3, 3, padding=1), r"Conv2d \(part\)"),
+        (Looks(), "cannot be traced"),
+        (Gated(), "mean"),
+        (nn.ReflectionPad2d(1), "ReflectionPad2d"),
+        (Halved(), r"other than \[\.\.\., top:bottom"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_parts_that_are_not_known_are_refused(part: nn.Module, named: str) -> None:
+    with pytest.raises(NotByStripsError, match=named):
         ByStrips(Unknown(part))

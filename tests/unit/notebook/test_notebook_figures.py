@@ -1,28 +1,12 @@
 """Figures show the answers' own values."""
 
 import struct
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from enhance_sweep import notebook as show
 from enhance_sweep import what_if
-from enhance_sweep.records import load_records
-
-REPORTS = Path(__file__).parents[3] / "reports"
-pytestmark = pytest.mark.skipif(not REPORTS.is_dir(), reason="not a checkout: the reports are not installed")
-
-
-@pytest.fixture(scope="module")
-def photos() -> pd.DataFrame:
-    return load_records(REPORTS / "photos" / "records")
-
-
-@pytest.fixture(scope="module")
-def timing() -> pd.DataFrame:
-    measurement = {"runtime": "eager", "precision": "fp32", "allocator": "tuned", "layout": "channels_last"}
-    return load_records(REPORTS / "timing" / "records", measurement)
 
 
 def test_the_frontier_is_of_just_these_records(photos: pd.DataFrame) -> None:

@@ -8,22 +8,7 @@ from markdown_it import MarkdownIt
 
 from enhance_sweep import notebook as show
 from enhance_sweep import what_if
-from enhance_sweep.records import load_records
 from enhance_sweep.report.labels import MINUS, TIMES
-
-REPORTS = Path(__file__).parents[3] / "reports"
-pytestmark = pytest.mark.skipif(not REPORTS.is_dir(), reason="not a checkout: the reports are not installed")
-
-
-@pytest.fixture(scope="module")
-def photos() -> pd.DataFrame:
-    return load_records(REPORTS / "photos" / "records")
-
-
-@pytest.fixture(scope="module")
-def timing() -> pd.DataFrame:
-    measurement = {"runtime": "eager", "precision": "fp32", "allocator": "tuned", "layout": "channels_last"}
-    return load_records(REPORTS / "timing" / "records", measurement)
 
 
 def test_networks_have_their_figures_with_units(photos: pd.DataFrame) -> None:

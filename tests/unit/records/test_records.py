@@ -30,70 +30,21 @@ from enhance_sweep.records.store import (
     write_trained,
 )
 from enhance_sweep.system.files import write_whole
+from tests.unit.report import record_factory as make
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-BASELINE = {"topology": "plain", "kernel_size": 3, "channels": 64, "blocks": 4, "prelu": False}
+BASELINE, STRIDED, MEASUREMENT = make.BASELINE, make.PROPOSED, make.MEASUREMENT
 SMALL = {**BASELINE, "channels": 16}
-STRIDED = {
-    "topology": "strided",
-    "kernel_size": 3,
-    "strided_kernel_size": 4,
-    "channels": 16,
-    "blocks": 2,
-    "prelu": False,
-}
-MEASUREMENT = {
-    "runtime": "eager",
-    "precision": "fp32",
-    "layout": "channels_last",
-    "size": [1280, 720],
-    "threads": 2,
-    "allocator": "tuned",
-    "host": "here",
-}
 
 
 def trained(architecture: dict[str, Any], seed: int = 0, **changes: Any) -> dict[str, Any]:
-    learned_from = {"dataset": "photos", "data_fingerprint": "f00d", "loss": "fidelity", "content": None, "seed": seed}
-    return {
-        "schema": 1,
-        "kind": "trained",
-        "key": learned_key(architecture, learned_from),
-        "architecture_key": architecture_key(architecture),
-        "status": "completed",
-        "reason": None,
-        "architecture": architecture,
-        "description": {"parameters": 401475, "macs": 368_000_000_000, "layers": []},
-        "learned_from": learned_from,
-        "steps": 400,
-        "scores": {"psnr_db": 20.0 + seed, "ms_ssim": 0.9, "images": 100, "identical_pairs": 0},
-        "untouched": {"psnr_db": 17.3, "ms_ssim": 0.846, "images": 100, "identical_pairs": 1},
-        "finished_at": "2026-01-01T10:00:00Z",
-        "environment": {"host": "here", "git_commit": "abc"},
-    } | changes
+    scores = {"psnr_db": 20.0 + seed, "ms_ssim": 0.9, "images": 100, "identical_pairs": 0}
+    return make.trained(architecture, seed=seed, **{"scores": scores} | changes)
 
 
 def timed(architecture: dict[str, Any], latency_ms: float | None = 500.0, **changes: Any) -> dict[str, Any]:
-    measurement = MEASUREMENT | changes.pop("measurement", {})
-    return {
-        "schema": 1,
-        "kind": "timed",
-        "key": measured_key(architecture, measurement),
-        "architecture_key": architecture_key(architecture),
-        "status": "completed",
-        "reason": None,
-        "architecture": architecture,
-        "description": {"parameters": 401475, "macs": 368_000_000_000, "layers": []},
-        "measurement": measurement,
-        "latency_ms_median": latency_ms,
-        "latency_ms_iqr": 3.0,
-        "cpu_s_median": 1.0,
-        "peak_rss_mib": 800.0,
-        "peak_rss_delta_mib": 300.0,
-        "finished_at": "2026-01-01T11:00:00Z",
-        "environment": {"host": "here"},
-    } | changes
+    return make.timed(architecture, latency_ms, **changes)
 
 
 def write(runs: Path, *made: dict[str, Any]) -> None:
@@ -342,7 +293,7 @@ def test_an_architecture_timed_but_not_trained_is_a_row_without_scores(tmp_path:
     assert row["latency_ms_median"] == 30.0
     assert row["key"] == row["architecture_key"] == architecture_key(STRIDED)
     assert all(pd.isna(row[name]) for name in ("status", "psnr_db", "ms_ssim", "seed", "dataset"))
-    assert row["parameters"] == 401475
+    assert row["parameters"] == make.description(STRIDED)["parameters"]
 
 
 def test_a_careful_timing_is_not_replaced_by_a_later_look(tmp_path: Path) -> None:
@@ -530,17 +481,7 @@ def test_a_damaged_number_is_named(tmp_path: Path) -> None:
 
 
 def challenge(architecture: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    calls = [{"latency_ms": latency_ms, "memory": {}} for latency_ms in (900.0, 700.0, 600.0, 620.0)]
-    return {
-        "schema": 1,
-        "kind": "challenge",
-        "architecture_key": architecture_key(architecture),
-        "architecture": architecture,
-        "measurement": MEASUREMENT | {"allocator": "stock"},
-        "latency_s_mean": 0.61,
-        "memory_gib_mean": 1.5,
-        "samples": calls,
-    } | changes
+    return make.challenge(architecture, 0.61, **changes)
 
 
 def test_timings_by_the_challenges_rules_come_back_by_architecture_and_age_and_are_no_timings(tmp_path: Path) -> None:
@@ -560,7 +501,7 @@ def test_timings_by_the_challenges_rules_come_back_by_architecture_and_age_and_a
         (challenge(BASELINE) | {"kind": "guess"}, r"lacks a kind \(one of trained, timed, export, challenge\)"),
         (challenge(BASELINE, latency_s_mean=None), "lacks latency_s_mean: delete it"),
         (challenge(BASELINE) | {"architecture": {}}, "lacks architecture.topology: delete it"),
-        (challenge(BASELINE, measurement={"host": "here"}), "lacks measurement.runtime, measurement.precision, "),
+        (challenge(BASELINE) | {"measurement": {"host": "here"}}, "lacks measurement.runtime, measurement.precision, "),
         (challenge(BASELINE, latency_s_mean="3 s"), "latency_s_mean: expected a number, found '3 s': delete it"),
         (challenge(BASELINE, latency_s_mean=0), "latency_s_mean: expected a positive number, found 0.0: delete it"),
         (challenge(BASELINE, memory_gib_mean=-1.0), "memory_gib_mean: expected no negative number, found -1.0: delete"),

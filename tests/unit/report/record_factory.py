@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from enhance_sweep.paper import published_table
+from enhance_sweep.paper import published_networks
 from enhance_sweep.records.keys import architecture_key, learned_key, measured_key
 from enhance_sweep.records.store import (
     EXPORT_FILE,
@@ -19,6 +19,7 @@ from enhance_sweep.records.store import (
     write_timed,
     write_trained,
 )
+from enhance_sweep.report import Results, gather
 
 ENVIRONMENT = {
     "host": "bench-1",
@@ -40,6 +41,8 @@ MEASUREMENT = {
     "allocator": "tuned",
     "host": "bench-1",
 }
+#: By how much the networks' scores of one image differ, beside what is common to all.
+SPREAD = 0.003
 UNTOUCHED = {"psnr_db": 17.64, "ms_ssim": 0.8613, "images": 100, "identical_pairs": 1}
 
 
@@ -146,7 +149,8 @@ def timed(
     architecture: dict[str, Any], latency_ms: float | None, *, measurement: dict[str, Any] | None = None, **changes: Any
 ) -> dict[str, Any]:
     how = MEASUREMENT | (measurement or {})
-    memory_mib = 300.0 + architecture.get("channels", 64) * 14.1
+    channels = architecture.get("channels")
+    memory_mib = 300.0 + (channels if isinstance(channels, int) else 64) * 14.1
     return {
         "schema": 1,
         "kind": "timed",
@@ -253,7 +257,7 @@ def exported(
     } | changes
 
 
-def write_scores(runs: Path, record: dict[str, Any], spread: float = 0.003) -> None:
+def write_scores(runs: Path, record: dict[str, Any], spread: float) -> None:
     """Scores of 100 single images whose mean is the record's, as evaluation leaves them beside it.
 
     All networks have the same hard images; by `spread` they differ otherwise.
@@ -275,14 +279,13 @@ def paper_records(careful: bool = False, **changes: Any) -> list[dict[str, Any]]
     `careful`: with the baseline beside each.
     """
     made = []
-    for table in (1, 2):
-        for row in published_table(table).to_dict("records"):
-            architecture = dict(row["architecture"])
-            made.append(trained(architecture, row["ms_ssim"], row["psnr_db"], **changes))
-            # The baseline in the time that the paper's headline implies, all others in their own.
-            time_s = 50.4 if architecture == BASELINE else row["time_s"]
-            latency_ms = time_s * 200.0
-            made.append(paired(architecture, latency_ms, 50.4 * 200) if careful else timed(architecture, latency_ms))
+    for row in published_networks().to_dict("records"):
+        architecture = dict(row["architecture"])
+        made.append(trained(architecture, row["ms_ssim"], row["psnr_db"], **changes))
+        # The baseline in the time that the paper's headline implies, all others in their own.
+        time_s = 50.4 if architecture == BASELINE else row["time_s"]
+        latency_ms = time_s * 200.0
+        made.append(paired(architecture, latency_ms, 50.4 * 200) if careful else timed(architecture, latency_ms))
     return made
 
 
@@ -304,8 +307,8 @@ def _write_export(runs: Path, record: dict[str, Any]) -> None:
     write_json(folder / EXPORT_FILE, record)
 
 
-def write(runs: Path, made: list[dict[str, Any]]) -> Path:
-    """A folder of runs with these records."""
+def write(runs: Path, made: list[dict[str, Any]], spread: float | None = None) -> Path:
+    """A folder of runs with these records; with `spread` scores of single images beside the trained ones."""
     writers = {
         "trained": write_trained,
         "timed": write_timed,
@@ -314,15 +317,21 @@ def write(runs: Path, made: list[dict[str, Any]]) -> Path:
     }
     for record in made:
         writers[record["kind"]](runs, record)
+        if spread is not None and record["kind"] == "trained" and record["scores"]:
+            write_scores(runs, record, spread)
     return runs
+
+
+def results_of(runs: Path, *made: dict[str, Any], spread: float | None = None) -> Results:
+    """What the report gathers from these records."""
+    return gather(write(runs, list(made), spread))
 
 
 def write_with_curves(runs: Path, made: list[dict[str, Any]]) -> Path:
     """A folder of runs with these records, the scores of single images and the losses of 120 noted steps."""
-    write(runs, made)
+    write(runs, made, spread=SPREAD)
     losses = "".join(f"{step},{100 / step}\n" for step in range(10, 1210, 10))
     for record in made:
         if record["kind"] == "trained":
-            write_scores(runs, record)
             (trained_dir(runs, record["key"]) / "losses.csv").write_text("step,total\n" + losses)
     return runs

@@ -52,17 +52,6 @@ def test_a_speed_up_counts_up_to_four() -> None:
     assert challenge_scores(21.0, 0.9, 3.5)["A"] == 7.0
 
 
-def test_the_printed_table_stands_whole_without_any_record_of_ours(tmp_path: Path) -> None:
-    runs = make.write(tmp_path, [make.trained(make.BASELINE)])
-    table = challenge_shown(gather(runs))
-    assert len(table.rows) == PUBLISHED
-    assert table.rows[0].name == "Mt.Phoenix"
-    assert texts(table.rows[0]) == ["21.99", "0.9125", "2.6804", "682", "4.80x", "64", "1.4", "13.21", "13.99", "16.08"]
-    columns = sum(len(group.columns) for group in table.groups)
-    assert {len(row.cells) for row in table.rows} == {columns}
-    assert "--challenge model=plain,srcnn,strided --runs" in notes(runs)
-
-
 def test_the_agreement_with_what_people_liked_is_kendalls(tmp_path: Path) -> None:
     """Counted pair by pair: no ties in MOS, and those of a score count for neither."""
     entries = published_entries()

@@ -9,23 +9,16 @@ import pandas as pd
 import pytest
 import record_factory as make
 
-from enhance_sweep.report import gather
 from enhance_sweep.report.figures import interactive as charts
 from enhance_sweep.report.figures.frontier_series import frontier_series, networks_series
 from enhance_sweep.report.results.gather import Results
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    made = [*make.paper_records(careful=True), make.trained(make.PROPOSED, 0.9243, 22.5, seed=1)]
-    return gather(make.write_with_curves(tmp_path_factory.mktemp("runs"), made))
-
-
-def test_plotly_knows_every_word_of_every_chart(results: Results) -> None:
+def test_plotly_knows_every_word_of_every_chart(paper_results: Results) -> None:
     graph_objects = pytest.importorskip("plotly.graph_objects")
-    found = {measure: charts.curves_chart(results, measure) for measure in charts.MEASURES}
-    found |= {"frontier": charts.frontier_chart(results), "published": charts.published_chart()}
-    found |= {"time": charts.time_chart(results), "paper": charts.paper_times_chart(results)}
+    found = {measure: charts.curves_chart(paper_results, measure) for measure in charts.MEASURES}
+    found |= {"frontier": charts.frontier_chart(paper_results), "published": charts.published_chart()}
+    found |= {"time": charts.time_chart(paper_results), "paper": charts.paper_times_chart(paper_results)}
     for name, chart in found.items():
         assert chart is not None, name
         text = json.dumps({"data": chart["data"], "layout": chart["layout"]}, allow_nan=False)
@@ -36,8 +29,8 @@ def test_plotly_knows_every_word_of_every_chart(results: Results) -> None:
         graph_objects.Figure(json.loads(text))
 
 
-def test_a_chart_has_all_points_and_intervals_of_its_series_and_opens_their_networks(results: Results) -> None:
-    chart, series = charts.frontier_chart(results), frontier_series(results)
+def test_a_chart_has_all_points_and_intervals_of_its_series_and_opens_their_networks(paper_results: Results) -> None:
+    chart, series = charts.frontier_chart(paper_results), frontier_series(paper_results)
     assert chart is not None
     assert series is not None
     drawn = {trace["name"]: trace for trace in chart["data"]}
@@ -60,14 +53,14 @@ def test_a_chart_has_all_points_and_intervals_of_its_series_and_opens_their_netw
     assert all(low < end < high for point in series.points for end in point.y_interval or (point.y,))
 
 
-def test_steps_at_which_quality_was_noted_are_the_ticks(results: Results) -> None:
-    chart = charts.curves_chart(results, "ms_ssim")
+def test_steps_at_which_quality_was_noted_are_the_ticks(paper_results: Results) -> None:
+    chart = charts.curves_chart(paper_results, "ms_ssim")
     assert chart is not None
     assert chart["layout"]["xaxis"]["tickvals"] == [75, 150, 300, 600, 1200]
 
 
 def test_names_of_neighbouring_lines_stand_beside_each_other(tmp_path: Path) -> None:
-    sample = gather(make.write(tmp_path, [make.trained(make.PROPOSED, fingerprint="682bf097303d8781436f08b3063f9a01")]))
+    sample = make.results_of(tmp_path, make.trained(make.PROPOSED, fingerprint="682bf097303d8781436f08b3063f9a01"))
     chart = charts.curves_chart(sample, "psnr_db")
     assert chart is not None
     places = {words["text"].rsplit(" ", 1)[0]: words["x"] for words in chart["layout"]["annotations"]}

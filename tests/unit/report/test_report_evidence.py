@@ -18,20 +18,12 @@ from enhance_sweep.report.tables.claims import FAILS, HOLDS, UNDECIDED, UNTESTED
 from enhance_sweep.stats.paired_scores import Difference
 
 
-def runs_of(folder: Path, made: list[dict[str, Any]], spread: float = 0.003) -> Path:
-    runs = make.write(folder, made)
-    for record in made:
-        if record["kind"] == "trained" and record["scores"]:
-            make.write_scores(runs, record, spread)
-    return runs
-
-
 def three(folder: Path, best: float = 0.9233) -> Results:
     """The baseline, a faster network and a slower one."""
     made = [make.trained(make.BASELINE, 0.9223), make.paired(make.BASELINE, 1000.0, 1000.0)]
     made += [make.trained(make.PROPOSED, best), make.paired(make.PROPOSED, 150.0, 1000.0)]
     made += [make.trained(make.plain(5, 64, 4), 0.9223), make.paired(make.plain(5, 64, 4), 2000.0, 1000.0)]
-    return gather(runs_of(folder, made))
+    return make.results_of(folder, *made, spread=make.SPREAD)
 
 
 def row_of(results: Results, label: str) -> Any:
@@ -43,7 +35,7 @@ def row_of(results: Results, label: str) -> Any:
 
 def test_scores_are_read_as_they_were_written(tmp_path: Path) -> None:
     made = [make.trained(make.PROPOSED, 0.92), make.trained(make.BASELINE, 0.91)]
-    runs = runs_of(tmp_path, made)
+    runs = make.write(tmp_path, made, make.SPREAD)
     found = image_scores(runs, [record["key"] for record in made])
     for record in made:
         table = found[record["key"]]
@@ -57,7 +49,7 @@ def test_scores_are_read_as_they_were_written(tmp_path: Path) -> None:
 )
 def test_a_damaged_table_of_scores_leaves_the_others_and_the_record(tmp_path: Path, damage: str) -> None:
     made = [make.trained(make.PROPOSED, 0.92), make.trained(make.BASELINE, 0.91)]
-    runs = runs_of(tmp_path, made)
+    runs = make.write(tmp_path, made, make.SPREAD)
     (trained_dir(runs, made[0]["key"]) / SCORES_FILE).write_text(damage, encoding="latin-1")
     assert set(image_scores(runs, [record["key"] for record in made])) == {made[1]["key"]}
     results = gather(runs)
@@ -67,7 +59,7 @@ def test_a_damaged_table_of_scores_leaves_the_others_and_the_record(tmp_path: Pa
 
 def test_infinite_scores_are_numbers_and_a_table_cut_short_is_not_compared(tmp_path: Path) -> None:
     made = [make.trained(architecture, 0.92) for architecture in (make.PROPOSED, make.BASELINE, make.plain(3, 8, 1))]
-    runs = runs_of(tmp_path, made)
+    runs = make.write(tmp_path, made, make.SPREAD)
     first = trained_dir(runs, made[0]["key"]) / SCORES_FILE
     lines = first.read_text().splitlines()
     first.write_text("\n".join([lines[0], lines[1].replace(lines[1].split(",")[1], "inf"), *lines[2:]]) + "\n")
@@ -104,7 +96,7 @@ def test_a_network_that_is_worse_beats_nobody_however_fast(tmp_path: Path) -> No
 def test_without_scores_per_image_nothing_is_compared(tmp_path: Path) -> None:
     made = [make.trained(make.BASELINE, 0.92), make.paired(make.BASELINE, 1000.0, 1000.0)]
     made += [make.trained(make.PROPOSED, 0.93), make.paired(make.PROPOSED, 150.0, 1000.0)]
-    results = gather(make.write(tmp_path, made))
+    results = make.results_of(tmp_path, *made)
     assert results.evidence.images == 0
     assert results.evidence.hypervolume is None
     assert results.variants[["vs_baseline", "frontier_probability", "ms_ssim_error"]].isna().all(axis=None)
@@ -116,7 +108,7 @@ def test_seeds_widen_every_interval(tmp_path: Path) -> None:
     made = [make.trained(make.BASELINE, 0.9223), make.paired(make.BASELINE, 1000.0, 1000.0)]
     made += [make.trained(make.PROPOSED, 0.9233), make.paired(make.PROPOSED, 150.0, 1000.0)]
     made += [make.trained(make.plain(5, 64, 4), 0.92 + 0.01 * seed, seed=seed) for seed in range(3)]
-    results = gather(runs_of(tmp_path / "seeds", made))
+    results = make.results_of(tmp_path / "seeds", *made, spread=make.SPREAD)
     assert results.evidence.seed_deviation == pytest.approx(0.01, abs=1e-6)
     assert row_of(results, "{3-4, 16}")["ms_ssim_error"] > 5 * alone
     assert "Another seed changes a network's MS-SSIM by 0.0100" in " ".join(findings(results))
@@ -130,7 +122,7 @@ def test_a_clear_frontier_is_certain_and_a_tie_is_not(tmp_path: Path) -> None:
     made += [make.trained(make.PROPOSED, 0.93), make.paired(make.PROPOSED, 200.0, 1000.0)]
     made += [make.trained(make.strided(3, 4, 32), 0.93), make.paired(make.strided(3, 4, 32), 200.0, 1000.0)]
     made += [make.trained(make.plain(3, 8, 1), 0.90), make.paired(make.plain(3, 8, 1), 500.0, 1000.0)]
-    found = gather(runs_of(tmp_path, made)).variants.set_index("label")["frontier_probability"]
+    found = make.results_of(tmp_path, *made, spread=make.SPREAD).variants.set_index("label")["frontier_probability"]
     assert found["{3, 64, 4}"] == 1.0
     assert found["{3, 8, 1}"] == 0.0
     assert 0.2 < found["{3-4, 16}"] < 0.8
@@ -166,7 +158,7 @@ def verdicts(results: Results) -> dict[str, str]:
 
 def test_the_papers_own_figures_have_the_papers_own_effects(tmp_path: Path) -> None:
     """Networks that score what the paper's do, in the paper's times, give what the paper gives."""
-    results = gather(runs_of(tmp_path, make.paper_records(careful=True), spread=0.0005))
+    results = gather(make.write(tmp_path, make.paper_records(careful=True), spread=0.0005))
     found = {claim.letter: claim for claim in claims.claims(results)}
     for letter in "abcd":
         assert found[letter].ours.startswith(found[letter].paper), letter
@@ -181,10 +173,10 @@ def test_the_opposite_of_the_paper_fails_and_noise_decides_nothing(tmp_path: Pat
             record["scores"] = record["scores"] | {"ms_ssim": 0.92 - 2 * (record["scores"]["ms_ssim"] - 0.92)}
         elif record["architecture"] == make.PROPOSED:
             record["samples"] = make.paired(make.PROPOSED, 5000.0, 10_080.0)["samples"]
-    assert verdicts(gather(runs_of(tmp_path / "a", made, spread=0.0005))) == {
+    assert verdicts(gather(make.write(tmp_path / "a", made, spread=0.0005))) == {
         **{"a": FAILS, "b": FAILS, "c": HOLDS, "d": FAILS, "e": FAILS}
     }
-    noisy = gather(runs_of(tmp_path / "b", make.paper_records(careful=True), spread=0.2))
+    noisy = gather(make.write(tmp_path / "b", make.paper_records(careful=True), spread=0.2))
     assert {verdicts(noisy)[letter] for letter in "abcd"} == {UNDECIDED}
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from enhance_sweep.report import gather
+from enhance_sweep.report import Results, gather
 from enhance_sweep.report.figures import style as figures
 from enhance_sweep.report.figures.curve_series import curve_series
 from enhance_sweep.report.figures.frontier import MOST_LABELS, frontier_figure, published_figure
@@ -59,10 +59,8 @@ def test_every_network_of_the_runs_is_named_and_no_name_covers_another(tmp_path:
     assert overlapping_pairs(*boxes_of(texts)) == 0
 
 
-def test_all_of_the_series_is_drawn_within_what_is_shown(tmp_path: Path) -> None:
-    made = [*make.paper_records(careful=True), make.trained(make.PROPOSED, 0.9433, seed=1)]
-    results = gather(make.write_with_curves(tmp_path, made))
-    figure, series = frontier_figure(results, intervals=True), frontier_series(results)
+def test_all_of_the_series_is_drawn_within_what_is_shown(paper_results: Results) -> None:
+    figure, series = frontier_figure(paper_results, intervals=True), frontier_series(paper_results)
     assert figure is not None
     assert series is not None
     assert series.untouched is not None
@@ -98,7 +96,7 @@ def test_of_very_many_points_the_frontier_is_named(tmp_path: Path) -> None:
         # Worse the slower it is, so that a few fast ones are the whole frontier.
         made += [make.trained(make.plain(7, channels, 1), 0.9 - channels * 1e-4)]
         made += [make.timed(make.plain(7, channels, 1), 100.0 + channels)]
-    results = gather(make.write(tmp_path, made))
+    results = make.results_of(tmp_path, *made)
     figure = frontier_figure(results)
     assert figure is not None
     named = {text.get_text() for text in labels_of(figure)}
@@ -135,16 +133,6 @@ def test_every_curve_is_drawn_in_its_familys_panel(tmp_path: Path) -> None:
     assert {family for family, _, _ in drawn} == {"plain {3, 16, b}", "plain {3, 32, b}", "plain {3, 64, b}"}
 
 
-def test_the_same_records_give_the_same_files(tmp_path: Path) -> None:
-    runs = make.write(tmp_path, make.grid_records())
-    first, second = (frontier_figure(gather(runs)) for _ in range(2))
-    assert first is not None
-    assert second is not None
-    assert figures.svg(first) == figures.svg(second)
-    assert figures.png(first) == figures.png(second)
-    assert figures.png(first).startswith(b"\x89PNG")
-
-
 def test_an_embedded_figure_has_ids_and_colors_of_its_own() -> None:
     text = figures.embedded_svg(figures.svg(published_figure()), "one", 'a "figure" <of> speed')
     root = ET.fromstring(text)
@@ -162,6 +150,6 @@ def test_an_embedded_figure_has_ids_and_colors_of_its_own() -> None:
 
 def test_a_dollar_sign_in_a_name_is_a_dollar_sign(tmp_path: Path) -> None:
     made = [make.trained(make.BASELINE, 0.9, dataset="$\\frac{broken$ & <tag>")]
-    figure = frontier_figure(gather(make.write(tmp_path, made)))
+    figure = frontier_figure(make.results_of(tmp_path, *made))
     assert figure is not None
     ET.fromstring(figures.svg(figure))

@@ -60,10 +60,7 @@ def test_the_report_is_the_expected_one(
     assert_same_table: Callable[[str, str], None],
 ) -> None:
     monkeypatch.chdir(tmp_path)  # the report names the folder of runs
-    runs = make.write(Path("runs"), list(world()))
-    for record in world():
-        if world is whole and record["kind"] == "trained":
-            make.write_scores(runs, record)
+    runs = make.write(Path("runs"), list(world()), make.SPREAD if world is whole else None)
     files = {name: data.decode() for name, data in render(gather(runs), pictures=False).items() if name != PAGE}
     folder = GOLDEN / world.__name__
     if request.config.getoption("--regenerate"):

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import record_factory as make
 
-from enhance_sweep.report import gather, labels
+from enhance_sweep.models.description import describe
+from enhance_sweep.report import labels
 from enhance_sweep.report.labels import network_label
 from enhance_sweep.report.page.page import render
+from tests.unit.models.made_up_topologies import Shuffled
 
 
 @pytest.mark.parametrize(
@@ -18,17 +20,26 @@ from enhance_sweep.report.page.page import render
         (make.BASELINE, "{3, 64, 4}"),
         (make.PROPOSED, "{3-4, 16}"),
         (make.SRCNN, "SRCNN"),
+        ({"topology": "shuffled", "channels": 16, "blocks": 2, "kernel_size": 3}, "shuffled {3, 16, 2}"),
+        (
+            {"topology": "shuffled", "channels": 8, "blocks": 1, "kernel_size": 3, "factor": 4},
+            "shuffled {3, 8, 1, factor 4}",
+        ),
         ({"topology": "unet", "depth": 3, "prelu": False}, "unet {depth 3}"),
         ({"topology": "fixed", "prelu": True}, "fixed PReLU"),
+        (make.plain(3, 64, 4, prelu=True), "{3, 64, 4} PReLU"),
+        (make.strided(3, 4, 16, blocks=3), "{3-4, 16, 3 blocks}"),
+        (make.BASELINE | {"norm": "batch"}, "{3, 64, 4, norm batch}"),
+        ({"topology": "unet", "channels": 8, "kernel_size": 3, "bias": True}, "unet {channels 8, kernel size 3, bias}"),
     ],
 )
-def test_a_network_without_sizes_goes_by_its_topologys_name(architecture: dict[str, Any], label: str) -> None:
+def test_a_network_is_named_as_the_paper_does_or_by_its_topology(architecture: dict[str, Any], label: str) -> None:
     assert network_label(architecture) == label
 
 
 def test_srcnn_is_named_as_its_makers_did_wherever_a_report_names_it(tmp_path: Path) -> None:
     made = [*make.paper_records()[:12], make.trained(make.SRCNN, 0.89, 21.3), make.timed(make.SRCNN, 1600.0)]
-    files = render(gather(make.write(tmp_path, made)))
+    files = render(make.results_of(tmp_path, *made))
     for name in ("report.md", "index.html", "variants.csv"):
         text = files[name].decode()
         assert "SRCNN" in text
@@ -66,3 +77,14 @@ def test_numbers_as_a_reader_wants_them(text: str, expected: str) -> None:
 def test_what_is_no_number_is_not_shown_as_one() -> None:
     numbers = [labels.is_number(value) for value in (1, 1.5, math.nan, math.inf, None, "1", True)]
     assert numbers == [True, True] + [False] * 5
+
+
+def test_another_topology_has_rows_points_and_a_drawing_of_its_own(tmp_path: Path) -> None:
+    shuffled = {"topology": "shuffled", "channels": 16, "blocks": 2, "kernel_size": 3}
+    described = {"description": describe(Shuffled(16, 2, 3))}
+    made = [make.trained(shuffled, 0.89, 21.3) | described, make.timed(shuffled, 1600.0) | described]
+    files = render(make.results_of(tmp_path, *make.paper_records()[:12], *made))
+    for name in ("report.md", "index.html", "variants.csv", "figure2.svg", "quality.svg", "architecture_1.svg"):
+        assert "shuffled" in files[name].decode(), name
+    assert "![shuffled {3, 16, 2}, drawn from the layers in its record." in files["report.md"].decode()
+    assert "architecture_1.png" in files

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 
 from enhance_sweep.report import ReportError, __main__, default_out, gather, write_report
 from enhance_sweep.report.page import output
-from enhance_sweep.report.page.page import FILES, PAGE, escape_markdown, render
+from enhance_sweep.report.page.page import PAGE, escape_markdown, render
 from enhance_sweep.report.results import findings
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables import claims
@@ -107,13 +107,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, dict[str, 
     made += [make.exported(made[0], "onnx", "int8", 1.5, -0.002)]
     for record in made:
         record["description"] = record["description"] | {"layers": LAYERS}
-    runs = make.write(tmp_path_factory.mktemp("runs"), made)
-    for record in made:
-        if record["kind"] == "trained":
-            make.write_scores(runs, record)
-            losses = "step,total\n" + "".join(f"{step},{1 / step}\n" for step in range(10, 1210, 10))
-            (runs / "trained" / record["key"] / "losses.csv").write_text(losses)
-    results = gather(runs)
+    results = gather(make.write_with_curves(tmp_path_factory.mktemp("runs"), made))
     return results, render(results)
 
 
@@ -131,7 +125,7 @@ def test_the_page_nests_and_stands_alone(whole: tuple[Results, dict[str, bytes]]
     ids = parsed.attributes("id")
     assert len(ids) == len(set(ids))
     links = [str(a["href"]) for tag, a in parsed.tags if tag == "a"]
-    assert set(links) == set(FILES) - {PAGE}, "every file that is written, and no other place"
+    assert set(links) == set(whole[1]) - {PAGE}, "every file that is written, and no other place"
 
 
 def test_the_page_has_the_markdowns_tables_cell_by_cell(whole: tuple[Results, dict[str, bytes]]) -> None:
@@ -145,7 +139,7 @@ def test_the_page_has_the_markdowns_tables_cell_by_cell(whole: tuple[Results, di
             assert other[0].startswith(row[0])
             # Neighbours that are missing for the same reason are one cell of the page.
             assert [ours for ours, theirs in zip(row[1:], other[1:], strict=True) if ours and ours != theirs] == []
-    assert {str(a["src"]) for tag, a in shown.tags if tag == "img"} == {n for n in FILES if n.endswith(".png")}
+    assert {str(a["src"]) for tag, a in shown.tags if tag == "img"} == {n for n in whole[1] if n.endswith(".png")}
 
 
 def test_every_chart_of_the_page_is_there_to_be_drawn(whole: tuple[Results, dict[str, bytes]]) -> None:
@@ -173,7 +167,11 @@ def test_every_network_of_the_tables_opens(whole: tuple[Results, dict[str, bytes
 
 def test_every_file_is_there_and_named_as_promised(whole: tuple[Results, dict[str, bytes]]) -> None:
     files = whole[1]
-    assert set(files) == set(FILES)
+    drawn = ("figure1", "figure2", "figure2_intervals", "figure2_paper", "figure3")
+    drawn += ("speed", "quality", "quality_psnr", "losses")
+    tables = ("table1", "table2", "table3", "variants", "claims", "runtimes", "exports")
+    expected = {f"{name}.{suffix}" for name in drawn for suffix in ("png", "svg")} | {f"{name}.csv" for name in tables}
+    assert set(files) == expected | {"report.md", PAGE}
     assert list(files)[-1] == PAGE
     assert all(files[name].startswith(b"\x89PNG") for name in files if name.endswith(".png"))
     assert all(b"<svg" in files[name] for name in files if name.endswith(".svg"))
@@ -191,7 +189,7 @@ def test_where_the_baseline_is_below_the_input_it_is_no_measure_of_good_enough(t
     made = [make.trained(make.BASELINE, 0.85), make.timed(make.BASELINE, 1000.0)]
     for architecture, score, latency_ms in ((make.plain(3, 16, 1), 0.855, 100.0), (make.PROPOSED, 0.87, 250.0)):
         made += [make.trained(architecture, score), make.timed(architecture, latency_ms)]
-    tiles = {tile.title: (tile.value, tile.note) for tile in findings.tiles(gather(make.write(tmp_path, made)))}
+    tiles = {tile.title: (tile.value, tile.note) for tile in findings.tiles(make.results_of(tmp_path, *made))}
     value, note = tiles["Fastest that is not below the untouched input"]
     assert value == "4.00\N{MULTIPLICATION SIGN}"
     assert note == "{3-4, 16}, MS-SSIM +0.0087 against the untouched input"
@@ -284,7 +282,7 @@ def test_nothing_from_records_becomes_markup(tmp_path: Path) -> None:
         make.failed(make.BASELINE, ATTACK, dataset=ATTACK, loss=ATTACK),
         make.timed(make.BASELINE, 100.0, measurement={"host": ATTACK}),
     ]
-    results = gather(make.write(tmp_path, made))
+    results = make.results_of(tmp_path, *made)
     files = render(results)
     parsed = Page(files[PAGE].decode())
     assert sum(tag == "script" for tag, _ in parsed.tags) == 3, "the page's own"
@@ -320,15 +318,6 @@ def test_what_the_page_and_the_markdown_say_of_a_figure_is_true_there(whole: tup
         assert only_in_the_picture not in page
 
 
-def with_scores(runs: Path, made: list[dict[str, Any]]) -> Results:
-    """The same with scores of each image, so that networks can be compared."""
-    make.write(runs, made)
-    for record in made:
-        if record["kind"] == "trained":
-            make.write_scores(runs, record)
-    return gather(runs)
-
-
 def pair_of(ours: float, **changes: Any) -> list[dict[str, Any]]:
     return [make.trained(make.BASELINE, 0.92), make.trained(make.PROPOSED, ours, **changes)]
 
@@ -336,18 +325,10 @@ def pair_of(ours: float, **changes: Any) -> list[dict[str, Any]]:
 CAREFUL = [make.paired(make.BASELINE, 10_080.0, 10_080.0), make.paired(make.PROPOSED, 1600.0, 10_080.0)]
 
 
-def test_the_headline_names_the_margin_and_the_tile_agrees_with_it(tmp_path: Path) -> None:
-    results = with_scores(tmp_path, [*pair_of(0.9195), *CAREFUL])
-    assert "as fast as the baseline {3, 64, 4} and surely less than 0.002 worse in MS-SSIM" in findings.headline(
-        results
-    )
-    tiles = {tile.title: tile for tile in findings.tiles(results)}
-    assert tiles["Fastest that beats the baseline"].value == "6.30\N{MULTIPLICATION SIGN}"
-    assert not any("reaches" in title for title in tiles)
-
-
 def test_what_was_trained_otherwise_is_marked_wherever_it_is_named(tmp_path: Path) -> None:
-    results = with_scores(tmp_path, [*pair_of(0.93, steps=2400), make.trained(make.plain(3, 16, 1), 0.91), *CAREFUL])
+    results = make.results_of(
+        tmp_path, *[*pair_of(0.93, steps=2400), make.trained(make.plain(3, 16, 1), 0.91), *CAREFUL], spread=make.SPREAD
+    )
     assert findings.headline(results).startswith("{3-4, 16} (trained as B) is 6.30")
     assert "the baseline {3, 64, 4} (trained as A) and" in findings.headline(results)
     assert findings.tiles(results)[0].value == "{3-4, 16} (trained as B)"
@@ -356,7 +337,7 @@ def test_what_was_trained_otherwise_is_marked_wherever_it_is_named(tmp_path: Pat
 
 def test_without_intervals_of_speed_nothing_is_said_to_beat_nothing(tmp_path: Path) -> None:
     quick = [make.timed(make.BASELINE, 10_080.0), make.timed(make.PROPOSED, 1600.0)]
-    results = with_scores(tmp_path, [*pair_of(0.93), *quick])
+    results = make.results_of(tmp_path, *pair_of(0.93), *quick, spread=make.SPREAD)
     assert "Whether any network beats the baseline" in said(results)
     assert "is not tested here" in said(results)
     assert "No network beats" not in said(results)
@@ -364,12 +345,12 @@ def test_without_intervals_of_speed_nothing_is_said_to_beat_nothing(tmp_path: Pa
 
 def test_claims_say_what_their_intervals_cover(tmp_path: Path) -> None:
     made = [*pair_of(0.92), *CAREFUL]
-    assert "not of seeds" in page_of(with_scores(tmp_path / "once", made)).text
+    assert "not of seeds" in page_of(make.results_of(tmp_path / "once", *made, spread=make.SPREAD)).text
     made.append(make.trained(make.PROPOSED, 0.921, seed=1))
-    several = with_scores(tmp_path / "several", made)
+    several = make.results_of(tmp_path / "several", *made, spread=make.SPREAD)
     assert "images and of seeds." in page_of(several).text
     assert "Of several seeds, the first." in page_of(several).text
-    untimed = with_scores(tmp_path / "untimed", pair_of(0.92))
+    untimed = make.results_of(tmp_path / "untimed", *pair_of(0.92), spread=make.SPREAD)
     assert "logarithm of multiply-adds" in page_of(untimed).text
     assert all("time" not in claim.measured for claim in claims.claims(untimed))
 
@@ -384,7 +365,7 @@ def small(tmp_path: Path) -> Path:
 def test_an_older_report_is_replaced_and_what_others_put_there_stays(tmp_path: Path) -> None:
     out = tmp_path / "reports" / "mine"
     out.mkdir(parents=True)
-    write_report(gather(make.write(tmp_path / "older", [make.trained(make.PROPOSED, 0.9)])), out)
+    write_report(make.results_of(tmp_path / "older", make.trained(make.PROPOSED, 0.9)), out)
     assert (out / "quality.png").exists()
     (out / "notes.txt").write_text("old")
     assert write_report(gather(small(tmp_path)), out) == out / PAGE
@@ -448,12 +429,12 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_the_default_folder_is_named_after_the_data_and_stays_in_reports(
     tmp_path: Path, dataset: str, folder: str
 ) -> None:
-    results = gather(make.write(tmp_path, [make.trained(make.PROPOSED, 0.9, dataset=dataset)]))
+    results = make.results_of(tmp_path, make.trained(make.PROPOSED, 0.9, dataset=dataset))
     assert default_out(results) == Path("reports") / folder
 
 
 def test_the_default_folder_without_training_and_with_several_losses(tmp_path: Path) -> None:
-    assert default_out(gather(make.write(tmp_path / "t", [make.timed(make.PROPOSED, 9.0)]))) == Path("reports/timing")
+    assert default_out(make.results_of(tmp_path / "t", make.timed(make.PROPOSED, 9.0))) == Path("reports/timing")
     made = [make.trained(make.PROPOSED, 0.9, loss=loss, dataset="photos") for loss in ("paper", "fidelity")]
     runs = make.write(tmp_path / "l", made)
     assert default_out(gather(runs, loss="paper")) == Path("reports/photos-paper")
@@ -500,10 +481,3 @@ def test_where_there_is_no_report_there_is_a_message(
     assert complaint in captured.err
     assert not captured.out
     assert not (tmp_path / "reports").exists()
-
-
-def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="0"):
-        __main__.main(["--help"])
-    text = capsys.readouterr().out
-    assert [option for option in ("--runs", "--out", "--data", "--loss") if option not in text] == []

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import record_factory as make
 
-from enhance_sweep.report import gather
 from enhance_sweep.report.results.references import references
 
 SAMPLE = "682bf097303d8781436f08b3063f9a01"
@@ -19,7 +18,7 @@ GOLDEN = {
 
 def test_references_are_the_golden_scores(shared: Path, tmp_path: Path) -> None:
     golden = np.load(shared / "reference" / "golden" / "scores_test100.npz")
-    found = references(gather(make.write(tmp_path, [make.trained(make.PROPOSED, fingerprint=SAMPLE)])))
+    found = references(make.results_of(tmp_path, make.trained(make.PROPOSED, fingerprint=SAMPLE)))
     by_name = {reference.name: reference for reference in found}
     assert len(found) == 5
     for name, prefix in GOLDEN.items():
@@ -28,4 +27,4 @@ def test_references_are_the_golden_scores(shared: Path, tmp_path: Path) -> None:
 
 
 def test_data_that_nobody_else_has_scored_has_none(tmp_path: Path) -> None:
-    assert references(gather(make.write(tmp_path, [make.trained(make.PROPOSED)]))) == []
+    assert references(make.results_of(tmp_path, make.trained(make.PROPOSED))) == []

@@ -117,20 +117,17 @@ def test_versions_of_the_code_are_not_mixed_silently(tmp_path: Path) -> None:
 
 def test_speed_up_is_relative_to_the_baseline_of_the_same_host_and_measurement(tmp_path: Path) -> None:
     laptop = {"host": "laptop"}
-    runs = make.write(
+    results = make.results_of(
         tmp_path,
-        [
-            make.trained(make.BASELINE, 0.92),
-            make.trained(make.PROPOSED, 0.93),
-            make.trained(make.plain(3, 16, 1), 0.91),
-            make.timed(make.BASELINE, 1000.0),
-            make.timed(make.PROPOSED, 200.0),
-            make.timed(make.plain(3, 16, 1), 500.0, finished_at="2020-01-01T00:00:00Z"),
-            make.timed(make.plain(3, 16, 2), 400.0, measurement=laptop),
-            make.timed(make.BASELINE, 4000.0, measurement=laptop),
-        ],
+        make.trained(make.BASELINE, 0.92),
+        make.trained(make.PROPOSED, 0.93),
+        make.trained(make.plain(3, 16, 1), 0.91),
+        make.timed(make.BASELINE, 1000.0),
+        make.timed(make.PROPOSED, 200.0),
+        make.timed(make.plain(3, 16, 1), 500.0, finished_at="2020-01-01T00:00:00Z"),
+        make.timed(make.plain(3, 16, 2), 400.0, measurement=laptop),
+        make.timed(make.BASELINE, 4000.0, measurement=laptop),
     )
-    results = gather(runs)
     rows = by_label(results.variants)
     assert rows.loc["{3, 64, 4}", "speed_up"] == 1.0
     assert rows.loc["{3-4, 16}", "speed_up"] == 5.0
@@ -150,28 +147,18 @@ def rounds(*pairs: tuple[float, float | None]) -> dict[str, Any]:
 
 
 def test_where_the_baseline_ran_in_the_same_rounds_the_ratios_of_rounds_count(tmp_path: Path) -> None:
-    runs = make.write(
+    results = make.results_of(
         tmp_path,
-        [
-            *(
-                make.trained(architecture, 0.92)
-                for architecture in (make.BASELINE, make.PROPOSED, make.plain(3, 16, 1))
-            ),
-            make.timed(make.BASELINE, 1000.0, samples=rounds((1000.0, 1010.0), (1000.0, 1030.0), (1000.0, 1020.0))),
-            make.timed(make.PROPOSED, 200.0, samples=rounds((200.0, 1200.0), (200.0, 1000.0), (100.0, 800.0))),
-            make.timed(make.plain(3, 16, 1), 100.0, samples=rounds((100.0, None))),
-        ],
+        *(make.trained(architecture, 0.92) for architecture in (make.BASELINE, make.PROPOSED, make.plain(3, 16, 1))),
+        make.timed(make.BASELINE, 1000.0, samples=rounds((1000.0, 1010.0), (1000.0, 1030.0), (1000.0, 1020.0))),
+        make.timed(make.PROPOSED, 200.0, samples=rounds((200.0, 1200.0), (200.0, 1000.0), (100.0, 800.0))),
+        make.timed(make.plain(3, 16, 1), 100.0, samples=rounds((100.0, None))),
     )
-    rows = by_label(gather(runs).variants)
+    rows = by_label(results.variants)
     assert rows.loc["{3-4, 16}", "speed_up"] == 6.0, "of 6, 5 and 8, not 1000 / 200"
     assert rows.loc["{3, 64, 4}", "speed_up"] == 1.0
     assert rows.loc["{3, 16, 1}", "speed_up"] == 10.0
     assert rows["paired_speed_up"].notna().sum() == 2
-
-
-def test_what_a_timing_says_against_itself_is_kept(tmp_path: Path) -> None:
-    made = [make.timed(make.BASELINE, 1000.0, flags=["2 of 5 rounds were disturbed", "cold"])]
-    assert list(gather(make.write(tmp_path, made)).variants["timing_flags"]) == ["2 of 5 rounds were disturbed; cold"]
 
 
 def test_values_of_records_in_words() -> None:
@@ -192,67 +179,57 @@ def test_values_of_records_in_words() -> None:
 
 
 def test_a_time_from_a_host_without_the_baseline_has_no_speed_up(tmp_path: Path) -> None:
-    runs = make.write(
+    results = make.results_of(
         tmp_path,
-        [
-            *(make.trained(architecture, 0.92) for architecture in (make.BASELINE, make.PROPOSED)),
-            make.timed(make.BASELINE, 1000.0),
-            make.timed(make.PROPOSED, 1.0, measurement={"host": "laptop"}),
-        ],
+        *(make.trained(architecture, 0.92) for architecture in (make.BASELINE, make.PROPOSED)),
+        make.timed(make.BASELINE, 1000.0),
+        make.timed(make.PROPOSED, 1.0, measurement={"host": "laptop"}),
     )
-    results = gather(runs)
     assert math.isnan(by_label(results.variants).loc["{3-4, 16}", "speed_up"])
     assert list(results.frontier["label"]) == ["{3, 64, 4}"]
 
 
 def test_a_network_timed_on_two_hosts_is_shown_on_the_one_where_most_were(tmp_path: Path) -> None:
-    runs = make.write(
+    results = make.results_of(
         tmp_path,
-        [
-            *(make.trained(architecture, 0.92) for architecture in (make.BASELINE, make.PROPOSED)),
-            make.timed(make.BASELINE, 1000.0),
-            make.timed(make.PROPOSED, 250.0),
-            make.timed(make.PROPOSED, 9.0, measurement={"host": "laptop"}, finished_at="2027-01-01T00:00:00Z"),
-        ],
+        *(make.trained(architecture, 0.92) for architecture in (make.BASELINE, make.PROPOSED)),
+        make.timed(make.BASELINE, 1000.0),
+        make.timed(make.PROPOSED, 250.0),
+        make.timed(make.PROPOSED, 9.0, measurement={"host": "laptop"}, finished_at="2027-01-01T00:00:00Z"),
     )
-    assert by_label(gather(runs).variants).loc["{3-4, 16}", "speed_up"] == 4.0
+    assert by_label(results.variants).loc["{3-4, 16}", "speed_up"] == 4.0
 
 
 def test_the_newest_completed_timing_counts(tmp_path: Path) -> None:
-    runs = make.write(
+    results = make.results_of(
         tmp_path,
-        [
-            make.trained(make.BASELINE, 0.92),
-            make.timed(make.BASELINE, 700.0, finished_at="2026-03-03T00:00:00Z"),
-            make.timed(make.BASELINE, 900.0, finished_at="2026-02-02T00:00:00Z"),
-            make.timed(make.BASELINE, None, status="failed", reason="killed", finished_at="2026-04-04T00:00:00Z"),
-        ],
+        make.trained(make.BASELINE, 0.92),
+        make.timed(make.BASELINE, 700.0, finished_at="2026-03-03T00:00:00Z"),
+        make.timed(make.BASELINE, 900.0, finished_at="2026-02-02T00:00:00Z"),
+        make.timed(make.BASELINE, None, status="failed", reason="killed", finished_at="2026-04-04T00:00:00Z"),
     )
-    assert list(gather(runs).variants["latency_ms_median"]) == [700.0]
+    assert list(results.variants["latency_ms_median"]) == [700.0]
 
 
 def test_another_measurement_is_taken_where_the_default_was_not_made_and_named_where_it_was(tmp_path: Path) -> None:
     stock = {"allocator": "stock"}
     both = [make.trained(make.BASELINE, 0.92), make.timed(make.BASELINE, 900.0, measurement=stock)]
     assert list(gather(make.write(tmp_path / "a", both)).variants["latency_ms_median"]) == [900.0]
-    results = gather(make.write(tmp_path / "b", [*both, make.timed(make.BASELINE, 500.0)]))
+    results = make.results_of(tmp_path / "b", *both, make.timed(make.BASELINE, 500.0))
     assert list(results.variants["latency_ms_median"]) == [500.0]
     assert results.other_measurements == ["eager, fp32, stock (1)"]
 
 
 def test_without_the_baseline_the_frontier_is_of_latencies_of_one_host(tmp_path: Path) -> None:
-    runs = make.write(
+    results = make.results_of(
         tmp_path,
-        [
-            make.trained(make.PROPOSED, 0.92),
-            make.trained(make.plain(3, 16, 1), 0.90),
-            make.trained(make.plain(3, 16, 2), 0.91),
-            make.timed(make.PROPOSED, 300.0),
-            make.timed(make.plain(3, 16, 1), 200.0),
-            make.timed(make.plain(3, 16, 2), 1.0, measurement={"host": "laptop"}),
-        ],
+        make.trained(make.PROPOSED, 0.92),
+        make.trained(make.plain(3, 16, 1), 0.90),
+        make.trained(make.plain(3, 16, 2), 0.91),
+        make.timed(make.PROPOSED, 300.0),
+        make.timed(make.plain(3, 16, 1), 200.0),
+        make.timed(make.plain(3, 16, 2), 1.0, measurement={"host": "laptop"}),
     )
-    results = gather(runs)
     assert results.cost_kind == "latency_ms"
     assert list(results.frontier["label"]) == ["{3, 16, 1}", "{3-4, 16}"]
 
@@ -264,30 +241,13 @@ def test_without_any_timing_multiply_adds_stand_in(tmp_path: Path) -> None:
     assert list(results.frontier["label"]) == ["{3-4, 16}"]
 
 
-def test_the_frontier_of_the_papers_figures_is_what_brute_force_finds(tmp_path: Path) -> None:
-    results = gather(make.write(tmp_path, make.paper_records()))
-    rows = results.variants
-    expected = {
-        row.label
-        for row in rows.itertuples()
-        if not any(
-            o.speed_up >= row.speed_up
-            and o.ms_ssim >= row.ms_ssim
-            and (o.speed_up > row.speed_up or o.ms_ssim > row.ms_ssim)
-            for o in rows.itertuples()
-        )
-    }
-    assert set(results.frontier["label"]) == expected
-    assert results.frontier["speed_up"].is_monotonic_decreasing
-
-
 # --- seeds and conditions ---------------------------------------------------------------------------------------------
 
 
 def test_seeds_are_averaged_into_one_row(tmp_path: Path) -> None:
     scores = {0: (0.90, 20.0), 1: (0.92, 22.0), 7: (0.94, 24.0)}
     made = [make.trained(make.PROPOSED, s, p, seed=seed) for seed, (s, p) in scores.items()]
-    row = gather(make.write(tmp_path, made)).variants.iloc[0]
+    row = make.results_of(tmp_path, *made).variants.iloc[0]
     assert row["ms_ssim"] == pytest.approx(0.92)
     assert row["psnr_db"] == pytest.approx(22.0)
     assert row["seeds"] == "0 1 7"
@@ -295,16 +255,13 @@ def test_seeds_are_averaged_into_one_row(tmp_path: Path) -> None:
 
 
 def test_different_steps_or_settings_are_never_averaged(tmp_path: Path) -> None:
-    runs = make.write(
+    results = make.results_of(
         tmp_path,
-        [
-            make.trained(make.PROPOSED, 0.90, steps=75),
-            make.trained(make.PROPOSED, 0.94, steps=1200, seed=1),
-            make.trained(make.BASELINE, 0.93, steps=1200),
-            make.trained(make.plain(3, 16, 1), 0.89, steps=1200, learned_from={"batch_size": 50}),
-        ],
+        make.trained(make.PROPOSED, 0.90, steps=75),
+        make.trained(make.PROPOSED, 0.94, steps=1200, seed=1),
+        make.trained(make.BASELINE, 0.93, steps=1200),
+        make.trained(make.plain(3, 16, 1), 0.89, steps=1200, learned_from={"batch_size": 50}),
     )
-    results = gather(runs)
     assert len(results.variants) == 4
     conditions = results.training_conditions
     assert [c.mark for c in conditions] == ["A", "B", "C"]
@@ -313,64 +270,6 @@ def test_different_steps_or_settings_are_never_averaged(tmp_path: Path) -> None:
     marks = {(row.label, row.steps): row.condition for row in results.variants.itertuples()}
     assert marks["{3, 64, 4}", 1200] == marks["{3-4, 16}", 1200] == "A"
     assert marks["{3-4, 16}", 75] != "A"
-
-
-def test_failed_and_unfinished_runs_are_told_apart_from_missing_ones(tmp_path: Path) -> None:
-    runs = make.write(
-        tmp_path,
-        [
-            make.failed(make.BASELINE, "the loss is NaN at step 12"),
-            make.running(make.PROPOSED),
-            make.trained(make.plain(3, 16, 1), 0.9),
-            make.failed(make.plain(3, 16, 1), "out of memory", seed=3),
-            make.timed(make.strided(3, 3, 16), None, status="failed", reason="killed after 600 s"),
-        ],
-    )
-    results = gather(runs)
-    states = by_label(results.variants)["trained"]
-    assert states["{3, 64, 4}"] == "failed"
-    assert states["{3-4, 16}"] == "unfinished"
-    assert states["{3, 16, 1}"] == "completed", "another seed of it was completed"
-    assert pd.isna(states["{3-3, 16}"])
-    assert by_label(results.variants)["timing_failed"]["{3-3, 16}"]
-    assert results.unfinished == ["{3-4, 16} (seed 0)"]
-    assert {(p.label, p.what, p.reason) for p in results.problems} == {
-        ("{3, 64, 4} (seed 0)", "training", "the loss is NaN at step 12"),
-        ("{3, 16, 1} (seed 3)", "training", "out of memory"),
-        ("{3-3, 16}", "timing", "killed after 600 s"),
-    }
-
-
-def test_a_score_that_is_not_a_number_is_no_score(tmp_path: Path) -> None:
-    made = [make.trained(make.BASELINE, 0.9), make.trained(make.PROPOSED, float("nan"), float("inf"))]
-    results = gather(make.write(tmp_path, made))
-    assert len(results.variants) == 2
-    assert list(results.scored["label"]) == ["{3, 64, 4}"]
-    assert not results.variants["below_untouched"].any()
-
-
-@pytest.mark.parametrize(
-    ("architecture", "label", "published"),
-    [
-        (make.plain(3, 64, 4), "{3, 64, 4}", 1),
-        (make.plain(3, 64, 4, prelu=True), "{3, 64, 4} PReLU", None),
-        (make.strided(3, 4, 16), "{3-4, 16}", 2),
-        (make.strided(3, 4, 16, blocks=3), "{3-4, 16, 3 blocks}", None),
-        (make.strided(4, 4, 32) | {"prelu": True}, "{4-4, 32} PReLU", 2),
-        (make.plain(3, 64, 4) | {"norm": "batch"}, "{3, 64, 4, norm batch}", None),
-        (
-            {"topology": "unet", "channels": 8, "kernel_size": 3, "bias": True},
-            "unet {channels 8, kernel size 3, bias}",
-            None,
-        ),
-    ],
-)
-def test_names_and_the_papers_tables(
-    tmp_path: Path, architecture: dict[str, Any], label: str, published: int | None
-) -> None:
-    row = gather(make.write(tmp_path, [make.trained(architecture, 0.9)])).variants.iloc[0]
-    assert row["label"] == label
-    assert (None if pd.isna(row["published"]) else row["published"]) == published
 
 
 # --- nothing to report ------------------------------------------------------------------------------------------------

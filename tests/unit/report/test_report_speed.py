@@ -7,14 +7,12 @@ from typing import Any
 import pytest
 import record_factory as make
 
-from enhance_sweep.paper import published_table
-from enhance_sweep.records.keys import architecture_slug
+from enhance_sweep.paper import published_networks
 from enhance_sweep.report import gather, write_report
 from enhance_sweep.report.labels import TIMES
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.timings import (
     agreement,
-    by_place,
     fitted,
     paper_baseline,
     paper_times,
@@ -31,7 +29,7 @@ def results(runs: Path, *made: dict[str, Any]) -> Results:
 
 
 def published_timings(factor: float = 0.2, **changes: Any) -> list[dict[str, Any]]:
-    rows = [row for table in (1, 2) for row in published_table(table).to_dict("records")]
+    rows = published_networks().to_dict("records")
     return [make.paired(dict(r["architecture"]), r["time_s"] * 1e3 * factor, 5000.0, **changes) for r in rows]
 
 
@@ -130,9 +128,8 @@ def test_the_cost_model_is_of_the_timings_shown(tmp_path: Path) -> None:
 def test_the_papers_own_times_say_what_its_baseline_should_have_taken(tmp_path: Path) -> None:
     # All others take a second for 10^9 multiply-adds; the baseline is described with twice what its time would buy.
     made = []
-    for architecture in (row for table in (1, 2) for row in published_table(table)["architecture"]):
-        seconds = published_table(1 if architecture["topology"] == "plain" else 2).set_index("slug")["time_s"]
-        described = layers(8, 1) | {"macs": int(1e9 * seconds[architecture_slug(architecture)])}
+    for architecture, seconds in published_networks()[["architecture", "time_s"]].itertuples(index=False):
+        described = layers(8, 1) | {"macs": int(1e9 * seconds)}
         described["layers"] = [described["layers"][0] | {"height": 0, "width": 0}]
         if architecture == make.BASELINE:
             described["macs"] *= 2
@@ -165,22 +162,8 @@ def test_runtimes_stand_beside_each_other(tmp_path: Path) -> None:
     assert cells[11] == "2.00"
 
 
-def test_a_network_timed_in_one_way_has_no_place_among_the_runtimes(tmp_path: Path) -> None:
-    found = results(tmp_path, *ways(make.PROPOSED, 1000.0), make.paired(make.BASELINE, 5000.0, 5000.0))
-    ((_, rows),) = by_place(found).items()
-    assert {row.label for row in rows} == {"{3-4, 16}"}
-
-
 def test_each_host_has_a_table_of_its_own(tmp_path: Path) -> None:
     found = results(tmp_path, *ways(make.PROPOSED, 1000.0), *ways(make.PROPOSED, 300.0, **OTHER_HOST))
     tables = runtimes_shown(found)
     assert [len(table.rows) for table in tables] == [2, 2]
     assert {cell.text for cell in (row.cells[4] for row in tables[0].rows)} == {"1,000", "250"}
-
-
-def test_what_cannot_be_timed_says_why(tmp_path: Path) -> None:
-    how = {"runtime": "onnxruntime", "precision": "bf16"}
-    no = make.timed(make.PROPOSED, None, measurement=how, status="failed", reason="fp32 alone on a CPU")
-    (table,) = runtimes_shown(results(tmp_path, *ways(make.PROPOSED, 1000.0), no))
-    assert table.rows[-1].tag == "fp32 alone on a CPU"
-    assert table.rows[-1].cells[-1].missing

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import record_factory as make
 
-from enhance_sweep.paper import published_table
-from enhance_sweep.report import gather, labels
+from enhance_sweep.report import labels
 from enhance_sweep.report.tables import columns
 from enhance_sweep.report.tables import networks as tables
 from enhance_sweep.report.tables.model import MOST_ROWS, Cell, Column, Row, Table, csv_names, shown_columns
@@ -60,71 +59,8 @@ def test_what_is_no_number_is_missing(value: float | str | None, text: str | Non
 # --- networks ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("table", "count"), [(1, 17), (2, 7)])
-def test_a_published_table_stands_whole_without_any_record_of_it(tmp_path: Path, table: int, count: int) -> None:
-    results = gather(make.write(tmp_path, [make.trained(make.plain(3, 24, 2), 0.9)]))
-    rows = rows_of(tables.published_csv(results, table))
-    for row, paper in zip(rows.values(), published_table(table).itertuples(), strict=True):
-        assert (float(row["paper_time_s"]), float(row["paper_ms_ssim"])) == (paper.time_s, paper.ms_ssim)
-        assert row["trained"] == row["timed"] == "no record"
-        assert row["ms_ssim"] == row["latency_ms_median"] == row["below_untouched"] == ""
-        assert row["kernel_size"] == str(paper.architecture["kernel_size"])
-    shown = tables.published_shown(results, table)
-    assert len(shown.rows) == len(rows) == count
-    assert {cell.text for row in shown.rows for cell in row.cells if cell.missing} == {"no record"}
-
-
-def test_csv_figures_agree_with_the_records(tmp_path: Path) -> None:
-    made = make.paper_records()
-    results = gather(make.write(tmp_path, made))
-    rows = rows_of(tables.published_csv(results, 1)) | rows_of(tables.published_csv(results, 2))
-    everything = rows_of(tables.variants_csv(results))
-    assert rows.keys() == everything.keys()
-    for record in made:
-        label = labels.network_label(record["architecture"])
-        for row in (rows[label], everything[label]):
-            if record["kind"] == "timed":
-                assert float(row["speed_up"]) == pytest.approx(50.4 * 200 / record["latency_ms_median"])
-                assert int(row["macs"]) == record["description"]["macs"]
-            else:
-                gain = record["scores"]["psnr_db"] - record["untouched"]["psnr_db"]
-                assert float(row["gain_psnr_db"]) == pytest.approx(gain)
-    for row in rows.values():
-        assert float(row["paper_speed_up"]) == pytest.approx(25.155 / float(row["paper_time_s"]))
-
-
-@pytest.mark.parametrize(
-    ("network", "title", "text"),
-    [
-        ("{3, 16, 1}", "MS-SSIM ours", "0.9000"),
-        ("{3, 16, 1}", "Latency, ms ours", "no record"),
-        ("{3, 16, 2}", "MS-SSIM ours", "failed"),
-        ("{3, 16, 3}", "PSNR, dB ours", "unfinished"),
-        ("{3, 16, 3}", "Steps", "unfinished"),
-        ("{3, 16, 4}", "MS-SSIM ours", "not a number"),
-        ("{3, 32, 2}", "Latency, ms ours", "500"),
-        ("{3, 32, 2}", "Speed-up ours", "baseline not timed"),
-        ("{3, 32, 2}", "MS-SSIM difference", "no record"),
-        ("{3, 32, 4}", "Latency, ms ours", "timing failed"),
-    ],
-)
-def test_a_cell_says_why_it_is_empty(tmp_path: Path, network: str, title: str, text: str) -> None:
-    made = [
-        make.trained(make.plain(3, 16, 1), 0.9),
-        make.failed(make.plain(3, 16, 2), "NaN"),
-        make.running(make.plain(3, 16, 3)),
-        make.trained(make.plain(3, 16, 4), None, None),
-        make.timed(make.plain(3, 32, 2), 500.0),
-        make.timed(make.plain(3, 32, 4), None, status="failed", reason="killed", peak_rss_mib=None),
-    ]
-    shown = tables.published_shown(gather(make.write(tmp_path, made)), 1)
-    titles = [f"{group.title} {column}".strip() for group in shown.groups for column in group.columns]
-    (row,) = [row for row in shown.rows if row.name == network]
-    assert row.cells[titles.index(title)].text == text
-
-
 def test_a_gain_over_an_input_without_a_score_says_so(tmp_path: Path) -> None:
-    results = gather(make.write(tmp_path, [make.trained(make.PROPOSED, 0.9, untouched=None)]))
+    results = make.results_of(tmp_path, make.trained(make.PROPOSED, 0.9, untouched=None))
     (row,) = tables.frontier_shown(results).rows
     assert [cell.text for cell in row.cells].count("input not scored") == 2
 
@@ -134,15 +70,15 @@ def test_only_what_differs_from_the_paper_is_called_different(tmp_path: Path) ->
     made = make.trained(
         make.PROPOSED, 0.92, loss="paper", steps=40_000, learned_from=alike, data={"train_pairs": 160_000}
     )
-    assert tables.conditions(gather(make.write(tmp_path / "alike", [made]))) == ""
-    line = tables.conditions(gather(make.write(tmp_path / "other", [make.trained(make.PROPOSED, 0.92)])))
+    assert tables.conditions(make.results_of(tmp_path / "alike", made)) == ""
+    line = tables.conditions(make.results_of(tmp_path / "other", make.trained(make.PROPOSED, 0.92)))
     for name in ("data: dped-iphone, the paper", "steps: 1,200 of 16 crops of 100x100, the paper", "loss: fidelity"):
         assert name in line
 
 
 def test_very_many_variants_are_cut_on_the_page_and_whole_in_the_csv(tmp_path: Path) -> None:
     made = [make.trained(make.plain(3, c, b), 0.8 + c * 1e-3 + b * 1e-4) for c in range(201, 261) for b in range(1, 6)]
-    results = gather(make.write(tmp_path, made))
+    results = make.results_of(tmp_path, *made)
     shown = tables.others_shown(results)
     assert len(shown.rows) == MOST_ROWS
     assert shown.left_out == 300 - MOST_ROWS

@@ -1,11 +1,19 @@
 """Many small files at once: in order, complete, and without a word where there are none."""
 
+import math
 from pathlib import Path
 
+import pytest
+
+from enhance_sweep.system import files
 from enhance_sweep.system.files import contents, files_below, files_in
 
 
-def test_contents_come_in_the_order_asked_for_with_none_for_what_cannot_be_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("waiting", [0.0, math.inf], ids=["by several threads", "by one"])
+def test_contents_come_in_the_order_asked_for_with_none_for_what_cannot_be_read(
+    waiting: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_WAITING", waiting)
     paths = [tmp_path / f"{number}.json" for number in range(700)]
     for number, path in enumerate(paths):
         path.write_bytes(str(number).encode())

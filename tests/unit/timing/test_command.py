@@ -138,7 +138,7 @@ def test_a_place_that_takes_no_records_is_found_before_the_work(
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
     assert command.main(["model.channels=16", "--runs", str(tmp_path / "file" / "runs")]) == 2
-    assert "is no folder to write records into" in capsys.readouterr().err
+    assert "cannot hold records" in capsys.readouterr().err
     assert not host.measurements  # type: ignore[attr-defined]
 
 
@@ -158,8 +158,8 @@ def test_the_challenge_discards_two_calls_of_four(monkeypatch: pytest.MonkeyPatc
     host = SimulatedHost({16: 100.0})
     host.cold = [9.0, 5.0, 2.0, 1.0]
     found = challenge(network(16), settings(), EAGER, machine=host.machine())
-    assert found["latency_s_mean"] == pytest.approx(0.15)
-    assert len({call["photograph"] for call in found["samples"]}) == 4
+    assert found.latency_s_mean == pytest.approx(0.15)
+    assert len({call.photograph for call in found.samples}) == 4
     with pytest.raises(ValueError, match="takes 4 photographs, got 1"):
         challenge(network(16), settings(), EAGER, ["one.jpg"], machine=host.machine())
 
@@ -172,13 +172,9 @@ def test_what_the_challenge_finds_is_written_and_read_again(
     machine = host.machine()
     monkeypatch.setattr("enhance_sweep.timing.challenge.Machine.real", lambda timing: machine)
     assert command.main(["model.channels=16,32", "--challenge", "--threads", "1", "--runs", str(tmp_path)]) == 0
-    found = {record["architecture"]["channels"]: record for record in challenge_records(tmp_path)}
-    assert {channels: record["latency_s_mean"] for channels, record in found.items()} == pytest.approx(
-        {16: 0.1, 32: 0.3}
-    )
-    assert {(r["measurement"]["allocator"], r["environment"]["allocator"]) for r in found.values()} == {
-        ("stock", "stock")
-    }
+    found = {record.architecture["channels"]: record for record in challenge_records(tmp_path)}
+    assert {channels: record.latency_s_mean for channels, record in found.items()} == pytest.approx({16: 0.1, 32: 0.3})
+    assert {(r.measurement.allocator, r.environment.allocator) for r in found.values()} == {("stock", "stock")}
     assert "plain-k3-c16-b4: 0.10 s, 0.10 GiB" in capsys.readouterr().out
 
 

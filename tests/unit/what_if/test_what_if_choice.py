@@ -75,7 +75,7 @@ def test_nothing_within_is_an_empty_table_with_its_columns() -> None:
 def test_what_cannot_be_ranked_together_is_refused() -> None:
     one, other = plain(3, 16, 1), plain(3, 16, 2)
     of_two_sets = frame_of([trained(one, 0.9), trained(other, 0.8, data_fingerprint="def")], [timed(one, 1)])
-    with pytest.raises(ValueError, match=r"ms_ssim can be ranked within one data_fingerprint, got abc, def"):
+    with pytest.raises(ValueError, match=r"ms_ssim can be ranked within one data_fingerprint, got .*, def"):
         best_within(of_two_sets)
     of_two_hosts = frame_of([trained(one, 0.9), trained(other, 0.8)], [timed(one, 1), timed(other, 2, host="bench-2")])
     with pytest.raises(ValueError, match=r"latency_ms_median can be ranked within one host, got bench-1, bench-2"):
