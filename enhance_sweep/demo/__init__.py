@@ -1,1 +1,1 @@
-"""A page on this computer to try trained networks on one's own photographs."""
+"""A local page to try trained networks on your own photographs."""

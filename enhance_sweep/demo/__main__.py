@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the page until Ctrl-C.
 
     Returns:
-        2 if there is nothing to show or no place to show it at, else 0.
+        2 if there is no network to offer or the address cannot be used, else 0.
     """
     if arguments is None:
         restart_with_allocator("tuned")  # before torch is imported
@@ -47,12 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     local = _is_loopback(options.host)
     if not local:
         print(
-            f"warning: on {options.host} everybody in the network can use this page, without a password",
+            f"warning: on {options.host} everybody on the local network can use this page, without a password",
             file=sys.stderr,
         )
     address = f"http://{_in_url(options.host)}:{listening.getsockname()[1]}/"
     hosts = ("127.0.0.1", "localhost", "[::1]", _in_url(options.host)) if local else ("*",)
-    signal.signal(signal.SIGTERM, _leave)  # the server raises it again once it has ended: then we clean up
+    signal.signal(signal.SIGTERM, _leave)  # the server raises it again when it has stopped; then we clean up
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with suppress(KeyboardInterrupt, SystemExit), temporary_folder() as folder:
         page = application(offered, limits, folder, hosts)
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         server.run(sockets=[listening])
     sys.stdout.flush()
     if arguments is None:
-        os._exit(0)  # a photograph may still be in the network, and nobody waits for it
+        os._exit(0)  # a photograph may still be in work, and nobody waits for it
     return 0
 
 
@@ -86,7 +86,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.bind(place)
         listening.listen()
     except OSError as error:
-        raise OSError(f"--host {host} --port {port}: cannot be listened at ({error}); try --port 0") from error
+        raise OSError(f"--host {host} --port {port}: cannot listen there ({error}); try --port 0") from error
     return listening
 
 
@@ -110,8 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=VERSION_LINE)
     add = parser.add_argument
     add("--runs", default=Path("runs"), type=Path, metavar="DIR", help="folder of runs (runs)")
-    add("--host", default="127.0.0.1", help="others than this computer's own let others in (127.0.0.1)")
-    add("--port", default=7860, type=int, help="0 takes any that is free (7860)")
+    add("--host", default="127.0.0.1", help="any address but this computer's own opens the page to others (127.0.0.1)")
+    add("--port", default=7860, type=int, help="0 takes any free port (7860)")
     add("--max-upload-mb", default=30.0, type=float, metavar="MB", help="largest file (30)")
     add("--max-megapixels", default=50.0, type=float, metavar="MP", help="largest photograph (50)")
     add("--max-waiting", default=4, type=int, metavar="COUNT", help="photographs that may wait for their turn (4)")

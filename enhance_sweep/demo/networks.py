@@ -1,4 +1,4 @@
-"""The networks that the page offers: those on the frontier whose weights are there."""
+"""The networks that the page offers: those on the frontier whose weights are available."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ class Network:
         key: the variant's.
         folder: its folder.
         name: as people call it.
-        label: its name, how long 1280x720 takes it where it was timed, its MS-SSIM.
+        label: its name, its time for 1280x720 if it was timed, its MS-SSIM.
     """
 
     key: str

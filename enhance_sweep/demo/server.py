@@ -31,10 +31,10 @@ from enhance_sweep.enhance.reading import Pixels, decode, opened
 from enhance_sweep.enhance.writing import write_photo
 
 MEGA = 1_000_000
-#: Longest side of what the slider shows; the file that is offered has the photograph's own size.
+#: Longest side of the slider's pictures; the file to download has the photograph's own size.
 _SHOWN_SIDE = 1600
 _SHOWN_QUALITY = 92
-#: Not one of the headers that a page of somebody else's may send without being asked first.
+#: A header that another site's page may not send without a preflight request.
 _OUR_HEADER = "x-enhance-sweep"
 _MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "TIFF": "image/tiff"}
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif"}
@@ -42,15 +42,15 @@ _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif"}
 
 @dataclass(frozen=True)
 class Limits:
-    """What one upload may be, and how many may wait.
+    """How large an upload may be, and how many may wait.
 
     Attributes:
-        upload_mb: of a file, in MB.
-        megapixels: of a photograph.
-        waiting: uploads beside the one in work.
+        upload_mb: the largest file, in MB.
+        megapixels: the largest photograph.
+        waiting: the most uploads waiting beside the one in work.
 
     Raises:
-        ValueError: one is not positive.
+        ValueError: a size is not positive, or `waiting` is negative.
     """
 
     upload_mb: float = 30.0
@@ -58,7 +58,7 @@ class Limits:
     waiting: int = 4
 
     def __post_init__(self) -> None:
-        """Refuse what bounds nothing."""
+        """Check the limits."""
         for option, value in (("--max-upload-mb", self.upload_mb), ("--max-megapixels", self.megapixels)):
             if not 0 < value < float("inf"):
                 raise ValueError(f"{option}: expected a positive number, got {value:g}")
@@ -67,16 +67,16 @@ class Limits:
 
 
 def application(networks: Sequence[Network], limits: Limits, folder: Path, hosts: Sequence[str]) -> Starlette:
-    """The page and what it asks for.
+    """The web application: the page, and the requests that it makes.
 
     Args:
-        networks: what it offers, the first chosen at first.
+        networks: to choose from; the first is preselected.
         limits: of uploads.
-        folder: where a photograph lies while it is read.
-        hosts: names under which the page may be asked for; `*` for any.
+        folder: where a photograph is kept while it is read.
+        hosts: host names that requests may use; `*` for any.
     """
     work = _Work({network.key: network for network in networks}, limits, folder)
-    # A page of somebody else's could have its name lead here, and read what it gets: other names are refused.
+    # Another site could make its own host name point here and read the answers (DNS rebinding): refuse other names.
     only_ours = Middleware(
         TrustedHostMiddleware, allowed_hosts=[host.strip("[]") for host in hosts], www_redirect=False
     )
@@ -92,7 +92,7 @@ def application(networks: Sequence[Network], limits: Limits, folder: Path, hosts
 
 
 def _headers(nonce: str) -> dict[str, str]:
-    """Nothing but the page's own script and style runs, and nothing is loaded from elsewhere."""
+    """Headers that allow the page's own script and style alone, and loading nothing from elsewhere."""
     policy = {
         "default-src": "'none'",
         "script-src": f"'nonce-{nonce}'",
@@ -121,9 +121,9 @@ class _Work:
     thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "enhance"))
 
     async def enhance(self, request: Request) -> Response:
-        """A photograph as the request's body, a network's key as `network`, to pictures and figures as JSON."""
+        """Enhance the photograph in the body with the network of key `network`; answer pictures and figures as JSON."""
         if _OUR_HEADER not in request.headers:
-            return _refusal(403, "this page alone may ask for it")
+            return _refusal(403, "only this page may send photographs")
         network = self.networks.get(request.query_params.get("network", ""))
         if network is None:
             return _refusal(404, "there is no such network: load the page again")
@@ -140,7 +140,7 @@ class _Work:
             return Response(status_code=499)
         except (ValueError, OSError, MemoryError) as error:
             return _refusal(422, _reason(error))
-        except Exception as error:  # of a damaged photograph anything may come; the page stays
+        except Exception as error:  # a damaged photograph may raise anything; the server keeps running
             print(f"error: {type(error).__name__}: {printable(str(error))}", file=sys.stderr)
             return _refusal(500, f"could not be enhanced ({type(error).__name__})")
         finally:
@@ -160,7 +160,7 @@ class _Work:
         return bytes(received)
 
     def _enhanced(self, network: Network, upload: bytes) -> dict[str, Any]:
-        """Runs in the one thread: torch keeps threads of its own for each that calls it."""
+        """Runs always in the same thread: torch keeps a pool of threads for each thread that calls it."""
         Image.MAX_IMAGE_PIXELS = None  # our own limit comes first, and says so
         with tempfile.TemporaryDirectory(dir=self.folder) as private:
             source, target = Path(private) / "photograph", Path(private) / "enhanced"
@@ -198,7 +198,7 @@ class _Work:
 
 
 def _shown(pixels: Pixels) -> str:
-    """A picture for the slider, as an address that holds it."""
+    """A picture for the slider, as a data URI."""
     picture = Image.fromarray(pixels)
     picture.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), Image.Resampling.LANCZOS)
     encoded = io.BytesIO()
@@ -211,7 +211,7 @@ def _refusal(status: int, why: str) -> Response:
 
 
 def _reason(error: Exception) -> str:
-    """In one line, without a path of this computer's."""
+    """The reason in one line, without any path of this computer."""
     if isinstance(error, MemoryError):
         return "needs more memory than there is"
     if isinstance(error, OSError) and error.strerror:

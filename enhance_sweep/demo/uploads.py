@@ -1,4 +1,4 @@
-"""Where a photograph lies while it is read: a folder of this process's own, which ends with it."""
+"""A private folder for photographs while they are read, removed when the process ends."""
 
 import os
 import shutil

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 _OVERRIDE = re.compile(r"model(\.\w+)?=")
 _SIZES = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-#: For what is no photograph's: threads, buffers of libraries, what the allocator cannot give back (measured).
+#: For everything but photographs: threads, libraries' buffers, what the allocator cannot give back (measured).
 _SPARE_MIB = 160
 #: Below this nothing but small pictures would fit.
 _LEAST_MIB = 64
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Enhance every photograph that can be read. Ctrl-C lets those end that have begun; a second one does not wait.
+    """Enhance every photograph that can be read. Ctrl-C finishes those in progress; a second Ctrl-C does not wait.
 
     Returns:
-        1 if any could not, 2 if there is nothing to do it with, 130 where Ctrl-C ended it.
+        1 if any photograph failed, 2 if there is no network or an option is wrong, 130 if Ctrl-C ended it.
     """
     if arguments is None:
         restart_with_allocator("tuned")  # before torch is imported
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             interrupted = True
     if interrupted:
-        print("interrupted: every result that is there is whole", file=sys.stderr, flush=True)
+        print("interrupted: every result that was written is complete", file=sys.stderr, flush=True)
         os._exit(130)  # a second Ctrl-C leaves threads behind, which the interpreter would wait for
     failures += [failed[task] for task in tasks if task in failed]
     _say(failures, done, time.monotonic() - start, out)
@@ -74,7 +74,7 @@ def memory_size(text: str) -> int:
     """Bytes from `2GiB`, `1500M`, `800 MB`: letters stand for powers of 1024; a number alone is bytes.
 
     Raises:
-        ValueError: it says no size.
+        ValueError: the text is not a size.
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?\s*", text, re.IGNORECASE)
     if not match:
@@ -83,7 +83,7 @@ def memory_size(text: str) -> int:
 
 
 def _enhancer(options: argparse.Namespace) -> "tuple[Enhancer, str]":
-    """What is asked for, with the memory that the program itself leaves of `--max-memory`."""
+    """The enhancer asked for, with the memory of `--max-memory` that the program itself does not take."""
     import psutil
 
     from enhance_sweep.enhance import Enhancer
@@ -110,7 +110,7 @@ def _enhancer(options: argparse.Namespace) -> "tuple[Enhancer, str]":
 
 
 def _spill_dir(options: argparse.Namespace) -> Path | None:
-    """Beside the results, unless a person said where: the system's temporary folder may itself be in memory."""
+    """Beside the results, unless TMPDIR is set: the system's temporary folder may itself be in memory."""
     return None if options.in_place or os.environ.get("TMPDIR") else options.out
 
 
@@ -132,7 +132,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     if not options.photos:
         parser.error("name at least one photograph, folder or pattern")
     if options.overrides and not options.weights:
-        parser.error(f"{options.overrides[0]}: a run says itself which network it is; overrides go with --weights")
+        parser.error(f"{options.overrides[0]}: a run already says which network it is; overrides go with --weights")
     if options.in_place and options.before_after:
         parser.error("--before-after needs --out: comparisons do not belong among the photographs")
     return options
@@ -145,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m enhance_sweep.enhance",
         description="Enhance photographs. Results keep their source's name, format, size, EXIF, color profile and "
-        "transparency, and are turned upright. One that fails stops no other, and is named at the end.",
+        "transparency, and are turned upright. A failure does not stop the others, and is named at the end.",
     )
     parser.add_argument("--version", action="version", version=VERSION_LINE)
     add = parser.add_argument
@@ -162,8 +162,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", default=Path("enhanced"), type=Path, metavar="DIR", help="where results go (enhanced)")
     add("--in-place", action="store_true", help="replace the photographs by their results")
     add("--before-after", action="store_true", help="also save a comparison of each photograph and its result")
-    add("--max-memory", default="2GiB", metavar="SIZE", help="of the whole program; the rest goes to the disk (2GiB)")
-    add("--runtime", default="eager", choices=runtimes(), help="others than eager take whole images only (eager)")
+    add(
+        "--max-memory",
+        default="2GiB",
+        metavar="SIZE",
+        help="limit for the whole program; the rest goes to the disk (2GiB)",
+    )
+    add("--runtime", default="eager", choices=runtimes(), help="all but eager take whole images only (eager)")
     add("--precision", default="fp32", choices=PRECISIONS, help="(fp32)")
     return parser
 

@@ -21,27 +21,27 @@ from enhance_sweep.system.environment import usable_cores
 def enhance_files(
     enhancer: Enhancer, tasks: Sequence[Task], comparisons: bool = False
 ) -> Iterator[tuple[Task, Failure | None]]:
-    """Enhance files, each written whole or not at all; what fails stops no other.
+    """Enhance files, each written whole or not at all; a failure does not stop the others.
 
-    Several photographs are read and written at once, as far as the enhancer's budget of memory has room for them; the
-    network takes one after the other. Ending the iteration early leaves out what has not begun.
+    Several photographs are read and written at once, as far as the enhancer's memory budget allows; the network takes
+    one after the other. Ending the iteration early skips those that have not begun.
 
     Args:
         enhancer: its budget counts photographs too.
-        tasks: their folders are made.
+        tasks: their folders are created.
         comparisons: also write a comparison beside each result.
 
     Yields:
-        Each task as it is finished, in no certain order, with what went wrong, if anything.
+        Each task as it finishes, in any order, with what went wrong, if anything.
     """
     Image.MAX_IMAGE_PIXELS = None  # the budget is the bound, and says so
     with (
         warnings.catch_warnings(),
-        # The network's calls come from one thread: each that called it would keep threads of torch's for itself.
+        # One thread makes all calls of the network: torch keeps a pool of threads for each thread that calls it.
         ThreadPoolExecutor(1, "enhance") as network,
         ThreadPoolExecutor(usable_cores() + 1, "photo") as workers,
     ):
-        warnings.simplefilter("ignore")  # of Pillow's about metadata: each would be a line without a name
+        warnings.simplefilter("ignore")  # Pillow's, about metadata: they do not name the file
         work = partial(_enhance_file, enhancer, network, comparisons)
         futures = {workers.submit(work, task): task for task in tasks}
         try:

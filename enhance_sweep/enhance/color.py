@@ -13,11 +13,11 @@ _SAME = 1
 
 @dataclass(frozen=True)
 class ColorSpace:
-    """How colors come and go.
+    """How colors are converted to sRGB and back.
 
     Attributes:
         mode: of the result, L or RGB.
-        profile: to be embedded in the result; None where there was none.
+        profile: the ICC profile to embed in the result; None where the photograph has none.
     """
 
     mode: str
@@ -28,7 +28,7 @@ class ColorSpace:
 
     @property
     def is_srgb(self) -> bool:
-        """Whether nothing is to be converted."""
+        """Whether no conversion is needed."""
         return self._to_srgb is None and self.mode == "RGB"
 
     def to_srgb(self, image: Image.Image) -> Image.Image:
@@ -40,7 +40,7 @@ class ColorSpace:
         return converted
 
     def from_srgb(self, image: Image.Image) -> Image.Image:
-        """A picture in sRGB's RGB as the result is to be: in `mode`, in the colors of `profile`."""
+        """A picture from sRGB's RGB into `mode` and the colors of `profile`."""
         if self._from_srgb is not None:
             converted = ImageCms.applyTransform(image, self._from_srgb)
             assert converted is not None
@@ -49,11 +49,10 @@ class ColorSpace:
 
 
 def color_space(mode: str, profile: bytes | None) -> ColorSpace:
-    """The way for a picture of `mode` (L, RGB or CMYK) with an embedded ICC profile.
+    """The conversion for a picture of `mode` (L, RGB or CMYK) with an embedded ICC profile.
 
-    Gray stays gray. The result is in the photograph's own profile; CMYK becomes sRGB, and so does what has a profile
-    that only leads to other colors and not back. A profile that cannot be read is kept, and otherwise passed over, as
-    viewers do.
+    Gray stays gray. The result is in the photograph's own profile; CMYK becomes sRGB, and so does a picture whose
+    profile converts in one direction only. An unreadable profile is kept in the file but not applied, as in viewers.
     """
     gray = "L" if mode == "L" else "RGB"
     if not profile:
@@ -62,7 +61,7 @@ def color_space(mode: str, profile: bytes | None) -> ColorSpace:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         takes = {"GRAY": "L", "RGB ": "RGB", "CMYK": "CMYK"}[own.profile.xcolor_space]
         if takes != mode and ("CMYK" in (takes, mode) or takes == "L"):
-            raise KeyError(mode)  # somebody else's profile
+            raise KeyError(mode)  # the profile is for another mode
         there = _transform(own, _srgb(), takes, "RGB")
     except (KeyError, OSError, ImageCms.PyCMSError):
         return ColorSpace(gray, None if mode == "CMYK" else profile)

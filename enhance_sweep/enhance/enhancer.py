@@ -48,7 +48,7 @@ class Enhancer:
         spill_dir: where features go that do not fit; None is the system's folder for temporary files.
 
     Raises:
-        ValueError: there is no such runtime or precision, or the one does not have the other.
+        ValueError: there is no such runtime or precision, or that runtime does not have that precision.
     """
 
     def __init__(
@@ -87,15 +87,15 @@ class Enhancer:
 
         Args:
             photo: uint8 RGB (H, W, 3) as a NumPy array; or a tensor (3, H, W) or (N, 3, H, W), uint8, or floating-point
-                in [0, 1]; or a Pillow image with 8 bits a channel. All are taken as sRGB but for a Pillow image with
-                an ICC profile, whose result has that profile. Pillow images keep transparency, gray and `info`, EXIF
-                among it; they are not turned. Of other modes comes RGB.
+                in [0, 1]; or a Pillow image with 8 bits a channel. All are taken as sRGB, except that a Pillow image
+                with an ICC profile gives a result with that profile. Pillow images keep transparency, gray and `info`
+                (with EXIF) and are not turned; other modes become RGB.
 
         Returns:
             The same type and shape; a tensor on the same device, in the same dtype, clipped to [0, 1].
 
         Raises:
-            ValueError: it is of another type or shape, or needs more memory than there is.
+            ValueError: another type or shape, or it needs more memory than allowed.
             OSError: features do not fit on the disk either.
         """
         if isinstance(photo, Image.Image):
@@ -105,7 +105,7 @@ class Enhancer:
         return self.enhance_pixels(photo)
 
     def enhance_pixels(self, photo: Pixels, into: Pixels | None = None) -> Pixels:
-        """Enhance uint8 RGB (H, W, 3), into an array that is there where one is given. Raises as a call does."""
+        """Enhance uint8 RGB (H, W, 3), into the array `into` if given. Raises as a call does."""
         if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
             found = f"{photo.dtype} {photo.shape}" if isinstance(photo, np.ndarray) else type(photo).__name__
             raise ValueError(f"expected a photograph as uint8 RGB of shape (H, W, 3), got {found}")
@@ -122,7 +122,7 @@ class Enhancer:
         return result
 
     def needs(self, height: int, width: int) -> int:
-        """The bytes of memory without which a photograph of this size is not enhanced, beside itself and its result."""
+        """The least bytes of memory to enhance a photograph of this size, beside the photograph and its result."""
         if self._by_strips is not None:
             return self._by_strips.least_bytes(height, width)
         return self._whole.bytes_needed(height, width)
@@ -137,7 +137,7 @@ class Enhancer:
         self.budget = Budget(memory_mib * MIB)
 
     def warm_up(self) -> None:
-        """Enhance a tiny picture, so that whatever is loaded on first use is there."""
+        """Enhance a tiny picture, so that whatever loads on first use is loaded."""
         self.enhance_pixels(np.zeros((32, 32, 3), np.uint8))
 
     def _enhance(self, read: Rows, write: Callable[[int, Tensor], None], height: int, width: int) -> None:
@@ -209,13 +209,13 @@ def load_enhancer(
 
     Raises:
         FileNotFoundError: there is no trained variant.
-        ValueError: the file holds none, or there is no such runtime or precision.
+        ValueError: the file holds no network of ours, or there is no such runtime or precision.
     """
     return Enhancer(load_network(run_dir_or_file), runtime, precision, memory_mib)
 
 
 class _WholeImages:
-    """A network in one of the timing's runtimes, prepared anew for each size; photographs of one size share that."""
+    """A network in one of the timing's runtimes, prepared once for each size of photograph."""
 
     def __init__(self, generator: nn.Module, runtime: str, precision: str, dtype: torch.dtype) -> None:
         self._generator, self._precision, self._dtype = generator, precision, dtype
@@ -226,7 +226,7 @@ class _WholeImages:
         self._lock = Lock()
 
     def bytes_needed(self, height: int, width: int) -> int:
-        """About what a photograph's features take at once."""
+        """About how much memory a photograph's features take at once."""
         weights = [parameter for parameter in self._generator.parameters() if parameter.dim() == 4]
         widest = max([3, *(max(weight.shape[:2]) for weight in weights)])
         return height * width * widest * 4 * _WHOLE_IMAGE_FEATURES
@@ -236,7 +236,7 @@ class _WholeImages:
         with self._lock:
             images = photo.permute(2, 0, 1)[None]
             if self._prepared is None or self._input.shape != images.shape:
-                # Runtimes read the photograph that they were prepared with, whatever is in it by then.
+                # Runtimes read the tensor that they were prepared with, so each photograph is copied into it.
                 self._input = images.to(self._dtype).contiguous().clone()
                 self._prepared = self._runtime.prepare(
                     copy.deepcopy(self._generator), self._input, self._precision, "channels_first", usable_cores()

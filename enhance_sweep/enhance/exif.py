@@ -8,10 +8,10 @@ _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=\"|='|>))[2-8]")
 
 
 def upright(exif: bytes) -> bytes:
-    """The same EXIF, byte for byte, but for the orientation, now 1, and the thumbnail, now none.
+    """The same EXIF, byte for byte, except that the orientation is 1 and the thumbnail is gone.
 
-    Changed in place: written anew, offsets inside of makers' notes would point elsewhere. The thumbnail is of the
-    photograph as it was. EXIF that cannot be read is left as it is.
+    It is patched, not rewritten: rewriting would break offsets inside makers' notes. The thumbnail would show the
+    photograph before enhancement. Unreadable EXIF is left as it is.
 
     Args:
         exif: TIFF structure (CIPA DC-008), with or without the prefix `Exif\\0\\0`.
@@ -36,5 +36,5 @@ def upright(exif: bytes) -> bytes:
 
 
 def upright_xmp(xmp: bytes) -> bytes:
-    """The same XMP with the orientation, where it has one, now 1."""
+    """The same XMP, with its orientation, if any, set to 1."""
     return _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)

@@ -1,4 +1,4 @@
-"""Which photographs a person means, and where their results go."""
+"""Find the photographs that the command line names, and decide where their results go."""
 
 import glob
 import os
@@ -21,29 +21,29 @@ class Task:
 
 @dataclass(frozen=True)
 class Failure:
-    """What could not be done, in one line."""
+    """What failed, and why, in one line."""
 
     name: str
     reason: str
 
 
 def find(photos: Sequence[str], out: Path | None) -> tuple[list[Task], list[Failure]]:
-    """Look for what a person named.
+    """Find the photographs that the command line names.
 
-    A file is taken whatever it is called; of a folder, what is named like a photograph, in all folders below. A link in
-    a folder is followed only to what is in that folder too. Results keep their names, and their places below a folder.
+    A file is taken whatever its name. In a folder and those below it, files named like photographs are taken. A link in
+    a folder is followed only if it points into that folder. Results keep their names, and their places below a folder.
 
     Args:
         photos: files, folders, and patterns such as `holiday/*.jpg`.
         out: folder of the results; None means in place of the photographs.
 
     Returns:
-        What is to be done, in order, each source once; and what cannot be.
+        The tasks in order, each source once, and the failures.
     """
     tasks: dict[str, Task] = {}
     failures: list[Failure] = []
     for source, place in _named(photos, out, failures):
-        # In place of a link: of what it points to.
+        # Replace the file that a link points to, not the link.
         target = Path(os.path.realpath(source)) if out is None else out / place
         tasks.setdefault(os.path.abspath(source), Task(source, target))  # noqa: PTH100  # links stay links
     return _without_collisions(tasks.values(), in_place=out is None, failures=failures), failures
@@ -60,7 +60,7 @@ def _named(photos: Sequence[str], out: Path | None, failures: list[Failure]) -> 
             if path.is_dir():
                 found = sorted(_below(path, out, failures))
                 if not found:
-                    failures.append(Failure(str(path), f"no photograph is in it ({', '.join(_SUFFIXES)})"))
+                    failures.append(Failure(str(path), f"contains no photograph ({', '.join(_SUFFIXES)})"))
                 yield from ((photo, photo.relative_to(path)) for photo in found)
             else:
                 yield path, Path(path.name)
@@ -93,7 +93,7 @@ def _below(folder: Path, out: Path | None, failures: list[Failure]) -> Iterator[
 
 
 def _without_collisions(tasks: Iterable[Task], in_place: bool, failures: list[Failure]) -> list[Task]:
-    """Leave out whatever would write over a photograph or over another result."""
+    """Leave out tasks that would overwrite a photograph or another result."""
     tasks = list(tasks)
     sources = {_identity(task.source): task.source for task in tasks if task.source.exists()}
     kept: dict[Path, Task] = {}
@@ -111,7 +111,7 @@ def _without_collisions(tasks: Iterable[Task], in_place: bool, failures: list[Fa
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What makes a file itself, whatever its name; None if there is none."""
+    """A file's device and inode, the same under all its names; None if there is no file."""
     try:
         found = path.stat()
     except OSError:

@@ -1,7 +1,7 @@
-"""Networks from files, without running anything that a file says.
+"""Load networks from files without running code from them.
 
 A file is read as numbers and names alone: `torch.load(weights_only=True)`, or NumPy's archives without pickled objects.
-The class that a file of ours names is made only if it is one of the topologies in `conf/model`.
+The class that a `generator.pt` names is built only if it is one of the topologies in `conf/model`.
 """
 
 import pickle
@@ -40,7 +40,7 @@ def load_network(run_dir_or_file: str | Path) -> nn.Module:
         )
     stored = _read(file)
     if not _is_ours(stored):
-        raise ValueError(f"{file} does not say which network it is: give it as --weights, with overrides")
+        raise ValueError(f"{file} does not say which network it is: use --weights with overrides")
     return _with_weights(stored["model"], stored["state_dict"], file)
 
 
@@ -50,7 +50,7 @@ def load_weights(file: str | Path, overrides: Sequence[str]) -> nn.Module:
     Args:
         file: a `generator.pt` of ours, a state dict that torch saved, or a NumPy archive (`.npz`) of arrays. Where
             names differ from ours, layers are matched in the order in which they run.
-        overrides: which network they are of, such as `model=plain model.channels=64`. May be empty for a file of ours.
+        overrides: the network, such as `model=plain model.channels=64`. May be empty for a `generator.pt` of ours.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -104,7 +104,7 @@ def _with_weights(model: Any, state: Any, file: Path) -> nn.Module:
 
 
 def _by_our_names(ours: State, theirs: State, file: Path) -> State:
-    """Weights under our names: layers are taken in order where theirs are called something else."""
+    """Weights under our names; where the names differ, layers are matched in order."""
     if set(ours) != set(theirs):
         our_layers, their_layers = _layers(ours), _layers(theirs)
         if len(our_layers) != len(their_layers):

@@ -16,10 +16,10 @@ MIB = 2**20
 
 
 class Budget:
-    """Bytes that may be taken, by any thread.
+    """A bound on the bytes that all threads together may take.
 
     Args:
-        size: all there is.
+        size: of the whole budget, in bytes.
     """
 
     def __init__(self, size: int) -> None:
@@ -28,17 +28,17 @@ class Budget:
         self._changed = Condition()
 
     def take(self, size: int) -> bool:
-        """Take so many bytes if they are there; tells whether they were."""
+        """Take so many bytes if they are free; returns whether they were."""
         with self._changed:
             fits = self._taken + size <= self.size
             self._taken += size if fits else 0
             return fits
 
     def wait_and_take(self, size: int) -> None:
-        """Take so many bytes as soon as they are there.
+        """Take so many bytes as soon as they are free.
 
         Raises:
-            ValueError: there never will be so many.
+            ValueError: the whole budget is smaller.
         """
         if size > self.size:
             raise ValueError(f"expected at most {self.size} bytes, got {size}")
@@ -47,7 +47,7 @@ class Budget:
             self._taken += size
 
     def give_back(self, size: int) -> None:
-        """Let others have what was taken."""
+        """Return bytes that were taken."""
         with self._changed:
             self._taken -= size
             self._changed.notify_all()
@@ -65,12 +65,12 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Release the memory or file."""
         ...
 
 
 class _InMemory:
-    """Rows in memory of their own: given back to the system at once, which the process's allocator would not do."""
+    """Rows in a memory mapping, returned to the system at once; the process's allocator might keep the memory."""
 
     def __init__(self, rows: int, row_length: int, dtype: torch.dtype, budget: Budget, size: int) -> None:
         self._budget, self._size = budget, size
@@ -88,7 +88,7 @@ class _InMemory:
 
 
 class _OnDisk:
-    """Rows in a temporary file that has no name, so that nothing is left of it however the process ends.
+    """Rows in a temporary file without a name, so that nothing remains however the process ends.
 
     Read and written, not mapped: mapped pages would count as the process's memory.
     """
@@ -139,7 +139,7 @@ def store(rows: int, row_length: int, dtype: torch.dtype, budget: Budget, folder
 
 
 def anonymous(size: int) -> mmap.mmap:
-    """So many bytes, zero, that go back to the system as soon as nobody has them any more."""
+    """So many zero bytes, returned to the system as soon as nothing refers to them."""
     memory = mmap.mmap(-1, size)
     if hasattr(mmap, "MADV_HUGEPAGE") and size >= 2 * MIB:
         memory.madvise(mmap.MADV_HUGEPAGE)

@@ -1,4 +1,4 @@
-"""Photographs from files: upright, in sRGB, with all that belongs to them; or one line that says what is wrong."""
+"""Read photographs from files, upright and in sRGB, with their metadata; or say in one line what is wrong."""
 
 import stat
 from collections.abc import Iterator
@@ -25,13 +25,13 @@ _BITS_PER_SAMPLE = 258
 _STRIP_ROWS = 256
 #: Tags that describe a picture: its title, camera, makers, dates (TIFF 6.0; Microsoft's 0x9C9B to 0x9C9F).
 _TIFF_TAGS = {269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 33723, 700, *range(0x9C9B, 0x9CA0)}
-#: EXIF's and GPS's.
+#: The directories of EXIF and of GPS.
 _TIFF_DIRECTORIES = {0x8769, 0x8825}
 
 #: Bytes a pixel that a photograph holds at most from being read to being written: at last the result (3), the picture
 #: that Pillow makes of it (4), transparency (1), and what is encoded (2 for JPEG).
 _BYTES_PER_PIXEL = 10
-#: A TIFF may be one strip, and turned by Pillow. WebP's library needs much for itself (measured: 49).
+#: A TIFF may be one strip, and turned by Pillow. WebP's library alone needs much (measured: 49).
 _BYTES_PER_PIXEL_OF = {"TIFF": 15, "WEBP": 52}
 
 
@@ -44,7 +44,7 @@ class Photo:
         alpha: uint8 (H, W), or None.
         color_space: of the file.
         format: JPEG, PNG, WEBP or TIFF.
-        keep: what Pillow's `save` takes beside: EXIF, resolution, texts, compression.
+        keep: further arguments of Pillow's `save`: EXIF, resolution, texts, compression.
     """
 
     pixels: Pixels
@@ -56,15 +56,15 @@ class Photo:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Image.Image]:
-    """A photograph's file with its header read, its pixels not yet.
+    """Open a photograph's file and read its header, not yet its pixels.
 
     Raises:
-        ValueError: it is no photograph that can be enhanced; says why.
+        ValueError: the file cannot be enhanced; says why.
         OSError: it cannot be read.
     """
     kind = path.stat()
     if not stat.S_ISREG(kind.st_mode):
-        raise ValueError("is no file")  # a pipe would be waited for without end
+        raise ValueError("is not a file")  # reading a pipe could wait forever
     if kind.st_size == 0:
         raise ValueError("is empty")
     # Another library in this process may have switched this on; half a photograph would then pass as a whole one.
@@ -73,7 +73,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
         image = Image.open(path, formats=_FORMATS)
     except UnidentifiedImageError:
         raise ValueError(f"is no picture in {FORMATS} that can be read") from None
-    except Exception as error:  # of a damaged file decoders raise nearly anything
+    except Exception as error:  # decoders raise nearly anything on a damaged file
         if isinstance(error, OSError) and error.errno:  # the system's, not Pillow's
             raise
         raise _DamagedError(f"is damaged or cut short ({error})") from error
@@ -89,9 +89,9 @@ def opened(path: Path) -> Iterator[Image.Image]:
 
 
 def bytes_needed(image: Image.Image, path: Path, comparison: bool = False) -> int:
-    """What a photograph takes in memory at most from being read to being written, its features aside.
+    """The most memory, in bytes, that a photograph takes between reading and writing, without the network's features.
 
-    With a comparison it has to stay until that is made.
+    For a comparison, the source stays in memory too.
     """
     per_pixel = _BYTES_PER_PIXEL_OF.get(str(image.format), _BYTES_PER_PIXEL) + (3 if comparison else 0)
     return image.width * image.height * per_pixel + path.stat().st_size
@@ -109,12 +109,12 @@ def decode(image: Image.Image, path: Path) -> Photo:
         return _decoded(image, path)
     except (_DamagedError, MemoryError):
         raise
-    except Exception as error:  # of a damaged file decoders raise nearly anything
+    except Exception as error:  # decoders raise nearly anything on a damaged file
         raise _DamagedError(f"is damaged or cut short ({error})") from error
 
 
 class _DamagedError(ValueError):
-    """What is wrong with a file has been said."""
+    """A damaged file; the message already says what is wrong."""
 
 
 def _decoded(image: Image.Image, path: Path) -> Photo:
@@ -128,7 +128,7 @@ def _decoded(image: Image.Image, path: Path) -> Photo:
         del raw
         pixels, alpha = _decode_by_strips(image, space, orientation)
     if image.format == "PNG":
-        image.load()  # reads what stands behind the pixels
+        image.load()  # also reads the metadata that follows the pixels
     return Photo(pixels, alpha, space, "JPEG" if is_jpeg else str(image.format), _kept(image, path))
 
 
@@ -139,7 +139,7 @@ def _plain_mode(image: Image.Image) -> str:
 
 
 def _bits(image: Image.Image) -> int:
-    """Bits of a channel in the file; Pillow itself reads many deeper ones as 8."""
+    """Bits of a channel in the file; Pillow reads many deeper files as 8 bits."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return int(max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))))
     if isinstance(image, PngImagePlugin.PngImageFile) and image.tile and "16B" in str(image.tile[0].args):
@@ -148,7 +148,7 @@ def _bits(image: Image.Image) -> int:
 
 
 def _orientation(image: Image.Image) -> int:
-    """How the picture lies that Pillow gives: TIFF's it turns itself."""
+    """The EXIF orientation of the pixels as Pillow gives them; it turns TIFFs itself."""
     if image.format == "TIFF":
         return 1
     try:
@@ -193,7 +193,7 @@ def _decode_jpeg(path: Path, image: Image.Image) -> Pixels | None:
     except ValueError:
         return None  # Pillow knows kinds that this library does not
     if (width, height) != image.size:
-        raise _DamagedError(f"says of itself that it is {image.width}x{image.height} and {width}x{height}: is damaged")
+        raise _DamagedError(f"is damaged: it says that it is both {image.width}x{image.height} and {width}x{height}")
     wanted = {"YCbCr": "RGB", "RGB": "RGB", "Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}.get(colorspace)
     if wanted is None:
         return None
@@ -202,7 +202,7 @@ def _decode_jpeg(path: Path, image: Image.Image) -> Pixels | None:
     try:
         simplejpeg.decode_jpeg(content, colorspace=wanted, buffer=canvas, strict=True)
     except ValueError as error:
-        if "extraneous bytes before marker 0xd9" not in str(error):  # these stand behind the last pixel
+        if "extraneous bytes before marker 0xd9" not in str(error):  # these bytes follow the last pixel
             raise _DamagedError(f"is damaged or cut short ({error})") from error
         simplejpeg.decode_jpeg(content, colorspace=wanted, buffer=canvas, strict=False)
     return canvas if channels == 3 else None
@@ -227,7 +227,7 @@ def _decode_by_strips(image: Image.Image, space: ColorSpace, orientation: int) -
 
 
 def _kept(image: Image.Image, path: Path) -> dict[str, Any]:
-    """What the result takes over from its source, as arguments of Pillow's `save`."""
+    """The metadata and settings that the result keeps, as arguments of Pillow's `save`."""
     keep: dict[str, Any] = {}
     if image.info.get("dpi"):
         keep["dpi"] = image.info["dpi"]
@@ -243,20 +243,20 @@ def _kept(image: Image.Image, path: Path) -> dict[str, Any]:
         keep["lossless"] = _is_lossless_webp(path)
     elif image.format == "TIFF":
         keep["exif"] = _tiff_exif(image)
-        # Pillow's compressed TIFFs cannot hold EXIF's directories: what has some becomes larger rather than poorer.
+        # Pillow's compressed TIFFs cannot hold EXIF's directories: a TIFF with EXIF is written uncompressed.
         has_directories = bool(_TIFF_DIRECTORIES & set(keep["exif"]))
         keep["compression"] = "raw" if has_directories else image.info.get("compression")
     return keep
 
 
 def _tiff_exif(image: Image.Image) -> Image.Exif:
-    """What a TIFF says of its picture, without what it says of its own making."""
+    """A TIFF's tags on the picture, without those on how the file stores it."""
     theirs, kept = image.getexif(), Image.Exif()
     for tag in _TIFF_TAGS & set(theirs):
         kept[tag] = theirs[tag]
     for directory in _TIFF_DIRECTORIES & set(theirs):
         kept.get_ifd(directory).update(theirs.get_ifd(directory))
-        kept[directory] = 0  # so that Pillow writes it; where it stands is found then
+        kept[directory] = 0  # so that Pillow writes it; it sets the offset itself
     return kept
 
 

@@ -2,9 +2,9 @@
 
 Tiles that know nothing of each other would differ: instance norm takes its statistics from the whole image. So the
 network is evaluated layer by layer. Each layer passes over the photograph in strips of rows, each strip read with the
-few rows above and below it that the layer's kernel reaches; a layer before a norm gathers mean and variance of the
-whole image on its way, and the norm is applied when the next layer reads. Every sum is the one that the whole image
-takes (docs/decisions/enhance-photographs.md).
+few rows above and below it that the layer's kernel reaches. A layer before a norm gathers the mean and variance of the
+whole image as it runs, and the norm is applied when the next layer reads. Every sum is the same as on the whole image
+(docs/decisions/enhance-photographs.md).
 """
 
 import copy
@@ -47,7 +47,7 @@ _TRIAL = (37, 41)
 
 
 class NotByStripsError(ValueError):
-    """A network that has a part of which it is not known how it works strip by strip."""
+    """The network has a part that cannot be evaluated strip by strip."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class ByStrips:
         self._least_rows = max(_LEAST_ROWS, self._reach())
 
     def least_bytes(self, height: int, width: int) -> int:
-        """What one photograph needs in memory beside its pixels, however small the budget."""
+        """The bytes that one photograph needs beside its pixels, however small the budget."""
         shapes = (result for result in self._results(height, width).values() if isinstance(result, _Shape))
         return max(self._strip_bytes(shape) for shape in shapes) * _STRIPS_AT_ONCE
 
@@ -115,7 +115,7 @@ class ByStrips:
             height: of the photograph.
             width: of the photograph.
             budget: for features; what does not fit is kept in a temporary file.
-            spill_dir: where.
+            spill_dir: the folder of that file.
 
         Raises:
             OSError: the disk has no room.
@@ -128,7 +128,7 @@ class ByStrips:
 
     @torch.no_grad()
     def _results(self, height: int, width: int) -> dict[fx.Node, Any]:
-        """Of every node, computed without arithmetic: the shape of an image, and what is not one as it is."""
+        """Every node's result, computed without arithmetic: images as their shapes, anything else as it is."""
         results: dict[str, Any] = {}
 
         class Watch(fx.Interpreter):
@@ -185,7 +185,7 @@ class ByStrips:
         return f"the network has a part that does not run strip by strip, {what}, and takes whole images"
 
     def inputs_of(self, node: fx.Node) -> list[fx.Node]:
-        """The images whose numbers it takes: of a transposed convolution's second argument it only takes the size."""
+        """The images that a node computes from; a transposed convolution's second argument only gives a size."""
         images = [one for one in node.all_input_nodes if one in self._images]
         return images[:1] if node.op == "call_module" else images
 
@@ -299,7 +299,7 @@ class _Run:
         self._over(self._values[self._network.result], shape, put)
 
     def close(self) -> None:
-        """Give back everything that is still held."""
+        """Release every store that is still held."""
         for one in self._stores.values():
             one.close()
         self._stores.clear()
@@ -341,7 +341,7 @@ class _Run:
         return _Cropped(value, before, down.indices(before.height)[0], slice(*across.indices(before.width)))
 
     def _keep(self, node: fx.Node, value: _Rows, dying: list[fx.Node]) -> "_Kept":
-        """Compute a node over the whole photograph into a store: its input's own where nobody reads that later."""
+        """Compute a node over the whole photograph into a store; it reuses its input's if no later node reads that."""
         shape = self._results[node]
         same = [one for one in dying if self._results[one] == shape]
         taken = self._stores.pop(same[0]) if same else None
@@ -363,8 +363,8 @@ class _Run:
     def _over(self, value: _Rows, shape: _Shape, put: Callable[[int, Tensor], None]) -> None:
         """Compute all rows, from the top.
 
-        A strip is put away only when the one below it has been computed: it may replace what it was made of, and the
-        next strip reaches a few rows up.
+        A strip is stored only after the one below it is computed: storing may overwrite its input, and the next strip
+        reads a few rows above its own.
         """
         waiting: tuple[int, Tensor] | None = None
         for first, last in _strips(shape.height, self._network.strip_rows(shape)):
@@ -409,7 +409,7 @@ class _Moments:
         self._squares = torch.zeros(shape.channels, dtype=torch.float64)
 
     def add(self, rows: Tensor) -> None:
-        """Count a strip in: (rows, W C)."""
+        """Add a strip, (rows, W C)."""
         values = rows.float()
         count = values.numel() // self._channels
         # Along columns of W C numbers first: a sum over C numbers a pixel is slow.
@@ -454,7 +454,7 @@ class _Normed:
 
 
 class _Pointwise:
-    """Activations, sums and products: each number of the result is made of those in its place."""
+    """Activations, sums and products: each number of the result depends only on those in the same place."""
 
     def __init__(
         self,
@@ -475,7 +475,7 @@ class _Pointwise:
 
 
 class _Convolved:
-    """A convolution with "same" zero padding; of each strip as of the whole image."""
+    """A convolution with "same" zero padding; each strip gives the rows that the whole image would."""
 
     def __init__(self, conv: Conv2d, source: _Rows, before: _Shape) -> None:
         self._conv, self._source, self._before = conv, source, before

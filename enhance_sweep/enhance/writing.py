@@ -1,4 +1,4 @@
-"""Enhanced photographs into files: in the format of the source, with what belonged to it, whole or not at all."""
+"""Write enhanced photographs in the format of their source, with its metadata, whole or not at all."""
 
 import os
 import shutil
@@ -14,10 +14,10 @@ from enhance_sweep.enhance.reading import Photo, Pixels
 #: JPEG and lossy WebP, with colors at full resolution in JPEG (docs/decisions/enhance-photographs.md).
 QUALITY = 95
 _STRIP_ROWS = 256
-#: Longest side of each half of a comparison, which is for looking at.
+#: Longest side of each half of a comparison, in pixels.
 _COMPARED_SIDE = 2048
 _GAP = 8
-#: TIFF compressions that Pillow writes and that lose nothing; others become Deflate.
+#: Lossless TIFF compressions that Pillow can write; others become Deflate.
 _TIFF_COMPRESSIONS = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate")
 
 
@@ -29,7 +29,7 @@ def write_photo(photo: Photo, target: Path) -> None:
         target: a file that is there already is replaced.
 
     Raises:
-        OSError, ValueError: it cannot be written; then nothing is.
+        OSError, ValueError: it cannot be written; no partial file is left.
     """
     _write_whole(_picture(photo), target, photo.format, _settings(photo))
 
@@ -38,7 +38,7 @@ def write_comparison(photo: Pixels, enhanced: Pixels, target: Path) -> None:
     """Write a JPEG of a photograph, left, and its result, right; large ones scaled down.
 
     Raises:
-        OSError: it cannot be written; then nothing is.
+        OSError: it cannot be written; no partial file is left.
     """
     before, after = _small(photo), _small(enhanced)
     both = Image.new("RGB", (2 * before.width + _GAP, before.height), "white")
@@ -48,7 +48,7 @@ def write_comparison(photo: Pixels, enhanced: Pixels, target: Path) -> None:
 
 
 def comparison_of(target: Path) -> Path:
-    """Where the comparison of a result goes."""
+    """The path of a result's comparison."""
     return target.with_name(f"{target.name}.before-after.jpg")
 
 
@@ -86,7 +86,7 @@ def _settings(photo: Photo) -> dict[str, Any]:
         compression = settings["compression"]
         settings["compression"] = compression if compression in _TIFF_COMPRESSIONS else "tiff_adobe_deflate"
     elif photo.format == "PNG":
-        settings.pop("xmp", None)  # it is among the texts
+        settings.pop("xmp", None)  # already among the texts
         chunks = PngImagePlugin.PngInfo()
         for name, text in settings.pop("text").items():
             if isinstance(text, PngImagePlugin.iTXt):
@@ -98,7 +98,7 @@ def _settings(photo: Photo) -> dict[str, Any]:
 
 
 def _write_whole(picture: Image.Image, target: Path, format: str, settings: dict[str, Any]) -> None:
-    """Write beside the target, then put it into its place at once; a file that was there gives its permissions."""
+    """Write beside the target, then replace it in one step; a replaced file's permissions are kept."""
     part = target.with_name(f".{uuid.uuid4().hex}.part")
     try:
         with part.open("xb") as file:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Export what is asked for and print its figures; 1 if anything could not be exported, 2 if there is no run."""
+    """Export a network and print the figures; returns 1 if an export failed, 2 if there is no run."""
     if arguments is None:
         restart_with_allocator("tuned")  # before torch is imported
     options = _options(arguments)
@@ -67,12 +67,12 @@ def _summary(record: "ExportRecord") -> str:
 
 
 def format_db(value: float) -> str:
-    """How close two pictures are."""
+    """A PSNR in words."""
     return f"{value:.1f} dB to"
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Overrides may stand anywhere, behind a list of formats too."""
+    """Parse the options; overrides may stand anywhere, even after a list of formats."""
     from enhance_sweep.export.formats import FORMATS, PRECISIONS
 
     parser = _parser()
@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m enhance_sweep.export",
         description="Write a trained network for another runtime, with a dynamic height and width; compare it with "
         "eager on real photographs, time both, and write figures (export.json) and a model card (README.md) beside the "
-        "file. The report shows what is in the folder of runs.",
+        "file. The report shows the exports in the folder of runs.",
     )
     parser.add_argument("--version", action="version", version=VERSION_LINE)
     add = parser.add_argument

@@ -1,4 +1,4 @@
-"""A model card: what an exported network is, for somebody who finds the file without its run.
+"""The model card: describes an exported network to people who have the file without its run.
 
 Markdown with YAML in front, as Hugging Face's hub reads it (huggingface.co/docs/hub/model-cards).
 """
@@ -58,7 +58,7 @@ def _use(export: ExportRecord, kind: Format) -> str:
 
 Input (`{INPUT}` where the format knows names): float32 (N, 3, H, W), RGB in [0, 1], sRGB as a JPEG file has it; \
 {sizes}; {"any N" if kind.multiple == 1 else "N = 1"}.
-Output (`{OUTPUT}`): float32 of the same shape, a little beyond [0, 1]: clip it.
+Output (`{OUTPUT}`): float32 of the same shape, slightly beyond [0, 1]: clip it.
 
 ```python
 import numpy as np
@@ -149,15 +149,15 @@ def _limits(export: ExportRecord, trained: TrainedRecord, kind: Format) -> str:
         "## Limits",
         "",
         f"- Scores are of {trained.learned_from.dataset} alone; other cameras and other scenes may look worse.",
-        "- Each photograph is normed as a whole (instance norm): a piece of one has other colors than the whole.",
-        "- Skin, text and flat surfaces were not looked at apart.",
+        "- Instance norm uses statistics of the whole photograph: a crop gets different colors from the whole.",
+        "- Skin, text and flat surfaces were not examined separately.",
     ]
     if kind.largest:
         lines.append(f"- Sides of at most {kind.largest} pixels, multiples of {kind.multiple}.")
     if kind.multiple > 1:
-        lines.append("- Ran on a desktop processor only; no phone was tried.")
+        lines.append("- Tested on a desktop processor only, not on a phone.")
     if export.precision == "int8":
-        lines.append("- Ranges were calibrated on training patches: photographs beyond them are clipped inside.")
+        lines.append("- Ranges were calibrated on training patches: features beyond them are clipped.")
     return "\n".join(lines)
 
 

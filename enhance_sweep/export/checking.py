@@ -1,4 +1,4 @@
-"""An export compared on real photographs with the network that it was made from, in eager fp32."""
+"""Compare an export on real photographs with its network in eager fp32."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from enhance_sweep.export.photographs import Photograph, cropped
 from enhance_sweep.metrics import ms_ssim, psnr
 from enhance_sweep.stats.student import half_width
 
-#: How close an export must be to eager fp32: this finds broken exports; what int8 costs in quality its scores say.
+#: How close an export must be to eager fp32. This finds broken exports; the scores show what int8 costs in quality.
 _LARGEST_ERROR_FP32 = 1e-3
 _LEAST_PSNR_DB = {"fp16": 40.0, "bf16": 40.0, "int8": 20.0}
 
@@ -26,7 +26,7 @@ _MEASURES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores of each photograph, of the export and of eager fp32.
+    """Scores on each photograph, for the export and for eager fp32.
 
     Attributes:
         on: the photographs, in words.
@@ -56,7 +56,7 @@ class Scored:
 
 
 def compare(network: nn.Module, run: Runner, kind: Format, precision: str, photographs: Sequence[Photograph]) -> Any:
-    """How far an export's results are from eager fp32's on whole photographs of several sizes.
+    """Compare an export's results with eager fp32's on whole photographs of several sizes.
 
     Returns:
         `max_abs_error` and `psnr_db` (of the clipped results; None where they are the same) of the worst photograph,
@@ -79,7 +79,7 @@ def compare(network: nn.Module, run: Runner, kind: Format, precision: str, photo
     if wrong:
         wanted = f"{_LARGEST_ERROR_FP32:g}" if precision == "fp32" else f"{_LEAST_PSNR_DB[precision]:g} dB"
         raise ExportError(
-            f"{kind.name} {precision} is not the network it was made from: expected within {wanted} of eager fp32, got "
+            f"{kind.name} {precision} differs from the network: expected within {wanted} of eager fp32, got "
             f"{largest:.2g} at most, {worst_db:.1f} dB"
         )
     return {"max_abs_error": largest, "psnr_db": worst_db if np.isfinite(worst_db) else None, "sizes": sizes}

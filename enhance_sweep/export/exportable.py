@@ -31,7 +31,7 @@ def for_any_size(generator: nn.Module) -> nn.Module:
 
 
 def for_multiples(generator: nn.Module) -> nn.Module:
-    """The same for heights and widths that are multiples of `MULTIPLE`, for runtimes with few operations.
+    """As `for_any_size`, but for heights and widths that are multiples of `MULTIPLE`, for runtimes with few operations.
 
     No slice or padding depends on a size, and instance norm is written as elementary operations.
     """
@@ -57,7 +57,7 @@ def _replaced(
             elif isinstance(child, InstanceNorm2d):
                 setattr(parent, name, norm(child))
             elif isinstance(child, nn.ReLU):
-                setattr(parent, name, nn.ReLU())  # quantisers accept no in-place one
+                setattr(parent, name, nn.ReLU())  # quantisers refuse in-place ReLUs
     return network
 
 
@@ -110,7 +110,7 @@ class _Halving(nn.Module):
 
 
 class _HalvingEven(nn.Module):
-    """The same of even sizes alone: the zeros are those of every size."""
+    """As `_Halving`, for even sizes alone: the number of zeros does not depend on the size."""
 
     def __init__(self, layer: Conv2d) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class _HalvingEven(nn.Module):
 
 
 class _Enlarging(nn.Module):
-    """The stride-2 transposed convolution to exactly the size of `like`: all of it, and the surplus cut off."""
+    """The stride-2 transposed convolution, cropped to exactly the size of `like`."""
 
     def __init__(self, layer: ConvTranspose2d) -> None:
         super().__init__()
@@ -145,10 +145,10 @@ class _Enlarging(nn.Module):
 
 
 class _EnlargingEven(_Enlarging):
-    """The same to even sizes alone, whose surplus is always one row and column, or none."""
+    """As `_Enlarging`, for even sizes alone, where the surplus is always one row and column, or none."""
 
     def forward(self, input: Tensor, like: Tensor) -> Tensor:
-        """(N, C, H / 2, W / 2) to (N, O, H, W); `like` is not looked at."""
+        """(N, C, H / 2, W / 2) to (N, O, H, W); `like` is ignored."""
         whole = F.conv_transpose2d(input, self.weight, self.bias, stride=2, padding=self.surplus)
         return whole if self.is_even else whole[:, :, :-1, :-1]
 
@@ -170,7 +170,7 @@ class _Norm(nn.Module):
 
 
 class _NormByParts(nn.Module):
-    """The same, deviations first: E[x^2] - E[x]^2 would cancel on a flat picture."""
+    """As `_Norm`, in elementary operations. Deviations come first: E[x^2] - E[x]^2 would cancel on a flat picture."""
 
     def __init__(self, layer: InstanceNorm2d) -> None:
         super().__init__()

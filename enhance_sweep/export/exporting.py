@@ -1,4 +1,4 @@
-"""One export from a run's folder to a folder with the file, its figures and its card."""
+"""Export a run's network into a folder with the file, its figures and its card."""
 
 import shutil
 import sys
@@ -40,14 +40,14 @@ def export_run(
         format: one of `enhance_sweep.export.formats.FORMATS`.
         precision: one of `enhance_sweep.export.formats.PRECISIONS`.
         out: the folder of exports; it is written to `out/<key>/<format>-<precision>/`, in place of an older one.
-        data: overrides that name the run's data where it is no longer in the cache.
-        timed: measure its speed too.
+        data: overrides that name the run's data, if it is no longer in the cache.
+        timed: whether to measure its speed too.
 
     Returns:
         The folder.
 
     Raises:
-        ExportError: it is not possible here, or the export does not compute what the network does; nothing is written.
+        ExportError: the export is not possible here, or does not compute what the network does; nothing is written.
         FileNotFoundError: the run's folder has no network.
         TimingError: its speed could not be measured.
         ValueError: the network is not one of this package's topologies.
@@ -55,7 +55,7 @@ def export_run(
     """
     kind = format_of(format, precision)
     trained, generator_file = _trained(run_dir)
-    # It builds this package's own topologies only: nothing that a file names is run.
+    # Builds this package's own topologies only, so no code from a file runs.
     network = load_network(generator_file)
     pairs = photographs.pairs_of(trained, data)
     patches = photographs.calibration_patches(pairs) if precision == "int8" else []
@@ -131,8 +131,8 @@ def _convert(kind: Format, network: nn.Module, precision: str, patches: Sequence
 
 
 def _put_in_place(building: Path, folder: Path) -> None:
-    """Replace an older folder by a new one, and remove what interrupted exports left."""
-    building.chmod(0o755)  # a temporary folder is its owner's alone
+    """Replace an older folder with the new one, and remove what interrupted exports left."""
+    building.chmod(0o755)  # a temporary folder is readable by its owner alone
     remove_leftovers(building)
     if folder.exists():
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as older:

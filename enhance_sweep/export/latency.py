@@ -18,13 +18,13 @@ from enhance_sweep.timing.runtimes import Prepared
 from enhance_sweep.timing.statistics import median
 from enhance_sweep.timing.subject import Subject
 
-#: Of eager, beside the file; the file's precision is its own. A smaller budget than a network's: files are many.
+#: How to time eager beside the file. The budget is smaller than for networks, because there are many files.
 TIMING = TimingSettings(samples=5, budget_s=120.0)
 _EAGER = {"_target_": "enhance_sweep.timing.runtimes.eager.Eager", "name": "eager"}
 
 
 class ExportedFile:
-    """A file as a runtime for the timing protocol: it runs the file, whatever network it is given."""
+    """A file as a runtime for the timing protocol: it runs the file, and ignores the network that it is given."""
 
     def __init__(self, format: str, precision: str, file: str) -> None:
         self.format, self.precision, self.file = format, precision, file

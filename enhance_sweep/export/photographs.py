@@ -29,12 +29,12 @@ class Photograph:
 
 
 def pairs_of(trained: TrainedRecord, overrides: Sequence[str]) -> Pairs | None:
-    """The data that a run learned from: packed in the cache, or where `overrides` say (`data=dped data.root=...`).
+    """The run's training data: from the cache, or from where `overrides` say (`data=dped data.root=...`).
 
-    None where it is neither.
+    None if it is in neither.
 
     Raises:
-        ExportError: what the overrides name is other data.
+        ExportError: the overrides name other data.
         DataError, ConfigError: it cannot be read.
     """
     learned_from = trained.learned_from
@@ -74,14 +74,14 @@ def whole_photographs() -> list[Photograph]:
 def test_photographs(pairs: Pairs | None) -> tuple[str, bool, list[Photograph]]:
     """The photographs to score, described in words first, and whether they are the run's test pairs."""
     if pairs is None:
-        return "photographs that come along, taken by a simulated phone", False, whole_photographs()
+        return "included photographs, taken by a simulated phone", False, whole_photographs()
     test = pairs.test
     found = [Photograph(test.names[i], _unit(test.input[i]), _unit(test.target[i])) for i in range(len(test))]
     return f"the test pairs of {pairs.dataset}", True, found
 
 
 def cropped(photograph: Photograph, multiple: int, largest: int | None) -> Photograph:
-    """Its largest piece at the top left with sides that a format accepts."""
+    """Crop a photograph, at the top left, to the largest sides that a format accepts."""
     height, width = (side - side % multiple for side in photograph.input.shape[2:])
     height, width = (min(side, largest or side) for side in (height, width))
     input, target = (one[:, :, :height, :width].contiguous() for one in (photograph.input, photograph.target))

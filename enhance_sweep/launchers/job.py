@@ -38,7 +38,7 @@ class LauncherError(RuntimeError):
 
 @dataclass(frozen=True)
 class Job:
-    """One variant to run: call it.
+    """One variant to run; calling the job runs it.
 
     Attributes:
         number: its place in the sweep.
@@ -59,7 +59,7 @@ class Job:
     environment: Environment = field(default_factory=dict)
 
     def __call__(self) -> JobReturn:
-        """Run it in this process, which must be its own.
+        """Run the job in this process, which must run nothing else.
 
         Raises:
             JobError: this machine does not have the sweep's folder.
@@ -86,7 +86,7 @@ class Job:
             )
 
     def checkpoint(self) -> Any:
-        """What submitit queues again when the time is up: the same job, which goes on from its checkpoint."""
+        """Return what submitit queues again when the time is up: the same job, which resumes from its checkpoint."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
@@ -116,7 +116,7 @@ def make_jobs(
 
 
 def lost(job: Job, reason: str) -> JobReturn:
-    """The result of a job that returned none."""
+    """A failed result, for a job that returned none."""
     return JobReturn(
         overrides=list(job.config.hydra.overrides.task),
         cfg=job.config,
@@ -163,7 +163,7 @@ def _set_environment(environment: Environment) -> None:
 
 
 def _without_exit(task: TaskFunction) -> Callable[[DictConfig], Any]:
-    """The task, with `sys.exit("message")` turned into a `JobError`: a user's mistake ends the job, not its carrier.
+    """The task, with `sys.exit("message")` turned into a `JobError`: a user's mistake ends the job, not its worker.
 
     An exit without a message comes from a signal, such as submitit's before it queues the job again.
     """

@@ -1,7 +1,7 @@
 """Jobs in parallel on this machine: joblib hands them out, and each runs in a fresh process.
 
-A fresh process, because in a shared pool a job that is killed for its memory would take others with it, and memory that
-one variant leaves behind would count against the next.
+In a shared pool, a job killed for its memory would take others with it, and memory that one variant leaves behind would
+count against the next.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ class _Processes:
         self._lock = threading.Lock()
 
     def run(self, job: Job) -> tuple[JobReturn | None, str]:
-        """A job's result; or None, and how its process ended."""
+        """Run a job; returns its result, or None and how its process ended."""
         receiver, sender = _START.Pipe(duplex=False)
         with self._lock:
             if self.interrupted:
@@ -77,7 +77,7 @@ class _Processes:
         return result, ""
 
     def interrupt(self) -> None:
-        """Interrupt as Ctrl-C does: each process saves and ends, and none begins."""
+        """Interrupt as Ctrl-C does: each process saves and ends, and no other starts."""
         with self._lock:
             self.interrupted = True
             running = list(self._running)

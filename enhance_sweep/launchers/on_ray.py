@@ -21,10 +21,10 @@ def hand_out(
 
     Args:
         jobs: what to run.
-        address: the cluster's; None takes RAY_ADDRESS's, or the one on this machine, or starts one.
-        num_cpus: cores for a job, and its threads.
+        address: of the cluster; None takes RAY_ADDRESS, else this machine's cluster, else starts one.
+        num_cpus: cores, and so threads, of each job.
         num_gpus: GPUs for a job; None: one if it trains and the cluster has any.
-        max_retries: how often to run a job again whose worker was lost.
+        max_retries: how often to rerun a job whose worker was lost.
     """
     _connect(address)
     waiting = {_start(job, num_cpus, num_gpus, max_retries): job for job in jobs}

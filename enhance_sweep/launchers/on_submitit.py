@@ -1,4 +1,4 @@
-"""Jobs through submitit: in Slurm's queue, or as processes on this machine to rehearse that."""
+"""Jobs through submitit: in Slurm's queue, or as processes on this machine to try it out."""
 
 import os
 import shlex
@@ -19,7 +19,7 @@ _LOOK_EVERY_S = 0.5
 #: How long the result of an ended job may take to appear in a network folder.
 _SLOW_FOLDER_S = 15.0
 
-#: Submitit hides GPUs from local jobs; this shows them those that this process sees.
+#: Submitit hides GPUs from local jobs; this makes visible the GPUs that this process sees.
 SAME_GPUS: Environment = {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES")}
 
 
@@ -58,7 +58,7 @@ def hand_out(
         jobs: what to run.
         queue: where to submit them.
         at_a_time: how many may be submitted and unfinished; None: all, and the queue decides.
-        max_retries: how often to submit a job again that was lost.
+        max_retries: how often to resubmit a lost job.
     """
     patience_s = 0.0 if queue.cluster == "local" else _SLOW_FOLDER_S
     waiting = list(jobs)

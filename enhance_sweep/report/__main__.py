@@ -12,7 +12,7 @@ from enhance_sweep.version import VERSION_LINE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the report and print where its page is; if there is none to write, return 1 with a message on stderr."""
+    """Write the report and print where its page is; if that fails, print why on stderr and return 1."""
     parser = argparse.ArgumentParser(
         prog="python -m enhance_sweep.report",
         description="Write tables, figures and a page from the records of runs: which network gives the most quality "
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--no-pictures", action="store_true", help="no figure files and no photographs: faster, smaller"
     )
     options = parser.parse_args(arguments)
-    gc.disable()  # thousands of records are trees without cycles: looking for some takes a quarter of the time
+    gc.disable()  # records have no reference cycles, and looking for some would take a quarter of the time
     try:
         results = gather(options.runs, data=options.data, loss=options.loss, code=options.code)
         page = write_report(results, options.out, pictures=not options.no_pictures)

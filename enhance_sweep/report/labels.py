@@ -7,12 +7,12 @@ from typing import Any, TypeGuard
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
-#: Topologies that are written otherwise than their configurations are named.
+#: Topologies whose written name differs from that of their configuration.
 _TOPOLOGIES = {"srcnn": "SRCNN"}
 
 
 def topology_name(topology: str) -> str:
-    """A topology as a reader knows it: `SRCNN`, else as records name it."""
+    """A topology's usual name, such as `SRCNN`; else the records' name."""
     return _TOPOLOGIES.get(topology, topology)
 
 
@@ -60,7 +60,7 @@ def shortened(text: str, fits: Callable[[str], bool]) -> str:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether there is a finite number to show."""
+    """Whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -76,7 +76,7 @@ def signed(value: float, digits: int) -> str:
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """`12.3`, `1,230`: a number of digits that count, never in exponential notation."""
+    """`12.3`, `1,230`: significant digits, never in exponential notation."""
     if value == 0:
         return "0"
     magnitude = math.floor(math.log10(abs(value)))

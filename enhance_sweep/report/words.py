@@ -1,4 +1,4 @@
-"""The report's sentences: templates say them, code gives the facts.
+"""The report's sentences: templates hold the words, code gives the facts.
 
 A template in `templates/` is plain text with a paragraph to a block of lines; page, Markdown and the command show the
 same text, and each escapes it for itself. `count`, `spread` and `with_interval` (`macros.j2`) and the formatters of
@@ -34,7 +34,7 @@ def paragraphs(template: str, facts: Mapping[str, Any]) -> list[str]:
 
 
 def phrase(template: str, block: str, facts: Mapping[str, Any] | None = None) -> str:
-    """One block of a template, on one line; empty if there is nothing to say."""
+    """Render one block of a template on one line; empty if there is nothing to say."""
     found = _environment().get_template(f"{template}.j2")
     return " ".join("".join(found.blocks[block](found.new_context(dict(facts or {})))).split())
 
@@ -47,7 +47,7 @@ def templates(**options: Any) -> Environment:
 
 @cache
 def _environment() -> Environment:
-    # Plain text: whoever shows it escapes it.
+    # Plain text: the page and Markdown escape it themselves.
     environment = templates(
         autoescape=False, finalize=lambda value: re.sub(r"\s+", " ", value) if isinstance(value, str) else value
     )

@@ -12,7 +12,7 @@ import pandas as pd
 
 from enhance_sweep.frontier import pareto_front
 
-#: So many slower networks must have been tried without being better before quality counts as saturated.
+#: Quality counts as saturated once this many slower networks were tried and none was better.
 _TRIED_IN_VAIN = 2
 
 
@@ -96,13 +96,12 @@ class Dropped:
 class Halving:
     """Takes a set of candidates from untrained to the last rung.
 
-    `ask` says which trainings are next, `tell` how one ended. All trainings that may run at once are handed out at
-    once; no network leaves a rung before the whole rung is known, so that the order in which trainings end does not
-    matter.
+    `ask` gives the next trainings, `tell` takes the result of one. All trainings that can run at once are handed out at
+    once; no network leaves a rung before the whole rung is known, so the order in which trainings end does not matter.
 
-    From rung to rung the best ranked go on, one in `factor` of those compared, but no fewer than `finalists`: halving
-    alone would end with two or three networks, too few for a frontier. The frontier itself may be halved; otherwise
-    nothing would be saved where quality rises with latency all the way.
+    From rung to rung the best ranked continue, one in `factor` of those compared, but no fewer than `finalists`:
+    halving alone would end with two or three networks, too few for a frontier. The frontier itself may be halved;
+    otherwise nothing would be saved where quality rises with latency all the way.
 
     On the first rung the fastest are trained first, and those beyond `saturation` are not trained at all. That is a
     heuristic: it assumes that where more latency stopped helping, still more does not help either.
@@ -110,8 +109,8 @@ class Halving:
     Args:
         latencies_ms: of every candidate, positive.
         rungs: steps of the trainings, rising.
-        factor: one in so many goes on.
-        finalists: at least so many go on from each rung.
+        factor: one in so many continues.
+        finalists: at least so many continue from each rung.
         saturation: a candidate is dropped untrained if it is more than so many times slower than the best on the first
             rung (the fastest of several) although two slower than that one were tried. None: never.
         rivals: networks of earlier halvings, which compete but are not trained: quality by steps, by key.
@@ -153,7 +152,7 @@ class Halving:
 
     @property
     def finalists(self) -> list[str]:
-        """Those trained to the end, the fastest first."""
+        """The networks trained to the end, the fastest first."""
         done = [key for key, curve in self.qualities.items() if self._rungs[-1] in curve]
         return sorted(done, key=self._fastest_first)
 
@@ -191,7 +190,7 @@ class Halving:
             self.qualities[key][self._rungs[self._rung]] = quality
 
     def _enter_next_rung(self) -> bool:
-        """Decide which networks of a complete rung go on; false if none does."""
+        """Decide which networks of a complete rung continue; false if none does."""
         if self._rung + 1 == len(self._rungs):
             return False
         steps, compared = self._rungs[self._rung], self._on_rung()

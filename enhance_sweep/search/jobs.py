@@ -1,4 +1,4 @@
-"""Candidates timed and trained by jobs, wherever Hydra's launcher runs them; results come from the records."""
+"""Time and train candidates as jobs of Hydra's launcher, and read the results from the records."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ class JobEvaluator:
 
     Args:
         spec: what is searched.
-        trials: keeps whose latencies this search is about.
+        trials: remembers which host's latencies this search uses.
         launcher: Hydra's.
         parallel_jobs: how many jobs it gets at once.
         runs_dir: the folder of runs.
@@ -55,19 +55,19 @@ class JobEvaluator:
     def find_latencies(self, candidates: Sequence[Candidate]) -> None:
         """See `Evaluator.find_latencies`."""
         latency = self._spec.settings.latency
-        unknown = [one for one in candidates if self._is_unmeasured(one)]
+        unknown = [candidate for candidate in candidates if self._is_unmeasured(candidate)]
         if latency == "predicted" and self._latencies.model() is None:
-            # Only as many as the model needs, evenly over their sizes.
-            unknown.sort(key=lambda one: self._plans[one.key].description.macs)
+            # Measure only as many as the cost model needs, evenly over their sizes.
+            unknown.sort(key=lambda candidate: self._plans[candidate.key].description.macs)
             self._measure(unknown[:: max(1, len(unknown) // FEWEST_TIMED)])
         if latency == "measured" or self._latencies.model() is None:
-            self._measure([one for one in unknown if self._is_unmeasured(one)])
+            self._measure([candidate for candidate in unknown if self._is_unmeasured(candidate)])
         if self._trials.kept("measurement") is None:
-            # The first cohort decides on the host whose latencies count.
-            self._latencies.adopt_host([self._plans[one.key].architecture for one in candidates])
+            # The first cohort decides which host's latencies count.
+            self._latencies.adopt_host([self._plans[candidate.key].architecture for candidate in candidates])
         self._latencies.measurement = self._trials.keep("measurement", self._latencies.measurement)
         waiting = False
-        while lacking := self._set_latencies([one for one in candidates if one.reason is None]):
+        while lacking := self._set_latencies([candidate for candidate in candidates if candidate.reason is None]):
             if not waiting:
                 host = self._latencies.measurement["host"]
                 tell(f"This search uses the latencies of {host}; waiting for it to time {len(lacking)} networks")
@@ -76,26 +76,27 @@ class JobEvaluator:
 
     def time_finalists(self, finalists: Sequence[Candidate]) -> None:
         """See `Evaluator.time_finalists`."""
-        predicted = [one for one in finalists if one.predicted]
+        predicted = [candidate for candidate in finalists if candidate.predicted]
         self._measure(predicted)
-        for one in predicted:
-            measured_ms = self._measured_ms(one)
+        for candidate in predicted:
+            measured_ms = self._measured_ms(candidate)
             if measured_ms is not None:
-                one.latency_ms, one.predicted = measured_ms, False
+                candidate.latency_ms, candidate.predicted = measured_ms, False
 
     def _set_latencies(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Give each its measured latency, else its predicted one; returns those that have neither."""
         model = self._latencies.model()
-        for one in candidates:
-            one.latency_ms = self._measured_ms(one)
-            if one.latency_ms is None and model is not None:
-                one.latency_ms, one.predicted = model.predict_ms(self._plans[one.key].description), True
-        return [one for one in candidates if one.latency_ms is None]
+        for candidate in candidates:
+            candidate.latency_ms = self._measured_ms(candidate)
+            if candidate.latency_ms is None and model is not None:
+                candidate.latency_ms = model.predict_ms(self._plans[candidate.key].description)
+                candidate.predicted = True
+        return [candidate for candidate in candidates if candidate.latency_ms is None]
 
     def _measure(self, candidates: Sequence[Candidate]) -> None:
         for begin in range(0, len(candidates), self._parallel_jobs):
-            batch = {one.key: one for one in candidates[begin : begin + self._parallel_jobs]}
-            jobs = {key: [*one.overrides, TIMING] for key, one in batch.items()}
+            batch = {candidate.key: candidate for candidate in candidates[begin : begin + self._parallel_jobs]}
+            jobs = {key: [*candidate.overrides, TIMING] for key, candidate in batch.items()}
             while jobs:
                 failures, held = self._launch(jobs)
                 for key, reason in failures.items():
@@ -106,11 +107,11 @@ class JobEvaluator:
             if self._trials.kept("measurement") is not None and all(map(self._is_unmeasured, batch.values())):
                 return  # jobs run on another host than the one whose latencies count
 
-    def _measured_ms(self, one: Candidate) -> float | None:
-        return self._latencies.measured_ms(self._plans[one.key].architecture)
+    def _measured_ms(self, candidate: Candidate) -> float | None:
+        return self._latencies.measured_ms(self._plans[candidate.key].architecture)
 
-    def _is_unmeasured(self, one: Candidate) -> bool:
-        return one.reason is None and self._measured_ms(one) is None
+    def _is_unmeasured(self, candidate: Candidate) -> bool:
+        return candidate.reason is None and self._measured_ms(candidate) is None
 
     # --- training -----------------------------------------------------------------------------------------------------
 
@@ -118,24 +119,28 @@ class JobEvaluator:
         """See `Evaluator.train`."""
         rungs = self._spec.rungs
         jobs = {}
-        for one, steps in work:
-            # Only a finished network's photographs are looked at.
+        for candidate, steps in work:
+            # People look at the photographs of finished networks alone.
             pictures = [] if steps == rungs[-1] else ["pictures=false"]
             length = [f"trainer.max_steps={steps}", f"trainer.evaluate_at=[{','.join(map(str, rungs))}]"]
-            jobs[one.key] = [*one.overrides, TRAINING, *length, *pictures]
-            tell(f"{one.name}: to {steps} steps ({one.latency_ms:.0f} ms)")
+            jobs[candidate.key] = [*candidate.overrides, TRAINING, *length, *pictures]
+            tell(f"{candidate.name}: to {steps} steps ({candidate.latency_ms:.0f} ms)")
         failures, held = self._launch(jobs)
-        return {one.key: self._reached(one, steps, failures) for one, steps in work if one.key not in held}
+        return {
+            candidate.key: self._reached(candidate, steps, failures)
+            for candidate, steps in work
+            if candidate.key not in held
+        }
 
-    def _reached(self, one: Candidate, steps: int, failures: Mapping[str, str]) -> float | None:
+    def _reached(self, candidate: Candidate, steps: int, failures: Mapping[str, str]) -> float | None:
         """The MS-SSIM after a training; None, and the candidate fails, where there is none."""
-        record = self._plans[one.key].trained_record()
-        if one.key in failures or (record and record.status == "failed"):
-            one.fail(failures.get(one.key) or str(record and record.reason))
+        record = self._plans[candidate.key].trained_record()
+        if candidate.key in failures or (record and record.status == "failed"):
+            candidate.fail(failures.get(candidate.key) or str(record and record.reason))
             return None
         quality = _quality_at(record.quality if record else [], steps)
         if quality is None:
-            one.fail(f"it has no MS-SSIM after {steps} steps")
+            candidate.fail(f"it has no MS-SSIM after {steps} steps")
         return quality
 
     def _launch(self, jobs: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], set[str]]:
@@ -149,7 +154,7 @@ class JobEvaluator:
         for key, job in zip(jobs, returns, strict=True):
             try:
                 outcome = job.return_value
-            except Exception as error:  # the job's own, or its node's: the other variants go on
+            except Exception as error:  # from the job or its node: the other variants continue
                 outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
             if outcome["status"] == "failed":
                 failures[key] = str(outcome["reason"])

@@ -46,7 +46,7 @@ class Candidate:
     failed: bool = False
 
     def fail(self, reason: str) -> None:
-        """Take it out because of a failure."""
+        """Drop the network because something failed."""
         self.reason, self.failed = reason, True
 
 
@@ -75,7 +75,7 @@ class Evaluator(Protocol):
         ...
 
     def time_finalists(self, finalists: Sequence[Candidate]) -> None:
-        """Measure those that were trained to the end and have only a predicted latency."""
+        """Measure the finalists that have only a predicted latency."""
         ...
 
 
@@ -83,7 +83,7 @@ class SearchLoop:
     """Runs cohorts of trials until enough are told.
 
     Args:
-        trials: shared by everybody who runs this search.
+        trials: shared by all processes that run this search.
         evaluator: gives latencies and qualities.
         settings: how to search.
         rungs: the steps at which networks are compared, rising.
@@ -118,43 +118,45 @@ class SearchLoop:
         self._tell(f"--- {cohort}: {len(candidates)} new networks")
         self._evaluator.find_latencies(list(candidates.values()))
         self._drop_slow(list(candidates.values()))
-        halving = self._halve({key: one for key, one in candidates.items() if one.reason is None}, trials)
+        halving = self._halve(
+            {key: candidate for key, candidate in candidates.items() if candidate.reason is None}, trials
+        )
         self._evaluator.time_finalists([candidates[key] for key in halving.finalists])
-        for key, one in candidates.items():
-            verdict = self._verdict(one, halving.qualities.get(key, {}), halving.dropped.get(key))
-            self._trials.tell(one.trial, verdict)
+        for key, candidate in candidates.items():
+            verdict = self._verdict(candidate, halving.qualities.get(key, {}), halving.dropped.get(key))
+            self._trials.tell(candidate.trial, verdict)
         self._trials.tell_repeats(numbers)
         return True
 
     def _candidates(self, trials: Sequence[FrozenTrial], numbers: Sequence[int]) -> dict[str, Candidate]:
         """The networks of a cohort by architecture key, each once, without those told in earlier cohorts."""
-        told = {one.user_attrs.get("architecture_key") for one in trials if one.state.is_finished()}
+        told = {trial.user_attrs.get("architecture_key") for trial in trials if trial.state.is_finished()}
         found: dict[str, Candidate] = {}
         for number in numbers:
             overrides = list(trials[number].user_attrs["overrides"])
             try:
-                one = self._evaluator.candidate(overrides, number)
+                candidate = self._evaluator.candidate(overrides, number)
             except (ConfigError, HydraException) as error:
                 self._trials.tell(number, Verdict(TrialState.FAIL, None, {"reason": str(error)}))
                 self._tell(f"{' '.join(overrides)}: failed: {error}")
                 continue
-            self._trials.note(number, {"architecture_key": one.key, "name": one.name})
-            if one.key not in told:
-                found.setdefault(one.key, one)
+            self._trials.note(number, {"architecture_key": candidate.key, "name": candidate.name})
+            if candidate.key not in told:
+                found.setdefault(candidate.key, candidate)
         return found
 
     def _drop_slow(self, candidates: Sequence[Candidate]) -> None:
         limit = self._settings.max_latency_ms
-        for one in candidates:
-            if limit is not None and one.latency_ms is not None and one.latency_ms > limit:
-                one.reason = f"{one.latency_ms:.0f} ms, above search.max_latency_ms={limit:g}"
-                self._tell(f"{one.name}: dropped untrained: {one.reason}")
+        for candidate in candidates:
+            if limit is not None and candidate.latency_ms is not None and candidate.latency_ms > limit:
+                candidate.reason = f"{candidate.latency_ms:.0f} ms, above search.max_latency_ms={limit:g}"
+                self._tell(f"{candidate.name}: dropped untrained: {candidate.reason}")
 
     def _halve(self, candidates: Mapping[str, Candidate], trials: Sequence[FrozenTrial]) -> Halving:
-        """Train the candidates as far as each is worth it, in competition with earlier cohorts."""
+        """Train each candidate as long as it stays competitive, also with earlier cohorts."""
         known = rivals(trials)
         halving = Halving(
-            {key: one.latency_ms for key, one in candidates.items() if one.latency_ms is not None},
+            {key: candidate.latency_ms for key, candidate in candidates.items() if candidate.latency_ms is not None},
             self._rungs,
             self._settings.reduction_factor,
             self._settings.finalists,
@@ -175,18 +177,18 @@ class SearchLoop:
             held = left if again else [*held, *left]
         return halving
 
-    def _verdict(self, one: Candidate, curve: Mapping[int, float], dropped: Dropped | None) -> Verdict:
-        """What a network reached, or why it has nothing."""
+    def _verdict(self, candidate: Candidate, curve: Mapping[int, float], dropped: Dropped | None) -> Verdict:
+        """The verdict on a network: its values, or why it has none."""
         limit = self._settings.max_latency_ms
-        over_limit_ms = None if limit is None or one.latency_ms is None else one.latency_ms - limit
-        about: dict[str, Any] = {"reason": one.reason or (dropped.reason if dropped else None)}
-        if one.latency_ms is not None:
-            about |= {"latency_ms": one.latency_ms, "latency": "predicted" if one.predicted else "measured"}
-        if one.failed or one.latency_ms is None:
+        over_limit_ms = None if limit is None or candidate.latency_ms is None else candidate.latency_ms - limit
+        about: dict[str, Any] = {"reason": candidate.reason or (dropped.reason if dropped else None)}
+        if candidate.latency_ms is not None:
+            about |= {"latency_ms": candidate.latency_ms, "latency": "predicted" if candidate.predicted else "measured"}
+        if candidate.failed or candidate.latency_ms is None:
             return Verdict(TrialState.FAIL, None, about, over_limit_ms)
         if not curve:
             return Verdict(TrialState.PRUNED, None, about | {"steps": 0}, over_limit_ms)
         steps = max(curve)
         about |= {"steps": steps, "finished": steps == self._rungs[-1]}
         about["curve"] = {str(at): quality for at, quality in curve.items()}
-        return Verdict(TrialState.COMPLETE, [one.latency_ms, curve[steps]], about, over_limit_ms)
+        return Verdict(TrialState.COMPLETE, [candidate.latency_ms, curve[steps]], about, over_limit_ms)

@@ -25,7 +25,7 @@ MODEL = "model"
 
 @dataclass(frozen=True)
 class Condition:
-    """Holds where the parameter `name` has one of `values`, written as in an override."""
+    """A condition that holds if the parameter `name` has one of `values`, written as in an override."""
 
     name: str
     values: tuple[str, ...]
@@ -38,9 +38,9 @@ class Parameter:
     Attributes:
         name: `model`, or a setting of it such as `model.channels`.
         distribution: what it is drawn from.
-        texts: how each value of a choice is written in an override; empty for ranges and intervals.
+        texts: each value of a choice as an override has it; empty for ranges and intervals.
         conditions: all must hold for it to be searched.
-        asked: whether it is from the command line, where a parameter that no model has is an error.
+        asked: whether it comes from the command line; if no model has it, that is then an error.
     """
 
     name: str
@@ -113,7 +113,7 @@ def read_space(
 
     Args:
         params: the space of a named sweep, by name; the command line replaces them.
-        when: by the name of a parameter its condition, or a list of conditions that must all hold.
+        when: parameter name to its condition, or to a list of conditions that must all hold.
         arguments: the command line's overrides.
         parser: Hydra's.
 

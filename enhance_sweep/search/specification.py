@@ -1,4 +1,4 @@
-"""What a search is to do: its space, what all its networks share, and a check before anything is computed."""
+"""The specification of a search: its space, what all its networks share, and a check before anything is computed."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -132,7 +132,7 @@ class SearchSpec:
         comparable = {
             "learned_from": plan.learned_from,
             "rungs": self.rungs,
-            # Not the host: a search may go on elsewhere, with the latencies of the host where it began.
+            # Not the host: a search may continue elsewhere, with the latencies of the host where it began.
             "measurement": {
                 name: measurement[name] for name in ("runtime", "precision", "layout", "size", "allocator")
             },

@@ -1,7 +1,7 @@
-"""Where a search's trials are kept: a journal beside the records, or any storage that Optuna opens by its URL.
+"""The storage of a search's trials: a journal beside the records, or any storage that Optuna opens by its URL.
 
-What has been told is never lost: a journal that ends in the middle of a line is repaired, and a database that has gone
-away is waited for.
+What has been told is never lost: a journal that ends in the middle of a line is repaired, and a search waits for a
+database that has gone away.
 """
 
 import json
@@ -28,7 +28,7 @@ JOURNAL_FILE = "search.journal"
 LOCK_FILE = ".search.lock"
 #: How long to wait for a storage that does not answer: enough for a database server's restart.
 PATIENCE_S = 600.0
-#: The first is minimised, the second maximised.
+#: The names of the two objectives; the first is minimised, the second maximised.
 METRICS = ["latency_ms", "ms_ssim"]
 
 Result = TypeVar("Result")
@@ -91,7 +91,7 @@ def open_study(url: str | None, runs_dir: Path, name: str, sampler: BaseSampler)
         ConfigError: the storage cannot be opened.
     """
     runs_dir.mkdir(parents=True, exist_ok=True)
-    with FileLock(runs_dir / LOCK_FILE):  # two that create a database's tables at once fail
+    with FileLock(runs_dir / LOCK_FILE):  # creating a database's tables twice at once fails
         storage = retry_while_unavailable(lambda: _open(url, runs_dir))
 
     def create() -> optuna.Study:
@@ -138,7 +138,7 @@ def _open(url: str | None, runs_dir: Path) -> BaseStorage:
 def retry_while_unavailable(
     call: Callable[[], Result], patience_s: float = PATIENCE_S, sleep: Callable[[float], None] = time.sleep
 ) -> Result:
-    """What `call` returns, retried while the storage does not answer.
+    """Return what `call` returns; retry it while the storage does not answer.
 
     Args:
         call: safe to repeat.

@@ -3,9 +3,9 @@
 Proposals come in cohorts. The networks of a cohort are timed (or their latency is predicted), those too slow are
 dropped untrained, and the others compete in a halving, also with the results of earlier cohorts. Then they are told.
 
-All that a search knows is in Optuna's storage (what was proposed, what was told) and in the records (what was timed and
-trained): killed at any moment, it goes on where it was. Several machines may run the same search on one folder and one
-storage; they share each cohort, and each waits for what another one is training.
+Optuna's storage (what was proposed and told) and the records (what was timed and trained) hold the whole state of a
+search: killed at any moment, it continues where it was. Several machines may run the same search on one folder and one
+storage; they share each cohort, and each waits for networks that another is training.
 """
 
 import sys
@@ -85,7 +85,7 @@ def _search(spec: SearchSpec, launcher: Launcher, parallel_jobs: int) -> list[An
 
 
 def _by_name(setting: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A setting of the sweeper that has to be a mapping by the names of parameters."""
+    """Check that a setting of the sweeper is a mapping from parameter names."""
     if not isinstance(given, Mapping | None):
         raise ConfigError(f"hydra.sweeper.{setting}: expected parameters by name, {{NAME: TEXT}}, got {given}")
     return dict(given or {})
@@ -95,7 +95,7 @@ def _by_name(setting: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _preview(spec: SearchSpec) -> None:
-    """What a dry run can say: the most that a search costs, but not which networks it will propose."""
+    """Print what a dry run can say: the most that a search costs, but not which networks it will propose."""
     settings = spec.settings
     tell(
         f"A search of {settings.trials} trials over {len(spec.space.parameters)} parameters, {settings.cohort} at a "

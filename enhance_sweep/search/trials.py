@@ -1,7 +1,7 @@
 """A search's trials in Optuna's storage: proposed a cohort at a time, counted in total, told once.
 
-Every step may be repeated by whichever process takes over: a trial whose proposal was interrupted keeps the parameters
-it has, and one that is told stays as it is.
+A process that takes over may repeat any step: a trial whose proposal was interrupted keeps the parameters it has, and a
+told trial stays as it is.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,18 +20,18 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from enhance_sweep.search.space import Space
 from enhance_sweep.search.store import LOCK_FILE, retry_while_unavailable
 
-#: What repeats of a trial take over from it.
+#: What repeats of a trial copy from it.
 _ABOUT = ("curve", "latency_ms", "latency", "steps", "finished", "reason")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a trial is told.
+    """The result that a trial is told.
 
     Attributes:
         state: complete with values, pruned (dropped untrained) or failed without.
         values: the latency in ms and the MS-SSIM reached.
-        about: what else to keep: the reason, the steps, the curve.
+        about: further facts to keep: the reason, the steps, the curve.
         over_limit_ms: how much slower it is than allowed, negative where it is faster; None without a limit.
     """
 
@@ -68,7 +68,7 @@ class Trials:
 
     @property
     def name(self) -> str:
-        """The study's."""
+        """The study's name."""
         return str(self._study.study_name)
 
     def all(self) -> list[FrozenTrial]:
@@ -95,7 +95,7 @@ class Trials:
             return numbers
 
     def note(self, number: int, about: Mapping[str, Any]) -> None:
-        """Keep something with a trial, unless another process has told it meanwhile."""
+        """Keep facts with a trial, unless another process has told it meanwhile."""
         with suppress(UpdateFinishedTrialError):
             retry_while_unavailable(partial(self._note, number, about))
 
@@ -135,7 +135,7 @@ class Trials:
         return self._study.get_trials(deepcopy=False)
 
     def _propose(self, end: int) -> None:
-        """One more trial, unless an earlier attempt, whose answer was lost, made it."""
+        """Add one trial, unless an earlier attempt, whose answer was lost, has added it."""
         count = len(self._now())
         if count < end:
             self._study.sampler = self._sampler(count)
@@ -161,13 +161,13 @@ class Trials:
             return
         self._note(number, verdict.about)
         if verdict.over_limit_ms is not None and not frozen.constraints:
-            # Samplers learn the limit from it.
+            # Samplers learn the limit from this constraint.
             Trial(self._study, frozen._trial_id).set_constraint("max_latency_ms", verdict.over_limit_ms)
         self._study.tell(number, values=verdict.values, state=verdict.state, skip_if_finished=True)
 
 
 def rivals(trials: Sequence[FrozenTrial]) -> dict[str, tuple[dict[int, float], float]]:
-    """The quality by steps and the latency in ms of every network that is told, by architecture key."""
+    """The quality by steps and the latency in ms of every told network, by architecture key."""
     found: dict[str, tuple[dict[int, float], float]] = {}
     for trial in trials:
         if trial.state == TrialState.COMPLETE:

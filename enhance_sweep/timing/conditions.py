@@ -1,4 +1,4 @@
-"""What else happened on the machine during a timed call.
+"""The conditions on the machine during a timed call.
 
 Counters of the measured cores are read before and after each call. Another process on them, time stolen by a
 hypervisor, throttling, or neighbours that slow the machine down spoil a call, whatever its own time was.

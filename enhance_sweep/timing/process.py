@@ -24,7 +24,7 @@ class TimingError(RuntimeError):
 
 
 class Worker:
-    """A fresh process that holds one network; its environment is set before it imports torch.
+    """A fresh process that holds a network; its environment is set before it imports torch.
 
     Args:
         threads: how many it computes with.

@@ -89,7 +89,7 @@ def time_variants(
 
 @dataclass(frozen=True)
 class Baseline:
-    """What is called in every round beside the networks.
+    """The network called in every round beside the others, for comparison.
 
     Attributes:
         model: a network's configuration.

@@ -1,4 +1,4 @@
-"""What a timed record holds (`enhance_sweep.records`)."""
+"""Make timed records (see `enhance_sweep.records`)."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""What is timed: one architecture, with what its processes measured so far."""
+"""The subject of a timing: one architecture, with what its processes measured so far."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,7 +50,7 @@ class Subject:
         return not self.stopped and not self.failure
 
     def measured(self) -> list[Process]:
-        """What its processes have shown, as a record holds it."""
+        """The measurements of its processes, as a record holds them."""
         return msgspec.convert(self.processes, list[Process])
 
     def rounds(self) -> list[Round]:

@@ -2,8 +2,8 @@
 
 Tables in, tables out: each function takes the table of `enhance_sweep.records.load_records`, or a selection of its
 rows. Seeds are averaged first, so that a network counts once however often it was trained. Where the data hold no
-answer, the result is a table with the same columns and a note with the reason; only impossible questions, such as one
-about a missing column, raise an error.
+answer, the result is a table with the same columns and a note with the reason; only impossible questions, such as about
+a missing column, raise an error.
 """
 
 from enhance_sweep.what_if.choice import best_within, fastest_as_good_as, frontier_of

@@ -49,10 +49,10 @@ def effect_of(
 ) -> pd.DataFrame:
     """The pairs of networks that differ in one axis only, and how much they differ in quality and cost.
 
-    On a numeric axis (channels 16, 32, 64) each network is paired with the next larger value; on any other axis, each
-    with each. Two topologies are paired where the settings that both have are equal; settings that only one has, such
-    as the strided kernel, may be anything. Scores are compared where data, loss, steps, batch and crop are the same,
-    times where host, runtime, threads, ... are the same. Seeds are averaged first.
+    On a numeric axis (channels 16, 32, 64) each network is paired with the next larger value; on any other axis, with
+    every other value. Two topologies are paired where the settings that both have are equal; settings that only one
+    has, such as the strided kernel, may be anything. Scores are compared where data, loss, steps, batch and crop are
+    the same, times where host, runtime, threads, ... are the same. Seeds are averaged first.
 
     Args:
         frame: rows of `load_records`.

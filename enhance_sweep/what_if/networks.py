@@ -1,4 +1,4 @@
-"""From rows of records to networks: seeds averaged, and only results of equal training or timing combined."""
+"""Turn rows of records into networks: average seeds, and combine only results of equal training or timing."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

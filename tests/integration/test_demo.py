@@ -350,7 +350,7 @@ def test_what_cannot_be_served_is_one_line(runs: Path, keys: list[str], served: 
         (["--runs", str(tmp_path / "none")], "none"),
         (["--runs", str(tmp_path / "empty")], "empty"),
         (["--runs", str(weightless)], "train it again"),
-        (["--runs", str(runs), "--port", str(served.port)], "cannot be listened at"),
+        (["--runs", str(runs), "--port", str(served.port)], "cannot listen there"),
         (["--runs", str(runs), "--port", "99999"], "--port: expected 0 to 65535, got 99999"),
         (["--runs", str(runs), "--max-upload-mb", "0"], "--max-upload-mb: expected a positive number, got 0"),
         (["--runs", str(runs), "--max-waiting", "-1"], "--max-waiting: expected 0 or more"),
@@ -365,4 +365,4 @@ def test_what_cannot_be_served_is_one_line(runs: Path, keys: list[str], served: 
 def test_letting_others_in_is_warned_of(runs: Path, keys: list[str], tmp_path: Path) -> None:
     server = Served(runs, tmp_path / "temporary", "--host", "0.0.0.0")
     _, said = server.end(signal.SIGTERM)
-    assert "everybody in the network can use this page" in said
+    assert "everybody on the local network can use this page" in said

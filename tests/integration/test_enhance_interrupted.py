@@ -23,7 +23,7 @@ def test_ctrl_c_leaves_whole_results_and_nothing_else(tmp_path: Path) -> None:
         time.sleep(0.005)
     running.send_signal(signal.SIGINT)
     assert running.wait(120) == 130
-    assert "interrupted: every result that is there is whole" in running.said()
+    assert "interrupted: every result that was written is complete" in running.said()
     assert "Traceback" not in running.said()
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert 0 < len(names) < 40

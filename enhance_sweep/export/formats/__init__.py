@@ -12,12 +12,12 @@ PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 #: The input's name in files that name it, and the output's.
 INPUT, OUTPUT = "input", "enhanced"
 
-#: fp32 (1, 3, H, W) in [0, 1] to the same, a little beyond [0, 1].
+#: fp32 (1, 3, H, W) in [0, 1] to the same, slightly beyond [0, 1].
 Runner = Callable[[Tensor], Tensor]
 
 
 class ExportError(ValueError):
-    """An export that is not possible, in words for the person who asked for it."""
+    """The export is not possible; the message says why, and what to do."""
 
 
 class Format(Protocol):
@@ -28,7 +28,7 @@ class Format(Protocol):
         suffix: of its file.
         precisions: what it can hold.
         refused: why it cannot hold the others, by precision.
-        packages: the distributions that decide what comes out; a record names their versions.
+        packages: the distributions that the result depends on; a record names their versions.
         multiple: what height and width must be multiples of.
         largest: the longest side that it takes, in pixels; None where there is no limit.
         meaning: what each precision means here, by precision, for the card.
@@ -50,12 +50,12 @@ class Format(Protocol):
             generator: in evaluation mode, fp32; not changed.
             precision: one of `precisions`.
             patches: what int8 is calibrated on, fp32 (1, 3, H, W) in [0, 1]; empty otherwise.
-            file: in a folder that is there. What belongs to it goes beside it under the same stem.
+            file: in an existing folder. Further files go beside it under the same stem.
         """
         ...
 
     def open(self, file: Path, precision: str, threads: int) -> Runner:
-        """Load `file` as a person would, to compute with `threads` threads.
+        """Load `file` as a user would, to compute with `threads` threads.
 
         Raises:
             ExportError: this host cannot run it in that precision.
@@ -67,7 +67,7 @@ class Format(Protocol):
         ...
 
 
-#: Format, and where it is: nothing is imported before it is asked for.
+#: Each format's class, by name; imported only when it is asked for.
 _CLASSES = {
     "onnx": "as_onnx.Onnx",
     "openvino": "as_openvino.OpenVino",

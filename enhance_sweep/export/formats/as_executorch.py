@@ -17,13 +17,13 @@ _LARGEST = 1280
 class ExecuTorch:
     """A `.pte`; one photograph at a time, sides of up to 1280 pixels that are multiples of 4.
 
-    ExecuTorch plans memory for the largest size that it is told of.
+    ExecuTorch plans memory for the largest size declared at export.
     """
 
     name, suffix = "executorch", ".pte"
     precisions = ("fp32",)
     refused: ClassVar[Mapping[str, str]] = {
-        "fp16": "tried with ExecuTorch 1.5.1, its half-precision result was no photograph: choose fp32",
+        "fp16": "with ExecuTorch 1.5.1 the half-precision result was garbage: choose fp32",
         "bf16": "XNNPACK has no bf16 convolution: choose fp32",
         "int8": "tried with ExecuTorch 1.5.1, its XNNPACK refuses a quantised convolution of a dynamic size "
         "(xnn_status_invalid_parameter): choose fp32, or --format litert or onnx",
@@ -43,7 +43,7 @@ class ExecuTorch:
         file.write_bytes(lowered.to_executorch().buffer)
 
     def open(self, file: Path, precision: str, threads: int) -> Runner:
-        """See `Format.open`; it computes with as many threads as it likes."""
+        """See `Format.open`; ExecuTorch chooses the number of threads itself."""
         runtime = needed("executorch.runtime", _INSTALL)
         method = runtime.Runtime.get().load_program(str(file)).load_method("forward")
         return lambda input: method.execute([input])[0].clone()

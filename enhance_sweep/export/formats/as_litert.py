@@ -28,7 +28,7 @@ class LiteRt:
     multiple, largest = MULTIPLE, _LARGEST
     meaning: ClassVar[Mapping[str, str]] = {
         "fp32": "weights and arithmetic in fp32",
-        "fp16": "weights in fp16, arithmetic as the phone likes: fp32 on this CPU",
+        "fp16": "weights in fp16; the device chooses the arithmetic: fp32 on this CPU",
         "int8": "convolutions with 8-bit weights (per channel) and activations, calibrated on training patches; norms "
         "and sums in fp32",
     }
@@ -109,7 +109,7 @@ def _quantize(float_file: Path, precision: str, patches: Sequence[Tensor], file:
 def _ranges(quantising: Any, float_file: Path, patches: Sequence[Tensor]) -> dict[str, Any]:
     """The smallest and the largest value of each feature over all patches.
 
-    The package's own way over several, a moving average, cuts off what is brighter than the average patch.
+    The package's own method, a moving average, would cut off what is brighter than the average patch.
     """
     interpreter = needed("ai_edge_litert.interpreter", _INSTALL).Interpreter(str(float_file))
     ((signature, ends),) = interpreter.get_signature_list().items()

@@ -87,7 +87,7 @@ def write_onnx(network: nn.Module, file: Path) -> None:
     needed("onnxscript", _INSTALL)
     onnx = needed("onnx", _INSTALL)
     dimensions = {0: torch.export.Dim("batch"), 2: torch.export.Dim("height"), 3: torch.export.Dim("width")}
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of torchvision, which is not asked for
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is missing, which is not needed
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -107,7 +107,7 @@ def write_onnx(network: nn.Module, file: Path) -> None:
 
 
 def _forget_where_it_was_made(model: Any) -> None:
-    """The exporter notes the stack of every operation, paths of this computer among it."""
+    """Remove the stack traces of every operation, which contain paths of this computer."""
     del model.metadata_props[:]
     for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
         if hasattr(part, "metadata_props"):

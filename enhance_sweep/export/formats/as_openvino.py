@@ -14,7 +14,7 @@ from enhance_sweep.export.formats import ExportError, Runner, needed
 from enhance_sweep.export.formats.as_onnx import write_onnx
 
 _INSTALL = "'enhance-sweep[export]'"
-#: What OpenVINO computes in. By itself it takes bf16 for an fp32 file where the processor has it.
+#: The precision hint for OpenVINO, which would otherwise run an fp32 file in bf16 where the processor has it.
 _HINTS = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "int8": "f32"}
 
 
@@ -27,7 +27,7 @@ class OpenVino:
     packages = ("openvino", "nncf", "onnx")
     multiple, largest = 1, None
     meaning: ClassVar[Mapping[str, str]] = {
-        "fp32": "weights and arithmetic in fp32 (said by the hint below: by itself OpenVINO takes bf16 where it can)",
+        "fp32": "weights and arithmetic in fp32 (set by the hint below; OpenVINO prefers bf16 where available)",
         "fp16": "weights in fp16, arithmetic in fp32 on a CPU: half the size, the same speed",
         "bf16": "weights stored in fp16, arithmetic in bf16; needs a processor that has it",
         "int8": "convolutions with 8-bit weights and activations, calibrated on training patches; norms and sums in "
@@ -38,12 +38,12 @@ class OpenVino:
         """See `Format.write`."""
         openvino = needed("openvino", _INSTALL)
         with tempfile.TemporaryDirectory() as folder:
-            # By way of ONNX: the package's own converter of torch modules reports to its makers.
+            # Convert through ONNX: OpenVINO's own converter of torch modules sends telemetry.
             onnx_file = Path(folder) / "fp32.onnx"
             write_onnx(for_any_size(generator), onnx_file)
             model = openvino.Core().read_model(onnx_file)
             if precision == "int8":
-                os.environ["NNCF_CI"] = "1"  # without it the package reports its use to its makers
+                os.environ["NNCF_CI"] = "1"  # otherwise the package sends telemetry
                 nncf = needed("nncf", _INSTALL)
                 parameters = needed("nncf.quantization.advanced_parameters", _INSTALL)
                 estimators = needed("nncf.quantization.range_estimator", _INSTALL).RangeEstimatorParametersSet
@@ -52,7 +52,7 @@ class OpenVino:
                     nncf.Dataset([one.numpy() for one in patches]),
                     preset=nncf.QuantizationPreset.MIXED,
                     subset_size=len(patches),
-                    # By itself it takes the patches' mean range, and cuts off what is brighter than the average patch.
+                    # The default, the patches' mean range, would cut off what is brighter than the average patch.
                     advanced_parameters=parameters.AdvancedQuantizationParameters(
                         activations_range_estimator_params=estimators.MINMAX
                     ),

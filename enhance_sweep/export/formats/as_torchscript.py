@@ -1,4 +1,4 @@
-"""TorchScript: what libtorch runs without Python."""
+"""TorchScript, which libtorch runs without Python."""
 
 import copy
 import warnings
@@ -63,7 +63,7 @@ class TorchScript:
 
 
 class _Cast(nn.Module):
-    """A network in another type, with an input and an output in fp32."""
+    """A network in another dtype, with an input and an output in fp32."""
 
     def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()

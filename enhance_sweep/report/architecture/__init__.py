@@ -10,7 +10,7 @@ from enhance_sweep.report.figures.style import WIDE, Shape, style
 
 
 def architecture_figure(record: TrainedRecord | TimedRecord, shape: Shape = WIDE) -> Figure | None:
-    """Draw the layers of a network, with what is added to what.
+    """Draw the layers of a network and their connections.
 
     Each convolution is a box, as long as its output is high and as thick as it has channels. The more of the
     multiply-adds it has, the deeper its color. Norms and activations are bands beside it. Where there is room, the
@@ -19,7 +19,7 @@ def architecture_figure(record: TrainedRecord | TimedRecord, shape: Shape = WIDE
     Args:
         record: its `description` has the layers and joins. Records of the two published topologies that lack the joins
             are drawn with those that the layers' names tell.
-        shape: how wide; the height is what the network needs.
+        shape: gives the width; the height is what the network needs.
 
     Returns:
         None where the record has no layers.

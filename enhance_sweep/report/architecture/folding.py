@@ -1,4 +1,4 @@
-"""Shorten a network that is too long to be drawn whole: fold what is repeated, then leave out the middle."""
+"""Shorten a network that is too long to draw whole: fold repeated parts, then leave out the middle."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -59,7 +59,7 @@ def _run(nodes: Sequence[Node], start: int, chains: bool) -> tuple[int, int]:
         stop = start + times * length
         if times < (2 if is_block else 3) or times * length <= best[0] * best[1]:
             continue
-        # One part could not show what the parts read from further before, nor what later nodes read from within them.
+        # Parts that read from further back, or that later nodes read from within, cannot be shown as one.
         is_closed = all(source >= start - 1 for node in nodes[start : start + length] for source in node.inputs)
         if is_closed and not any(start <= source < stop - 1 for node in nodes[stop:] for source in node.inputs):
             best = (length, times)
@@ -72,7 +72,7 @@ def _look(nodes: Sequence[Node], index: int) -> Node:
 
 
 def _without_middle(nodes: Sequence[Node], folds: Sequence[Fold]) -> tuple[list[Node], list[Fold]]:
-    """Keep the beginning and the end, and between them one node for all the rest."""
+    """Keep the beginning and the end, and put one node for all the rest between them."""
     first, last = MOST_NODES // 2, len(nodes) - (MOST_NODES - MOST_NODES // 2 - 1)
     for fold in folds:  # a repeated part is shown whole or not at all
         first = fold.start if fold.start < first < fold.stop else first

@@ -1,4 +1,4 @@
-"""Lanes for connections that pass layers by, outside of all that they pass; one has room for one connection."""
+"""Lanes for skip connections, outside the layers that they pass; a lane has room for one connection."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ _MOST_SKIPS = 12
 
 @dataclass(frozen=True)
 class Skip:
-    """A connection from node `source` to node `target` that passes at least one node by."""
+    """A connection from node `source` to node `target` that skips at least one node."""
 
     source: int
     target: int
@@ -19,12 +19,12 @@ class Skip:
 
 @dataclass
 class Outside:
-    """How far out a row is taken, in inches, for each stretch along the flow."""
+    """How far out a row is occupied, in inches, for each stretch along the flow."""
 
     _taken: list[tuple[int, float, float, float]] = field(default_factory=list)
 
     def take(self, row: int, start: float, stop: float, reach: float) -> None:
-        """Something between `start` and `stop` reaches so far out."""
+        """Occupy the row between `start` and `stop` as far out as `reach`."""
         self._taken.append((row, start, stop, reach))
 
     def reach(self, row: int, start: float = float("-inf"), stop: float = float("inf")) -> float:
@@ -33,7 +33,7 @@ class Outside:
         return max(met, default=0.0)
 
     def lane(self, row: int, start: float, stop: float) -> float:
-        """Take the next free lane further out than all that is there."""
+        """Take the next free lane, further out than everything in this stretch."""
         reach = self.reach(row, start, stop) + LANE
         self.take(row, start, stop, reach + 0.02)
         return reach
@@ -49,12 +49,12 @@ def skips_of(network: Network) -> tuple[list[Skip], int]:
 
 
 def fold_around(network: Network, skip: Skip) -> Fold | None:
-    """The repeated part that a connection is in, or whose input it takes along."""
+    """The repeated part that contains a connection, or whose input the connection starts from."""
     inside = (fold for fold in network.folds if fold.start - 1 <= skip.source and skip.target in fold.nodes)
     return next(inside, None)
 
 
 def fold_entered(network: Network, skip: Skip) -> Fold | None:
-    """The repeated part whose input a connection takes along: it leaves within the frame."""
+    """The repeated part whose input a connection starts from; it then starts within the frame."""
     fold = fold_around(network, skip)
     return fold if fold and skip.source == fold.start - 1 else None

@@ -1,8 +1,7 @@
 """Lay a network out: across a wide page with a row for each resolution, or down a narrow one.
 
 Both directions share one layout. A place has two coordinates in inches: `along` the flow of data, and `out` from it,
-towards the side on which connections pass layers by. Out is up in a drawing across the page, and left in a drawing down
-the page.
+towards the side with the skip connections. Out is up in a drawing across the page, and left in a drawing down the page.
 """
 
 from collections.abc import Iterable
@@ -71,7 +70,7 @@ class _Place:
 
 
 class _Layout:
-    """All places, and what is drawn there. Subclasses set the direction and write the texts."""
+    """Places every part and draws it. Subclasses set the direction and write the texts."""
 
     is_wide: bool
     note: str
@@ -115,7 +114,7 @@ class _Layout:
         raise NotImplementedError
 
     def inner_edge(self, row: int) -> float:
-        """How far a row reaches away from out, with its frames."""
+        """How far a row reaches on its inner side, opposite to out, with its frames."""
         raise NotImplementedError
 
     def draw_texts(self, sheet: Sheet) -> None:
@@ -140,7 +139,7 @@ class _Layout:
         return _Place(lines, body, length, max(body, along), length / 2 + out, row)
 
     def spread(self, gap: float) -> float:
-        """Set all places, `gap` apart; returns the length of it all."""
+        """Set all places, `gap` apart; returns the total length."""
         self._gap = gap
         along = 0.0
         for index, place in self.places.items():
@@ -152,7 +151,7 @@ class _Layout:
         return along
 
     def _stack(self) -> None:
-        """Put connections and frames outside of what they pass, then the rows below each other."""
+        """Put connections and frames outside the layers that they pass, then the rows below each other."""
         outside = Outside()
         for place in self.places.values():
             outside.take(place.row, place.start, place.stop, place.reach)
@@ -173,7 +172,7 @@ class _Layout:
             self.centres.append(above - outside.reach(row))
 
     def _before(self, fold: Fold) -> float:
-        """Where connections leave the input of what is repeated, within its frame."""
+        """Where connections leave the input of a repeated part, within its frame."""
         return self.places[fold.start].start - _LEAVES
 
     def _after(self, index: int) -> float:

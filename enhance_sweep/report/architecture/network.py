@@ -1,8 +1,8 @@
-"""What a drawing of a network shows: convolutions, joins, and what reads what."""
+"""A network as its drawing shows it: convolutions, joins, and their connections."""
 
 from dataclasses import dataclass
 
-#: What the first layer reads: the photograph, at the index before the first node.
+#: The photograph, which the first layer reads: the index before the first node.
 PHOTOGRAPH = -1
 
 
@@ -57,12 +57,12 @@ class Network:
     channels: int
 
     def share(self, index: int) -> float | None:
-        """A node's part of all multiply-adds, with its repetitions; None where none are counted."""
+        """A node's share of all multiply-adds, with its repetitions; None where none are counted."""
         times = next((fold.times for fold in self.folds if index in fold.nodes), 1)
         return self.nodes[index].macs * times / self.macs if self.macs else None
 
     def shares(self) -> list[tuple[range, float]]:
-        """The shares that are written, each with its nodes: of a layer by itself, of what is repeated together."""
+        """The shares to write, each with its nodes: a layer's own, or a repeated part's total."""
         repeated = [fold.nodes for fold in self.folds]
         in_folds = {index for part in repeated for index in part}
         single = [range(index, index + 1) for index, node in enumerate(self.nodes) if node.kind in ("layer", "more")]
@@ -71,7 +71,7 @@ class Network:
 
 
 def in_words(network: Network) -> str:
-    """The drawing for readers who cannot see it: `9×9 to 64 channels, 4 times (3×3 to 64 channels, ...), ...`."""
+    """Describe the drawing for readers who cannot see it: `9×9 to 64 channels, 4 times (3×3 to 64 channels, ...)`."""
     parts = []
     starts = {fold.start: fold for fold in network.folds}
     stops = {fold.stop - 1 for fold in network.folds}

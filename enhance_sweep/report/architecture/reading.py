@@ -18,11 +18,11 @@ from enhance_sweep.report.labels import TIMES, network_label
 
 #: Further bands are not drawn beside the same convolution.
 _MOST_BANDS = 4
-#: A larger number is no side, kernel size or channels, and no count of parameters or multiply-adds.
+#: Larger numbers in a record are not believed: as sides, kernel sizes or channels, and as counts.
 _LARGEST_SIZE, _LARGEST_COUNT = 10**5, 10**15
 _ACTIVATIONS = {"Sigmoid", "Tanh", "Softmax", "Softmax2d", "Softplus", "Softsign", "Hardtanh", "Hardswish"}
 _ACTIVATIONS |= {"Hardsigmoid", "Mish", "Threshold", "LogSigmoid", "Tanhshrink", "Softshrink", "Hardshrink"}
-#: They do nothing when a network is used. A `Sequential` among the layers is an empty one.
+#: Layers that do nothing in inference. A `Sequential` among the layers is an empty one.
 _NOT_DRAWN = {"Identity", "Dropout", "Dropout2d", "AlphaDropout", "Sequential"}
 
 
@@ -32,8 +32,8 @@ class _Step:
 
     Attributes:
         kind: a layer's class, or a join's operation.
-        inputs: names of the steps that it reads, None for the photograph; None instead of all of them where the record
-            does not say, and it reads the step before.
+        inputs: names of the steps that it reads, with None for the photograph; None alone if the record does not say,
+            and it reads the step before.
         role: `box`, `norm`, `activation`, `other`, or `join`.
         node: as it is drawn with a box of its own; a join takes the shape of what it reads.
     """
@@ -85,7 +85,7 @@ def _name(architecture: Mapping[str, Any]) -> str:
 
 
 def _line(text: str, longest: int = 120) -> str:
-    """A name from a record as one line of reasonable length."""
+    """Shorten a name from a record to one line of reasonable length."""
     line = "".join(letter if letter.isprintable() else " " for letter in text[: 4 * longest]).strip()
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
@@ -113,7 +113,7 @@ def _layers(layers: Sequence[Layer], size: tuple[int, int]) -> list[_Step]:
 
 
 def _label(kind: str, kernel_size: int, stride: int, is_larger: bool) -> str:
-    """`9×9`, `4×4 / 2` at stride 2, `4×4 / ½` transposed; a layer that is no convolution goes by its kind."""
+    """`9×9`, `4×4 / 2` at stride 2, `4×4 / ½` transposed; other layers are labelled by their kind."""
     if "conv" not in kind.lower():
         return kind
     label = f"{kernel_size}{TIMES}{kernel_size}"
@@ -174,7 +174,7 @@ def _in_order(layers: Sequence[_Step], joins: Sequence[tuple[int, _Step]]) -> li
 
 
 def _nodes(steps: Sequence[_Step]) -> list[Node]:
-    """Norms and activations are bands of the convolution before them, unless another step reads what is between."""
+    """Make norms and activations bands of the convolution before them, unless another step reads between them."""
     read_elsewhere = _read_elsewhere(steps)
     nodes: list[Node] = []
     places: dict[str, int] = {}
@@ -214,6 +214,6 @@ def _with_band(node: Node, step: _Step) -> Node:
 
 
 def _read_elsewhere(steps: Sequence[_Step]) -> set[str | None]:
-    """Names of steps that another than the next one reads."""
+    """Names of steps that some step other than the next one reads."""
     befores = [None, *(step.name for step in steps)]
     return {name for before, step in zip(befores, steps, strict=False) for name in step.inputs or () if name != before}

@@ -1,4 +1,4 @@
-"""The means of drawing networks: boxes, bands, joins, arrows, text, a title and a legend. All sizes are in inches."""
+"""Draws the parts of a network: boxes, bands, joins, arrows, text, a title and a legend. All sizes are in inches."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -68,13 +68,13 @@ def _macs_text(macs: int) -> str:
 
 
 def resolution_text(size: tuple[int, int]) -> str:
-    """`1280×720`, as photographs are called: width first."""
+    """`1280×720`: width first, as for photographs."""
     return f"{size[1]}{TIMES}{size[0]}"
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """A line of the legend: its text, after a symbol that is drawn from its left end on and is so wide."""
+    """A line of the legend: a symbol of the given width, then its text."""
 
     text: str
     width: float = 0.0
@@ -82,7 +82,7 @@ class _Entry:
 
 
 class Sheet:
-    """Collects what is drawn, y upwards, and becomes a figure around it. Rectangles are two opposite corners."""
+    """A canvas, y upwards, that grows to fit what is drawn. Rectangles are given by two opposite corners."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
@@ -98,7 +98,7 @@ class Sheet:
             self._bottom, self._top = min(self._bottom, y), max(self._top, y)
 
     def text(self, place: Point, text: str, size: float = LABEL, color: str = INK, **options: Any) -> None:
-        """A line of text; `ha` and `va` as matplotlib's."""
+        """Draw a line of text; `ha` and `va` are matplotlib's."""
         look = {"ha": "center", "va": "baseline"} | options
         self._artists.append(Text(*place, text, fontsize=size, color=color, zorder=5, **look))
         width = text_width(text, size, look.get("fontweight") == "bold")
@@ -107,24 +107,24 @@ class Sheet:
         self.reserve((left, bottom), (left + width, bottom + LINE))
 
     def box(self, one: Point, other: Point, share: float | None) -> None:
-        """A layer; the more of the multiply-adds it has, the deeper its color."""
+        """Draw a layer; the more of the multiply-adds it has, the deeper its color."""
         self._rectangle(one, other, zorder=3)  # opaque, so that no line behind it shows through
         self._rectangle(one, other, zorder=3.1, facecolor=BLUE, alpha=self._depth(share), label="depth")
         outline = {"facecolor": "none", "edgecolor": BLUE, "linewidth": 0.8}
         self._rectangle(one, other, zorder=3.2, label="convolution", **outline)
 
     def photograph(self, one: Point, other: Point) -> None:
-        """What goes in or comes out."""
+        """Draw the photograph, at the input or the output."""
         self._rectangle(one, other, zorder=3, edgecolor=INK, linewidth=0.8, label="photograph")
 
     def band(self, one: Point, other: Point, role: str) -> None:
-        """A norm or an activation."""
+        """Draw a norm or an activation."""
         self._rectangle(one, other, zorder=3)
         look = {"facecolor": _BAND_COLORS[role], "alpha": _BAND_DEPTH, "edgecolor": PAPER, "linewidth": 0.4}
         self._rectangle(one, other, zorder=3.3, label=role, **look)
 
     def join(self, place: Point, operation: str, label: str = "join", radius: float = RADIUS) -> None:
-        """Where features meet: a circle with the operation's sign."""
+        """Draw a join: a circle with the operation's sign."""
         look = {"facecolor": PAPER, "edgecolor": INK, "linewidth": 0.9, "zorder": 3, "label": f"{label} {operation}"}
         self._artists.append(Circle(place, radius, **look))
         if operation not in _SIGNS:
@@ -135,20 +135,20 @@ class Sheet:
         self.reserve((x - radius, y - radius), (x + radius, y + radius))
 
     def dot(self, place: Point, color: str = VERMILLION) -> None:
-        """Where a connection leaves another; or one of an ellipsis."""
+        """Draw a dot, where a connection branches off; or as part of an ellipsis."""
         self._artists.append(Circle(place, 0.023, facecolor=color, edgecolor="none", zorder=3.1, label="dot"))
 
     def flow(self, points: Sequence[Point], arrives: bool = True) -> None:
-        """What runs into the next layer or, if it does not arrive, on to where a connection leaves."""
+        """Draw the flow into the next layer, with an arrow if it arrives there."""
         self._line(points, INK, 2, 0.9, "flow" if arrives else "stroke", is_arrow=arrives)
 
     def skip(self, points: Sequence[Point]) -> None:
-        """What runs past some layers."""
+        """Draw a skip connection."""
         self._line(points, VERMILLION, 2.1, 1.0, "skip", is_arrow=True)
         self.reserve(*points)
 
     def frame(self, one: Point, other: Point) -> None:
-        """Around what is repeated."""
+        """Draw a frame around a repeated part."""
         place, width, height = _spanned(one, other)
         look: dict[str, Any] = {"facecolor": "none", "edgecolor": MUTED, "linewidth": 0.8, "linestyle": (0, (3, 2))}
         style = "round,pad=0,rounding_size=0.07"
@@ -206,7 +206,7 @@ class Sheet:
             x += taken + 0.2
 
     def _symbols(self) -> Iterator[_Entry]:
-        """What colors and signs mean."""
+        """The legend's entries for colors and signs."""
         nodes = self.network.nodes
         if self._largest_share:
             yield _Entry(f"box: 0 to {percent(self._largest_share)} of multiply-adds", 0.43, self._draw_ramp)
@@ -222,7 +222,7 @@ class Sheet:
             yield _Entry(name, 0.18, partial(self._draw_key_join, operation))
 
     def _words(self) -> Iterator[_Entry]:
-        """What the labels of convolutions mean."""
+        """The legend's entries for the labels of convolutions."""
         layers = [node for node in self.network.nodes if node.kind == "layer"]
         first = next((node for node in layers if TIMES in node.label), None)
         if first:
@@ -281,7 +281,7 @@ def _rounded(points: Sequence[Point]) -> Path:
 
 
 def _towards(corner: Point, end: Point) -> Point:
-    """The point from which a corner is rounded: at most half the way to the line's next point."""
+    """The point where a corner's rounding begins: at most half the way to the line's next point."""
     dx, dy = end[0] - corner[0], end[1] - corner[1]
     length = max(abs(dx), abs(dy))
     part = min(_CORNER / length, 0.5)

@@ -1,1 +1,1 @@
-"""The report's figures: what each draws, and its two renderers."""
+"""The report's figures: the data that each shows, and two renderers (plotly.js and matplotlib)."""

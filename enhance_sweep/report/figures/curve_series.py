@@ -13,7 +13,7 @@ from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.variants import in_order, rows_of
 
 MEASURES = {"ms_ssim": "MS-SSIM", "psnr_db": "PSNR, dB", "loss": "training loss"}
-#: Of more networks than this only the frontier's and the published ones have curves.
+#: With more networks than this, only those on the frontier and the published ones have curves.
 MOST_CURVES = 60
 
 
@@ -80,7 +80,7 @@ def noted(results: Results, record: TrainedRecord, measure: str) -> tuple[list[i
 
 
 def _family(architecture: Mapping[str, Any], label: str) -> tuple[str, str, str]:
-    """A network's family, the parameter in which its networks differ, and this one's value of it."""
+    """A network's family, the parameter in which the family's networks differ, and this network's value of it."""
     prelu = " PReLU" if architecture.get("prelu") else ""
     if not label.startswith("{"):
         return topology_name(str(architecture["topology"])), "", label.partition(" ")[2] or label

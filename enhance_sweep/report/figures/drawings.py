@@ -1,4 +1,4 @@
-"""All that matplotlib draws for a report: its figures as PNG and SVG files, and the networks' pictures in the page."""
+"""Everything that matplotlib draws for a report: figures as PNG and SVG files, and the page's pictures of networks."""
 
 from dataclasses import dataclass
 

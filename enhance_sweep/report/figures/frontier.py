@@ -36,13 +36,13 @@ from enhance_sweep.report.results.gather import Results
 #: More labels than this cannot be read; the frontier and the published variants come first.
 MOST_LABELS = 40
 _NAMES = {"plain": "plain {k, c, b}", "strided": "strided {k-s, c}"}
-#: Thousands of shapes would make an SVG larger than the rest of the page: from here on the points are a picture in it.
+#: Thousands of shapes would make the SVG larger than the rest of the page: beyond this, points are rasterised.
 _RASTERIZED_FROM = 800
 #: More intervals than this hide the points.
 _MOST_INTERVALS = 80
 _INCH = 72.0
 _LABEL_SIZE = 7.5
-#: A leader shorter than this is only dirt between a label and its marker.
+#: A leader shorter than this would only be clutter between a label and its marker.
 _SHORTEST_LEADER = 7.5
 
 
@@ -95,7 +95,7 @@ def networks_figure(series: Series, shape: Shape = WIDE, intervals: bool = False
 def _lay_out(figure: Figure, shape: Shape, series: Series, panel: Axes) -> None:
     """Title and legend above the panels, as high as they need."""
     handles, names = panel.get_legend_handles_labels()
-    entries = dict(zip(names, handles, strict=True))  # of a cloud and the points that stand out from it the latter
+    entries = dict(zip(names, handles, strict=True))  # of equal names, the later: points that stand out, not the cloud
     columns = (len(entries) if len(entries) < 6 else 3) if shape.is_wide else 2
     title_in, legend_in = 0.3, 0.19 * math.ceil(len(entries) / columns) + 0.1
     left_in, above_in = 0.7, 0.0 if series.upper is None else 0.4
@@ -159,7 +159,7 @@ def _panels(figure: Figure, values: Array, untouched: Level | None) -> list[Axes
 
 
 def _draw_break(upper: Axes, lower: Axes) -> None:
-    """The slanted strokes that say: the scale jumps here."""
+    """Draw the slanted strokes that mark a break in the scale."""
     upper.spines["bottom"].set_visible(False)
     upper.tick_params(bottom=False, labelbottom=False, which="both")
     stroke: dict[str, Any] = {"marker": [(-1, -0.6), (1, 0.6)], "markersize": 8, "linestyle": "none", "mew": 1.1}
@@ -216,7 +216,7 @@ def _marker_size(points: Sequence[Point]) -> float:
 
 
 def _draw_points(panel: Axes, series: Series, points: Sequence[Point]) -> None:
-    """All points; in a cloud of very many the frontier's and the published ones stand out."""
+    """Draw all points; among very many, the frontier's and the published ones stand out."""
     look: dict[str, Any] = {"markersize": _marker_size(points), "markeredgewidth": 1.3}
     if len(points) > _RASTERIZED_FROM:
         cloud: dict[str, Any] = {"markersize": 2.5, "markeredgewidth": 0.7, "alpha": 0.4, "rasterized": True}
@@ -243,7 +243,7 @@ def _places(points: Sequence[Point]) -> Array:
 
 
 def _draw_lines(panels: Sequence[Axes], series: Series) -> None:
-    """The frontiers, drawn on to the axis of the slow side."""
+    """Draw the frontiers, extended to the axis on the slow side."""
     for line, panel in product(series.lines, panels):
         look: dict[str, Any] = {"color": COLORS[line.color], "lw": line.width, "ls": DASHES[line.dash]}
         panel.plot((*line.x, panel.get_xlim()[0]), (*line.y, line.y[-1]), label=line.name, zorder=2.2, **look)
@@ -281,7 +281,7 @@ def _draw_labels(
 
 
 def _extent(figure: Figure, artist: Any) -> Array:
-    """Left, bottom, right and top of a drawn thing, in typographic points."""
+    """Left, bottom, right and top of a drawn artist, in typographic points."""
     return np.array(artist.get_window_extent().extents) * _INCH / figure.dpi
 
 

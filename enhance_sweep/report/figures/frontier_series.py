@@ -93,7 +93,7 @@ def networks_series(
         cost_kind: what the cost is: `speed_up` (one over it), `latency_ms` or `macs`.
         title: over the figure.
         levels: lines across.
-        hovers: what the pointer tells of a row.
+        hovers: gives the pointer's text for a row.
     """
     shown = networks[networks["ms_ssim"].notna() & networks["cost"].notna()]
     if shown.empty:
@@ -172,7 +172,7 @@ def _hover(row: Any) -> tuple[str, ...]:
 
 
 def _place(cost: Any, cost_kind: str) -> Any:
-    """Where a cost stands on the horizontal axis."""
+    """A cost's position on the horizontal axis."""
     return {"speed_up": 1 / cost, "latency_ms": cost, "macs": cost / 1e9}[cost_kind]
 
 
@@ -203,7 +203,7 @@ def _frontiers(shown: pd.DataFrame) -> tuple[Line, ...]:
 
 
 def _steps(networks: pd.DataFrame, slowest: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The best quality at each speed: level as far as the next slower network, then up to it."""
+    """The staircase of the best quality at each speed: level as far as the next slower network, then up to it."""
     front = pareto_front(networks, cost="cost", quality="ms_ssim")
     x = np.append(front["x"].to_numpy(dtype=float), slowest)
     return tuple(np.repeat(x, 2)[1:-1].tolist()), tuple(np.repeat(front["ms_ssim"].to_numpy(dtype=float), 2).tolist())

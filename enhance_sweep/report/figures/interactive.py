@@ -1,6 +1,6 @@
 """The page's charts, which answer to a pointer: specifications for plotly.js, as plain data.
 
-Colors are written as the page's variables, `var(--blue)`; its script puts in what they are in light or in dark.
+Colors are the page's variables, such as `var(--blue)`; its script fills in their values for light or dark mode.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ Chart = dict[str, Any]
 
 #: More points than this are drawn by WebGL; more intervals than this would hide the points.
 _MOST_SVG, _MOST_INTERVALS = 2000, 80
-#: More names than this lie over each other: then the frontier's, the baseline's and the paper's pick's stand there.
+#: More names than this would overlap: then only the frontier, the baseline and the paper's pick are named.
 _MOST_NAMES, _LEAST_RANK = 14, 3
 #: More points than this are drawn transparent.
 _MOST_OPAQUE = 200
@@ -217,7 +217,7 @@ def _levels(axis: Chart, levels: Iterable[Level], values: Sequence[float]) -> Ch
     for level in sorted(levels, key=lambda level: level.value):
         look = {"color": "var(--muted)", "width": 1.2, "dash": "dash" if level.is_untouched else "dot"}
         shapes.append(across | {"y0": level.value, "y1": level.value, "line": look})
-        # Names of neighbouring lines would lie over each other: they stand beside each other instead.
+        # Names of neighbouring lines would overlap: they stand beside each other instead.
         crowded = names and level.value - names[-1]["y"] < _LEAST_GAP * (high - low)
         at = (_NAMES_AT.index(names[-1]["x"]) + 1) % len(_NAMES_AT) if crowded else 0
         place: Chart = {"x": _NAMES_AT[at], "xref": "paper", "xanchor": "right", "y": level.value, "yanchor": "bottom"}

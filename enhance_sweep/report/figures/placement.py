@@ -1,9 +1,9 @@
 """Where labels go beside their points, so that none covers another label, a point or a line.
 
-An iterated local search. Each label may stand in a number of places around its point. A place has a price by itself,
-and a pair of places has one where the labels would be in each other's way. Every label moves to its cheapest place,
-given the others', until nothing moves. Then a few labels are moved at random and all settle anew; the outcome is kept
-if it is cheaper. All lengths are in one unit, the typographic point in the figures.
+This is an iterated local search. Each label has several candidate places around its point. A place has a price, and so
+has a pair of places where two labels would collide. Every label moves to its cheapest place, given the others', until
+nothing moves. Then a few labels are moved at random and all settle anew; the result is kept if it is cheaper. All
+lengths are in one unit, the typographic point in the figures.
 """
 
 import numpy as np
@@ -73,7 +73,7 @@ def place_labels(
 
 
 def _settle(choice: NDArray[np.int_], alone: Array, together: Array) -> float:
-    """Move every label to its cheapest place, given the others', until nothing moves; returns the price of all."""
+    """Move every label to its cheapest place, given the others', until nothing moves; returns the total price."""
     everyone = np.arange(len(choice))
     for _ in range(_SWEEPS):
         before = choice.copy()

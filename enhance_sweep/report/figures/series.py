@@ -1,4 +1,4 @@
-"""What a figure shows, as plain data: the page's charts and the printed figures draw the same series."""
+"""A figure's content as plain data: the page's charts and the printed figures draw the same series."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -51,11 +51,11 @@ class Point:
     """One marker.
 
     Attributes:
-        group: its topology, or what else it is one of; a key of `Series.looks`.
-        hover: what the pointer tells beside the label, line by line.
+        group: its topology or another kind; a key of `Series.looks`.
+        hover: the pointer's lines below the label.
         row: the row of `Results.variants` that a click opens.
         hollow: whether it lies below the untouched input.
-        rank: who is named first where there is no room for all names; 0: never named, 1: only where all are.
+        rank: higher ranks are named first where there is no room for all names; 0: never, 1: only where all are.
         x_interval, y_interval: the ends of the 95% intervals.
     """
 
@@ -85,7 +85,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Level:
-    """A line across the figure, of the untouched input or of a network that others have trained."""
+    """A horizontal line: the score of the untouched input, or of a network that others have trained."""
 
     value: float
     text: str
@@ -137,13 +137,13 @@ class Series:
 
 
 def title_of(dataset: str | None, loss: str | None, steps: Collection[int]) -> str:
-    """What a figure's networks have in common: data set, loss and number of generator steps."""
+    """A title of what a figure's networks have in common: data set, loss and number of generator steps."""
     training = f"{int(*steps):,} steps" if len(steps) == 1 else "different numbers of steps" if len(steps) else None
     return " · ".join(part for part in (dataset, loss and f"{loss} loss", training) if part)
 
 
 def levels_of(results: Results, measure: str) -> tuple[Level, ...]:
-    """The untouched input's score, and what other networks are known to score on these test images."""
+    """The scores of the untouched input, and of published networks on these test images."""
     untouched = results.untouched.get(measure)
     if measure not in _DIGITS:
         return ()
@@ -160,7 +160,7 @@ def untouched_level(score: float, measure: str = "ms_ssim") -> Level:
 
 
 def marks_of(results: Results) -> list[str]:
-    """Behind the label of each row of the variants: the mark of how it was trained, if that is not the usual way."""
+    """For each row of the variants, the suffix of its label: the mark of how it was trained, if not the usual way."""
     usual = {condition.mark for condition in results.training_conditions[:1]}
     return [
         f" [{mark}]" if isinstance(mark, str) and mark not in usual else "" for mark in results.variants["condition"]

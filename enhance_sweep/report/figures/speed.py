@@ -1,4 +1,4 @@
-"""Times by themselves, for print: against multiply-adds, and against the paper's."""
+"""Latencies, for print: against multiply-adds, and against the paper's."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

@@ -1,7 +1,7 @@
-"""What all printed figures share: colors, type, and how they become files or a part of the page.
+"""The style that all printed figures share: colors, type, and how they become files or a part of the page.
 
-The colors are Okabe and Ito's (2008), which color-blind readers can tell apart, a little darker where text has them;
-markers and their filling say the same a second time.
+The colors are Okabe and Ito's (2008), which color-blind readers can tell apart, a little darker for text; markers and
+their filling repeat the distinction.
 """
 
 import io
@@ -102,12 +102,12 @@ def svg(figure: Figure) -> str:
 
 
 def embedded_svg(text: str, prefix: str, description: str) -> str:
-    """An SVG file as a part of a page: its ids its own, its colors the page's, its size the page's to choose.
+    """Make an SVG file a part of a page: with unique ids, the page's colors, and a size that the page sets.
 
     Args:
         text: what `svg` gave.
         prefix: put before every id, as a page may hold several figures.
-        description: what a reader who cannot see it is told. It is escaped.
+        description: for readers who cannot see it; escaped here.
     """
     body = text[text.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""Times by themselves: against multiply-adds, with what the arithmetic alone would take, and against the paper's."""
+"""Latencies against multiply-adds, with the limit that arithmetic sets, and against the paper's."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What the page shows of one network when its point or its name is chosen."""
+"""The details that the page shows when a reader chooses a network's point or name."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from enhance_sweep.report.tables.model import MOST_ROWS
 from enhance_sweep.stats.speed_up import disturbances
 from enhance_sweep.system.clock import duration
 
-#: Timing rounds shown of one network.
+#: The most timing rounds to show for one network.
 _MOST_ROUNDS = 200
 _CONFIGURATION = ("dataset", "loss", "content", "batch_size", "crop_size", "learning_rate", "schedule", "augment")
 
@@ -50,7 +50,7 @@ def details(results: Results) -> dict[str, dict[str, Any]]:
 def _facts(
     row: Any, record: TrainedRecord | None, timing: TimedRecord | None, trainings: list[TrainedRecord]
 ) -> list[tuple[str, str]]:
-    """What is known of a network, by name, in the order in which it is shown."""
+    """The facts about a network, by name, in the order shown."""
     facts = measured(row)
     if is_number(row.peak_rss_mib):
         facts["Memory"] = f"{decimals(row.peak_rss_mib, 0)} MiB"

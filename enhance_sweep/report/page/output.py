@@ -9,7 +9,7 @@ from pathlib import Path
 from enhance_sweep.report.page.page import PAGE
 from enhance_sweep.report.results.select import ReportError
 
-#: How a page names the files beside it, and with what it says that it is a report.
+#: How a page lists the files beside it, and the element that marks it as a report.
 _LISTED = re.compile(r'<a href="([A-Za-z0-9_.-]+)" download>')
 _MARK = '<script type="text/plain" id="plotly">'
 
@@ -17,9 +17,8 @@ _MARK = '<script type="text/plain" id="plotly">'
 def write_files(out: Path, files: Mapping[str, bytes]) -> Path:
     """Put a report's files into a folder, which may hold an older report and other files.
 
-    All are written into a temporary folder there and then moved one by one, the page last, so that a report that
-    cannot be finished changes nothing. Files that an older report's page lists and this one lacks are deleted; nothing
-    else is.
+    All are written into a temporary folder there and then moved one by one, the page last, so an unfinished report
+    changes nothing. Only files that an older report's page lists and this one lacks are deleted.
 
     Returns:
         The page's path.
@@ -29,7 +28,7 @@ def write_files(out: Path, files: Mapping[str, bytes]) -> Path:
     """
     try:
         older = _older(out / PAGE)
-        # Within the folder where there is one: it may be a file system of its own, or all that may be written to.
+        # Inside the folder if it exists: it may be a separate file system, or the only place with write permission.
         made = not out.is_dir()
         (out.parent if made else out).mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(dir=out.parent if made else out, prefix=f".{out.name}."))

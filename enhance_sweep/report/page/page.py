@@ -31,9 +31,9 @@ _LABEL_COLUMN = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multi
 
 @dataclass(frozen=True)
 class _Shown:
-    """A chart on the page: its name, its title, and what is said under it.
+    """A chart on the page: its name, its title and its caption.
 
-    `pointer` is what can be done with the page's chart, `picture` what is true of the drawn figure alone.
+    `pointer` adds what a reader can do with the page's chart, `picture` what only the drawn figure has.
     """
 
     name: str
@@ -45,18 +45,18 @@ class _Shown:
 
     @property
     def on_page(self) -> str:
-        """What stands under the page's chart."""
+        """The caption of the page's chart."""
         return f"{self.caption} {self.pointer}".strip()
 
     @property
     def in_markdown(self) -> str:
-        """What stands under the drawn figure."""
+        """The caption of the drawn figure."""
         return f"{self.caption} {self.picture}".strip()
 
 
 @dataclass(frozen=True)
 class _Pictures:
-    """Figures and photographs: their files, and what the page shows of them."""
+    """Figures and photographs: their files, and those that the page shows."""
 
     files: dict[str, bytes]
     architectures: Sequence[Any] = ()
@@ -69,7 +69,7 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
 
     Args:
         results: what `gather` found.
-        pictures: draw the figures' files and show photographs; without, the page and the tables alone.
+        pictures: draw the figures' files and show photographs; False: the page and the tables alone.
     """
     drawn = _pictures(results) if pictures else _Pictures({})
     specifications = _charts(results)
@@ -103,7 +103,7 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
 
 
 def summary(results: Results) -> str:
-    """What the command prints: the headline and the figures worth taking home."""
+    """The text that the command prints: the headline and the key figures."""
     tiles = [f"{tile.title}: {tile.value} ({tile.note})" for tile in findings.tiles(results)]
     return "\n".join([findings.headline(results), *tiles])
 
@@ -147,7 +147,7 @@ def _unsuccessful(results: Results) -> dict[str, Any]:
 
 
 def _csv_files(results: Results, judged: Sequence[claims.Claim]) -> dict[str, bytes]:
-    """The tables for a spreadsheet, without those that have no row."""
+    """The tables as CSV files, without empty ones."""
     texts = {
         "table1.csv": networks.published_csv(results, 1),
         "table2.csv": networks.published_csv(results, 2),
@@ -164,7 +164,7 @@ def _csv_files(results: Results, judged: Sequence[claims.Claim]) -> dict[str, by
 
 
 def _charts(results: Results) -> dict[str, charts.Chart]:
-    """The page's charts by name, without those that have nothing to show."""
+    """The page's charts by name, without empty ones."""
     found = {
         "figure2": charts.frontier_chart(results),
         "figure2_paper": charts.published_chart(),
@@ -250,7 +250,7 @@ def _html() -> Environment:
 
 @cache
 def _markdown() -> Environment:
-    """Every value is escaped for Markdown as it is put in, as the page's are for HTML."""
+    """The templates' environment for Markdown, which escapes every value, as the page's does for HTML."""
     # Autoescaping leaves alone what `finalize` has escaped for Markdown.
     environment = templates(
         autoescape=True,
@@ -265,7 +265,7 @@ def _left_out_note(table: Table) -> str:
 
 
 def escape_markdown(value: Any) -> str:
-    """Text that Markdown, or HTML within it, cannot mistake for markup, on one line."""
+    """Escape text so that neither Markdown nor HTML within it takes it for markup; on one line."""
     text = re.sub(r"\s+", " ", str(value))
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|#~$!])", r"\\\1", text)

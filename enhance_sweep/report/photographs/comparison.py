@@ -41,7 +41,7 @@ SUFFIX = ".webp"
 _QUALITY = 88
 #: Inputs that differ by more gray levels on average are different shots. JPEG decoders differ by far less.
 _SAME_SHOT = 2.0
-#: Possible ends of the scale, in gray levels. All figures share the smallest that only so few pixels exceed.
+#: Possible ends of the scale, in gray levels. All figures share the smallest that few enough pixels exceed.
 _TOPS = (4, 8, 16, 32, 64, 128, 255)
 _BEYOND_SCALE = 0.01
 _LONGEST_TEXT = 160
@@ -118,7 +118,7 @@ def comparisons(results: Results, most: int = 5, chosen: str | None = None) -> l
     Args:
         results: what `gather` found.
         most: how many photographs at most.
-        chosen: the `slug` of the network to compare with the baseline; None takes the best network of the frontier
+        chosen: the `slug` of the network to compare with the baseline; None takes the best network on the frontier
             that is faster.
 
     Returns:
@@ -147,7 +147,7 @@ def _two_networks(results: Results, chosen: str | None) -> tuple[_Network, _Netw
     """The baseline and the network to compare with it, both with photographs."""
     rows = results.variants[results.variants["record"].notna() & (results.variants["trained"] == "completed")]
     others = rows[rows["cost"].notna() & (rows["slug"] != chosen)]
-    # The paper's baseline first; of several trainings of it that under condition A, which most rows share.
+    # The paper's baseline first; if trained in several ways, the one under condition A, which most rows share.
     papers = others[others["slug"] == BASELINE_SLUG].sort_values("condition", kind="stable")
     slowest = others.sort_values("cost", ascending=False, kind="stable")
     baseline = _first_with_photographs(results, papers) or _first_with_photographs(results, slowest)
@@ -179,7 +179,7 @@ def _pairs(baseline: _Network, chosen: _Network) -> Iterator[_Pair]:
 
 
 def _pair(baseline: _Network, chosen: _Network, name: str) -> _Pair | None:
-    """One photograph; None where a picture is missing or damaged, or the two networks were not shown the same shot."""
+    """One photograph; None if a picture is missing or damaged, or the two networks did not see the same shot."""
     enhanced, inputs, targets = (
         [pixels for network in (chosen, baseline) if (pixels := _read(network, kind, name)) is not None]
         for kind in ("photograph", "input", "target")
@@ -212,7 +212,7 @@ def _read(network: _Network, kind: str, name: str) -> Pixels | None:
 
 
 def _common_top(differences: list[Numbers]) -> int:
-    """The end of the scale, one for all maps of differences, so that they can be compared."""
+    """One end of the scale for all maps of differences, so that they can be compared."""
     needed = max((float(np.quantile(values, 1 - _BEYOND_SCALE)) for values in differences), default=0.0)
     return next((top for top in _TOPS if top >= needed), _TOPS[-1])
 
@@ -277,7 +277,7 @@ def _caption(baseline: _Network, chosen: _Network, pair: _Pair, top: int, cost_k
     """What the figure shows and how its networks were chosen."""
     role = "the baseline" if baseline.is_papers else "the slowest network that has photographs here"
     less = "takes fewer multiply-adds" if cost_kind == "macs" else "is faster"
-    why = "" if by_hand else f", the best one of the frontier that {less}"
+    why = "" if by_hand else f", the best network on the frontier that {less}"
     below = "" if pair.target is None else " (below it)"
     sizes = sorted({str(n.row["size"]) for n in (baseline, chosen) if is_number(n.row["latency_ms_median"])})
     timed = f"; times are for {' and '.join(sizes)} pixels" if sizes else ""

@@ -8,7 +8,7 @@ from PIL import Image
 from enhance_sweep.report.photographs.pictures import by_trained_on, data_uri, one_line, pictures_of, read_rgb, webp
 from enhance_sweep.report.results.gather import Results
 
-#: For how many networks the page has photographs, and how many of each.
+#: The most networks for which the page has photographs, and the most photographs of each.
 _NETWORKS, _PHOTOGRAPHS = 40, 2
 _QUALITY = 82
 

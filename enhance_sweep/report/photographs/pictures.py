@@ -1,4 +1,4 @@
-"""The pictures that evaluation left beside a record, as far as they may be shown."""
+"""Read the pictures that evaluation left beside a record, if they may be shown."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ from enhance_sweep.records.store import trained_dir
 
 MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 _FORMATS = ("JPEG", "PNG", "WEBP")
-#: Evaluation makes no larger file or picture. A file of 4 MiB can hide a picture that fills the memory.
+#: Evaluation makes no larger files or pictures. A small file can decode to a picture that fills the memory.
 _LARGEST_BYTES, _LARGEST_SIDE = 4 * 2**20, 2048
 #: Names of photographs become names of files.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -23,7 +23,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture's file, and what its record says of it."""
+    """A picture's file, and its entry in the record."""
 
     path: Path
     said: Mapping[str, Any]
@@ -42,8 +42,8 @@ Pictures = Mapping[tuple[str, str], Picture]
 def pictures_of(runs: Path, record: TrainedRecord) -> Pictures:
     """The pictures of photographs that a record names and its folder holds.
 
-    A record may come from anywhere. Files outside of its folder, large ones, those whose name is no picture's and
-    photographs with odd names are passed over. Where a record names a picture twice, the first one counts.
+    A record may come from anywhere. Skips files outside its folder, large files, files not named like a picture, and
+    photographs with odd names. If a record names a picture twice, the first one counts.
     """
     if Path(record.key).name != record.key or record.key == ".." or not isinstance(record.pictures, list):
         return {}
@@ -56,7 +56,7 @@ def pictures_of(runs: Path, record: TrainedRecord) -> Pictures:
         try:
             path = (folder / str(said.get("file"))).resolve()
             usable = path.is_relative_to(folder) and path.is_file() and path.stat().st_size <= _LARGEST_BYTES
-        except (OSError, ValueError):  # a name that no file can have
+        except (OSError, ValueError):  # not a possible file name
             continue
         if usable and path.suffix.lower() in MEDIA_TYPES:
             found.setdefault((str(said.get("kind")), name), Picture(path, said))

@@ -32,7 +32,7 @@ _COLUMNS, _MARGIN, _GAP, _NARROW_GAP = 3, 24, 24, 6
 _CELL = (WIDTH - 2 * _MARGIN - (_COLUMNS - 1) * _GAP) // _COLUMNS
 #: A crop's width and height in pixels: two of them, enlarged, are as wide as a cell.
 CROP = ((_CELL - _NARROW_GAP) // 2 // ZOOM, 56)
-#: Crops keep so many pixels away from the edge, where the zeros of the padding show.
+#: Crops stay this many pixels away from the edge, where the padding's zeros show.
 _EDGE = 16
 #: A photograph at least this large has room for two crops that do not overlap, wherever the first one lies.
 SMALLEST = (3 * CROP[0] + 2 * _EDGE, 3 * CROP[1] + 2 * _EDGE)
@@ -93,12 +93,12 @@ def _color_table() -> Pixels:
 def choose_crops(one: Pixels, other: Pixels, photograph: Pixels) -> tuple[Box, Box]:
     """The crop in which two networks' details differ most, and another in which the photograph has most detail.
 
-    A difference that is the same all over a crop is one of tone. It does not count: the whole picture shows it better.
+    A difference that is the same all over a crop is one of tone and does not count: the whole picture shows it better.
 
     Args:
         one: one network's output, uint8 RGB (H, W, 3), at least as large as `SMALLEST`.
         other: the other network's output.
-        photograph: what both enhanced, or its target, of the same size.
+        photograph: the picture that both enhanced, or its target, of the same size.
     """
     signed, gray = _gray(one) - _gray(other), _gray(photograph)
     slopes = np.abs(np.diff(gray, axis=0, append=gray[-1:])) + np.abs(np.diff(gray, axis=1, append=gray[:, -1:]))

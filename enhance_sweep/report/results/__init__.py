@@ -1,1 +1,1 @@
-"""What a folder of runs says, before it is shown."""
+"""Gathers and selects what a folder of runs holds, before anything is shown."""

@@ -18,7 +18,7 @@ from enhance_sweep.stats.student import CONFIDENCE
 MEASURES = ("psnr_db", "ms_ssim")
 #: Bootstrap draws of images, seeds and timing rounds; fewer for thousands of networks, so that a report takes seconds.
 _RESAMPLES, _RESAMPLES_OF_MANY, _MANY = 2000, 200, 1000
-#: Of more networks than this only the frontier's and the published ones are compared in pairs.
+#: With more networks than this, only those on the frontier and the published ones are compared in pairs.
 _MOST_COMPARED = 400
 
 
@@ -33,7 +33,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the scores of each image, the seeds and the timing rounds say about the networks' differences.
+    """The evidence on how networks differ: from scores per image, seeds and timing rounds.
 
     Attributes:
         scores: by measure, the paired scores of the rows of `Results.variants`, in their order.
@@ -65,7 +65,7 @@ def read_scores(runs: Any, trained: Sequence[TrainedRecord], rows: Sequence[int 
     Args:
         runs: the folder of runs.
         trained: the records.
-        rows: for each record the row of the variants that it is pooled in; None where in none.
+        rows: for each record, the row of the variants that pools it; None if none does.
         networks: how many rows there are.
     """
     wanted = [(record.key, row) for record, row in zip(trained, rows, strict=True) if row is not None]
@@ -87,9 +87,9 @@ def weigh(
     has_speed_ups: bool,
     untouched: float | None,
 ) -> tuple[pd.DataFrame, Evidence]:
-    """Add to the variants how certain their figures are.
+    """Add columns to the variants that say how certain their figures are.
 
-    New columns: `ms_ssim_error`, `psnr_db_error`, half the 95% interval of a mean without what all networks share;
+    They are: `ms_ssim_error`, `psnr_db_error`, half the 95% interval of a mean without what all networks share;
     `vs_baseline`, `vs_baseline_low`, `vs_baseline_high`: MS-SSIM over the baseline's, paired; `frontier_probability`;
     `beats`, `beaten_by`: of how many networks; `beats_baseline`.
 
@@ -167,7 +167,7 @@ def _bootstrap(
 def _front_and_volume(
     cost: np.ndarray[Any, Any], quality: np.ndarray[Any, Any], worst_quality: float
 ) -> tuple[np.ndarray[Any, Any], float]:
-    """Which places are on the frontier, and its hypervolume up to a cost of 1; ties are of no importance in a draw."""
+    """Which places are on the frontier, and its hypervolume up to a cost of 1; ties do not matter in a draw."""
     order = np.argsort(cost)
     if (np.diff(cost[order]) == 0).any():  # of the same cost the best comes first
         order = np.lexsort((-quality, cost))

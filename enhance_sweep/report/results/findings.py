@@ -1,4 +1,4 @@
-"""What the report finds, as facts: which network to take, what is known, what is missing, what must not be compared.
+"""The report's findings as facts: which network to take, what is known, what is missing, what must not be compared.
 
 Templates put these facts into words: `headline.j2`, `tiles.j2`, `findings.j2` and `notes.j2`.
 """
@@ -29,7 +29,7 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True)
 class Tile:
-    """One figure that a reader should take home: what it is of, the figure, and what goes with it."""
+    """A key figure: its title, its value, and a note."""
 
     title: str
     value: str
@@ -37,7 +37,7 @@ class Tile:
 
 
 def headline(results: Results) -> str:
-    """Which network to take, where that is sure; else what the budget is good for, or that nothing is trained."""
+    """The headline: which network to take, if that is sure; else what the budget is good for, or the timings alone."""
     if not results.trained:
         return phrase("headline", "timed", _timed(results))
     best = _fastest_that_beats_the_baseline(results)
@@ -71,9 +71,9 @@ def _tile(kind: str, facts: Facts) -> Tile:
 
 
 def _fastest_good_enough(results: Results) -> list[Tile]:
-    """The fastest that surely is no worse than the baseline; where none is, the fastest whose mean is as high.
+    """The fastest network that is surely no worse than the baseline; else the fastest whose mean is as high.
 
-    Or as high as the untouched input's where that is better than the baseline.
+    If the untouched input scores higher than the baseline, its score is the level to reach.
     """
     sure = _fastest_that_beats_the_baseline(results)
     if sure is not None:
@@ -146,7 +146,7 @@ def _budget(results: Results) -> Facts:
 
 
 def _comparisons(results: Results) -> Facts:
-    """Who surely beats the baseline, and for whom that is not decided."""
+    """Which networks surely beat the baseline, and for which that is undecided."""
     evidence, variants, baseline = results.evidence, results.variants, _baseline(results)
     beating = variants["beats_baseline"].astype(bool)
     undecided = variants["vs_baseline"].notna() & ~beating
@@ -162,7 +162,7 @@ def _comparisons(results: Results) -> Facts:
 
 
 def _coverage(results: Results) -> Facts:
-    """How much of the paper's tables is there, and what is unfinished."""
+    """How many of the paper's networks are scored and timed, and what is unfinished."""
     variants = results.variants
     published = variants[variants["published"].notna()]
     seeds = [len(str(seeds).split()) for seeds in results.scored["seeds"]]
@@ -180,7 +180,7 @@ def _coverage(results: Results) -> Facts:
 
 
 def _speed(results: Results) -> Facts:
-    """Why there are no speed-ups, or for whom there are none."""
+    """Why there are no speed-ups, or which networks lack one."""
     scored, variants = results.scored, results.variants
     without = scored[scored["speed_up"].isna()] if results.cost_kind == "speed_up" else scored[:0]
     timed = scored["timing"].notna().any() or (scored.empty and variants["timing"].notna().any())
@@ -195,7 +195,7 @@ def _speed(results: Results) -> Facts:
 
 
 def _not_comparable(results: Results) -> Facts:
-    """Conditions that differ between rows, so that no reader mixes them unawares."""
+    """Conditions that differ between rows, so that no reader compares such rows unawares."""
     flagged = results.variants[results.variants["timing_flags"] != ""]
 
     def listed(conditions: list[Condition]) -> Facts:
@@ -213,7 +213,7 @@ def _not_comparable(results: Results) -> Facts:
 
 
 def frontier_note(results: Results) -> str:
-    """What makes a network one of the frontier's, by the cost that there is, and what the columns mean."""
+    """The note under the frontier: what puts a network on it, and what the columns mean."""
     variants, evidence = results.variants, results.evidence
     has = {name: variants[name].notna().any() for name in ("ms_ssim_error", "frontier_probability", "speed_up_low")}
     drawn = ["test images", "seeds" if evidence.seed_deviation is not None else "", "timing rounds"]
@@ -222,7 +222,7 @@ def frontier_note(results: Results) -> str:
 
 
 def table_notes(results: Results) -> list[str]:
-    """Under the tables: why our figures are not the paper's, what a speed-up is over, how PSNR is counted."""
+    """The notes under the tables: why our figures differ from the paper's, what speed-ups and PSNR mean."""
     facts = [("paper", _training(results)), ("speed", _speed_ups(results)), ("psnr", _identical_pairs(results))]
     return list(filter(None, (phrase("notes", block, found) for block, found in facts)))
 

@@ -1,4 +1,4 @@
-"""What a folder of runs says, before it is shown: one data set and loss, seeds pooled, speed-ups computed."""
+"""Gather what a report shows from a folder of runs: one data set and loss, seeds pooled, speed-ups computed."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,9 +38,9 @@ class Problem:
     reason: str
 
 
-@dataclass(frozen=True, eq=False)  # one is equal to itself alone, and can be a key
+@dataclass(frozen=True, eq=False)  # compared by identity, so it can be a key
 class Results:
-    """All that the report shows.
+    """Everything that the report shows.
 
     `variants` has a row per network and training condition (its seeds averaged), and a row per network that was timed
     and not trained. Columns, beside those of `load_records`:
@@ -48,7 +48,7 @@ class Results:
     - `slug`, `label`; `published`: 1 or 2, the paper's table, or missing;
     - `trained`: completed, unfinished, failed or missing; `seeds`; `condition`: the mark of how it was trained;
     - `timing`: the mark of how it was timed; `timed_elsewhere`: on another host than most, whose latencies are left
-      out; `timing_failed`; `timing_flags`: why not to believe it, in its own words;
+      out; `timing_failed`; `timing_flags`: why not to trust it, in words;
     - `speed_up`; where the baseline was called in the same rounds, `paired_speed_up` and its 95% interval
       `speed_up_low`, `speed_up_high`;
     - how sure the figures are: `ms_ssim_error`, `psnr_db_error`, `vs_baseline`, `vs_baseline_low`, `vs_baseline_high`,
@@ -103,7 +103,7 @@ class Results:
         return Counter(code_of(record) for record in self.trained)
 
     def trainings(self, row: int) -> list[TrainedRecord]:
-        """The records that a row's scores are the mean of, by seed."""
+        """The records whose scores a row averages, by seed."""
         return sorted(self._pooled.get(row, []), key=lambda record: str(record.learned_from.seed))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What the report's figures rest on: data, losses, settings, machines, software, code; each with all its values."""
+"""The provenance of the figures: data, losses, settings, machines, software, code; each with all its values."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ from enhance_sweep.system.clock import duration
 
 
 def provenance(results: Results) -> list[tuple[str, str]]:
-    """What a reader needs to believe the figures, each with all its values and how many records have them."""
+    """The facts on which the figures rest, each with all its values and how many records have them."""
     facts = {fact[0]: _counted(*fact[1:]) for fact in (*_training(results), *_timing(results))}
     walls = [record.train_wall_s for record in results.trained if is_number(record.train_wall_s)]
     if walls:

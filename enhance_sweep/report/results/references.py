@@ -29,7 +29,7 @@ class Reference:
 
 
 def references(results: Results) -> list[Reference]:
-    """The references of the data set that the report is about; none for data that nobody else has scored."""
+    """The references for the report's data set; empty if nobody else has scored it."""
     table = _table()
     rows = table[table["data_fingerprint"] == (results.fingerprint or "")]
     return [Reference(*row) for row in rows[["name", "psnr_db", "ms_ssim", "source"]].itertuples(index=False)]

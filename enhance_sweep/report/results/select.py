@@ -1,4 +1,4 @@
-"""What of a folder of runs a report is about: one data set, loss and version of the code, one timing per network."""
+"""Select what a report shows: one data set, one loss, one version of the code, one timing per network."""
 
 import math
 from collections import Counter
@@ -13,12 +13,12 @@ from enhance_sweep.records.frame import DEFAULT_MEASUREMENT
 from enhance_sweep.records.schema import Measurement, TimedRecord, TrainedRecord
 from enhance_sweep.report.results.words import differences
 
-#: Instead of one version of the code, whatever there is.
+#: The value of `--code` that takes all versions of the code.
 ALL_CODE = "all"
 
 
 class ReportError(Exception):
-    """Why there is no report, in words for the person who asked for one."""
+    """There is no report; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def one_data_set(trained: Sequence[TrainedRecord], wanted: str | None) -> list[T
     identities = [(record.learned_from.dataset, record.learned_from.data_fingerprint) for record in trained]
     versions = Counter(name for name, _ in set(identities))
     names = [
-        # The shortest name that no other data has, and all the names that choose it.
+        # The shortest name that no other data set has, and all names that choose this one.
         (name, [name, f"{name}@{version}"]) if versions[name] == 1 else (f"{name}@{version}", [f"{name}@{version}"])
         for name, version in identities
     ]
@@ -50,15 +50,15 @@ def one_data_set(trained: Sequence[TrainedRecord], wanted: str | None) -> list[T
 
 
 def one_loss(trained: Sequence[TrainedRecord], wanted: str | None) -> list[TrainedRecord]:
-    """The records of one loss: the only one, or the one that is wanted; raises as `one_data_set`."""
+    """The records of one loss: the only one, or `wanted`; raises as `one_data_set`."""
     losses = [record.learned_from.loss for record in trained]
     return _choose(trained, "loss", "--loss", wanted, [(name, [name]) for name in losses])
 
 
 def one_code(trained: Sequence[TrainedRecord], wanted: str | None) -> list[TrainedRecord]:
-    """The records of one version of the code: the only one, or the one that is wanted; raises as `one_data_set`.
+    """The records of one version of the code: the only one, or `wanted`; raises as `one_data_set`.
 
-    All of them if `wanted` is `ALL_CODE`.
+    All records if `wanted` is `ALL_CODE`.
     """
     if wanted == ALL_CODE:
         return list(trained)
@@ -125,7 +125,7 @@ class Timings:
 
         Args:
             timed: the timings.
-            of_interest: keys of the architectures that were trained; the measurement of most of them comes first.
+            of_interest: keys of the trained architectures; the measurement that most of them share comes first.
             slugs: short names of architectures, by key.
         """
         kinds = Counter(_kind(record) for record in timed if is_timed(record))
@@ -177,7 +177,7 @@ def _newest(
 
 
 def _baseline_ms(timed: Sequence[TimedRecord], slugs: Mapping[str, str]) -> float | None:
-    """The baseline's latency: of the newest timing (the last), one with the baseline beside it before others."""
+    """The baseline's latency, from the newest (last) timing; timings with the baseline beside them come first."""
     found = [record for record in timed if slugs[record.architecture_key] == BASELINE_SLUG]
     paired = [record for record in found if record.baseline]
     return (paired or found)[-1].latency_ms_median if found else None
@@ -191,7 +191,7 @@ def _kind(record: TimedRecord) -> tuple[Any, ...]:
 
 
 def when(record: TimedRecord) -> str:
-    """When it was finished, to sort by; "" where it does not say."""
+    """When a record was finished, as a sort key; "" if unknown."""
     return record.finished_at or ""
 
 

@@ -1,4 +1,4 @@
-"""What a folder's timings say on their own: runtimes, agreement with the paper's times, a cost model by layers."""
+"""Findings from timings alone: runtimes side by side, agreement with the paper's times, a cost model by layers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ from enhance_sweep.stats.speed_up import Ratio, speed_up
 FEWEST = 6
 #: The cost model, which has three coefficients, is fitted on a sample of about this many networks.
 _MOST_FITTED = 400
-#: The speed of a network alone, without what runtimes, layouts and allocators do to it.
+#: The reference way to time a network, to which other runtimes, layouts and allocators are compared.
 _PLAIN_WAY = {"runtime": "eager", "precision": "fp32", "layout": "channels_last", "allocator": "tuned"}
 _PHOTOGRAPH = 1280 * 720
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where something was timed: latencies of two places are never compared."""
+    """The host, threads and image size of a timing; latencies of two places are never compared."""
 
     host: str
     threads: int
@@ -47,7 +47,7 @@ class Measured:
 
     Attributes:
         record: the timed record; a failed one where it could not be timed in that way.
-        ratio: its speed-up over the baseline in the same rounds; None where that was not beside it.
+        ratio: its speed-up over the baseline in the same rounds; None if the baseline did not run beside it.
         vs_eager: how much faster than the same network in eager fp32, channels-last, tuned allocator; None if unknown.
         to_limit: its latency over the least time that its multiply-adds could take, by the rate of a large matrix
             product in the same precision in the same run; None where that was not measured.
@@ -183,8 +183,8 @@ class Fitted:
     Attributes:
         model: fitted on all of them.
         networks: how many these are.
-        errors: of each network's prediction by a model that has not seen it (0.1: 10% too slow), by label.
-        family_errors: the same by a model that has seen no network of that topology and width.
+        errors: by label, the error of each network's prediction by a model fitted without it (0.1: 10% too slow).
+        family_errors: the same, fitted without all networks of that topology and width.
     """
 
     model: CostModel
@@ -205,7 +205,7 @@ class Fitted:
 
 
 def fitted(results: Results) -> Fitted | None:
-    """The cost model of the timings shown; None where there are too few, or they do not describe their layers."""
+    """The cost model of the timings shown; None if there are too few, or their records lack the layers."""
     shown = [record for record in shown_at_one_place(results) if record.description.layers]
     if len(shown) < FEWEST:
         return None
@@ -237,7 +237,7 @@ class Outlier:
 
 
 def paper_baseline(results: Results) -> Outlier | None:
-    """What the paper's other times say of its {3, 64, 4} row; None where too few published networks are described."""
+    """The paper's {3, 64, 4} as its other times predict it; None if too few published networks are described."""
     records: list[TimedRecord | TrainedRecord] = [*results.every_timing, *results.trained]
     described = {results.slugs[r.architecture_key]: r.description for r in records if r.description.layers}
     tables = published_networks()["time_s"]
@@ -254,7 +254,7 @@ def paper_baseline(results: Results) -> Outlier | None:
 
 
 def caption(results: Results) -> str:
-    """Under the figure of times: where they were taken, and what its dashed line is."""
+    """The caption of the figure of times: where they were taken, and what its dashed line is."""
     shown = shown_at_one_place(results)
     facts = {
         "place": _place(shown[0]).text if shown else "",
@@ -264,7 +264,7 @@ def caption(results: Results) -> str:
 
 
 def sentences(results: Results) -> list[str]:
-    """Under the figure of times: how they agree with the paper's, and what they are made of."""
+    """The sentences on times: how they agree with the paper's, and how a cost model explains them."""
     times = paper_times(results)
     return paragraphs(
         "speed",

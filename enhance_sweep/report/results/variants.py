@@ -25,8 +25,9 @@ _STATES = {"completed": "completed", "running": "unfinished", "failed": "failed"
 def variants_of(
     trained: Sequence[TrainedRecord], timings: Timings, ratios: Mapping[str, Ratio], slugs: Mapping[str, str]
 ) -> tuple[pd.DataFrame, list[Condition], list[int | None]]:
-    """A row per network and training condition, with its timing; the conditions, the most frequent first; for each
-    record the row in which its scores are pooled.
+    """Make the table: a row per network and training condition, with its timing.
+
+    Also returns the conditions, the most frequent first, and for each record the row that pools its scores.
 
     Args:
         trained: of one data set and loss.
@@ -66,7 +67,7 @@ def variants_of(
 
 
 def _pooled(trained: Sequence[TrainedRecord], timings: Timings, keys: Sequence[bytes]) -> pd.DataFrame:
-    """The completed rows with their seeds averaged, then what was tried in vain, then what was timed alone."""
+    """Rows of completed trainings, seeds averaged; then of failed and unfinished ones; then of networks only timed."""
     rows = join_records(trained, [*timings.chosen, *timings.failed], measurement=None)
     untrained = len(rows) - len(trained)
     # There is at most one timing of an architecture here, so the first rows are the records in their order.
@@ -76,7 +77,7 @@ def _pooled(trained: Sequence[TrainedRecord], timings: Timings, keys: Sequence[b
             rows[name] = None
     rows["condition_key"] = [*keys, *[b""] * untrained]
     completed = rows[rows["status"] == "completed"]
-    # An architecture that has only failed or unfinished records is still one that someone wanted.
+    # Architectures with only failed or unfinished records have rows too: someone wanted them.
     tried = rows[
         rows["status"].isin(["running", "failed"]) & ~rows["architecture_key"].isin(completed["architecture_key"])
     ]
@@ -98,7 +99,7 @@ def _pooled(trained: Sequence[TrainedRecord], timings: Timings, keys: Sequence[b
 
 
 def _condition_of(record: TrainedRecord) -> bytes:
-    """What a row's scores depend on beside the network, the data, the loss and the seed; as canonical JSON."""
+    """The settings on which scores depend beside the network, data, loss and seed; as canonical JSON."""
     learned_from = {n: v for n, v in record.learned_from.items() if n not in _NOT_A_CONDITION}
     images = record.scores.images if record.scores else None
     return canonical_json(learned_from | {"steps": record.steps, "test images": images})
@@ -109,7 +110,7 @@ def _add_speed(variants: pd.DataFrame, timings: Timings, ratios: Mapping[str, Ra
     keys = variants["architecture_key"]
     variants["timing"] = keys.map(timings.mark_of)
     variants["timing_failed"] = variants["timing_status"] == "failed"
-    # 1 for the baseline itself, whatever its noise; its interval says how large that was.
+    # 1 for the baseline itself by definition; its interval shows the noise.
     medians = {key: 1.0 if slugs[key] == BASELINE_SLUG else ratio.median for key, ratio in ratios.items()}
     variants["paired_speed_up"] = keys.map(medians).astype("float64")
     variants["speed_up_low"] = keys.map({key: ratio.low for key, ratio in ratios.items()}).astype("float64")

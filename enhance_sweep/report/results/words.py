@@ -1,4 +1,4 @@
-"""Values from records in words, and what differs between several mappings of them."""
+"""Put values from records into words, and say how several mappings of them differ."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import msgspec
 
 
 def canonical_json(value: Any) -> bytes:
-    """The same for equal values, whatever the order of their names."""
+    """Encode as JSON with sorted names: equal values give equal bytes."""
     return msgspec.json.encode(value, order="sorted")
 
 

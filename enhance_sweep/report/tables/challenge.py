@@ -127,7 +127,7 @@ def _seconds(record: ChallengeRecord) -> float:
 
 
 def _distinguishing(records: Sequence[ChallengeRecord]) -> dict[str, str]:
-    """In words, how each way to measure differs from the others; empty texts if all are the same."""
+    """For each way to measure, how it differs from the others, in words; empty if all are the same."""
     differing = [name for name in _WAY if len({getattr(one.measurement, name) for one in records}) > 1]
     return {_way(one): ", ".join(_in_words(one.measurement, differing)) for one in records}
 
@@ -163,11 +163,11 @@ def challenge_csv(results: Results) -> str:
     return to_csv(CHALLENGE, [entry.row for entry in [*published_entries(), *own_entries(results)]])
 
 
-# --- what the sentences below the table are about ---------------------------------------------------------------------
+# --- the notes below the table ---------------------------------------------------------------------
 
 
 def challenge_notes(results: Results) -> list[str]:
-    """Under the table: what the scores are, whether people agreed with them, and how ours differ from the challenge."""
+    """The notes below the table: what the scores are, whether people agree, how ours differ from the challenge."""
     published, ours = published_entries(), own_entries(results)
     untimed = {_way(entry.record): entry for entry in ours if entry.record and not entry.facts["speed_up_over_srcnn"]}
     scored = [entry.facts for entry in ours if entry.facts["psnr_db"] is not None]
@@ -224,7 +224,7 @@ def _machine(record: ChallengeRecord) -> str:
 
 
 def _calls_differ(entries: Sequence[Entry]) -> dict[str, Any] | None:
-    """How far apart the counted calls are: the only measure of noise that there is."""
+    """How far apart the two counted calls are: the only available measure of noise."""
     apart = {}
     for entry in entries:
         counted = [call.latency_ms for call in entry.record.samples[_DISCARDED:]] if entry.record else []

@@ -1,4 +1,4 @@
-"""What the paper claims of its networks, and whether it holds for those of a folder of runs.
+"""The paper's claims about its networks, and whether they hold for the networks of a folder of runs.
 
 A claim is a weighted sum of mean MS-SSIMs, computed image by image, or a speed-up. It holds where the whole 95%
 interval is on the paper's side, fails where the interval leaves the paper's side or rules out the paper's own figure,
@@ -39,7 +39,7 @@ COLUMNS = tuple(sorted(shown_columns(CLAIMS), key=lambda column: column.kind != 
 HOLDS, FAILS, UNDECIDED, UNTESTED = "holds here", "fails here", "not decided here", "not tested here"
 _PRELU = ("strided-k4-s4-c32-b2-prelu", "strided-k4-s4-c32-b2")
 
-#: Of several networks (slugs), the weight of each.
+#: The weight of each network, by slug.
 Weights = Mapping[str, float]
 
 
@@ -52,7 +52,7 @@ class Claim:
         statement: the claim.
         measured: what is compared to test it.
         paper: the paper's own figure of that.
-        ours: ours, with its interval; why there is none.
+        ours: our figure with its interval, or why there is none.
         verdict: one of `HOLDS`, `FAILS`, `UNDECIDED`, `UNTESTED`.
     """
 
@@ -66,7 +66,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class _Network:
-    """What a claim needs of a network: its time, on any machine, and its MS-SSIM."""
+    """A network as a claim needs it: its time, on any machine, and its MS-SSIM."""
 
     slug: str
     architecture: Mapping[str, Any]
@@ -125,14 +125,14 @@ def claims_csv(found: Sequence[Claim]) -> str:
 
 
 def at_least_zero(found: Difference, paper: float) -> str:
-    """A gain: holds if it is surely there; fails if it surely is not, or is surely smaller than the paper's."""
+    """Judge a gain: holds if it is surely there; fails if it surely is not, or is surely smaller than the paper's."""
     if found.low > 0:
         return HOLDS
     return FAILS if found.high < 0 or found.high < paper else UNDECIDED
 
 
 def does_not_pay(found: Difference, paper: float) -> str:
-    """No gain worth having: holds if a gain of the margin or more is ruled out, else fails if a gain is sure."""
+    """Judge "does not pay": holds if a gain of the margin or more is ruled out, else fails if a gain is sure."""
     if found.high < MARGIN:
         return HOLDS
     return FAILS if found.low > 0 else UNDECIDED

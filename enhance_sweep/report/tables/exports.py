@@ -17,13 +17,13 @@ from enhance_sweep.report.tables.model import Column, Row, Table, cut, ratio_fac
 from enhance_sweep.report.words import phrase
 from enhance_sweep.stats.speed_up import Ratio, speed_up
 
-#: A difference of MS-SSIM is rounded to this, so that rounding errors put no file on the frontier.
+#: Differences of MS-SSIM are rounded to this, so that rounding errors cannot put a file on the frontier.
 _DIGITS = 4
 
 
 @dataclass(frozen=True)
 class Exported:
-    """One file.
+    """One exported file.
 
     Attributes:
         record: its record.
@@ -31,7 +31,7 @@ class Exported:
         ratio: how many times as fast as that network in eager fp32, with its interval; None where it was not timed.
         cost: in the unit of the report's `cost`; None where the network has none, or the file was not timed.
         ms_ssim: the network's, and what the file's arithmetic changed; None where it was scored on other photographs.
-        on_frontier: no network and no other file is both as fast and as good.
+        on_frontier: whether no network and no other file is both as fast and as good.
     """
 
     record: ExportRecord

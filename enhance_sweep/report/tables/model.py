@@ -1,4 +1,4 @@
-"""What a table is: columns described once, rows of cells; as it is shown, and as CSV."""
+"""The model of a table: columns described once, rows of cells; shown on the page, or written as CSV."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ NO_RECORD = "no record"
 #: A page with more rows than this is slow to open; the CSV has them all.
 MOST_ROWS = 200
 
-#: What is known of a row, by name; None or absent where it is not known.
+#: A row's facts by name; unknown ones are None or absent.
 Facts = Mapping[str, Any]
 
 
@@ -27,11 +27,11 @@ class Column:
         title: its own heading within the group.
         text: writes the fact; None if there is nothing to write.
         missing: why there is no text, or a function of the row's facts that tells why.
-        of: the facts that `text` takes, where they are more than `key`.
-        page: the tables that show it; none named: all of its list.
-        csv: the CSV files that have it; none named: all of its list.
+        of: the facts that `text` takes, if not `key` alone.
+        page: the tables that show it; empty: all tables of its list.
+        csv: the CSV files that have it; empty: all files of its list.
         kind: its style: gain, paper, verdict.
-        paper: the column with the paper's figures that this one's order is compared with.
+        paper: the column of the paper's figures with whose order this one's is compared.
     """
 
     key: str
@@ -88,7 +88,7 @@ class Table:
     Attributes:
         left_out: how many rows are in `file` alone.
         notes: paragraphs under it.
-        words: it is of sentences, which are not sorted and not aligned as figures are.
+        words: whether it holds sentences, which are neither sorted nor aligned like figures.
         first: the heading over the rows' names.
     """
 
@@ -113,7 +113,7 @@ class Table:
     def spans(self, row: Row) -> list[tuple[Cell, int, str]]:
         """A row's cells with the columns that each takes and its style classes.
 
-        Neighbours of one group that are missing for the same reason are one cell: said once, and read faster.
+        Neighbours of one group that are missing for the same reason share one cell.
         """
         spans: list[tuple[Cell, int, str]] = []
         group = None

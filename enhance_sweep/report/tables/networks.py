@@ -96,7 +96,7 @@ def _row(columns: Sequence[Column], facts: Facts) -> Row:
 
 
 def _hidden(results: Results) -> set[str]:
-    """The columns that no network has anything for, or that say the same of all."""
+    """The columns that are empty, or the same for all networks."""
     variants, sure = results.variants, results.evidence.images > 0
     scored, compared = len(results.scored) > 0, sure and results.evidence.compared > 1
     trained = bool(results.trained)
@@ -116,7 +116,7 @@ def _hidden(results: Results) -> set[str]:
 
 
 def _agreement(columns: Sequence[Column], rows: Sequence[Facts]) -> Row | None:
-    """A last row: whether our column has the networks in the order of the paper's; None where nothing can be said."""
+    """The last row: how well our columns agree with the paper's order; None if that cannot be computed."""
     cells = []
     for column in columns:
         both = [(facts[column.paper], facts[column.key]) for facts in rows if column.paper and _has(facts, column.key)]
@@ -136,7 +136,7 @@ _PAPERS = {"pairs": 160_000, "steps": 25_000, "longer": 40_000, "batch": 50, "cr
 
 
 def conditions(results: Results) -> str:
-    """In what the runs differ from the paper's, for a line under its tables; empty where in nothing."""
+    """How the runs differ from the paper's, for a line under its tables; empty if they do not."""
     learned = [record.learned_from for record in results.trained]
     counts = {record.data.get("train_pairs") for record in results.trained if record.data}
     pairs = counts.pop() if len(counts) == 1 else None

@@ -21,7 +21,7 @@ _OF_RECORD = (
 
 
 def runtimes_shown(results: Results) -> list[Table]:
-    """A table for each place, the baseline's rows first; none where every network was timed in one way alone."""
+    """A table for each place, the baseline's rows first; none if each network was timed in a single way."""
     columns, places = shown_columns(RUNTIMES), by_place(results)
     notes = {place: (phrase("notes", "runtimes"),) for place in list(places)[-1:]}
     tables = []
@@ -39,7 +39,7 @@ def _row(facts: Mapping[str, Any], columns: Sequence[Column]) -> Row:
 
 
 def preparing_s(record: TimedRecord) -> float:
-    """Seconds for what a runtime does once before its first call: export and compilation, the median of processes."""
+    """Seconds of one-off preparation before the first call (export, compilation): the median over processes."""
     processes = record.samples.processes if record.samples else []
     sums = [sum(one.loaded.preparing_ms.values()) if one.loaded else 0.0 for one in processes]
     return float(pd.Series(sums, dtype="float64").median()) / 1e3 if sums else 0.0

@@ -230,7 +230,7 @@ def test_bad_files_are_refused_in_a_line_each(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         assert message in refused(tmp_path / name), name
     os.mkfifo(tmp_path / "pipe.jpg")
-    assert refused(tmp_path / "pipe.jpg") == "is no file"
+    assert refused(tmp_path / "pipe.jpg") == "is not a file"
 
 
 def test_a_deep_color_png_is_refused(tmp_path: Path) -> None:

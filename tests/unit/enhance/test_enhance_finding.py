@@ -38,7 +38,7 @@ def test_patterns_and_files_whatever_they_are_called() -> None:
 
 def test_an_empty_folder_is_said() -> None:
     touch("in/notes.txt")
-    assert found(["in"])[1]["in"].startswith("no photograph is in it")
+    assert found(["in"])[1]["in"].startswith("contains no photograph")
 
 
 def test_links_lead_nowhere_out_of_a_folder() -> None:

@@ -112,7 +112,7 @@ def test_without_srcnn_under_the_same_conditions_there_is_no_score(tmp_path: Pat
     assert texts(proposed)[4] == "SRCNN not timed"
     assert texts(proposed)[-3:] == ["SRCNN not timed"] * 3
     text = notes(runs)
-    assert "{3-4, 16}: no score, as SRCNN is not timed on the same host under the same conditions" in text
+    assert "{3-4, 16}: no score, because SRCNN is not timed on the same host under the same conditions" in text
     assert (
         "--challenge model=srcnn --runtime eager --precision fp32 --layout channels_last --threads 2 --allocator stock"
     ) in text
@@ -139,7 +139,7 @@ def test_a_cell_says_why_there_is_no_quality(tmp_path: Path) -> None:
     )
     for row, reason in zip(own_rows(runs), networks, strict=False):
         assert set(texts(row)[:2] + texts(row)[-3:]) == {reason}
-    assert "None of those networks has a score of quality here" in notes(runs)
+    assert "None of those networks has been scored for quality here" in notes(runs)
 
 
 def test_of_several_timings_the_newest_counts_and_seeds_are_pooled(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_the_best_of_the_frontier_that_is_faster_is_compared_with_the_baseline(r
     assert (comparison.name, comparison.title) == ("street", "The street")
     assert comparison.file_name == "photograph_street.webp"
     assert comparison.uri.startswith("data:image/webp;base64,")
-    best = "the baseline, {3, 64, 4}, and by {3-4, 16}, the best one of the frontier that is faster"
+    best = "the baseline, {3, 64, 4}, and by {3-4, 16}, the best network on the frontier that is faster"
     for words in (best, "times are for 1280x720 pixels", "Ann, CC0"):
         assert words in comparison.caption
     (by_hand,) = runs.figures(chosen="plain-k3-c32-b1")
@@ -229,7 +229,7 @@ def test_there_is_no_figure_without_two_networks(runs: Runs) -> None:
 def test_without_times_multiply_adds_say_what_is_faster(runs: Runs) -> None:
     runs.networks((make.BASELINE, 0.92, None), (make.PROPOSED, 0.91, None))
     (comparison,) = runs.figures()
-    assert "the best one of the frontier that takes fewer multiply-adds" in comparison.caption
+    assert "the best network on the frontier that takes fewer multiply-adds" in comparison.caption
     assert "times are for" not in comparison.caption
 
 
