@@ -90,7 +90,7 @@ def test_a_wrong_setting_of_a_later_job_and_a_folder_that_takes_nothing_are_foun
     said = capsys.readouterr()
     assert said.out == ""
     assert "kernel_size: expected at least 1" in said.err
-    assert f"{occupied} is no folder to write" in said.err
+    assert f"{occupied} cannot hold records" in said.err
 
 
 def test_what_was_finished_before_an_error_is_kept(

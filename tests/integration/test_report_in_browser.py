@@ -29,7 +29,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = make.write(tmp_path_factory.mktemp("runs"), made)
     for record in made:
         if record["kind"] == "trained":
-            make.write_scores(runs, record)
+            make.write_scores(runs, record, spread=0.003)
     return write_report(gather(runs), tmp_path_factory.mktemp("report"), pictures=False)
 
 
