@@ -1,7 +1,9 @@
 """Which digests of code are of the same code."""
 
 #: Digests of code that trains the same network to the bit, by what each became. `benchmarks/equal_code.py` shows it.
-_EQUALS: dict[str, str] = {}
+_EQUALS: dict[str, str] = {
+    "2bde7bed0e97": "4455b598632b",  # commit aa21d8d hashed bytes; then the house moved
+}
 
 
 def canonical(digest: str) -> str:
