@@ -4,6 +4,7 @@ Both directions share one layout. A place has two coordinates in inches: `along`
 towards the side with the skip connections. Out is up in a drawing across the page, and left in a drawing down the page.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -69,7 +70,7 @@ class _Place:
         return self.middle + self.body / 2
 
 
-class _Layout:
+class _Layout(ABC):
     """Places every part and draws it. Subclasses set the direction and write the texts."""
 
     is_wide: bool
@@ -99,9 +100,9 @@ class _Layout:
 
     # --- depends on the direction -------------------------------------------------------------------------------------
 
+    @abstractmethod
     def point(self, along: float, out: float) -> Point:
         """A place's x and y on the sheet."""
-        raise NotImplementedError
 
     def lines(self, node: Node) -> tuple[str, ...]:
         """A node's label: `9×9, 64`."""
@@ -109,17 +110,17 @@ class _Layout:
             return ()
         return (f"{node.label}, {node.channels}" if node.kind == "layer" else node.label,)
 
+    @abstractmethod
     def label_room(self, node: Node, lines: tuple[str, ...]) -> tuple[float, float]:
         """The room for a label along the flow, and further out than the body."""
-        raise NotImplementedError
 
+    @abstractmethod
     def inner_edge(self, row: int) -> float:
         """How far a row reaches on its inner side, opposite to out, with its frames."""
-        raise NotImplementedError
 
+    @abstractmethod
     def draw_texts(self, sheet: Sheet) -> None:
         """Write labels, resolutions, shares of the multiply-adds and numbers of repetitions."""
-        raise NotImplementedError
 
     def room_after(self, index: int) -> float:
         """The room after a node for a frame that ends there."""
