@@ -172,3 +172,10 @@ def test_a_slow_processor_multiplies_small_matrices(monkeypatch: pytest.MonkeyPa
     rates = worker_module.limit({"threads": 1, "precision": "fp32"})
     assert rates["fp32_gflops"] == pytest.approx(0.6)
     assert max(sides) == 512
+
+
+def test_nothing_but_the_standard_library_is_imported_before_the_process_is_pinned() -> None:
+    heavy = {"torch", "numpy", "scipy", "pandas", "msgspec"}
+    code = f"import sys, enhance_sweep.timing.worker; print(*{heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
