@@ -18,8 +18,8 @@ from typing import Any
 
 from enhance_sweep.system.environment import allocator_environment
 
-_FORKED = multiprocessing.get_context("forkserver")
-_FORKED.set_forkserver_preload(["tests.preloaded"])
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["tests.preloaded"])
 
 
 class Command:
@@ -36,7 +36,7 @@ class Command:
         self._files = [said, said] if said else [Path(tempfile.mkstemp()[1]) for _ in range(2)]
         self.arguments = [module, *arguments]
         known = allocator_environment("tuned") | environment
-        self._process = _FORKED.Process(target=_work, args=(self.arguments, str(cwd), self._files, known))
+        self._process = FORKED.Process(target=_work, args=(self.arguments, str(cwd), self._files, known))
         self._process.start()
         assert self._process.pid is not None
         self.pid: int = self._process.pid

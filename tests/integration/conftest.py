@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from filelock import FileLock
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import setup_globals
 from PIL import Image, ImageFilter
@@ -139,8 +139,8 @@ def start(
         arguments = [*shared, *overrides]
         fixed = [one for one in arguments if "(" not in one]
         with initialize_config_dir(str(configuration.CONF_DIR), version_base="1.3"):
-            config = compose("config", overrides=fixed, return_hydra_config=True)
             loader = QuickLoader(GlobalHydra.instance().config_loader())
+            config = loader.load(fixed)
             pretend = PretendLauncher(config, loader, **launcher)
             search_variants(config, loader, pretend, SEARCH_SPACE, when or {}, arguments, parallel_jobs)  # type: ignore[arg-type]
         return pretend

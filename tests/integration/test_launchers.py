@@ -107,9 +107,9 @@ def test_no_job_waits_for_a_slow_one_and_no_job_takes_others_with_it(
     assert {path.name for path in tmp_path.iterdir()} == {"ends", "killed", "runs"}
 
 
-@pytest.mark.parametrize("launcher", ALL, indirect=True)
-def test_a_training_on_each_launcher(launcher: list[str], quick: list[str], tmp_path: Path) -> None:
-    """A job imports torch, which takes most of this test: one of them shows what reaches it."""
+@pytest.mark.parametrize("launcher", ["joblib"], indirect=True)
+def test_a_training_in_a_process_of_its_own(launcher: list[str], quick: list[str], tmp_path: Path) -> None:
+    """A job imports torch, which takes most of this test; `test_a_sweep_on_each_launcher` is the same with each."""
     quickest = ["stages=[train,evaluate]", "trainer.max_steps=1", "trainer.evaluate_at=[]"]
     done = run("enhance_sweep", "-m", *quick, *launcher, *quickest, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

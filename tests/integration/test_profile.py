@@ -10,16 +10,18 @@ import pytest
 from enhance_sweep.profile.__main__ import main
 from enhance_sweep.profile.measure import REST, Profile, profile_variant
 from enhance_sweep.profile.show import frame, picture, text
+from tests.commands import FORKED
 
 PARTS = ["data", "generator forward", "color", "content", "texture", "total_variation", "generator backward"]
 PARTS += ["optimizer", "discriminator step", REST]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small_products() -> Iterator[None]:
-    """The arithmetic limit of small matrices: what it is does not matter here."""
+def quick_processes() -> Iterator[None]:
+    """Processes that need not import torch first, and the arithmetic limit of small matrices."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("enhance_sweep.timing.worker._LIMIT_SIDES", (256,))
+        patch.setattr("enhance_sweep.profile.__main__.get_context", lambda kind: FORKED)
         yield
 
 

@@ -77,6 +77,7 @@ def test_a_server_that_is_stopped_and_started_again_loses_nothing(
     assert ours == others
 
 
+@pytest.mark.slow
 def test_a_real_search_outlives_its_server(quick: list[str], server: Server, tmp_path: Path) -> None:
     arguments = real_search(quick, f"search.storage={server.url}", "search/sampler=random")
     process = Command("enhance_sweep", *arguments, cwd=tmp_path)
