@@ -75,9 +75,8 @@ def test_files_of_any_size_give_what_eager_gives(request: pytest.FixtureRequest,
         assert record["bytes"] == sum(one.stat().st_size for one in weights)
 
 
-@pytest.mark.parametrize("topology", ["trained", "trained_strided"])
-def test_what_is_written_beside_a_file_is_what_it_scores(request: pytest.FixtureRequest, topology: str) -> None:
-    trained: Path = request.getfixturevalue(topology)
+def test_what_is_written_beside_a_file_is_what_it_scores(trained_strided: Path) -> None:
+    trained = trained_strided
     status, _, complaints = export(trained, "--no-timing", "--format", "onnx", "--precision", "int8", "fp16")
     assert status == 0, complaints
     network = load_generator(trained / "generator.pt")
@@ -101,9 +100,9 @@ def test_what_is_written_beside_a_file_is_what_it_scores(request: pytest.Fixture
 
 
 def test_the_card_says_what_a_stranger_has_to_know_and_its_lines_run(trained: Path) -> None:
-    status, _, complaints = export(trained, "--no-timing", "--format", "onnx")
+    status, _, complaints = export(trained, "--no-timing", "--format", "torchscript")
     assert status == 0, complaints
-    folder = exports_dir(trained.parents[1]) / trained.name / "onnx-fp32"
+    folder = exports_dir(trained.parents[1]) / trained.name / "torchscript-fp32"
     card = (folder / "README.md").read_text()
     _, front, text = card.split("---\n", 2)
     assert yaml.safe_load(front)["pipeline_tag"] == "image-to-image"
@@ -126,9 +125,9 @@ def test_the_card_says_what_a_stranger_has_to_know_and_its_lines_run(trained: Pa
 def test_the_report_shows_a_point_for_each_file(trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     quick = TimingSettings(width=64, height=48, processes=1, samples=3, warm_up_calls=1, repeats=0, budget_s=0)
     monkeypatch.setattr(latency, "TIMING", quick)
-    status, said, complaints = export(trained, "--format", "onnx", "--precision", "int8")
+    status, said, complaints = export(trained, "--format", "torchscript")
     assert status == 0, complaints
-    record, _ = exported(trained, "onnx", "int8")
+    record, _ = exported(trained, "torchscript", "fp32")
     assert record["latency_ms_median"] > 0
     assert record["eager_latency_ms_median"] > 0
     (process,) = record["samples"]["processes"]
@@ -140,7 +139,7 @@ def test_the_report_shows_a_point_for_each_file(trained: Path, monkeypatch: pyte
     assert "Exports" in page.read_text()
     table = (page.parent / "exports.csv").read_text().splitlines()
     assert len(table) == 2
-    assert ",onnx,int8," in table[1]
+    assert ",torchscript,fp32," in table[1]
 
 
 def test_what_is_not_possible_is_said_and_stops_nothing_else(trained: Path) -> None:
@@ -173,16 +172,16 @@ def test_int8_without_the_training_patches_is_refused_with_what_to_do(
 
 
 def test_an_export_that_is_not_its_network_is_not_written(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from enhance_sweep.export.formats.as_onnx import Onnx
+    from enhance_sweep.export.formats.as_torchscript import TorchScript
 
-    real = Onnx.open
+    real = TorchScript.open
 
-    def open_another(self: Onnx, file: Path, precision: str, threads: int) -> Runner:
+    def open_another(self: TorchScript, file: Path, precision: str, threads: int) -> Runner:
         run = real(self, file, precision, threads)
         return lambda input: run(input) + 0.01
 
-    monkeypatch.setattr(Onnx, "open", open_another)
-    status, _, complaints = export(trained, "--no-timing", "--format", "onnx")
+    monkeypatch.setattr(TorchScript, "open", open_another)
+    status, _, complaints = export(trained, "--no-timing", "--format", "torchscript")
     assert status == 1
     assert "differs from the network" in complaints
     assert not list(exports_dir(trained.parents[1]).glob("*/*"))
