@@ -22,6 +22,7 @@ from enhance_sweep.records.store import exports_dir, find_trained
 from enhance_sweep.report import gather, write_report
 from enhance_sweep.settings import TimingSettings
 from enhance_sweep.sweep.generator_file import load_generator
+from enhance_sweep.timing import gauge
 
 pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
 
@@ -125,6 +126,7 @@ def test_the_card_says_what_a_stranger_has_to_know_and_its_lines_run(trained: Pa
 def test_the_report_shows_a_point_for_each_file(trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     quick = TimingSettings(width=64, height=48, processes=1, samples=3, warm_up_calls=1, repeats=0, budget_s=0)
     monkeypatch.setattr(latency, "TIMING", quick)
+    monkeypatch.setattr(gauge, "_PATIENCE_S", 0.0)  # other tests beside it are never quiet
     status, said, complaints = export(trained, "--format", "torchscript")
     assert status == 0, complaints
     record, _ = exported(trained, "torchscript", "fp32")
