@@ -13,6 +13,7 @@ from enhance_sweep.system.environment import ALLOCATORS, usable_cores
 STAGES = ("train", "evaluate", "time")
 TRAINING_PRECISIONS = ("auto", "fp32", "bf16")
 SCHEDULES = ("constant", "one_cycle")
+STARTS = ("identity", "dped_code")
 PRECISIONS = ("fp32", "bf16")
 LAYOUTS = ("channels_last", "channels_first")
 LATENCIES = ("measured", "predicted")
@@ -54,6 +55,7 @@ class TrainerSettings:
     crop_size: int = 40
     learning_rate: float = 5e-4
     schedule: str = "constant"
+    start: str = "identity"
     precision: str = "auto"
     accelerator: str = "auto"
     augment: bool = True
@@ -64,6 +66,7 @@ class TrainerSettings:
         """Refuse what cannot be trained with."""
         one_of("trainer.precision", self.precision, TRAINING_PRECISIONS)
         one_of("trainer.schedule", self.schedule, SCHEDULES)
+        one_of("trainer.start", self.start, STARTS)
         for name, minimum in (("max_steps", 1), ("batch_size", 1), ("crop_size", 2)):
             if getattr(self, name) < minimum:
                 raise ValueError(f"trainer.{name}: expected at least {minimum}, got {getattr(self, name)}")

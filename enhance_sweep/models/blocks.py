@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from enhance_sweep.models import rearranged
+from enhance_sweep.models import identity, rearranged
 from enhance_sweep.models.instance_norm import InstanceNorm2d
 
 #: Initial weights: normal with this deviation, cut at two deviations; and the bias (DPED code, `models.py`).
@@ -110,6 +110,12 @@ class ResidualBlock(nn.Module):
         features: Tensor = self.act2(self.norm2(self.conv2(self.act1(self.norm1(self.conv1(input))))))
         return input + features
 
+    def start_as_identity(self, has_picture: bool) -> None:
+        """Start with little beside the input; `has_picture`: its first three channels carry the photograph."""
+        identity.features(self.conv1)
+        identity.features(self.conv2)
+        identity.add_little(self.norm2, has_picture)
+
 
 def activation(prelu: bool) -> Activation:
     """ReLU, or PReLU with a learned slope per channel that starts at 0, that is, as ReLU."""
@@ -120,6 +126,13 @@ def tail(channels: int, kernel_size: int, act: Activation) -> nn.Sequential:
     """k x k conv, act, k x k conv, act: every generator's layers before its last convolution."""
     convolutions = (Conv2d(channels, channels, kernel_size) for _ in range(2))
     return nn.Sequential(*(layer for convolution in convolutions for layer in (convolution, act(channels))))
+
+
+def start_tail_as_identity(layers: nn.Sequential) -> None:
+    """Let a `tail` carry the photograph in its first three channels."""
+    for layer in layers:
+        if isinstance(layer, Conv2d):
+            identity.carry(layer)
 
 
 def to_unit_range(features: Tensor) -> Tensor:

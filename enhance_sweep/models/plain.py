@@ -2,7 +2,16 @@
 
 from torch import Tensor, nn
 
-from enhance_sweep.models.blocks import Conv2d, ResidualBlock, activation, check_at_least, tail, to_unit_range
+from enhance_sweep.models import identity
+from enhance_sweep.models.blocks import (
+    Conv2d,
+    ResidualBlock,
+    activation,
+    check_at_least,
+    start_tail_as_identity,
+    tail,
+    to_unit_range,
+)
 
 
 class PlainGenerator(nn.Module):
@@ -38,3 +47,11 @@ class PlainGenerator(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """Enhance a batch of photographs."""
         return to_unit_range(self.output(self.tail(self.blocks(self.head(input)))))
+
+    def start_as_identity(self) -> None:
+        """Start as the photograph: see `enhance_sweep.models.identity`."""
+        identity.carry(self.head[0])
+        for block in self.blocks:
+            block.start_as_identity(has_picture=True)
+        start_tail_as_identity(self.tail)
+        identity.show(self.output)

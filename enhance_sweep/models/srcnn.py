@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from enhance_sweep.models import identity
 from enhance_sweep.models.blocks import Conv2d, to_unit_range
 
 
@@ -28,3 +29,9 @@ class SRCNN(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """Enhance a batch of photographs."""
         return to_unit_range(self.output(self.mapping(self.patches(input))))
+
+    def start_as_identity(self) -> None:
+        """Start as the photograph: see `enhance_sweep.models.identity`."""
+        identity.carry(self.patches[0])
+        identity.carry(self.mapping[0])
+        identity.show(self.output)

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from enhance_sweep.models import identity
 from enhance_sweep.models.blocks import (
     Activation,
     Conv2d,
@@ -9,6 +10,7 @@ from enhance_sweep.models.blocks import (
     ResidualBlock,
     activation,
     check_at_least,
+    start_tail_as_identity,
     tail,
     to_unit_range,
 )
@@ -74,6 +76,19 @@ class StridedGenerator(nn.Module):
         quarter = self.blocks(self.down2(half))
         features = self.up2(self.up1(quarter, half), full)
         return to_unit_range(self.output(self.tail(features)))
+
+    def start_as_identity(self) -> None:
+        """Start as the photograph, which goes through at full resolution: see `enhance_sweep.models.identity`."""
+        identity.carry(self.head[0])
+        for down in (self.down1, self.down2):
+            identity.features(down[0])
+        for block in self.blocks:
+            block.start_as_identity(has_picture=False)
+        for up in (self.up1, self.up2):
+            identity.features(up.conv)
+            identity.add_little(up.norm, has_picture=up is self.up2)
+        start_tail_as_identity(self.tail)
+        identity.show(self.output)
 
 
 def _down(in_channels: int, out_channels: int, kernel_size: int, act: Activation) -> nn.Sequential:

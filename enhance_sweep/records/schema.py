@@ -257,6 +257,11 @@ class LearnedFrom(dict[str, Any]):
         return self.get("content")
 
     @property
+    def start(self) -> str:
+        """The initial weights; records from before there was a choice have the DPED code's."""
+        return str(self.get("start", "dped_code"))
+
+    @property
     def precision(self) -> str | None:
         """Of the arithmetic in training."""
         return self.get("precision")

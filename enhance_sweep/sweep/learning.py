@@ -16,7 +16,7 @@ from enhance_sweep.records.store import GENERATOR_FILE, SCORES_FILE, write_train
 from enhance_sweep.sweep import training_record
 from enhance_sweep.sweep.failures import reason_of
 from enhance_sweep.sweep.generator_file import load_generator, save_generator
-from enhance_sweep.sweep.plan import Plan
+from enhance_sweep.sweep.plan import Plan, start
 from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import cost_of_precision
 from enhance_sweep.system.files import raise_if_full, write_whole
@@ -68,8 +68,10 @@ def fit_plan(
     assert plan.pairs is not None
     settings, precision = plan.settings, plan.learned_from["precision"]
     start_from_seed(settings.seed)
+    generator = configuration.build(settings.model, "model")
+    start(generator, settings)
     return fit(
-        configuration.build(settings.model, "model"),
+        generator,
         configuration.build(settings.loss, "loss"),
         plan.pairs,
         folder,

@@ -9,12 +9,14 @@ from typing import Any
 
 import msgspec
 import torch
+from torch import nn
 
 from enhance_sweep import config as configuration
 from enhance_sweep.config import ConfigError
 from enhance_sweep.data.packing import default_cache_dir
 from enhance_sweep.data.pairs import Pairs
 from enhance_sweep.models.description import describe
+from enhance_sweep.models.identity import CannotCarryError
 from enhance_sweep.records.keys import architecture_of, architecture_slug, learned_key, measured_key
 from enhance_sweep.records.schema import Description, TimedRecord, TrainedRecord
 from enhance_sweep.records.store import GENERATOR_FILE, find_trained, timed_records, trained_dir
@@ -26,6 +28,9 @@ from enhance_sweep.system.leases import Holder, holder_of
 from enhance_sweep.timing.protocol import measurement_of
 from enhance_sweep.training.fit import check_accelerator, resolve_precision
 from enhance_sweep.training.pictures import are_complete
+
+#: Settings that older records lack, each with the value that says what was done then: at that value keys are as before.
+_BEFORE = {"start": "dped_code"}
 
 #: What a training may change when it goes on from its checkpoint: not part of its identity.
 _NOT_LEARNED = ("max_steps", "evaluate_at", "accelerator", "precision", "micro_batches")
@@ -171,7 +176,10 @@ def plan_variant(settings: Settings) -> Plan:
     except ValueError as error:
         raise ConfigError(f"trainer.accelerator: {error}") from error
     with torch.device("meta"):
-        description = msgspec.convert(describe(configuration.build(settings.model, "model")), Description)
+        generator = configuration.build(settings.model, "model")
+        description = msgspec.convert(describe(generator), Description)
+        if {"train", "evaluate"} & set(settings.stages):
+            start(generator, settings)
     learned_from, pairs = None, None
     if {"train", "evaluate"} & set(settings.stages):
         pairs = _load_pairs(json.dumps(settings.data), default_cache_dir())
@@ -180,6 +188,26 @@ def plan_variant(settings: Settings) -> Plan:
         if side > smallest:
             raise ConfigError(f"trainer.crop_size: expected at most {smallest}, the patches' side, got {side}")
     return Plan(settings, architecture_of(settings.model), description, learned_from, pairs)
+
+
+def start(generator: nn.Module, settings: Settings) -> None:
+    """Give a network just built, which has the DPED code's initial weights, those that `trainer.start` names.
+
+    Raises:
+        ConfigError: it cannot start as the identity.
+    """
+    if settings.trainer.start != "identity":
+        return
+    otherwise = "or take trainer.start=dped_code"
+    start_as_identity = getattr(generator, "start_as_identity", None)
+    if start_as_identity is None:
+        raise ConfigError(
+            f"trainer.start: {type(generator).__name__} has no method start_as_identity: write one, {otherwise}"
+        )
+    try:
+        start_as_identity()
+    except CannotCarryError as error:
+        raise ConfigError(f"trainer.start: {error}; take more, {otherwise}") from error
 
 
 @cache
@@ -192,6 +220,7 @@ def _load_pairs(data_json: str, cache_dir: Path) -> Pairs:
 def what_is_learned_from(settings: Settings, pairs: Pairs) -> dict[str, Any]:
     """Everything but the architecture that decides the weights."""
     loss, trainer = _without_places(settings.loss), settings.trainer
+    learned = {name: value for name, value in vars(trainer).items() if name not in _NOT_LEARNED}
     # Where the schedule depends on the length, a longer training is another training.
     length = {} if trainer.schedule == "constant" else {"max_steps": trainer.max_steps}
     return {
@@ -202,7 +231,7 @@ def what_is_learned_from(settings: Settings, pairs: Pairs) -> dict[str, Any]:
         "content": _content_name(loss),
         "precision": resolve_precision(trainer.precision, trainer.accelerator),
         "seed": settings.seed,
-        **{name: value for name, value in vars(trainer).items() if name not in _NOT_LEARNED},
+        **{name: value for name, value in learned.items() if name not in _BEFORE or value != _BEFORE[name]},
         **length,
     }
 

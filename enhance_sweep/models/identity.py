@@ -1,0 +1,110 @@
+"""What a topology's `start_as_identity` is made of: initial weights with which a network repeats its photograph.
+
+The DPED code's initial weights make every network start as flat gray, and most of a short training goes by until it
+has found the photograph again. Here the first three channels carry red, green and blue through the network; all
+others start as random features, which the last layer hardly shows (docs/decisions/start.md).
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from enhance_sweep.models.instance_norm import InstanceNorm2d
+
+#: Red, green and blue.
+PICTURE_CHANNELS = 3
+
+#: Scales of the norms at the end of a branch that is added: small, so that the sum starts as what it is added to.
+_BRANCH_SCALE, _PICTURE_SCALE = 0.1, 0.02
+#: `tanh(slope * x + offset) * 0.58 + 0.5` is close to x.
+_SLOPE, _OFFSET = 2.2, -1.1
+#: How much the last layer shows of the random features, relative to He et al. 2015.
+_SHOWN = 0.08
+
+
+class CannotCarryError(ValueError):
+    """A network has too few channels to carry a photograph."""
+
+
+def features(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
+    """Random features (He et al. 2015), and no bias.
+
+    Each filter sums to zero, so that it sees edges and color rather than brightness. Otherwise brightness would drive
+    about half of the filters below zero everywhere, and behind a ReLU those never learn.
+    """
+    with torch.no_grad():
+        layer.weight.normal_(std=_he_std(layer))
+        inputs_and_kernel = (0, 2, 3) if isinstance(layer, nn.ConvTranspose2d) else (1, 2, 3)
+        if layer.weight[0].numel() > 1:
+            layer.weight -= layer.weight.mean(inputs_and_kernel, keepdim=True)
+        _no_bias(layer)
+
+
+def carry(layer: nn.Conv2d) -> None:
+    """Random features, but the first three output channels repeat the first three input channels.
+
+    Raises:
+        CannotCarryError: there are fewer.
+    """
+    _check_carries(layer)
+    features(layer)
+    with torch.no_grad():
+        layer.weight[:PICTURE_CHANNELS] = _deltas(layer)
+
+
+def show(layer: nn.Conv2d) -> None:
+    """The last convolution before `to_unit_range`: it shows the first three channels, and a little of all others.
+
+    Raises:
+        CannotCarryError: there are fewer.
+    """
+    _check_carries(layer)
+    features(layer)
+    with torch.no_grad():
+        layer.weight *= _SHOWN
+        layer.weight += _SLOPE * _deltas(layer)
+        assert layer.bias is not None
+        layer.bias.fill_(_OFFSET)
+
+
+def add_little(norm: InstanceNorm2d, has_picture: bool) -> None:
+    """The norm at the end of a branch: the branch adds little to what it is added to.
+
+    Args:
+        norm: of the branch.
+        has_picture: the first three channels of the sum carry the photograph, so the branch adds even less there.
+    """
+    with torch.no_grad():
+        norm.weight.fill_(_BRANCH_SCALE)
+        norm.bias.zero_()
+        if has_picture:
+            norm.weight[:PICTURE_CHANNELS] = _PICTURE_SCALE
+
+
+def _deltas(layer: nn.Conv2d) -> Tensor:
+    """Kernels that repeat one input channel each: (3, in_channels, k, k), one at "same" padding's center."""
+    kernels = torch.zeros_like(layer.weight[:PICTURE_CHANNELS])
+    center = (layer.kernel_size[0] - 1) // 2
+    for channel in range(PICTURE_CHANNELS):
+        kernels[channel, channel, center, center] = 1
+    return kernels
+
+
+def _check_carries(layer: nn.Conv2d) -> None:
+    fewest = min(layer.in_channels, layer.out_channels)
+    if fewest < PICTURE_CHANNELS:
+        raise CannotCarryError(
+            f"expected at least 3 channels, which carry red, green and blue at the start, got {fewest}"
+        )
+
+
+def _he_std(layer: nn.Conv2d | nn.ConvTranspose2d) -> float:
+    kernel, stride = layer.kernel_size[0], layer.stride[0]
+    reached = kernel / stride if isinstance(layer, nn.ConvTranspose2d) else kernel
+    return math.sqrt(2 / (layer.in_channels * reached**2))
+
+
+def _no_bias(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
+    if layer.bias is not None:
+        layer.bias.zero_()
