@@ -56,6 +56,7 @@ class TrainerSettings:
     learning_rate: float = 5e-4
     schedule: str = "constant"
     start: str = "identity"
+    averaging: bool = True
     precision: str = "auto"
     accelerator: str = "auto"
     augment: bool = True

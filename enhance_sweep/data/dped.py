@@ -20,6 +20,8 @@ _CANON = "canon"
 _PATCHES = {"train": Path("training_data"), "test": Path("test_data", "patches")}
 # Pairs given to the threads at once: queueing all 160k would hold as many futures.
 _CHUNK = 1024
+# A curve is scored on all validation pairs, again and again.
+_MOST_VALIDATION_PAIRS = 400
 
 
 class Dped:
@@ -27,17 +29,22 @@ class Dped:
 
     ``<root>/<phone>/training_data/{<phone>,canon}/*.jpg`` is for training and
     ``<root>/<phone>/test_data/patches/{<phone>,canon}/*.jpg`` for testing. Pairs are in numeric order of their names.
+
+    The last of the training pairs, at most 400, are set apart for validation. DPED's names do not tell which patches
+    are of one photograph, so a photograph may have patches on both sides.
     """
 
-    def __init__(self, root: str | None = None, phone: str = "iphone") -> None:
+    def __init__(self, root: str | None = None, phone: str = "iphone", validation: float = 0.1) -> None:
         """Store where the pairs are; nothing is read before :meth:`load`.
 
         Args:
             root: The folder that holds the phone's folder.
             phone: ``iphone``, ``blackberry`` or ``sony``.
+            validation: The share of the training pairs that is set apart for validation, 0 to below 1.
         """
         self.root = root
         self.phone = phone
+        self.validation = validation
 
     def load(self, cache_dir: Path) -> Pairs:
         """Return all pairs; the first call decodes them into the cache, with a progress bar on stderr.
@@ -67,7 +74,8 @@ class Dped:
             }
 
         dataset = f"dped-{self.phone}"
-        return packed(cache_dir, dataset, source_digest(files, {"dataset": dataset}), pack)
+        pairs = packed(cache_dir, dataset, source_digest(files, {"dataset": dataset}), pack)
+        return pairs.validated_by_last(self.validation, _MOST_VALIDATION_PAIRS)
 
     def _phone_root(self) -> Path:
         if self.phone not in PHONES:

@@ -1,9 +1,9 @@
 """The cache of packed pairs: decoded once into ``.npy`` files, opened as memory maps ever after.
 
-An entry is a folder ``<cache_dir>/packed/<dataset>-<source digest>`` with four arrays and a ``manifest.json``. It is
-built in a ``.partial`` folder beside it, under a lock, with the manifest written last, and renamed whole. A killed
-process leaves a ``.partial`` folder, which the next one removes. A second process waits for the first and then reads
-the entry that it made. An entry that does not match its manifest is packed again.
+An entry is a folder ``<cache_dir>/packed/<dataset>-<source digest>`` with two arrays for each split and a
+``manifest.json``. It is built in a ``.partial`` folder beside it, under a lock, with the manifest written last, and
+renamed whole. A killed process leaves a ``.partial`` folder, which the next one removes. A second process waits for
+the first and then reads the entry that it made. An entry that does not match its manifest is packed again.
 """
 
 import errno
@@ -21,14 +21,15 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from enhance_sweep.data.pairs import DataError, Pairs, Pixels, Split
+from enhance_sweep.data.pairs import DataError, Pairs, Pixels, Split, fingerprint_as_packed
 
 Description = dict[str, Any]
 
 # Part of every source digest: if the layout below changes, older entries are ignored instead of misread.
 _LAYOUT_VERSION = 1
 _MANIFEST = "manifest.json"
-_SPLITS = ("train", "test")
+# A data set whose class sets some of its training pairs apart when it is opened packs no validation pairs.
+_SPLITS = ("train", "validation", "test")
 _SIDES = ("input", "target")
 
 _log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ class Packer:
         self._splits: dict[str, _PackedSplit] = {}
 
     def allocate(self, split: str, names: list[str], patch_shape: tuple[int, int]) -> None:
-        """Reserve disk space for a split, ``train`` or ``test``.
+        """Reserve disk space for a split: ``train``, ``test``, or ``validation``, which a data set need not have.
 
         Args:
             split: Its name.
@@ -116,7 +117,7 @@ class Packer:
         """Flush everything to the disk, the manifest last."""
         fingerprint = hashlib.blake2b(digest_size=16)
         manifest: dict[str, Any] = {"dataset": dataset, "description": description, "splits": {}}
-        for name in _SPLITS:
+        for name in (name for name in _SPLITS if name in self._splits):
             packed = self._splits[name]
             assert all(packed.digests), f"a pair of {name} was never put"
             fingerprint.update(json.dumps([name, packed.input.shape]).encode())
@@ -166,7 +167,11 @@ def packed(cache_dir: Path, dataset: str, source: str, pack: Callable[[Packer], 
 
 
 def find_packed(cache_dir: Path, dataset: str, fingerprint: str) -> Pairs | None:
-    """Return a data set that was packed before, by its content; None if it is not, or no longer, in the cache."""
+    """Return a data set that was packed before, by its content; None if it is not, or no longer, in the cache.
+
+    Pairs that were set apart for validation are among those for training.
+    """
+    fingerprint = fingerprint_as_packed(fingerprint)
     for entry in sorted((cache_dir.expanduser() / "packed").glob(f"{dataset}-*")):
         pairs = _open(entry)
         if pairs is not None and pairs.fingerprint == fingerprint:
@@ -192,7 +197,7 @@ def _open(entry: Path) -> Pairs | None:
     """Return the pairs of a whole entry, or None."""
     try:
         manifest = json.loads((entry / _MANIFEST).read_text(encoding="utf-8"))
-        splits = {name: _open_split(entry, name, **manifest["splits"][name]) for name in _SPLITS}
+        splits = {name: _open_split(entry, name, **split) for name, split in manifest["splits"].items()}
         return Pairs(manifest["dataset"], manifest["fingerprint"], **splits, description=manifest["description"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

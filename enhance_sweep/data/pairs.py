@@ -1,6 +1,6 @@
 """What every data set gives: aligned patches, memory-mapped, with a fingerprint of their content."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Split:
-    """The train or the test half of a data set.
+    """One part of a data set: what networks learn from, are chosen by, or are scored on.
 
     Attributes:
         input: What the phone took, uint8 RGB of shape (N, H, W, 3), memory-mapped read-only.
@@ -54,8 +54,9 @@ class Pairs:
         dataset: Its name in records, such as ``photos`` or ``dped-iphone``.
         fingerprint: A hash of names and decoded pixels; moving a folder or packing it again does not change it.
         train: Pairs to learn from.
-        test: Pairs to score on; no pixel of them is in ``train``.
+        test: Pairs for final scores alone; no pixel of them is in ``train``.
         description: Scenes, counts and whatever else a record should say about the data. JSON-serialisable.
+        validation: Pairs for curves and every choice made while training; None where there are none.
     """
 
     dataset: str
@@ -63,3 +64,47 @@ class Pairs:
     train: Split
     test: Split
     description: dict[str, Any] = field(default_factory=dict)
+    validation: Split | None = None
+
+    def validated_by_last(self, share: float, most: int) -> "Pairs":
+        """Set the last pairs of ``train`` apart for validation; nothing is copied.
+
+        Args:
+            share: How much of ``train``, 0 (no validation) to below 1.
+            most: The most pairs to set apart: a curve is scored on all of them, again and again.
+
+        Raises:
+            DataError: The share is out of its range, or leaves nothing to learn from or to validate on.
+        """
+        if not 0 <= share < 1:
+            raise DataError(f"data.validation is {share}: choose a share of the training pairs, 0 to below 1")
+        if share == 0:
+            return self
+        count = min(round(len(self.train) * share), most)
+        first = len(self.train) - count
+        if count < 1 or first < 1:
+            raise DataError(
+                f"data.validation={share} of {len(self.train)} training pairs leaves {first} to learn from and "
+                f"{count} to validate on: choose another share, or 0 to do without"
+            )
+        train, validation = (
+            Split(self.train.input[rows], self.train.target[rows], self.train.names[rows])
+            for rows in (slice(first), slice(first, None))
+        )
+        description = {**self.description, "train_pairs": first, "validation_pairs": count}
+        return replace(
+            self,
+            fingerprint=f"{self.fingerprint}{_SET_APART}{count}",
+            train=train,
+            validation=validation,
+            description=description,
+        )
+
+
+#: Between the fingerprint of packed pairs and the number of those that are set apart for validation.
+_SET_APART = "-v"
+
+
+def fingerprint_as_packed(fingerprint: str) -> str:
+    """The fingerprint of the pairs before some were set apart for validation."""
+    return fingerprint.partition(_SET_APART)[0]

@@ -35,8 +35,10 @@ _INSTALLED = {
 }
 # One outdoors by day, one indoors. Both have fine detail, flat areas and strong color.
 _INSTALLED_TEST_SCENES = {"coffee", "pagoda"}
+# The smallest of the others.
+_INSTALLED_VALIDATION_SCENES = {"cat"}
 
-_FEWEST_SCENES = 3
+_FEWEST_SCENES = 4
 _FEWEST_TEST_SCENES = 2
 
 
@@ -52,10 +54,10 @@ class _Photo:
 class Photos:
     """Photographs are the targets; a simulated phone makes the inputs from them.
 
-    Without a root these are the photographs installed with scikit-image and scikit-learn: five scenes to learn from,
-    and two others to test on. With a root they are the user's own. Each file directly in the folder is a scene, and
-    each subfolder, with everything in it, is one scene. About a fifth of the scenes, at least two, are for testing; a
-    hash of their names chooses them.
+    Without a root these are the photographs installed with scikit-image and scikit-learn: four scenes to learn from,
+    one for validation and two to test on. With a root they are the user's own. Each file directly in the folder is a
+    scene, and each subfolder, with everything in it, is one scene. About a fifth of the scenes, at least two, are for
+    testing, and a tenth, at least one, for validation; a hash of their names chooses them.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class Photos:
             root: A folder of photographs; None takes the installed ones.
             camera: The simulated phone; None takes the one calibrated on DPED.
             patch_size: Side of the square patches, in pixels. Patches overlap by about half in training and not at
-                all in testing.
+                all elsewhere.
             shots: How many times the phone takes each photograph, each with its own exposure, white balance and noise.
             seed: Seed of the simulation. It is part of the data: runs with other training seeds see the same pairs.
             max_side: Photographs with a longer side than this, in pixels, are scaled down to it.
@@ -106,12 +108,15 @@ class Photos:
                 in two scenes, or the cache cannot be written. The message names the files and the remedy.
         """
         photos = _installed_photos() if self.root is None else _own_photos(Path(self.root).expanduser())
-        test_scenes = (
-            _INSTALLED_TEST_SCENES if self.root is None else _choose_test_scenes(photo.scene for photo in photos)
+        test, validation = (
+            (_INSTALLED_TEST_SCENES, _INSTALLED_VALIDATION_SCENES)
+            if self.root is None
+            else choose_scenes(photo.scene for photo in photos)
         )
         splits = {
-            "train": [photo for photo in photos if photo.scene not in test_scenes],
-            "test": [photo for photo in photos if photo.scene in test_scenes],
+            "train": [photo for photo in photos if photo.scene not in test | validation],
+            "validation": [photo for photo in photos if photo.scene in validation],
+            "test": [photo for photo in photos if photo.scene in test],
         }
         settings: dict[str, Any] = {
             "patch_size": self.patch_size,
@@ -178,7 +183,7 @@ class Photos:
         self, packer: Packer, split: str, photos: list[_Photo], sizes: dict[_Photo, tuple[int, int]]
     ) -> None:
         size = self.patch_size
-        step = size if split == "test" else max(1, size // 2)
+        step = max(1, size // 2) if split == "train" else size
         shots = [(photo, shot) for photo in photos for shot in range(self.shots)]
         corners = {photo: list(_grid(*sizes[photo], size, step)) for photo in photos}
         names = [f"{photo.name}#{shot}@{left},{top}" for photo, shot in shots for top, left in corners[photo]]
@@ -227,16 +232,20 @@ def _own_photos(root: Path) -> list[_Photo]:
     if len(scenes) < _FEWEST_SCENES:
         raise DataError(
             f"{root} holds {len(photos)} photographs ({', '.join(SUFFIXES)}) of {len(scenes)} scenes, and at least "
-            f"{_FEWEST_SCENES} scenes are needed, two of them for testing: add some. Each file in the folder is a "
-            "scene, and each subfolder, with everything in it, is one scene"
+            f"{_FEWEST_SCENES} scenes are needed, one of them for validation and two for testing: add some. Each file "
+            "in the folder is a scene, and each subfolder, with everything in it, is one scene"
         )
     return photos
 
 
-def _choose_test_scenes(scenes: Iterable[str]) -> set[str]:
-    """Choose a fifth of the scenes, at least two, by a hash of their names: the same on every machine."""
+def choose_scenes(scenes: Iterable[str]) -> tuple[set[str], set[str]]:
+    """Choose scenes for testing, a fifth and at least two, and for validation, a tenth and at least one.
+
+    A hash of their names decides: the same on every machine.
+    """
     shuffled = sorted(set(scenes), key=lambda scene: hashlib.blake2b(scene.encode()).digest())
-    return set(shuffled[: max(_FEWEST_TEST_SCENES, round(len(shuffled) / 5))])
+    tests = max(_FEWEST_TEST_SCENES, round(len(shuffled) / 5))
+    return set(shuffled[:tests]), set(shuffled[tests : tests + max(1, round(len(shuffled) / 10))])
 
 
 def _grid(height: int, width: int, size: int, step: int) -> Iterator[tuple[int, int]]:

@@ -3,6 +3,7 @@
 import mmap
 import os
 from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 
@@ -25,8 +26,7 @@ class ReadAhead:
         self._files: list[tuple[int, int]] = []
         self._opened = ExitStack()
         for array in (split.input, split.target):
-            # A slice of a map reports the offset of the whole map, so only whole maps are used.
-            if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and hasattr(os, "posix_fadvise"):
+            if isinstance(array, np.memmap) and _starts_as_its_map(array) and hasattr(os, "posix_fadvise"):
                 file = os.open(str(array.filename), os.O_RDONLY)
                 self._opened.callback(os.close, file)
                 self._files.append((file, array.offset))
@@ -42,3 +42,10 @@ class ReadAhead:
     def close(self) -> None:
         """Close the files."""
         self._opened.close()
+
+
+def _starts_as_its_map(array: "np.memmap[Any, Any]") -> bool:
+    """Whether this is a whole map or its first rows: any slice reports the offset of the whole map."""
+    whole = array if isinstance(array.base, mmap.mmap) else array.base
+    is_map = isinstance(whole, np.memmap) and isinstance(whole.base, mmap.mmap)
+    return is_map and array.flags.c_contiguous and whole.ctypes.data == array.ctypes.data

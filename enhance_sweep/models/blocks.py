@@ -128,10 +128,12 @@ def tail(channels: int, kernel_size: int, act: Activation) -> nn.Sequential:
     return nn.Sequential(*(layer for convolution in convolutions for layer in (convolution, act(channels))))
 
 
-def start_tail_as_identity(layers: nn.Sequential) -> None:
-    """Let a `tail` carry the photograph in its first three channels."""
+def start_as_identity(layers: nn.Sequential) -> None:
+    """Let every convolution and residual block in a row carry the photograph in the first three channels."""
     for layer in layers:
-        if isinstance(layer, Conv2d):
+        if isinstance(layer, ResidualBlock):
+            layer.start_as_identity(has_picture=True)
+        elif isinstance(layer, Conv2d):
             identity.carry(layer)
 
 

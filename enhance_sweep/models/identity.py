@@ -27,26 +27,35 @@ class CannotCarryError(ValueError):
     """A network has too few channels to carry a photograph."""
 
 
-def features(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
+def features(layer: nn.Module) -> None:
     """Random features (He et al. 2015), and no bias.
 
     Each filter sums to zero, so that it sees edges and color rather than brightness. Otherwise brightness would drive
     about half of the filters below zero everywhere, and behind a ReLU those never learn.
+
+    Args:
+        layer: `nn.Conv2d` or `nn.ConvTranspose2d`.
     """
+    assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
     with torch.no_grad():
         layer.weight.normal_(std=_he_std(layer))
         inputs_and_kernel = (0, 2, 3) if isinstance(layer, nn.ConvTranspose2d) else (1, 2, 3)
         if layer.weight[0].numel() > 1:
             layer.weight -= layer.weight.mean(inputs_and_kernel, keepdim=True)
-        _no_bias(layer)
+        if layer.bias is not None:
+            layer.bias.zero_()
 
 
-def carry(layer: nn.Conv2d) -> None:
+def carry(layer: nn.Module) -> None:
     """Random features, but the first three output channels repeat the first three input channels.
+
+    Args:
+        layer: `nn.Conv2d`.
 
     Raises:
         CannotCarryError: there are fewer.
     """
+    assert isinstance(layer, nn.Conv2d)
     _check_carries(layer)
     features(layer)
     with torch.no_grad():
@@ -103,8 +112,3 @@ def _he_std(layer: nn.Conv2d | nn.ConvTranspose2d) -> float:
     kernel, stride = layer.kernel_size[0], layer.stride[0]
     reached = kernel / stride if isinstance(layer, nn.ConvTranspose2d) else kernel
     return math.sqrt(2 / (layer.in_channels * reached**2))
-
-
-def _no_bias(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
-    if layer.bias is not None:
-        layer.bias.zero_()

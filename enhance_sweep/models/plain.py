@@ -8,7 +8,7 @@ from enhance_sweep.models.blocks import (
     ResidualBlock,
     activation,
     check_at_least,
-    start_tail_as_identity,
+    start_as_identity,
     tail,
     to_unit_range,
 )
@@ -50,8 +50,6 @@ class PlainGenerator(nn.Module):
 
     def start_as_identity(self) -> None:
         """Start as the photograph: see `enhance_sweep.models.identity`."""
-        identity.carry(self.head[0])
-        for block in self.blocks:
-            block.start_as_identity(has_picture=True)
-        start_tail_as_identity(self.tail)
+        for layers in (self.head, self.blocks, self.tail):
+            start_as_identity(layers)
         identity.show(self.output)

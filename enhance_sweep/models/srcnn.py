@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from enhance_sweep.models import identity
-from enhance_sweep.models.blocks import Conv2d, to_unit_range
+from enhance_sweep.models.blocks import Conv2d, start_as_identity, to_unit_range
 
 
 class SRCNN(nn.Module):
@@ -32,6 +32,6 @@ class SRCNN(nn.Module):
 
     def start_as_identity(self) -> None:
         """Start as the photograph: see `enhance_sweep.models.identity`."""
-        identity.carry(self.patches[0])
-        identity.carry(self.mapping[0])
+        for layers in (self.patches, self.mapping):
+            start_as_identity(layers)
         identity.show(self.output)

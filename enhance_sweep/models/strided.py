@@ -10,7 +10,7 @@ from enhance_sweep.models.blocks import (
     ResidualBlock,
     activation,
     check_at_least,
-    start_tail_as_identity,
+    start_as_identity,
     tail,
     to_unit_range,
 )
@@ -79,15 +79,16 @@ class StridedGenerator(nn.Module):
 
     def start_as_identity(self) -> None:
         """Start as the photograph, which goes through at full resolution: see `enhance_sweep.models.identity`."""
-        identity.carry(self.head[0])
+        start_as_identity(self.head)
         for down in (self.down1, self.down2):
             identity.features(down[0])
         for block in self.blocks:
+            assert isinstance(block, ResidualBlock)
             block.start_as_identity(has_picture=False)
         for up in (self.up1, self.up2):
             identity.features(up.conv)
             identity.add_little(up.norm, has_picture=up is self.up2)
-        start_tail_as_identity(self.tail)
+        start_as_identity(self.tail)
         identity.show(self.output)
 
 

@@ -17,6 +17,8 @@ def choose_run(
 ) -> Path:
     """The folder of a variant by its key, or of the best on the frontier by MS-SSIM, among those fast enough.
 
+    Which is the best is decided on the validation pairs, where all networks have scores there.
+
     The first parts of a key will do where no other begins with them: `strided-k3-s4-c16-b2`.
 
     Raises:
@@ -39,7 +41,8 @@ def frontier_runs(
 ) -> pd.DataFrame:
     """The rows of `load_records` on the frontier, the best by MS-SSIM last, and among them those fast enough.
 
-    Where nothing was timed in this runtime and precision, and no latency is asked for, all scored networks.
+    The MS-SSIM is that on the validation pairs; that on the test pairs if some network has no other. Where nothing was
+    timed in this runtime and precision, and no latency is asked for, all scored networks.
 
     Raises:
         FileNotFoundError: no such folder of runs.
@@ -49,7 +52,8 @@ def frontier_runs(
     if "data_fingerprint" in frame and len(set(frame["data_fingerprint"])) > 1:
         names = ", ".join(sorted(set(frame["dataset"])))
         raise ValueError(f"--run best: scores in {runs} are of different data ({names}): name a network")
-    front = pareto_front(frame)
+    quality = "ms_ssim" if frame["validation_ms_ssim"].isna().any() else "validation_ms_ssim"
+    front = pareto_front(frame, quality=quality)
     if max_latency_ms is not None:
         front = front[front["latency_ms_median"] <= max_latency_ms]
     elif front.empty:
@@ -57,7 +61,7 @@ def frontier_runs(
     if front.empty:
         limit = "" if max_latency_ms is None else f" of at most {max_latency_ms:g} ms"
         raise ValueError(f"--run best: no scored variant{limit} in {runs} (in {runtime} {precision})")
-    return front.sort_values("ms_ssim", kind="stable")
+    return front.sort_values(quality, kind="stable")
 
 
 def _completed(runs: Path, runtime: str, precision: str) -> pd.DataFrame:

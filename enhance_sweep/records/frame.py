@@ -85,6 +85,7 @@ def _fits(record: TimedRecord, measurement: Mapping[str, Any]) -> bool:
 
 def _trained_row(record: TrainedRecord) -> dict[str, Any]:
     learned_from, scores, untouched = record.learned_from, record.scores or Scores(), record.untouched or Scores()
+    validation = record.validation
     return {
         "key": record.key,
         "status": record.status,
@@ -95,6 +96,8 @@ def _trained_row(record: TrainedRecord) -> dict[str, Any]:
         "untouched_psnr_db": untouched.psnr_db,
         "untouched_ms_ssim": untouched.ms_ssim,
         "test_images": scores.images,
+        "validation_psnr_db": validation and validation.psnr_db,
+        "validation_ms_ssim": validation and validation.ms_ssim,
         "dataset": learned_from.dataset,
         "data_fingerprint": learned_from.data_fingerprint,
         "loss": learned_from.loss,
@@ -144,7 +147,8 @@ def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Numbers as nullable numbers, `prelu` as bool, so that a missing value is missing and not a 0 or a NaN string."""
     shape = ["kernel_size", "strided_kernel_size", "channels", "blocks", "parameters", "macs"]
     counts = [*shape, "steps", "seed", "threads", "batch_size", "crop_size", "test_images"]
-    measures = [*TRAINED_COLUMNS, *TIMED_COLUMNS, "untouched_psnr_db", "untouched_ms_ssim", "train_wall_s"]
+    measures = [*TRAINED_COLUMNS, *TIMED_COLUMNS, "train_wall_s"]
+    measures += [f"{of}_{measure}" for of in ("untouched", "validation") for measure in ("psnr_db", "ms_ssim")]
     for name in [*counts, *measures]:
         if name not in frame:
             continue

@@ -322,6 +322,8 @@ class TrainedRecord(_Record, kw_only=True, frozen=True, tag="trained"):
         retry: whether a person asked for another try.
         description: of the network.
         data: what the data set says of itself, such as `train_pairs`.
+        quality: its curve.
+        quality_on: which pairs the curve is scored on; None in older records: the test pairs.
         untouched: the scores of the input itself.
         pictures: what was made for people (`training.pictures`). No result depends on them: unchecked.
     """
@@ -341,10 +343,17 @@ class TrainedRecord(_Record, kw_only=True, frozen=True, tag="trained"):
     process: TrainingProcess | None = None
     steps: Count | None = None
     quality: list[Quality] = []
+    quality_on: Literal["validation"] | None = None
     train_wall_s: float | None = None
     scores: Scores | None = None
     untouched: Scores | None = None
     pictures: Any = None
+
+    @property
+    def validation(self) -> Quality | None:
+        """The scores on the validation pairs at the last step."""
+        last = self.quality[-1] if self.quality and self.quality_on == "validation" else None
+        return last if last is not None and last.step == self.steps else None
 
     def __post_init__(self) -> None:
         """Check what types cannot express."""

@@ -1,5 +1,6 @@
 """What a sweep would do, how fast its networks are and how long it takes, before anything is computed."""
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 
+from enhance_sweep.data.pairs import Split
 from enhance_sweep.records.schema import Description, Measurement, TrainedRecord
 from enhance_sweep.records.store import timed_records, trained_records
 from enhance_sweep.stats.cost_model import CostModel
@@ -146,10 +148,16 @@ def work_of(plan: Plan) -> Work:
         record = plan.trained_record()
         steps = max(plan.max_steps - ((record and record.steps) or 0), 0)
         training = steps * trainer.batch_size * trainer.crop_size**2
-        count, height, width = plan.pairs.test.input.shape[:3]
-        scorings = 1 + sum(step < trainer.max_steps for step in trainer.evaluate_at)
-        scored = scorings * count * height * width
+        scored = pixels_of(plan.pairs.test)
+        if plan.pairs.validation is not None:
+            scorings = 1 + sum(step < trainer.max_steps for step in trainer.evaluate_at)
+            scored += scorings * pixels_of(plan.pairs.validation)
     return Work.of(plan.description.macs, pixels, steps, training, scored)
+
+
+def pixels_of(split: Split) -> int:
+    """All pixels of the inputs of a split."""
+    return math.prod(split.input.shape[:3])
 
 
 def _work_of_record(record: TrainedRecord) -> Work:

@@ -31,7 +31,7 @@ from enhance_sweep.training.errors import DivergedError
 from enhance_sweep.training.fit import CHECKPOINT_FILE, Fitted
 
 #: Results that a training keeps until it has better ones.
-_RESULTS = ("steps", "quality", "train_wall_s", "scores", "untouched", "pictures")
+_RESULTS = ("steps", "quality", "quality_on", "train_wall_s", "scores", "untouched", "pictures")
 
 
 def begun(plan: Plan, earlier: TrainedRecord | None, afresh: bool) -> TrainedRecord:
@@ -103,11 +103,13 @@ def failed(record: TrainedRecord, error: Exception) -> TrainedRecord:
 
 def finished(record: TrainedRecord, fitted: Fitted) -> TrainedRecord:
     """The record of a training that came to its end, without the scores and pictures of a shorter one."""
+    earlier = record.quality if record.quality_on == "validation" else []
     return replace(
         record,
         status="completed",
         steps=fitted.steps,
-        quality=joined_curves(record.quality, msgspec.convert(fitted.quality, list[Quality])),
+        quality=joined_curves(earlier, msgspec.convert(fitted.quality, list[Quality])),
+        quality_on="validation",
         train_wall_s=fitted.wall_s,
         scores=None,
         untouched=None,
@@ -116,11 +118,9 @@ def finished(record: TrainedRecord, fitted: Fitted) -> TrainedRecord:
 
 
 def scored(record: TrainedRecord, scores: evaluation.Scores, untouched: evaluation.Scores) -> TrainedRecord:
-    """The record with scores, which are the last point of the quality curve."""
-    assert record.steps is not None
+    """The record with scores on the test pairs."""
     mean, mean_untouched = (msgspec.convert(one.means(), Scores) for one in (scores, untouched))
-    last = Quality(step=record.steps, psnr_db=mean.psnr_db, ms_ssim=mean.ms_ssim)
-    return replace(record, scores=mean, untouched=mean_untouched, quality=joined_curves(record.quality, [last]))
+    return replace(record, scores=mean, untouched=mean_untouched)
 
 
 def joined_curves(earlier: list[Quality], later: list[Quality]) -> list[Quality]:

@@ -71,20 +71,30 @@ class LossCurve(_Curve):
 
 
 class QualityCurve(_Curve):
-    """PSNR and MS-SSIM on the test pairs at given steps before the last, which the evaluation scores."""
+    """PSNR and MS-SSIM on the validation pairs, if there are any: at the start, at given steps and at the last."""
 
-    def __init__(self, split: Split, steps: list[int]) -> None:
+    def __init__(self, split: Split | None, steps: list[int]) -> None:
         super().__init__()
         self.split = split
         self.steps = set(steps)
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Score the generator at a given step."""
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Score the network as it starts."""
         assert isinstance(pl_module, EnhancementModule)
-        if pl_module.steps_done in self.steps and pl_module.steps_done != pl_module.max_steps:
-            means = score(pl_module.generator, self.split, pl_module.device).means()
+        if pl_module.steps_done == 0:
+            self._score(trainer, pl_module)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """Score the network at a given step."""
+        assert isinstance(pl_module, EnhancementModule)
+        if pl_module.steps_done in self.steps or pl_module.steps_done == pl_module.max_steps:
+            self._score(trainer, pl_module)
+
+    def _score(self, trainer: Trainer, module: EnhancementModule) -> None:
+        if self.split is not None:
+            means = score(module.result, self.split, module.device).means()
             values = {name: float(means[name]) for name in ("psnr_db", "ms_ssim")}
-            self.note(trainer, "quality", pl_module.steps_done, values)
+            self.note(trainer, "quality", module.steps_done, values)
 
 
 class LastCheckpoint(Callback):
@@ -92,18 +102,15 @@ class LastCheckpoint(Callback):
 
     Args:
         path: of the file.
-        every_steps: save after so many steps.
-        every_s: or after so many seconds, where steps are slow.
+        every_s: save after so many seconds.
         asked: whether to stop after this step.
         note: called after each step with the steps done and wanted, before saving. An exception from it ends the
             training.
     """
 
-    def __init__(
-        self, path: Path, every_steps: int, every_s: float, asked: Interruption, note: Callable[[int, int], None]
-    ) -> None:
+    def __init__(self, path: Path, every_s: float, asked: Interruption, note: Callable[[int, int], None]) -> None:
         self.path = path
-        self.every_steps, self.every_s = every_steps, every_s
+        self.every_s = every_s
         self.asked = asked
         self.note = note
         self.saved_s = time.monotonic()
@@ -113,7 +120,7 @@ class LastCheckpoint(Callback):
         assert isinstance(pl_module, EnhancementModule)
         step = pl_module.steps_done
         self.note(step, pl_module.max_steps)
-        due = step % self.every_steps == 0 or time.monotonic() - self.saved_s > self.every_s
+        due = time.monotonic() - self.saved_s > self.every_s
         if due or step == pl_module.max_steps or self.asked.signal is not None:
             trainer.save_checkpoint(self.path)
             self.saved_s = time.monotonic()

@@ -29,7 +29,6 @@ from enhance_sweep.training.parts import DATA, Watch, unwatched
 
 CHECKPOINT_FILE = "last.ckpt"
 LOSSES_FILE = "losses.csv"
-_CHECKPOINT_EVERY_STEPS = 100
 _CHECKPOINT_EVERY_S = 30.0
 
 
@@ -40,7 +39,7 @@ class Fitted:
     Attributes:
         generator: on the CPU.
         steps: of the generator, in all.
-        quality: rows of step, psnr_db and ms_ssim, for steps before the last.
+        quality: rows of step, psnr_db and ms_ssim, on the validation pairs; empty where there are none.
         wall_s: seconds of training in all, curves and checkpoints included.
     """
 
@@ -105,7 +104,7 @@ def fit(
     Args:
         generator: (N, 3, H, W) in [0, 1] to the same.
         objective: what it minimises.
-        pairs: what it learns from; the test pairs are for the curve of quality.
+        pairs: what it learns from; the validation pairs are for the curve of quality.
         folder: of the variant.
         settings: how to train; the precision is fp32 or bf16.
         seed: of batches and augmentation.
@@ -127,17 +126,17 @@ def fit(
         watch,
     )
     data = _data(module, pairs, seed)
-    quality = QualityCurve(pairs.test, settings.evaluate_at)
+    quality = QualityCurve(pairs.validation, settings.evaluate_at)
     checkpoint = folder / CHECKPOINT_FILE
     _set_aside_unusable(checkpoint, module, name)
     with locks.claimed_gpu(settings.accelerator) as devices, _quiet_lightning(), stopping_gently() as asked:
-        last = LastCheckpoint(checkpoint, _CHECKPOINT_EVERY_STEPS, _CHECKPOINT_EVERY_S, asked, note)
+        last = LastCheckpoint(checkpoint, _CHECKPOINT_EVERY_S, asked, note)
         # The checkpoint comes after those whose state it keeps.
         own = [Progress(name), LossCurve(folder / LOSSES_FILE), quality, last]
         trainer = _trainer(folder, settings, module.players, devices, [*own, *callbacks])
         start = str(checkpoint) if checkpoint.exists() else None
         trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
-    return Fitted(module.generator.cpu(), module.steps_done, quality.rows, round(module.wall_s, 3))
+    return Fitted(module.result.cpu(), module.steps_done, quality.rows, round(module.wall_s, 3))
 
 
 def _data(module: EnhancementModule, pairs: Pairs, seed: int) -> PairsDataModule:
@@ -183,7 +182,7 @@ def _set_aside_unusable(checkpoint: Path, module: EnhancementModule, name: str) 
         shapes = {name: value.shape for name, value in stored.items()}
     except Exception:  # damage shows in many ways
         shapes = None
-    if shapes != {name: value.shape for name, value in module.state_dict().items()}:
+    if shapes != {name: value.shape for name, value in module.kept(module.state_dict()).items()}:
         aside = checkpoint.with_name(f"{checkpoint.name}.unusable")
         checkpoint.replace(aside)
         what = "damaged" if shapes is None else "of another network"

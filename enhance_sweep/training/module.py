@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+from torch.optim.swa_utils import AveragedModel
 
 from enhance_sweep.data.batches import Batch, to_unit
 from enhance_sweep.losses import ContentLoss, Objective
@@ -21,6 +22,10 @@ _EXPLOSION = 1e3
 _START_STEPS = 10
 #: Steps between checks of the losses: each check waits for the accelerator.
 _CHECK_EVERY = 10
+#: Of averaged weights: the higher, the fewer of the last steps they cover.
+_DECAY = 8
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class EnhancementModule(LightningModule):
@@ -36,7 +41,8 @@ class EnhancementModule(LightningModule):
         settings: learning rate (of both players; the highest where the schedule moves it), schedule, steps (for
             one_cycle, the length of the cycle), precision and micro-batches. bf16 computes the generator in bfloat16
             where that is safe; its norms and all losses stay in fp32. Micro-batches save memory at the cost of a second
-            forward pass; the step is the same up to rounding, as losses are computed on the whole batch.
+            forward pass; the step is the same up to rounding, as losses are computed on the whole batch. With
+            averaging, `result` has averaged weights.
         watch: put around each part of a step.
     """
 
@@ -51,6 +57,7 @@ class EnhancementModule(LightningModule):
         self.automatic_optimization = False
         self.strict_loading = False  # checkpoints leave out frozen networks
         self.generator = generator
+        self.averaged = averaged(generator) if settings.averaging else None
         self.objective = objective
         self.settings = settings
         self.watch = watch
@@ -58,6 +65,11 @@ class EnhancementModule(LightningModule):
         self.losses: Mapping[str, Tensor] = {}
         self._start_levels: list[float] = []
         self._earlier_s, self._started_s = 0.0, time.monotonic()
+
+    @property
+    def result(self) -> nn.Module:
+        """The network as it is scored and kept: with averaged weights, or as the last step left it."""
+        return self.generator if self.averaged is None else self.averaged.module
 
     @property
     def max_steps(self) -> int:
@@ -107,6 +119,8 @@ class EnhancementModule(LightningModule):
         schedulers = self.lr_schedulers() or []
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
             scheduler.step()  # type: ignore[call-arg]
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.generator)
         self.steps_done += 1
         self._check_for_divergence()
 
@@ -180,13 +194,14 @@ class EnhancementModule(LightningModule):
                 "at the start: try a lower learning rate"
             )
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add this module's own state, and leave out frozen networks, which come with the installation."""
+    def kept(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Those of this module's weights that a checkpoint holds: not frozen networks', which are installed."""
         frozen = tuple(f"{name}." for name, module in self.named_modules() if isinstance(module, ContentLoss))
-        weights = checkpoint["state_dict"]
-        checkpoint["state_dict"] = {
-            name: weight for name, weight in weights.items() if not (frozen and name.startswith(frozen))
-        }
+        return {name: weight for name, weight in weights.items() if not name.startswith(frozen)}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add this module's own state, and leave out frozen networks."""
+        checkpoint["state_dict"] = self.kept(checkpoint["state_dict"])
         checkpoint["enhance_sweep"] = {
             "steps_done": self.steps_done,
             "start_levels": self._start_levels,
@@ -198,3 +213,17 @@ class EnhancementModule(LightningModule):
         self.steps_done = checkpoint["enhance_sweep"]["steps_done"]
         self._start_levels = list(checkpoint["enhance_sweep"]["start_levels"])
         self._earlier_s = checkpoint["enhance_sweep"]["wall_s"]
+
+
+def averaged(generator: nn.Module) -> AveragedModel:
+    """A copy of a network whose weights follow its own as an average over the last steps.
+
+    The average is polynomial-decay (Shamir and Zhang 2013): after t steps it covers about the last t / 9, however long
+    the training will be, so that a training that goes on is the one that was longer from the start.
+    """
+    return AveragedModel(generator, multi_avg_fn=_average)
+
+
+@torch.no_grad()
+def _average(averages: Tensors, latest: Tensors, steps: Tensor | int) -> None:
+    torch._foreach_lerp_(averages, latest, (_DECAY + 1) / (float(steps) + _DECAY + 1))

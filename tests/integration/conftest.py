@@ -28,6 +28,7 @@ from tests.integration.search_launchers import PretendLauncher, QuickLoader
 QUICK = [
     "model.channels=2",
     "model.blocks=1",
+    "trainer.start=dped_code",  # two channels carry no photograph
     "trainer.max_steps=6",
     "trainer.batch_size=2",
     "trainer.crop_size=32",

@@ -43,7 +43,7 @@ def our_module(network: list[str], content: bool, **objective: Any) -> Enhanceme
     assert isinstance(loss, Objective)
     for name, value in objective.items():
         setattr(loss, name, value)
-    trainer = TrainerSettings(max_steps=STEPS, learning_rate=LEARNING_RATE)
+    trainer = TrainerSettings(max_steps=STEPS, learning_rate=LEARNING_RATE, averaging=False)
     return EnhancementModule(generator.to(memory_format=torch.channels_last), loss, trainer)
 
 
@@ -144,7 +144,9 @@ class Trainings:
             module.objective,
             self.pairs,
             self.folder / f"{seed}",
-            TrainerSettings(self.steps, BATCH, self.side, LEARNING_RATE, "constant", "fp32", "cpu"),
+            TrainerSettings(
+                self.steps, BATCH, self.side, LEARNING_RATE, averaging=False, precision="fp32", accelerator="cpu"
+            ),
             seed=seed,
             name="ours",
         ).generator

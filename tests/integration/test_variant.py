@@ -70,7 +70,9 @@ def test_a_trained_variant_leaves_a_whole_record(quick: list[str], tmp_path: Pat
     }  # fmt: skip
     assert record.status == "completed"
     assert record.steps == 6
-    assert [row.step for row in record.quality] == [3, 6]
+    assert [row.step for row in record.quality] == [0, 3, 6]
+    assert record.quality_on == "validation"
+    assert record.validation == record.quality[-1]
     assert record.learned_from.loss == loss
     assert record.learned_from.content == (None if loss == "fidelity" else "efficientnet_lite0")
 
@@ -78,7 +80,6 @@ def test_a_trained_variant_leaves_a_whole_record(quick: list[str], tmp_path: Pat
     scores = pd.read_csv(folder / "scores.csv")
     assert len(scores) == record.scores.images == record.untouched.images
     assert scores["ms_ssim"].mean() == pytest.approx(record.scores.ms_ssim, abs=1e-5)
-    assert record.quality[-1].ms_ssim == pytest.approx(record.scores.ms_ssim, abs=1e-5)
     losses = pd.read_csv(folder / "losses.csv")
     assert losses["step"].tolist() == [6]
     assert set(losses.columns) > {"total", *record.learned_from["loss_terms"]["terms"]}
@@ -92,7 +93,7 @@ def test_checkpoints_hold_no_frozen_network_and_run_nobodys_code(quick: list[str
     folder = tmp_path / "runs" / "trained" / record.key
     checkpoint = torch.load(folder / "last.ckpt", weights_only=True)
     players = {name.split(".")[0] for name in checkpoint["state_dict"]}
-    assert players == {"generator", "objective"}
+    assert players == {"generator", "averaged", "objective"}
     assert not [name for name in checkpoint["state_dict"] if "features.blocks" in name]
     assert len(checkpoint["optimizer_states"]) == 2
     generator = load_generator(folder / "generator.pt")
@@ -101,14 +102,15 @@ def test_checkpoints_hold_no_frozen_network_and_run_nobodys_code(quick: list[str
 
 @pytest.mark.parametrize("loss", ["fidelity", "paper"])
 def test_a_longer_run_continues_a_shorter_one_and_equals_one_in_one_go(
-    quick: list[str], tmp_path: Path, loss: str
+    quick: list[str], tmp_path: Path, loss: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     constant = [*quick, f"loss={loss}", "trainer.schedule=constant", TRAIN]
     _, short = run(constant)
     outcome, continued = run([*constant, "trainer.max_steps=12"])
+    assert "starts over" not in capsys.readouterr().err
     assert outcome["stages"] == ["train", "evaluate"]
     assert continued.key == short.key
-    assert [row.step for row in continued.quality] == [3, 6, 12]
+    assert [row.step for row in continued.quality] == [0, 3, 6, 12]
     _, one_go = run([*constant, "trainer.max_steps=12", f"runs_dir={tmp_path / 'other'}"])
     assert asdict(continued.scores) == pytest.approx(asdict(one_go.scores), abs=1e-6)
     weights = load_generator(tmp_path / "runs" / "trained" / short.key / "generator.pt").state_dict()

@@ -67,7 +67,13 @@ def curve_series(results: Results, measure: str) -> CurveSeries | None:
         stands_out = bool(row.on_frontier) or row.slug == BASELINE_SLUG
         named = (family, parameter, value + remark)
         curves.append(Curve(label + remark, int(row.Index), looks[topology], stands_out, *named, steps, values))
-    return CurveSeries(measure, tuple(curves), levels_of(results, measure)) if curves else None
+    on_test = "validation" not in curves_on(results)
+    return CurveSeries(measure, tuple(curves), levels_of(results, measure) if on_test else ()) if curves else None
+
+
+def curves_on(results: Results) -> list[str]:
+    """Which pairs curves are scored on: test, validation, or both in records of several versions."""
+    return sorted({record.quality_on or "test" for record in results.trained if record.quality})
 
 
 def noted(results: Results, record: TrainedRecord, measure: str) -> tuple[list[int], list[float]]:

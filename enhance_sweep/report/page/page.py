@@ -15,6 +15,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from enhance_sweep.report.figures import interactive as charts
+from enhance_sweep.report.figures.curve_series import curves_on
 from enhance_sweep.report.page import details
 from enhance_sweep.report.photographs.gallery import Slides, slides
 from enhance_sweep.report.results import findings, timings
@@ -198,6 +199,7 @@ def _captions(results: Results) -> list[_Shown]:
         "hollow": bool(scored["below_untouched"].any()),
         "placeless": int(scored["cost"].isna().sum()),
         "several_seeds": any(" " in str(seeds) for seeds in scored["seeds"]),
+        "curves_on": curves_on(results),
         "cut": len(results.variants) > charts.MOST_CURVES,
         "against_paper": charts.paper_times_chart(results) is not None,
     }

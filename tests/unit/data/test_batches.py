@@ -189,9 +189,17 @@ def test_batches_are_made_by_another_thread(split: Split, monkeypatch: pytest.Mo
 def test_what_is_no_whole_memory_map_is_not_asked_for(
     split: Split, mapped: Split, asked: list[tuple[int, int]]
 ) -> None:
-    for other in (split, Split(mapped.input[:, :9], mapped.target[:, :9], mapped.names)):
+    others = [Split(mapped.input[:, :9], mapped.target[:, :9], mapped.names)]
+    others.append(Split(mapped.input[1:], mapped.target[1:], mapped.names[1:]))
+    for other in (split, *others):
         ReadAhead(other)(crops.draw(np.random.default_rng(0), other, 4, 8, augment=True))
     assert not asked
+
+
+def test_the_first_rows_of_a_memory_map_are_asked_for(mapped: Split, asked: list[tuple[int, int]]) -> None:
+    first = Split(mapped.input[:3], mapped.target[:3], mapped.names[:3])
+    ReadAhead(first)(crops.draw(np.random.default_rng(0), first, 4, 8, augment=True))
+    assert len(asked) == 2 * 4
 
 
 def test_a_crop_larger_than_the_patches_is_refused(split: Split) -> None:

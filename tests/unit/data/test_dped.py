@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from enhance_sweep.data import dped
 from enhance_sweep.data.decoding import decode_patch, decode_rgb
 from enhance_sweep.data.dped import Dped
+from enhance_sweep.data.packing import find_packed
 from enhance_sweep.data.pairs import DataError
 
 INPUTS = Path("iphone/training_data/iphone")
@@ -24,8 +26,9 @@ def _refusal(root: Path | str | None, tmp_path: Path, phone: str = "iphone") -> 
 
 
 def test_pairs_stand_in_numeric_order(dped_root: Path, tmp_path: Path) -> None:
-    pairs = Dped(str(dped_root)).load(tmp_path / "cache")
+    pairs = Dped(str(dped_root), validation=0).load(tmp_path / "cache")
     assert pairs.dataset == "dped-iphone"
+    assert pairs.validation is None
     assert pairs.train.names == [str(number) for number in range(12)]
     assert pairs.test.names == [str(number) for number in range(11)]
     assert pairs.description["train_pairs"] == 12
@@ -34,6 +37,32 @@ def test_pairs_stand_in_numeric_order(dped_root: Path, tmp_path: Path) -> None:
         for side, folder in ((pairs.train.input, INPUTS), (pairs.train.target, TARGETS)):
             with Image.open(dped_root / folder / f"{number}.jpg") as file:
                 np.testing.assert_array_equal(side[number], np.asarray(file))
+
+
+@pytest.mark.parametrize(("validation", "most", "learned"), [(0.25, 400, 9), (0.9, 2, 10), (0.1, 400, 11)])
+def test_the_last_training_pairs_are_set_apart(
+    validation: float, most: int, learned: int, dped_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dped, "_MOST_VALIDATION_PAIRS", most)
+    whole = Dped(str(dped_root), validation=0).load(tmp_path)
+    pairs = Dped(str(dped_root), validation=validation).load(tmp_path)
+    assert pairs.validation is not None
+    assert [*pairs.train.names, *pairs.validation.names] == whole.train.names
+    for side in ("input", "target"):
+        parts = [getattr(split, side) for split in (pairs.train, pairs.validation)]
+        np.testing.assert_array_equal(np.concatenate(parts), getattr(whole.train, side))
+    assert len(pairs.train) == pairs.description["train_pairs"] == learned
+    assert len(pairs.validation) == pairs.description["validation_pairs"] == 12 - learned
+    assert pairs.fingerprint != whole.fingerprint, "it is learned from less"
+    found = find_packed(tmp_path, pairs.dataset, pairs.fingerprint)
+    assert found is not None
+    assert found.fingerprint == whole.fingerprint
+
+
+@pytest.mark.parametrize("validation", [-0.1, 1, 0.01, 0.99])
+def test_a_share_that_leaves_nothing_is_refused(validation: float, dped_root: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"data\.validation(=| is )0?.*choose"):
+        Dped(str(dped_root), validation=validation).load(tmp_path)
 
 
 def test_no_root_says_what_to_give(tmp_path: Path) -> None:
@@ -159,7 +188,7 @@ def test_failed_packing_leaves_no_entry(dped_root: Path, tmp_path: Path) -> None
 def test_files_of_the_operating_system_are_ignored(dped_root: Path, tmp_path: Path) -> None:
     for name in (".DS_Store", "Thumbs.db", "._3.jpg", "desktop.ini"):
         (dped_root / INPUTS / name).write_bytes(b"\0")
-    assert len(Dped(str(dped_root)).load(tmp_path / "cache").train) == 12
+    assert len(Dped(str(dped_root), validation=0).load(tmp_path / "cache").train) == 12
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
@@ -216,7 +245,7 @@ def test_a_patch_that_says_its_turn_in_xmp_alone_is_turned(tmp_path: Path) -> No
 
 
 def test_the_real_sample(shared: Path, tmp_path: Path) -> None:
-    pairs = Dped(str(shared / "dped-sample")).load(tmp_path)
+    pairs = Dped(str(shared / "dped-sample"), validation=0).load(tmp_path)
     assert pairs.train.input.shape == pairs.train.target.shape == (200, 100, 100, 3)
     assert pairs.test.input.shape == pairs.test.target.shape == (100, 100, 100, 3)
     assert pairs.train.names == [str(number) for number in range(200)]

@@ -52,10 +52,12 @@ def _scenes(names: list[str]) -> set[str]:
 
 def test_installed_photographs_are_split_by_scene(installed: Pairs) -> None:
     assert installed.dataset == "photos"
-    assert _scenes(installed.train.names) == {"astronaut", "cat", "dahlia", "motorcycle", "rocket"}
+    assert installed.validation is not None
+    assert _scenes(installed.train.names) == {"astronaut", "dahlia", "motorcycle", "rocket"}
+    assert _scenes(installed.validation.names) == {"cat"}
     assert _scenes(installed.test.names) == {"coffee", "pagoda"}
     assert installed.description["test_scenes"] == ["coffee", "pagoda"]
-    assert installed.description["train_photos"] == 6
+    assert installed.description["train_photos"] == 5
     assert installed.train.input.shape == installed.train.target.shape == (len(installed.train.names), 100, 100, 3)
     assert len(set(installed.train.names)) == len(installed.train.names)
 
@@ -105,11 +107,12 @@ def test_simulated_pairs_score_as_real_ones(installed: Pairs, shared: Path, tmp_
 
 def test_own_photographs_are_split_by_scene(album: Path, tmp_path: Path) -> None:
     pairs = _photos(album).load(tmp_path / "cache")
-    train, test = pairs.description["train_scenes"], pairs.description["test_scenes"]
+    assert pairs.validation is not None
+    train, validation, test = (pairs.description[f"{split}_scenes"] for split in ("train", "validation", "test"))
     assert pairs.dataset == "own-photos"
-    assert len(test) == 2
-    assert sorted(train + test) == ["birthday", "bridge", "garden", "harbour", "hike", "station"]
-    for split, scenes in ((pairs.train, train), (pairs.test, test)):
+    assert (len(validation), len(test)) == (1, 2)
+    assert sorted(train + validation + test) == ["birthday", "bridge", "garden", "harbour", "hike", "station"]
+    for split, scenes in ((pairs.train, train), (pairs.validation, validation), (pairs.test, test)):
         assert {name.split("#")[0].split("/")[0].split(".")[0] for name in split.names} == set(scenes)
 
 
@@ -124,17 +127,19 @@ def test_split_stays_when_folder_moves_or_seed_changes(album: Path, tmp_path: Pa
     assert reseeded.fingerprint != first.fingerprint
 
 
-def test_a_fifth_of_many_scenes_is_for_testing(tmp_path: Path, make_photo: MakePhoto) -> None:
+def test_a_fifth_of_many_scenes_is_tested_on_and_a_tenth_validates(tmp_path: Path, make_photo: MakePhoto) -> None:
     for seed in range(20):
         make_photo(tmp_path / "album" / f"street {seed}.png", seed=seed)
     pairs = _photos(tmp_path / "album", patch_size=16, shots=1).load(tmp_path / "cache")
     assert len(pairs.description["test_scenes"]) == 4
-    assert len(pairs.description["train_scenes"]) == 16
+    assert len(pairs.description["validation_scenes"]) == 2
+    assert len(pairs.description["train_scenes"]) == 14
 
 
 def test_patches_overlap_in_training_only_and_are_aligned(album: Path, tmp_path: Path) -> None:
     pairs = _photos(album, camera=replace(Camera(), blur_px=0.0)).load(tmp_path / "cache")
-    for split, step in ((pairs.train, 10), (pairs.test, 20)):
+    assert pairs.validation is not None
+    for split, step in ((pairs.train, 10), (pairs.validation, 20), (pairs.test, 20)):
         corners: dict[str, list[tuple[int, int]]] = {}
         for index, name in enumerate(split.names):
             shot, corner = name.split("@")
@@ -186,13 +191,14 @@ def test_camera_is_part_of_the_data(album: Path, tmp_path: Path) -> None:
 
 def test_large_photographs_are_scaled_down_and_turned_upright(tmp_path: Path, make_photo: MakePhoto) -> None:
     root = tmp_path / "album"
-    for seed, name in enumerate(("bridge.png", "garden.png")):
+    for seed, name in enumerate(("bridge.png", "garden.png", "harbour.png")):
         make_photo(root / name, seed=seed)
     exif = Image.Exif()
     exif[0x0112] = 6  # Orientation: to be turned by 90 degrees clockwise.
     make_photo(root / "tower.jpg", width=80, height=40, seed=2, exif=exif, quality=95)
     pairs = _photos(root, patch_size=16, max_side=40, shots=1).load(tmp_path / "cache")
-    split = pairs.train if any(name.startswith("tower") for name in pairs.train.names) else pairs.test
+    splits = [one for one in (pairs.train, pairs.validation, pairs.test) if one is not None]
+    split = next(one for one in splits if any(name.startswith("tower") for name in one.names))
     with Image.open(root / "tower.jpg") as file:
         upright = file.convert("RGB").transpose(Image.Transpose.ROTATE_270).resize((20, 40), Image.Resampling.LANCZOS)
     places = [name.split("@")[1] for name in split.names if name.startswith("tower")]
@@ -210,7 +216,7 @@ def test_too_few_scenes(tmp_path: Path, make_photo: MakePhoto) -> None:
     make_photo(tmp_path / "album" / "bridge.jpg", seed=9)
     message = _refusal(_photos(tmp_path / "album"), tmp_path)
     assert "holds 6 photographs" in message
-    assert "of 2 scenes, and at least 3 scenes are needed" in message
+    assert "of 2 scenes, and at least 4 scenes are needed" in message
 
 
 def test_two_formats_of_one_picture_are_one_scene(tmp_path: Path, make_photo: MakePhoto) -> None:
