@@ -60,6 +60,10 @@ class TrainerSettings:
     precision: str = "auto"
     accelerator: str = "auto"
     augment: bool = True
+    permute_channels: bool = False
+    channel_gains_ev: float = 0.0
+    saturation: float = 0.0
+    exposure_ev: float = 0.0
     micro_batches: int = 1
     evaluate_at: list[int] = field(default_factory=list)
 
@@ -73,6 +77,9 @@ class TrainerSettings:
                 raise ValueError(f"trainer.{name}: expected at least {minimum}, got {getattr(self, name)}")
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"trainer.learning_rate: expected a positive number, got {self.learning_rate}")
+        for name, most in (("channel_gains_ev", 4), ("saturation", 1), ("exposure_ev", 4)):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"trainer.{name}: expected 0 to {most}, got {getattr(self, name)}")
         if any(step < 1 for step in self.evaluate_at):
             raise ValueError(f"trainer.evaluate_at: expected steps of at least 1, got {self.evaluate_at}")
         if not 1 <= self.micro_batches <= self.batch_size:

@@ -11,12 +11,15 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from enhance_sweep.data import crops
+from enhance_sweep.data.colors import ColorChanges
 from enhance_sweep.data.pairs import DataError, Split
 from enhance_sweep.data.prefetch import prefetch
 from enhance_sweep.data.readahead import ReadAhead
 
 #: Generator and discriminator see separate random batches (DPED code), each from its own random stream.
 GENERATOR, DISCRIMINATOR = 0, 1
+#: Changes of color come from streams of their own, so that without them all else is drawn as before.
+_COLORS = 2
 
 #: Batches that a thread prepares in advance. One hides the work; two also hide a slow disk.
 _PREFETCHED = 2
@@ -33,8 +36,9 @@ class Batches(IterableDataset[dict[str, Batch]]):
     An item is `{"generator": batch}`, or `{"generator": batch, "discriminator": batch}`. A batch has `input` and
     `target`, both uint8 (batch_size, 3, crop_size, crop_size), cut and turned alike. The discriminator's also has
     `shown_target`, bool (batch_size,): a coin for each patch, whether the discriminator sees the target. With
-    `simultaneous` the generator's batch serves the discriminator too, and has the coins. Where crops are whole patches,
-    so that targets recur, a batch on the CPU has `patches`, int64 (batch_size,): a number for each target as turned.
+    `simultaneous` the generator's batch serves the discriminator too, and has the coins. With changes of color, each
+    batch has their `colors`, float32 (batch_size, 3, 3). Where crops are whole patches in their own color, so that
+    targets recur, a batch on the CPU has `patches`, int64 (batch_size,): a number for each target as turned.
 
     Args:
         split: pairs to cut from.
@@ -42,6 +46,7 @@ class Batches(IterableDataset[dict[str, Batch]]):
         crop_size: their side in pixels.
         augment: flip and turn by right angles at random.
         seed: of all that is random here.
+        colors: changes of color on both sides, made by whoever takes the batch (`enhance_sweep.data.colors`).
         first_step: the step that the first item is for, counted from 0.
         discriminator: whether there is one to train.
         simultaneous: whether it shares the generator's batch.
@@ -59,6 +64,7 @@ class Batches(IterableDataset[dict[str, Batch]]):
         crop_size: int,
         augment: bool,
         seed: int,
+        colors: ColorChanges | None = None,
         first_step: int = 0,
         discriminator: bool = False,
         simultaneous: bool = False,
@@ -74,6 +80,7 @@ class Batches(IterableDataset[dict[str, Batch]]):
         self.crop_size = crop_size
         self.augment = augment
         self.seed = seed
+        self.colors = colors or ColorChanges()
         self.first_step = first_step
         self.discriminator = discriminator
         self.simultaneous = simultaneous
@@ -81,7 +88,8 @@ class Batches(IterableDataset[dict[str, Batch]]):
         is_resident = device is not None and crops.Resident.fits(split, device)
         self.resident = crops.Resident(split, device) if device is not None and is_resident else None
         # Not on an accelerator: reading the numbers would wait for it.
-        self.numbered = (height, width) == (crop_size, crop_size) and (device is None or device.type == "cpu")
+        recurring = (height, width) == (crop_size, crop_size) and not self.colors
+        self.numbered = recurring and (device is None or device.type == "cpu")
 
     def __iter__(self) -> Iterator[dict[str, Batch]]:
         """Items from `first_step` on, without end."""
@@ -95,6 +103,10 @@ class Batches(IterableDataset[dict[str, Batch]]):
         """The item for one step."""
         places, shown_target = self._places(step)
         item = {player: self._cut(there) for player, there in places.items()}
+        if self.colors:
+            for player, batch in zip((GENERATOR, DISCRIMINATOR), item.values(), strict=False):
+                rng = np.random.default_rng([self.seed, _COLORS + player, step])
+                batch["colors"] = torch.from_numpy(self.colors.draw(rng, self.batch_size))
         if self.discriminator:
             item["generator" if self.simultaneous else "discriminator"]["shown_target"] = torch.from_numpy(shown_target)
         return item

@@ -7,6 +7,7 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from enhance_sweep.data.batches import Batch, Batches
+from enhance_sweep.data.colors import ColorChanges
 from enhance_sweep.data.pairs import Split
 
 
@@ -18,6 +19,7 @@ class PairsDataModule(LightningDataModule):
         batch_size: crops in a batch.
         crop_size: their side in pixels.
         augment: flip and turn at random.
+        colors: changes of color at random.
         seed: of the batches.
         discriminator: whether there is one to train.
         simultaneous: whether it shares the generator's batch.
@@ -30,6 +32,7 @@ class PairsDataModule(LightningDataModule):
         batch_size: int,
         crop_size: int,
         augment: bool,
+        colors: ColorChanges,
         seed: int,
         discriminator: bool,
         simultaneous: bool,
@@ -37,7 +40,7 @@ class PairsDataModule(LightningDataModule):
     ) -> None:
         super().__init__()
         self.split = split
-        self.arguments = (batch_size, crop_size, augment, seed)
+        self.arguments = (batch_size, crop_size, augment, seed, colors)
         self.discriminator = discriminator
         self.simultaneous = simultaneous
         self.around = around

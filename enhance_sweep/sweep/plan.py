@@ -30,7 +30,14 @@ from enhance_sweep.training.fit import check_accelerator, resolve_precision
 from enhance_sweep.training.pictures import are_complete
 
 #: Settings that older records lack, each with the value that says what was done then: at that value keys are as before.
-_BEFORE = {"start": "dped_code", "averaging": False}
+_BEFORE = {
+    "start": "dped_code",
+    "averaging": False,
+    "permute_channels": False,
+    "channel_gains_ev": 0.0,
+    "saturation": 0.0,
+    "exposure_ev": 0.0,
+}
 
 #: What a training may change when it goes on from its checkpoint: not part of its identity.
 _NOT_LEARNED = ("max_steps", "evaluate_at", "accelerator", "precision", "micro_batches")

@@ -16,6 +16,7 @@ from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import nn
 
+from enhance_sweep.data.colors import ColorChanges
 from enhance_sweep.data.module import PairsDataModule
 from enhance_sweep.data.pairs import Pairs
 from enhance_sweep.losses import Objective
@@ -145,6 +146,12 @@ def _data(module: EnhancementModule, pairs: Pairs, seed: int) -> PairsDataModule
         module.settings.batch_size,
         module.settings.crop_size,
         module.settings.augment,
+        ColorChanges(
+            module.settings.permute_channels,
+            module.settings.channel_gains_ev,
+            module.settings.saturation,
+            module.settings.exposure_ev,
+        ),
         seed,
         discriminator=module.players == 2,
         simultaneous=module.objective.simultaneous,

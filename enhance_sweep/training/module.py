@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel
 
 from enhance_sweep.data.batches import Batch, to_unit
+from enhance_sweep.data.colors import changed
 from enhance_sweep.losses import ContentLoss, Objective
 from enhance_sweep.settings import TrainerSettings
 from enhance_sweep.training import parts
@@ -134,7 +135,7 @@ class EnhancementModule(LightningModule):
         if self.objective.texture is not None:
             self.objective.texture.discriminator.requires_grad_(shown_target is not None)
         with self.watch(parts.DATA):
-            input, target = to_unit(batch["input"]), to_unit(batch["target"])
+            input, target = _images(batch)
         divided = self.settings.micro_batches > 1
         with self.watch(parts.FORWARD):
             enhanced = self._enhanced_in_parts(input) if divided else self(input)
@@ -158,7 +159,7 @@ class EnhancementModule(LightningModule):
         assert self.objective.texture is not None
         self.objective.texture.discriminator.requires_grad_(True)
         with self.watch(parts.DATA):
-            input, target = to_unit(batch["input"]), to_unit(batch["target"])
+            input, target = _images(batch)
         with self.watch(parts.DISCRIMINATOR):
             enhanced = self._enhanced_in_parts(input)
             loss = self.objective.texture.discriminator_loss(enhanced, target, batch["shown_target"])
@@ -213,6 +214,15 @@ class EnhancementModule(LightningModule):
         self.steps_done = checkpoint["enhance_sweep"]["steps_done"]
         self._start_levels = list(checkpoint["enhance_sweep"]["start_levels"])
         self._earlier_s = checkpoint["enhance_sweep"]["wall_s"]
+
+
+def _images(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Input and target of a batch in [0, 1], their colors changed where the batch says so."""
+    images = to_unit(batch["input"]), to_unit(batch["target"])
+    if "colors" not in batch:
+        return images
+    input, target = (changed(side, batch["colors"]) for side in images)
+    return input, target
 
 
 def averaged(generator: nn.Module) -> AveragedModel:
