@@ -40,7 +40,7 @@ class Photograph:
     file: str
 
 
-#: First the two on which `data=photos` tests, then two that it trains on.
+#: First the two on which `data=photos` tests, then the one on which it validates, and one that it trains on.
 PHOTOGRAPHS = (
     Photograph(
         "coffee",

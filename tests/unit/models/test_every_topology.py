@@ -107,6 +107,15 @@ class TestEveryTopology:
 
 
 @pytest.mark.parametrize("name", IN_CONF)
+def test_it_starts_as_its_photograph(name: str) -> None:
+    torch.manual_seed(0)
+    network = build(model_settings(name), "model")
+    network.start_as_identity()
+    with torch.no_grad():
+        assert (network(photo(33, 40)) - photo(33, 40)).abs().mean() < 0.03
+
+
+@pytest.mark.parametrize("name", IN_CONF)
 def test_its_file_has_the_name_that_records_and_reports_give_it(name: str) -> None:
     architecture = architecture_of(model_settings(name))
     assert architecture["topology"] == name
