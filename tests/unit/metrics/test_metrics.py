@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from enhance_sweep.metrics import ms_ssim, psnr
+from enhance_sweep.metrics import chroma, ms_ssim, psnr
 from tests.golden import dped_test_patches
 
 
@@ -109,3 +109,19 @@ def test_psnr_is_of_each_image_not_of_the_batch() -> None:
 def test_what_cannot_be_compared_is_refused(metric: object, enhanced: Tensor, target: Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         metric(enhanced, target)  # type: ignore[operator]
+
+
+def test_chroma_is_nothing_for_gray_and_most_for_pure_colors() -> None:
+    gray = torch.rand(1, 1, 4, 4, generator=torch.Generator().manual_seed(0)).expand(1, 3, 4, 4)
+    red = torch.zeros(1, 3, 4, 4)
+    red[:, 0] = 1
+    faded = red * 0.5 + 0.25
+    values = chroma(torch.cat([gray, red, faded]))
+    assert values.tolist() == pytest.approx([0, 2**0.5 / 3, 2**0.5 / 6], abs=1e-6)
+
+
+def test_chroma_of_the_sample_is_what_others_computed(shared: Path) -> None:
+    """`shared/reference`: 0.047 for targets, 0.033 for inputs, pooled over the 100 test pairs."""
+    input, target = dped_test_patches(shared)
+    for images, wanted in ((target, 0.047), (input, 0.033)):
+        assert float(chroma(images).square().mean().sqrt()) == pytest.approx(wanted, abs=5e-4)

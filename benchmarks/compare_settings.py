@@ -1,0 +1,100 @@
+"""How well networks end under different settings, over several seeds: what defaults are chosen by.
+
+    python benchmarks/compare_settings.py [--seeds N] [--network "OVERRIDES"] ... --case "OVERRIDES" [--case ...] [COMMON ...]
+
+Trains every network under every case with seeds 0 to N-1, and prints for each the mean and the standard deviation
+over seeds of MS-SSIM and PSNR on the test pairs, the chroma of the outputs over that of the targets, and the seconds of
+training. With averaging, the weights of the last step are scored, too: the same training gives both.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import nn
+
+from enhance_sweep.config import compose_settings
+from enhance_sweep.data.batches import to_unit
+from enhance_sweep.data.pairs import Pixels
+from enhance_sweep.metrics import chroma
+from enhance_sweep.sweep.learning import fit_plan
+from enhance_sweep.sweep.plan import plan_variant
+from enhance_sweep.system.environment import cpu_model, restart_with_allocator
+from enhance_sweep.training.evaluation import score
+from enhance_sweep.training.module import EnhancementModule
+
+NETWORKS = ["model=plain model.channels=16 model.blocks=2", "model=strided"]
+
+
+class KeepModule(Callback):
+    """Keeps the trained module, whose weights are both the last and the averaged ones."""
+
+    module: EnhancementModule
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, EnhancementModule)
+        self.module = pl_module
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--network", action="append", help=f"overrides; default: {'; '.join(NETWORKS)}")
+    parser.add_argument("--case", action="append", required=True, help="overrides, which name the row")
+    parser.add_argument("common", nargs="*", help="overrides of all cases")
+    given = parser.parse_args()
+    rows = [
+        row
+        for network in given.network or NETWORKS
+        for case in given.case
+        for seed in range(given.seeds)
+        for row in trained([*network.split(), *given.common, *case.split()], f"seed={seed}", network, case)
+    ]
+    table = pd.DataFrame(rows).groupby(["network", "case", "weights"], sort=False)
+    print(f"{cpu_model()}; {given.seeds} seeds; mean (standard deviation)")
+    print(table.agg(lambda column: f"{column.mean():.4f} ({column.std():.4f})").to_string())
+
+
+def trained(overrides: list[str], seed: str, network: str, case: str) -> Iterator[dict[str, object]]:
+    """A row for each kind of weights that one training ends with."""
+    plan = plan_variant(compose_settings([*overrides, seed, "stages=[train,evaluate]"]))
+    assert plan.pairs is not None
+    keep = KeepModule()
+    with tempfile.TemporaryDirectory() as folder:
+        fitted = fit_plan(plan, Path(folder), callbacks=[keep])
+    results = {"last": keep.module.generator.cpu()}
+    if keep.module.averaged is not None:
+        results["averaged"] = keep.module.result
+    test = plan.pairs.test
+    for weights, generator in results.items():
+        means = score(generator, test).means()
+        ratio = pooled_chroma(test.input, generator) / pooled_chroma(test.target)
+        yield {
+            "network": network,
+            "case": case,
+            "weights": weights,
+            "ms_ssim": means["ms_ssim"],
+            "psnr_db": means["psnr_db"],
+            "chroma ratio": ratio,
+            "seconds": fitted.wall_s,
+        }
+
+
+def pooled_chroma(pixels: Pixels, generator: nn.Module | None = None) -> float:
+    """The chroma of images, or of what a network makes of them, pooled over all."""
+    squares = []
+    for start in range(0, len(pixels), 10):
+        images = to_unit(torch.from_numpy(np.array(pixels[start : start + 10])).permute(0, 3, 1, 2))
+        with torch.inference_mode():
+            squares.append(chroma(images if generator is None else generator(images).clamp(0, 1)).square())
+    return float(torch.cat(squares).mean().sqrt())
+
+
+if __name__ == "__main__":
+    restart_with_allocator("tuned")
+    main()
