@@ -1,6 +1,6 @@
 """How well networks end under different settings, over several seeds: what defaults are chosen by.
 
-    python benchmarks/compare_settings.py [--seeds N] [--network "OVERRIDES"] ... --case "OVERRIDES" [--case ...] [COMMON ...]
+    python benchmarks/compare_settings.py --seeds 5 --case "OVERRIDES" [--case ...] [--network "OVERRIDES"] [COMMON ...]
 
 Trains every network under every case with seeds 0 to N-1, and prints for each the mean and the standard deviation
 over seeds of MS-SSIM and PSNR on the test pairs, the chroma of the outputs over that of the targets, and the seconds of

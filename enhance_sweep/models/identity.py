@@ -16,7 +16,7 @@ from enhance_sweep.models.instance_norm import InstanceNorm2d
 PICTURE_CHANNELS = 3
 
 #: Scales of the norms at the end of a branch that is added: small, so that the sum starts as what it is added to.
-_BRANCH_SCALE, _PICTURE_SCALE = 0.1, 0.01
+_BRANCH_SCALE, _PICTURE_SCALE = 0.03, 0.01
 #: `tanh(slope * x + offset) * 0.58 + 0.5` is close to x.
 _SLOPE, _OFFSET = 2.0, -1.0
 #: How much the last layer shows of the random features, relative to He et al. 2015.
