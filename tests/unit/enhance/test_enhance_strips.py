@@ -25,8 +25,7 @@ class Around(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         wide = F.pad(self.conv(F.pad(input, (1, 2, 3, 1), "replicate")), (2, 1, 1, 3), value=0.25)
-        result: Tensor = self.output(wide)[:, :, 4:-4, 3:-3]
-        return result
+        return self.output(wide)[:, :, 4:-4, 3:-3]
 
 
 NETWORKS = {
@@ -136,8 +135,7 @@ class Unknown(nn.Module):
         self.part = part
 
     def forward(self, input: Tensor) -> Tensor:
-        result: Tensor = self.part(input)
-        return result
+        return self.part(input)
 
 
 class Looks(nn.Module):

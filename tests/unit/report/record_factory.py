@@ -273,6 +273,20 @@ def write_scores(runs: Path, record: dict[str, Any], spread: float) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+def measured(
+    *networks: tuple[dict[str, Any], float | None, float | None], beside_ms: float | None = None
+) -> list[dict[str, Any]]:
+    """Networks, their MS-SSIM and their latencies; None: not trained, not timed. `beside_ms`: the baseline's times."""
+    made = []
+    for architecture, ms_ssim, latency_ms in networks:
+        if ms_ssim is not None:
+            made.append(trained(architecture, ms_ssim))
+        if latency_ms is not None:
+            one = timed(architecture, latency_ms) if beside_ms is None else paired(architecture, latency_ms, beside_ms)
+            made.append(one)
+    return made
+
+
 def paper_records(careful: bool = False, **changes: Any) -> list[dict[str, Any]]:
     """Every published variant, trained to the paper's scores and timed in a fifth of its times.
 

@@ -51,8 +51,7 @@ class Unet(nn.Module):
             features = features + layers(features)
         features = features * torch.sigmoid(self.gate(features))
         features = self.up_half(torch.cat([self.enlarge(features), half], 1))
-        enhanced: Tensor = self.output(self.up_full(torch.cat([self.enlarge(features), full], 1))) + input
-        return enhanced
+        return self.output(self.up_full(torch.cat([self.enlarge(features), full], 1))) + input
 
 
 def _conv(inputs: int, outputs: int, kernel_size: int, stride: int = 1) -> nn.Sequential:
@@ -73,8 +72,7 @@ class SpaceToDepth(nn.Module):
         features = self.head(self.unshuffle(input))
         for block in self.blocks:
             features = features + block(features)
-        enhanced: Tensor = input + self.shuffle(self.tail(features))
-        return enhanced
+        return input + self.shuffle(self.tail(features))
 
 
 class Branches(nn.Module):
@@ -86,8 +84,7 @@ class Branches(nn.Module):
         self.merge = nn.Conv2d(48, 3, 1)
 
     def forward(self, input: Tensor) -> Tensor:
-        enhanced: Tensor = torch.sigmoid(self.merge(torch.cat([branch(input) for branch in self.branches], 1)))
-        return enhanced
+        return torch.sigmoid(self.merge(torch.cat([branch(input) for branch in self.branches], 1)))
 
 
 def record_of(generator: nn.Module, architecture: dict[str, Any]) -> TimedRecord:
@@ -130,9 +127,7 @@ def without_connections(record: TimedRecord) -> TimedRecord:
 
 
 def network(record: TimedRecord) -> Network:
-    found = network_of(record)
-    assert found is not None
-    return found
+    return network_of(record)
 
 
 CASES: dict[str, Callable[[], TimedRecord]] = {
@@ -159,9 +154,7 @@ EVERY_CASE = pytest.mark.parametrize("case", CASES)
 
 
 def drawn(record: TimedRecord, shape: Shape = WIDE) -> Figure:
-    figure = architecture_figure(record, shape)
-    assert figure is not None
-    return figure
+    return architecture_figure(record, shape)
 
 
 def counts(figure: Figure) -> Counter[str]:

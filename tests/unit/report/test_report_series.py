@@ -14,9 +14,7 @@ from enhance_sweep.report.results.gather import Results
 
 @pytest.fixture(scope="module")
 def frontier(paper_results: Results) -> Series:
-    series = frontier_series(paper_results)
-    assert series is not None
-    return series
+    return frontier_series(paper_results)
 
 
 def by_row(series: Series) -> dict[int, Point]:
@@ -67,8 +65,6 @@ def test_baseline_and_pick_are_named_before_the_frontier_and_that_before_others(
 
 def test_curves_are_the_records_and_losses_are_averaged(paper_results: Results) -> None:
     quality, loss = curve_series(paper_results, "ms_ssim"), curve_series(paper_results, "loss")
-    assert quality is not None
-    assert loss is not None
     curve = next(curve for curve in quality.curves if curve.row == paper_results.row_of[0])
     assert curve.values == [noted.ms_ssim for noted in paper_results.trained[0].quality]
     assert curve.steps == [75, 150, 300, 600, 1200]

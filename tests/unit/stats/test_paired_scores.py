@@ -26,7 +26,6 @@ def hard_images(networks: int, images: int = 60, seed: int = 0) -> np.ndarray:
 def test_a_difference_is_the_paired_t_test() -> None:
     scores = hard_images(2)
     found = difference(pooled(scores, [0, 1], 2), 0, 1)
-    assert found is not None
     known = stats.ttest_rel(scores[0], scores[1])
     interval = known.confidence_interval(0.95)
     assert (found.mean, found.low, found.high) == pytest.approx(
@@ -42,7 +41,6 @@ def test_seeds_are_pooled_and_what_they_change_is_counted() -> None:
     assert scores.seed_deviation == pytest.approx(0.01 * np.sqrt(2))
     assert scores.seed_freedom == 1
     found = difference(scores, 1, 0)
-    assert found is not None
     error = np.sqrt(2e-4 / 1 + 2e-4 / 2)
     assert found.mean == pytest.approx(0.04)
     assert (found.error, found.freedom) == pytest.approx((error, 1.0))
@@ -53,7 +51,6 @@ def test_an_image_without_a_score_is_left_out_for_all() -> None:
     scores = pooled([[1.0, 2.0, np.inf, 4.0], [2.0, 2.0, 3.0, 5.0]], [0, 1], 2)
     assert scores.images == 3
     found = difference(scores, 0, 1)
-    assert found is not None
     assert found.mean == pytest.approx(-2 / 3)
 
 
@@ -65,7 +62,6 @@ def test_a_training_with_a_score_that_is_no_number_takes_no_image_from_the_other
     assert scores.trainings.tolist() == [1, 0, 1]
     assert difference(scores, 0, 1) is None
     found = difference(scores, 0, 2)
-    assert found is not None
     assert found.mean == pytest.approx((one - other).mean())
 
 
@@ -90,7 +86,6 @@ def test_a_contrast_is_computed_image_by_image() -> None:
     scores = hard_images(3)
     weights = np.array([0.5, 0.5, -1.0])
     found = pooled(scores, [0, 1, 2], 3).contrast(weights)
-    assert found is not None
     each = weights @ scores
     interval = stats.ttest_1samp(each, 0).confidence_interval(0.95)
     assert (found.mean, found.low, found.high) == pytest.approx((each.mean(), interval.low, interval.high))
@@ -115,7 +110,6 @@ def test_all_pairs_at_once_agree_with_each_alone(networks: int, images: int, see
         for second in range(networks):
             if first != second:
                 alone = difference(scores, first, second)
-                assert alone is not None
                 assert together[first, second] == (alone.low > -MARGIN)
                 means, lows, highs = scores.differences_from(second)
                 found = (means[first], lows[first], highs[first])
@@ -147,6 +141,5 @@ def test_intervals_hold_the_truth_as_often_as_they_say(images: int) -> None:
         for network in (0, 0, 0, 1, 1, 1):
             trainings.append(quality[network] + hard + random.normal(0, 0.004) + random.normal(0, 0.01, images))
         found = difference(pooled(np.stack(trainings), [0, 0, 0, 1, 1, 1], 2), 1, 0)
-        assert found is not None
         held += found.low <= 0.01 <= found.high
     assert 0.92 <= held / 400 <= 0.98

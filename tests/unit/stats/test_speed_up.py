@@ -59,10 +59,8 @@ def test_a_record_without_a_baseline_beside_it_has_no_speed_up() -> None:
 def test_a_records_speed_up_is_of_the_rounds_that_count() -> None:
     disturbed = Round(latency_ms=10.0, baseline_latency_ms=90.0, conditions=Conditions(disturbed_by=["other work"]))
     ratio = speed_up(samples(*[[Round(latency_ms=10.0, baseline_latency_ms=20.0), disturbed]] * 3))
-    assert ratio is not None
     assert (ratio.median, ratio.processes, ratio.rounds) == (2.0, 3, 3)
     few = speed_up(samples([Round(latency_ms=10.0, baseline_latency_ms=20.0)] * 2 + [disturbed]))
-    assert few is not None
     assert few.rounds == 3, "of so few all count"
 
 

@@ -78,13 +78,11 @@ def test_one_more_than_there_are_waits_and_a_dead_holder_lets_go(
         return subprocess.Popen([sys.executable, "-c", CLAIM], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
     def said(process: "subprocess.Popen[str]") -> str:
-        assert process.stdout is not None
         return process.stdout.readline().strip()
 
     one, two = claimant(), claimant()
     assert {said(one), said(two)} == {"[0]", "[1]"}
     three = claimant()
-    assert three.stderr is not None
     assert three.stderr.readline() == "training waits for one of 2 GPUs: other trainings hold them all\n"
     one.kill()
     one.wait()

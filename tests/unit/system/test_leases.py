@@ -33,7 +33,6 @@ def other(tmp_path: Path) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
         [sys.executable, "-c", TAKE_AND_SLEEP, str(tmp_path), KEY], stdout=subprocess.PIPE, text=True
     )
-    assert process.stdout is not None
     assert process.stdout.readline() == "taken\n"
     return process
 
@@ -56,7 +55,6 @@ def test_a_lease_is_anothers_until_it_is_given_back(tmp_path: Path) -> None:
     assert holder_of(tmp_path, KEY) is None
     with lease(tmp_path, KEY, "train"):
         holder = holder_of(tmp_path, KEY)
-        assert holder is not None
         assert (holder.process, holder.work) == (os.getpid(), "train")
         with pytest.raises(HeldError, match=f"held by process {os.getpid()} on "), lease(tmp_path, KEY, "train"):
             pass
@@ -74,7 +72,6 @@ def test_it_is_given_back_when_the_work_fails(tmp_path: Path) -> None:
 
 def test_the_lease_of_a_killed_process_is_free_at_once(tmp_path: Path, other: "subprocess.Popen[str]") -> None:
     holder = holder_of(tmp_path, KEY)
-    assert holder is not None
     assert holder.process == other.pid
     with pytest.raises(HeldError), lease(tmp_path, KEY, "train"):
         pass
@@ -260,7 +257,6 @@ def test_progress_is_told_when_the_lease_is_touched(tmp_path: Path) -> None:
         mine.note(40, 300)
         mine.touch()
         holder = holder_of(tmp_path, KEY)
-        assert holder is not None
         assert (holder.start_step, holder.step, holder.steps) == (10, 40, 300)
 
 

@@ -21,7 +21,6 @@ def holder(path: Path, shared: bool) -> "subprocess.Popen[str]":
 
 
 def said(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None
     return process.stdout.readline().strip()
 
 
@@ -31,7 +30,6 @@ def test_timing_is_alone_and_a_dead_holder_lets_go(tmp_path: Path, first: bool, 
     one = holder(path, first)
     assert said(one) == "held"
     two = holder(path, second)
-    assert two.stderr is not None
     message = two.stderr.readline()
     assert ("a training run" if first else f"timing in process {one.pid}") in message
     one.kill()
