@@ -8,17 +8,8 @@ from typing import Any
 import numpy as np
 
 from enhance_sweep.paper import published_networks
+from enhance_sweep.records import store
 from enhance_sweep.records.keys import architecture_key, learned_key, measured_key
-from enhance_sweep.records.store import (
-    EXPORT_FILE,
-    SCORES_FILE,
-    exports_dir,
-    trained_dir,
-    write_challenge,
-    write_json,
-    write_timed,
-    write_trained,
-)
 from enhance_sweep.report import Results, gather
 
 ENVIRONMENT = {
@@ -40,6 +31,10 @@ MEASUREMENT = {
     "threads": 2,
     "allocator": "tuned",
     "host": "bench-1",
+}
+LEARNED = {
+    **{"loss_terms": {"l1": 1.0, "mse": 5.0, "ms_ssim": 0.5}, "content": None, "batch_size": 16, "crop_size": 100},
+    **{"precision": "bf16", "learning_rate": 0.002, "augmentation": "flips_and_turns", "schedule": "one_cycle"},
 }
 #: By how much the networks' scores of one image differ, beside what is common to all.
 SPREAD = 0.003
@@ -78,6 +73,22 @@ def description(architecture: dict[str, Any]) -> dict[str, Any]:
     return {"parameters": macs // 921_600 + 7, "macs": macs, "height": 720, "width": 1280, "layers": []}
 
 
+def _record(kind: str, architecture: dict[str, Any], day: int, own: dict[str, Any]) -> dict[str, Any]:
+    """What records of all kinds say, and their own."""
+    return {
+        "schema": 1,
+        "kind": kind,
+        "status": "completed",
+        "reason": None,
+        "architecture": architecture,
+        "architecture_key": architecture_key(architecture),
+        "description": description(architecture),
+        "started_at": f"2026-01-0{day}T09:56:00Z",
+        "finished_at": f"2026-01-0{day}T10:0{day - 1}:00Z",
+        "environment": ENVIRONMENT,
+    } | own
+
+
 def trained(
     architecture: dict[str, Any],
     ms_ssim: float | None = 0.92,
@@ -91,50 +102,28 @@ def trained(
     learned_from: dict[str, Any] | None = None,
     **changes: Any,
 ) -> dict[str, Any]:
-    learned = {
-        "dataset": dataset,
-        "data_fingerprint": fingerprint,
-        "loss": loss,
-        "loss_terms": {"l1": 1.0, "mse": 5.0, "ms_ssim": 0.5},
-        "content": None,
-        "batch_size": 16,
-        "crop_size": 100,
-        "precision": "bf16",
-        "learning_rate": 0.002,
-        "augmentation": "flips_and_turns",
-        "schedule": "one_cycle",
-        "seed": seed,
-    } | (learned_from or {})
+    learned = {"dataset": dataset, "data_fingerprint": fingerprint, "loss": loss, "seed": seed, **LEARNED}
+    learned |= learned_from or {}
     end = ms_ssim if ms_ssim is not None and math.isfinite(ms_ssim) else 0.9
-    curve_steps = [round(steps * part) for part in (0.0625, 0.125, 0.25, 0.5, 1.0)]
     quality = [
         {
-            "step": step,
-            "psnr_db": (psnr_db or 22.0) - 4.0 * math.exp(-5 * step / steps) + 0.03,
-            "ms_ssim": end - (end - 0.80) * math.exp(-6 * step / steps) * (1 - step / steps),
+            "step": round(steps * part),
+            "psnr_db": (psnr_db or 22.0) - 4.0 * math.exp(-5 * part) + 0.03,
+            "ms_ssim": end - (end - 0.80) * math.exp(-6 * part) * (1 - part),
         }
-        for step in curve_steps
+        for part in (0.0625, 0.125, 0.25, 0.5, 1.0)
     ]
-    return {
-        "schema": 1,
-        "kind": "trained",
+    own = {
         "key": learned_key(architecture, learned | {"steps": steps}),
-        "architecture_key": architecture_key(architecture),
-        "status": "completed",
-        "reason": None,
-        "architecture": architecture,
-        "description": description(architecture),
         "learned_from": learned,
         "steps": steps,
         "scores": {"psnr_db": psnr_db, "ms_ssim": ms_ssim, "images": 100, "identical_pairs": 0},
         "untouched": UNTOUCHED,
         "quality": quality,
         "train_wall_s": 240.0,
-        "started_at": "2026-01-01T09:56:00Z",
-        "finished_at": "2026-01-01T10:00:00Z",
         "data": {"pairs": 200, "test_pairs": 100, "source": "DPED, iphone"},
-        "environment": ENVIRONMENT,
-    } | changes
+    }
+    return _record("trained", architecture, 1, own | changes)
 
 
 def failed(architecture: dict[str, Any], reason: str, **changes: Any) -> dict[str, Any]:
@@ -151,49 +140,32 @@ def timed(
     how = MEASUREMENT | (measurement or {})
     channels = architecture.get("channels")
     memory_mib = 300.0 + (channels if isinstance(channels, int) else 64) * 14.1
-    return {
-        "schema": 1,
-        "kind": "timed",
+    times = {"latency_ms_median": 1.0, "latency_ms_iqr": 0.012, "cpu_s_median": 0.00197, "first_call_ms": 1.6}
+    own = {
         "key": measured_key(architecture, how),
-        "architecture_key": architecture_key(architecture),
-        "status": "completed",
-        "reason": None,
-        "architecture": architecture,
-        "description": description(architecture),
         "measurement": how,
-        "latency_ms_median": latency_ms,
-        "latency_ms_iqr": None if latency_ms is None else latency_ms * 0.012,
-        "cpu_s_median": None if latency_ms is None else latency_ms * 0.00197,
         "peak_rss_mib": memory_mib,
         "peak_rss_delta_mib": memory_mib - 260.0,
-        "first_call_ms": None if latency_ms is None else latency_ms * 1.6,
         "samples": {"rounds_ms": [latency_ms] * 3},
-        "started_at": "2026-01-02T10:00:00Z",
-        "finished_at": "2026-01-02T10:01:00Z",
-        "environment": ENVIRONMENT,
-    } | changes
+        **{name: None if latency_ms is None else latency_ms * factor for name, factor in times.items()},
+    }
+    return _record("timed", architecture, 2, own | changes)
 
 
 def paired(architecture: dict[str, Any], latency_ms: float, baseline_ms: float, **changes: Any) -> dict[str, Any]:
     """Timed carefully: three processes with three rounds each, all ratios within 1% of the same."""
-    rounds = [
-        [{"latency_ms": latency_ms, "baseline_latency_ms": baseline_ms * (1 + 0.005 * (i - 1))} for i in range(3)]
-        for _ in range(3)
-    ]
-    processes = [{"rounds": some, "repeated_rounds": [], "loaded": {"preparing_ms": {}}} for some in rounds]
-    return timed(
-        architecture,
-        latency_ms,
-        **{
-            "samples": {"processes": processes},
-            "baseline": architecture_key(BASELINE),
-            "baseline_check": {"median": 1.001, "low": 0.99, "high": 1.01, "processes": 3, "rounds": 9},
-            "arithmetic_limit": {"fp32_gflops": 200.0, "bf16_gflops": 400.0},
-            "flags": [],
-            "stopped": "interval within 2%",
-        }
-        | changes,
-    )
+    beside_ms = [baseline_ms * (1 + 0.005 * (i - 1)) for i in range(3)]
+    rounds = [{"latency_ms": latency_ms, "baseline_latency_ms": ms} for ms in beside_ms]
+    process = {"rounds": rounds, "repeated_rounds": [], "loaded": {"preparing_ms": {}}}
+    own = {
+        "samples": {"processes": [process] * 3},
+        "baseline": architecture_key(BASELINE),
+        "baseline_check": {"median": 1.001, "low": 0.99, "high": 1.01, "processes": 3, "rounds": 9},
+        "arithmetic_limit": {"fp32_gflops": 200.0, "bf16_gflops": 400.0},
+        "flags": [],
+        "stopped": "interval within 2%",
+    }
+    return timed(architecture, latency_ms, **own | changes)
 
 
 def challenge(
@@ -203,19 +175,9 @@ def challenge(
     how = MEASUREMENT | {"allocator": "stock"} | (measurement or {})
     latencies_s = (2 * seconds, 1.5 * seconds, 0.98 * seconds, 1.02 * seconds)
     calls = [{"latency_ms": 1e3 * s, "photograph": f"{i}.png"} for i, s in enumerate(latencies_s)]
-    return {
-        "schema": 1,
-        "kind": "challenge",
-        "architecture_key": architecture_key(architecture),
-        "architecture": architecture,
-        "measurement": how,
-        "latency_s_mean": seconds,
-        "memory_gib_mean": 1.5,
-        "samples": calls,
-        "started_at": "2026-01-03T10:00:00Z",
-        "finished_at": "2026-01-03T10:01:00Z",
-        "environment": ENVIRONMENT | {"allocator": how["allocator"]},
-    } | changes
+    own = {"measurement": how, "latency_s_mean": seconds, "memory_gib_mean": 1.5, "samples": calls}
+    own["environment"] = ENVIRONMENT | {"allocator": how["allocator"]}
+    return _record("challenge", architecture, 3, own | changes)
 
 
 def exported(
@@ -231,13 +193,8 @@ def exported(
         "ms_ssim": {"mean": ms_ssim + change, "low": ms_ssim + change - 0.01, "high": ms_ssim + change + 0.01},
         "ms_ssim_over_eager": {"mean": change, "low": change - 0.001, "high": change + 0.001},
     }
-    return {
-        "schema": 1,
-        "kind": "export",
+    own = {
         "key": made["key"],
-        "architecture_key": made["architecture_key"],
-        "status": "completed",
-        "architecture": made["architecture"],
         "description": {name: made["description"][name] for name in ("parameters", "macs")},
         "format": format,
         "precision": precision,
@@ -252,9 +209,8 @@ def exported(
         "peak_rss_mib": 400.0,
         "flags": [],
         "samples": None if times_faster is None else {"processes": [{"rounds": rounds}] * 3},
-        "finished_at": "2026-01-04T10:00:00Z",
-        "environment": ENVIRONMENT,
-    } | changes
+    }
+    return _record("export", made["architecture"], 4, own | changes)
 
 
 def write_scores(runs: Path, record: dict[str, Any], spread: float) -> None:
@@ -269,7 +225,7 @@ def write_scores(runs: Path, record: dict[str, Any], spread: float) -> None:
     psnr_db = means["psnr_db"] + 40 * ((hard - hard.mean()) + (own - own.mean()))
     lines = ["name,psnr_db,ms_ssim,untouched_psnr_db,untouched_ms_ssim"]
     lines += [f'"{i}.jpg",{psnr_db[i]:.6f},{ms_ssim[i]:.6f},17.640000,0.861300' for i in images]
-    path = trained_dir(runs, record["key"]) / SCORES_FILE
+    path = store.trained_dir(runs, record["key"]) / store.SCORES_FILE
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -316,21 +272,16 @@ def grid_records() -> list[dict[str, Any]]:
 
 
 def _write_export(runs: Path, record: dict[str, Any]) -> None:
-    folder = exports_dir(runs) / record["key"] / f"{record['format']}-{record['precision']}"
+    folder = store.exports_dir(runs) / record["key"] / f"{record['format']}-{record['precision']}"
     folder.mkdir(parents=True)
-    write_json(folder / EXPORT_FILE, record)
+    store.write_json(folder / store.EXPORT_FILE, record)
 
 
 def write(runs: Path, made: list[dict[str, Any]], spread: float | None = None) -> Path:
     """A folder of runs with these records; with `spread` scores of single images beside the trained ones."""
-    writers = {
-        "trained": write_trained,
-        "timed": write_timed,
-        "challenge": write_challenge,
-        "export": _write_export,
-    }
+    writers = {"trained": store.write_trained, "timed": store.write_timed, "challenge": store.write_challenge}
     for record in made:
-        writers[record["kind"]](runs, record)
+        writers.get(record["kind"], _write_export)(runs, record)
         if spread is not None and record["kind"] == "trained" and record["scores"]:
             write_scores(runs, record, spread)
     return runs
@@ -347,5 +298,5 @@ def write_with_curves(runs: Path, made: list[dict[str, Any]]) -> Path:
     losses = "".join(f"{step},{100 / step}\n" for step in range(10, 1210, 10))
     for record in made:
         if record["kind"] == "trained":
-            (trained_dir(runs, record["key"]) / "losses.csv").write_text("step,total\n" + losses)
+            (store.trained_dir(runs, record["key"]) / "losses.csv").write_text("step,total\n" + losses)
     return runs
