@@ -103,9 +103,5 @@ def test_every_python_sees_the_same_code() -> None:
 
 def test_equal_code_has_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(code_versions, "_EQUALS", {"first": "second", "second": "third"})
-    assert [canonical(digest) for digest in ("first", "second", "third", "other")] == [
-        "third",
-        "third",
-        "third",
-        "other",
-    ]
+    names = [canonical(digest) for digest in ("first", "second", "third", "other")]
+    assert names == ["third"] * 3 + ["other"]
