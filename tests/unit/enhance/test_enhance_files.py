@@ -6,6 +6,7 @@ import stat
 import struct
 import zlib
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -241,10 +242,7 @@ def test_a_phones_second_picture_is_its_own(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo, target = read(save(tmp_path / "a.png", smooth())), tmp_path / "b.png"
     target.write_bytes(b"earlier")
-
-    def full(handle: int) -> None:
-        raise OSError(28, "No space left on device")
-
+    full = Mock(side_effect=OSError(28, "No space left on device"))
     monkeypatch.setattr("enhance_sweep.enhance.writing.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_photo(photo, target)

@@ -5,11 +5,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -22,6 +22,7 @@ KEY = "plain-k3-c16-b1-photos-fidelity-s0-0123abcd"
 TAKE_AND_SLEEP = """
 import sys, time
 from pathlib import Path
+from unittest.mock import Mock
 from enhance_sweep.system.leases import lease
 with lease(Path(sys.argv[1]), sys.argv[2], "train"):
     print("taken", flush=True)
@@ -50,13 +51,6 @@ def left_by(runs_dir: Path, holder: Holder, age_s: float = 0.0) -> Path:
 
 def elsewhere() -> Holder:
     return replace(Holder.here("train"), host="far-away", system="another boot", process=1)
-
-
-def raises(error: OSError) -> Callable[..., None]:
-    def fails(*_: object, **__: object) -> None:
-        raise error
-
-    return fails
 
 
 def taken(runs_dir: Path) -> AbstractContextManager[Lease]:
@@ -176,7 +170,7 @@ def test_a_lease_of_another_machine_holds_for_a_time(
 ) -> None:
     left_by(tmp_path, elsewhere(), sign * age_s)
     for change in ("touch", "unlink") if sign > 0 else ():
-        monkeypatch.setattr(Path, change, raises(OSError(30, "Read-only file system")))
+        monkeypatch.setattr(Path, change, Mock(side_effect=OSError(30, "Read-only file system")))
     assert (holder_of(tmp_path, KEY) is not None) == held
 
 
@@ -200,7 +194,7 @@ def test_a_full_disk_takes_no_lease_away_and_leaves_nothing_behind(
 def test_a_lease_that_a_full_disk_has_no_room_for_is_no_variants_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "link", raises(OSError(28, "No space left on device")))
+    monkeypatch.setattr(os, "link", Mock(side_effect=OSError(28, "No space left on device")))
     refused(tmp_path, NoSpaceError, r"no space left to write .*leases")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
@@ -271,6 +265,6 @@ def test_of_many_takers_one_succeeds(tmp_path: Path) -> None:
 
 
 def test_without_links_a_lease_is_still_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "link", raises(PermissionError(1, "Operation not permitted")))
+    monkeypatch.setattr(os, "link", Mock(side_effect=PermissionError(1, "Operation not permitted")))
     with taken(tmp_path):
         refused(tmp_path)

@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -127,10 +128,7 @@ def test_a_place_that_takes_no_records_is_found_before_the_work(
 def test_a_disk_that_fills_up_ends_in_one_line(
     host: SimulatedHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(command, "write_timed", full)
+    monkeypatch.setattr(command, "write_timed", Mock(side_effect=OSError(28, "No space left on device")))
     assert command.main(["model.channels=16", "--runs", str(tmp_path)]) == 1
     assert "No space left on device: anything measured before is in" in capsys.readouterr().err
 

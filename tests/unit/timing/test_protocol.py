@@ -33,9 +33,11 @@ def host_of(latency_ms: float = 100.0, **wrong: Any) -> SimulatedHost:
     return host
 
 
-def time(host: SimulatedHost, channels: list[int], runtime: dict[str, Any] = EAGER, **changes: Any) -> list[Any]:
+def time(
+    host: SimulatedHost, channels: list[int], runtime: dict[str, Any] = EAGER, says: Any = None, **changes: Any
+) -> list[Any]:
     models = [network(c) for c in channels]
-    return protocol.time_variants(models, settings(**changes), runtime, machine=host.machine())
+    return protocol.time_variants(models, settings(**changes), runtime, machine=host.machine(), **says or {})
 
 
 def test_the_baseline_runs_in_every_round_and_orders_differ() -> None:
@@ -62,9 +64,7 @@ def test_what_an_interrupted_run_measured_is_kept() -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        protocol.time_variants(
-            [network(16), network(32)], settings(), EAGER, machine=host_of().machine(), tell=interrupt, done=kept.append
-        )
+        time(host_of(), [16, 32], says={"tell": interrupt, "done": kept.append})
     assert sorted(record.architecture["channels"] for record in kept) == [16, 32]
     assert {record.stopped for record in kept} == {"interrupted"}
     assert all(record.latency_ms_median > 0 for record in kept)
@@ -104,14 +104,8 @@ def test_the_baseline_against_itself_is_among_the_first_and_is_believed_when_ste
 def test_no_record_is_written_before_the_check_is_done() -> None:
     told: list[str] = []
     written: list[int] = []
-    protocol.time_variants(
-        [network(16)],
-        settings(budget_s=200.0),
-        EAGER,
-        machine=host_of(process_luck=0.05).machine(),
-        tell=told.append,
-        done=lambda record: written.append(len(told)),
-    )
+    says = {"tell": told.append, "done": lambda record: written.append(len(told))}
+    time(host_of(process_luck=0.05), [16], says=says, budget_s=200.0)
     stopped = next(index for index, line in enumerate(told) if "c64" in line and "to be continued" not in line)
     assert written[0] > stopped
 
