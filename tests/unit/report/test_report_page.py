@@ -96,12 +96,7 @@ LAYERS = [{"name": name, "in_channels": before, "out_channels": after, **SAME} f
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, dict[str, bytes]]:
     """The report of every published variant and two others, one of them timed in two ways."""
-    made = make.paper_records(careful=True)
-    made += make.measured((make.plain(3, 24, 2), 0.9171, 2300.0), (make.plain(3, 8, 1), 0.85, 800.0))
-    made += [make.timed(make.PROPOSED, 400.0, measurement={"runtime": "openvino", "precision": "bf16"})]
-    made += [make.exported(made[0], "onnx", "int8", 1.5, -0.002)]
-    for record in made:
-        record["description"] = record["description"] | {"layers": LAYERS}
+    made = [record | {"description": record["description"] | {"layers": LAYERS}} for record in make.whole_records()]
     results = gather(make.write_with_curves(tmp_path_factory.mktemp("runs"), made))
     return results, render(results)
 
