@@ -211,9 +211,7 @@ def test_only_the_newest_timing_of_a_way_to_measure_is_marked(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_what_one_sweep_trains_and_another_times_too_is_one_variant_of_the_longest_steps(
-    tmp_path: Path, order: int
-) -> None:
+def test_what_one_sweep_trains_and_another_times_is_one_variant_of_the_most_steps(tmp_path: Path, order: int) -> None:
     both = [(wanted(2, steps=600, time=False), "long"), (wanted(2, steps=300), "timed")]
     for one, name in both[::order]:
         sweep(tmp_path, one, arguments=(name,))

@@ -320,9 +320,7 @@ def test_a_failed_timing_is_named_where_it_is_all_there_is(tmp_path: Path) -> No
         ({"no_such_field": 1}, np.nan),
     ],
 )
-def test_a_measurement_is_chosen_by_any_of_its_fields(
-    tmp_path: Path, wanted: dict[str, Any], latency_ms: float
-) -> None:
+def test_a_measurement_is_chosen_by_any_of_its_fields(tmp_path: Path, wanted: Any, latency_ms: float) -> None:
     made = [trained(BASELINE)]
     for hour, measurement in enumerate([{}, {"allocator": "stock"}, {"host": "there"}, {"size": [640, 480]}]):
         when = f"2026-01-01T1{hour}:00:00Z"
@@ -446,9 +444,7 @@ WHOLE = {"trained": trained(BASELINE), "timed": timed(BASELINE), "challenge": ch
         *((kind, json.dumps(WHOLE[kind] | new).encode(), said) for kind in DAMAGES for new, said in DAMAGES[kind]),
     ],
 )
-def test_a_file_that_is_no_record_is_named_with_the_remedy(
-    tmp_path: Path, folder: str, content: bytes, complaint: str
-) -> None:
+def test_what_is_no_record_is_named_with_a_remedy(tmp_path: Path, folder: str, content: bytes, complaint: str) -> None:
     path = tmp_path / folder / "alien" / "record.json"
     path.parent.mkdir(parents=True)
     path.write_bytes(content)

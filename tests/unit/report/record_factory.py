@@ -13,6 +13,7 @@ from enhance_sweep.records import store
 from enhance_sweep.records.keys import architecture_key, learned_key, measured_key
 from enhance_sweep.report import Results, gather
 
+Record = dict[str, Any]
 ENVIRONMENT = {
     "host": "bench-1",
     "cpu": "Intel(R) Xeon(R) Processor @ 2.70GHz",
@@ -42,22 +43,22 @@ SPREAD = 0.003
 UNTOUCHED = {"psnr_db": 17.64, "ms_ssim": 0.8613, "images": 100, "identical_pairs": 1}
 
 
-def plain(kernel_size: int, channels: int, blocks: int, prelu: bool = False) -> dict[str, Any]:
+def plain(kernel_size: int, channels: int, blocks: int, prelu: bool = False) -> Record:
     sizes = {"kernel_size": kernel_size, "channels": channels, "blocks": blocks}
     return {"topology": "plain", **sizes, "prelu": prelu}
 
 
-def strided(kernel_size: int, strided_kernel_size: int, channels: int, blocks: int = 2) -> dict[str, Any]:
+def strided(kernel_size: int, strided_kernel_size: int, channels: int, blocks: int = 2) -> Record:
     sizes = {"kernel_size": kernel_size, "strided_kernel_size": strided_kernel_size, "channels": channels}
     return {"topology": "strided", **sizes, "blocks": blocks, "prelu": False}
 
 
 BASELINE = plain(3, 64, 4)
 PROPOSED = strided(3, 4, 16)
-SRCNN: dict[str, Any] = {"topology": "srcnn"}
+SRCNN: Record = {"topology": "srcnn"}
 
 
-def macs_of(architecture: dict[str, Any]) -> int:
+def macs_of(architecture: Record) -> int:
     """Roughly the multiply-adds at 1280x720: the right order is all that a picture needs."""
     if "kernel_size" not in architecture:
         return 69_152 * 1280 * 720
@@ -69,12 +70,12 @@ def macs_of(architecture: dict[str, Any]) -> int:
     return int(per_pixel * 1280 * 720)
 
 
-def description(architecture: dict[str, Any]) -> dict[str, Any]:
+def description(architecture: Record) -> Record:
     macs = macs_of(architecture)
     return {"parameters": macs // 921_600 + 7, "macs": macs, "height": 720, "width": 1280, "layers": []}
 
 
-def _record(kind: str, architecture: dict[str, Any], day: int, own: dict[str, Any]) -> dict[str, Any]:
+def _record(kind: str, architecture: Record, day: int, own: Record) -> Record:
     """What records of all kinds say, and their own."""
     return {
         "schema": 1,
@@ -91,7 +92,7 @@ def _record(kind: str, architecture: dict[str, Any], day: int, own: dict[str, An
 
 
 def trained(
-    architecture: dict[str, Any],
+    architecture: Record,
     ms_ssim: float | None = 0.92,
     psnr_db: float | None = 22.0,
     *,
@@ -100,9 +101,9 @@ def trained(
     dataset: str = "dped-iphone",
     fingerprint: str = "4f1d2c3b5a697887",
     loss: str = "fidelity",
-    learned_from: dict[str, Any] | None = None,
+    learned_from: Record | None = None,
     **changes: Any,
-) -> dict[str, Any]:
+) -> Record:
     learned = {"dataset": dataset, "data_fingerprint": fingerprint, "loss": loss, "seed": seed, **LEARNED}
     learned |= learned_from or {}
     end = ms_ssim if ms_ssim is not None and math.isfinite(ms_ssim) else 0.9
@@ -127,17 +128,17 @@ def trained(
     return _record("trained", architecture, 1, own | changes)
 
 
-def failed(architecture: dict[str, Any], reason: str, **changes: Any) -> dict[str, Any]:
+def failed(architecture: Record, reason: str, **changes: Any) -> Record:
     return trained(architecture, status="failed", reason=reason, scores=None, untouched=None, quality=[], **changes)
 
 
-def running(architecture: dict[str, Any], **changes: Any) -> dict[str, Any]:
+def running(architecture: Record, **changes: Any) -> Record:
     return trained(architecture, status="running", scores=None, untouched=None, finished_at=None, **changes)
 
 
 def timed(
-    architecture: dict[str, Any], latency_ms: float | None, *, measurement: dict[str, Any] | None = None, **changes: Any
-) -> dict[str, Any]:
+    architecture: Record, latency_ms: float | None, *, measurement: Record | None = None, **changes: Any
+) -> Record:
     how = MEASUREMENT | (measurement or {})
     channels = architecture.get("channels")
     memory_mib = 300.0 + (channels if isinstance(channels, int) else 64) * 14.1
@@ -153,7 +154,7 @@ def timed(
     return _record("timed", architecture, 2, own | changes)
 
 
-def paired(architecture: dict[str, Any], latency_ms: float, baseline_ms: float, **changes: Any) -> dict[str, Any]:
+def paired(architecture: Record, latency_ms: float, baseline_ms: float, **changes: Any) -> Record:
     """Timed carefully: three processes with three rounds each, all ratios within 1% of the same."""
     beside_ms = [baseline_ms * (1 + 0.005 * (i - 1)) for i in range(3)]
     rounds = [{"latency_ms": latency_ms, "baseline_latency_ms": ms} for ms in beside_ms]
@@ -169,9 +170,7 @@ def paired(architecture: dict[str, Any], latency_ms: float, baseline_ms: float, 
     return timed(architecture, latency_ms, **own | changes)
 
 
-def challenge(
-    architecture: dict[str, Any], seconds: float, *, measurement: dict[str, Any] | None = None, **changes: Any
-) -> dict[str, Any]:
+def challenge(architecture: Record, seconds: float, *, measurement: Record | None = None, **changes: Any) -> Record:
     """Timed by the challenge's rules: two slow calls, and two that count, 4% apart."""
     how = MEASUREMENT | {"allocator": "stock"} | (measurement or {})
     latencies_s = (2 * seconds, 1.5 * seconds, 0.98 * seconds, 1.02 * seconds)
@@ -182,8 +181,8 @@ def challenge(
 
 
 def exported(
-    made: dict[str, Any], format: str, precision: str, times_faster: float | None, change: float, **changes: Any
-) -> dict[str, Any]:
+    made: Record, format: str, precision: str, times_faster: float | None, change: float, **changes: Any
+) -> Record:
     """A trained network as a file: so many times as fast as in eager, its MS-SSIM changed by so much."""
     ms_ssim = made["scores"]["ms_ssim"]
     rounds = [
@@ -214,7 +213,7 @@ def exported(
     return _record("export", made["architecture"], 4, own | changes)
 
 
-def write_scores(runs: Path, record: dict[str, Any], spread: float) -> None:
+def write_scores(runs: Path, record: Record, spread: float) -> None:
     """Scores of 100 single images whose mean is the record's, as evaluation leaves them beside it.
 
     All networks have the same hard images; by `spread` they differ otherwise.
@@ -231,8 +230,8 @@ def write_scores(runs: Path, record: dict[str, Any], spread: float) -> None:
 
 
 def measured(
-    *networks: tuple[dict[str, Any], float | None, float | None], beside_ms: float | None = None, psnr_db: float = 22.0
-) -> list[dict[str, Any]]:
+    *networks: tuple[Record, float | None, float | None], beside_ms: float | None = None, psnr_db: float = 22.0
+) -> list[Record]:
     """Networks, their MS-SSIM and their latencies; None: not trained, not timed. `beside_ms`: the baseline's times."""
     made = []
     for architecture, ms_ssim, latency_ms in networks:
@@ -244,7 +243,7 @@ def measured(
     return made
 
 
-def paper_records(careful: bool = False, **changes: Any) -> list[dict[str, Any]]:
+def paper_records(careful: bool = False, **changes: Any) -> list[Record]:
     """Every published variant, trained to the paper's scores and timed in a fifth of its times.
 
     `careful`: with the baseline beside each.
@@ -260,7 +259,7 @@ def paper_records(careful: bool = False, **changes: Any) -> list[dict[str, Any]]
     return made
 
 
-def whole_records() -> Iterator[dict[str, Any]]:
+def whole_records() -> Iterator[Record]:
     """Everything a report may show: the paper's networks and others, seeds, exports, runtimes, the challenge."""
     made = paper_records(careful=True)
     yield from made
@@ -278,7 +277,7 @@ def whole_records() -> Iterator[dict[str, Any]]:
     yield challenge(plain(3, 48, 2), 1.6, measurement={"allocator": "tuned"})
 
 
-def grid_records() -> list[dict[str, Any]]:
+def grid_records() -> list[Record]:
     """The twelve networks of the demonstration, a short budget, so that some stay below the untouched input."""
     made = []
     for channels in (16, 32, 64):
@@ -290,13 +289,13 @@ def grid_records() -> list[dict[str, Any]]:
     return made
 
 
-def _write_export(runs: Path, record: dict[str, Any]) -> None:
+def _write_export(runs: Path, record: Record) -> None:
     folder = store.exports_dir(runs) / record["key"] / f"{record['format']}-{record['precision']}"
     folder.mkdir(parents=True)
     store.write_json(folder / store.EXPORT_FILE, record)
 
 
-def write(runs: Path, made: list[dict[str, Any]], spread: float | None = None) -> Path:
+def write(runs: Path, made: list[Record], spread: float | None = None) -> Path:
     """A folder of runs with these records; with `spread` scores of single images beside the trained ones."""
     writers = {"trained": store.write_trained, "timed": store.write_timed, "challenge": store.write_challenge}
     for record in made:
@@ -306,12 +305,12 @@ def write(runs: Path, made: list[dict[str, Any]], spread: float | None = None) -
     return runs
 
 
-def results_of(runs: Path, *made: dict[str, Any], spread: float | None = None) -> Results:
+def results_of(runs: Path, *made: Record, spread: float | None = None) -> Results:
     """What the report gathers from these records."""
     return gather(write(runs, list(made), spread))
 
 
-def write_with_curves(runs: Path, made: list[dict[str, Any]]) -> Path:
+def write_with_curves(runs: Path, made: list[Record]) -> Path:
     """A folder of runs with these records, the scores of single images and the losses of 120 noted steps."""
     write(runs, made, spread=SPREAD)
     losses = "".join(f"{step},{100 / step}\n" for step in range(10, 1210, 10))

@@ -21,9 +21,7 @@ from enhance_sweep.stats.paired_scores import Difference
 SLOW = make.plain(5, 64, 4)
 
 
-def results_of(
-    folder: Path, *networks: tuple[dict[str, Any], float, float | None], spread: float | None = make.SPREAD
-) -> Results:
+def results_of(folder: Path, *networks: Any, spread: float | None = make.SPREAD) -> Results:
     """The baseline takes a second."""
     return make.results_of(folder, *make.measured(*networks, beside_ms=1000.0), spread=spread)
 

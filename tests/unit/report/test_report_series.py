@@ -52,9 +52,7 @@ def test_the_frontier_goes_through_its_networks_to_the_slowest(paper_results: Re
     assert corners[-1] == pytest.approx((paper_results.scored["speed_up"].min(), paper_results.scored["ms_ssim"].max()))
 
 
-def test_baseline_and_pick_are_named_before_the_frontier_and_that_before_others(
-    paper_results: Results, frontier: Series
-) -> None:
+def test_baseline_and_pick_are_named_first_and_then_the_frontier(paper_results: Results, frontier: Series) -> None:
     rank = {row: point.rank for row, point in by_row(frontier).items()}
     first = paper_results.scored["slug"].isin(["plain-k3-c64-b4", "strided-k3-s4-c16-b2"])
     on_frontier = paper_results.scored["on_frontier"] & ~first

@@ -122,9 +122,7 @@ def test_a_damaged_lease_is_nobodys(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("system", ["another boot", None])
-def test_a_lease_with_something_else_in_it_is_nobodys(
-    tmp_path: Path, damage: dict[str, object], system: str | None
-) -> None:
+def test_a_lease_with_something_else_in_it_is_nobodys(tmp_path: Path, damage: dict, system: str | None) -> None:
     holder = asdict(elsewhere()) | {"system": system or Holder.here("train").system}
     left_by(tmp_path, elsewhere()).write_text(json.dumps(holder | damage))
     assert holder_of(tmp_path, KEY) is None
@@ -153,7 +151,7 @@ def test_what_the_killed_left_half_written_goes_with_the_next_lease(tmp_path: Pa
     assert list((tmp_path / "leases").iterdir()) == []
 
 
-def test_the_lease_of_a_killed_process_whose_parent_does_not_ask_is_free(
+def test_a_killed_process_whose_parent_does_not_ask_holds_no_lease(
     tmp_path: Path, other: "subprocess.Popen[str]"
 ) -> None:
     other.kill()
@@ -174,9 +172,7 @@ def test_a_lease_of_another_machine_holds_for_a_time(
     assert (holder_of(tmp_path, KEY) is not None) == held
 
 
-def test_a_full_disk_takes_no_lease_away_and_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_takes_no_lease_away_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path, text: str) -> None:
         path.touch()
         raise OSError(28, "No space left on device")
@@ -191,9 +187,7 @@ def test_a_full_disk_takes_no_lease_away_and_leaves_nothing_behind(
         assert mine.path.stat().st_mtime > 1
 
 
-def test_a_lease_that_a_full_disk_has_no_room_for_is_no_variants_failure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lease_that_a_full_disk_refuses_fails_no_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "link", Mock(side_effect=OSError(28, "No space left on device")))
     refused(tmp_path, NoSpaceError, r"no space left to write .*leases")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
@@ -222,9 +216,7 @@ def test_who_has_lost_a_lease_once_has_lost_it_for_good(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("difference", [{"system": "another boot"}, {"process": 1}, {"began": 1.0}])
-def test_a_lease_of_the_same_number_is_not_mine_if_another_holds_it(
-    tmp_path: Path, difference: dict[str, object]
-) -> None:
+def test_a_lease_of_the_same_number_is_not_mine_if_another_holds_it(tmp_path: Path, difference: dict) -> None:
     with taken(tmp_path) as mine:
         mine.path.write_text(json.dumps(asdict(mine.holder) | difference))
         mine.touch()

@@ -33,9 +33,7 @@ def host_of(latency_ms: float = 100.0, **wrong: Any) -> SimulatedHost:
     return host
 
 
-def time(
-    host: SimulatedHost, channels: list[int], runtime: dict[str, Any] = EAGER, says: Any = None, **changes: Any
-) -> list[Any]:
+def time(host: SimulatedHost, channels: list[int], runtime: Any = EAGER, says: Any = None, **changes: Any) -> list[Any]:
     models = [network(c) for c in channels]
     return protocol.time_variants(models, settings(**changes), runtime, machine=host.machine(), **says or {})
 
@@ -233,9 +231,7 @@ def test_memory_is_the_median_of_a_fresh_process_each() -> None:
         ("bf16", {"max_abs_error": 0.0, "psnr_db": None}, False),
     ],
 )
-def test_a_runtime_that_computes_something_else_is_an_error(
-    precision: str, check: dict[str, Any], failed: bool
-) -> None:
+def test_a_runtime_that_computes_something_else_is_an_error(precision: str, check: Any, failed: bool) -> None:
     host = host_of(check=check)
     (record,) = time(host, [16], {"_target_": "x.Y", "name": "other"}, paired=False, precision=precision)
     assert (record.status == "failed") == failed

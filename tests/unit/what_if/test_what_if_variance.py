@@ -186,7 +186,7 @@ def test_an_axis_that_does_not_vary_has_no_share_rather_than_none() -> None:
         ([None] * 4, "not known: no network has a value of ms_ssim"),
     ],
 )
-def test_where_nothing_can_be_told_all_shares_are_missing_and_the_note_says_why(
+def test_where_nothing_can_be_told_shares_are_missing_and_a_note_says_why(
     scores: list[float | None], note: str
 ) -> None:
     rows = [(3, 16, 1), (3, 32, 1), (3, 16, 2), (3, 32, 2)][: len(scores)]
