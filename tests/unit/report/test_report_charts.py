@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -31,21 +32,16 @@ def test_plotly_knows_every_word_of_every_chart(paper_results: Results) -> None:
 
 def test_a_chart_has_all_points_and_intervals_of_its_series_and_opens_their_networks(paper_results: Results) -> None:
     chart, series = charts.frontier_chart(paper_results), frontier_series(paper_results)
-    assert chart is not None
-    assert series is not None
     drawn = {trace["name"]: trace for trace in chart["data"]}
     for group in series.looks:
         points, trace = [point for point in series.points if point.group == group], drawn[group]
         assert (trace["x"], trace["y"]) == ([point.x for point in points], [point.y for point in points])
         assert trace["customdata"] == [point.row for point in points]
-        for place, point in enumerate(points):
-            for bars, value, interval in (
-                ("error_x", point.x, point.x_interval),
-                ("error_y", point.y, point.y_interval),
-            ):
-                if interval is not None:
-                    ends = (value - trace[bars]["arrayminus"][place], value + trace[bars]["array"][place])
-                    assert ends == pytest.approx(interval)
+        for (place, point), axis in product(enumerate(points), "xy"):
+            value, interval = getattr(point, axis), getattr(point, f"{axis}_interval")
+            if interval is not None:
+                bars = trace[f"error_{axis}"]
+                assert (value - bars["arrayminus"][place], value + bars["array"][place]) == pytest.approx(interval)
     for line in series.lines:
         assert (drawn[line.name]["x"], drawn[line.name]["y"]) == (list(line.x), list(line.y))
     assert chart["opens"]
@@ -55,14 +51,12 @@ def test_a_chart_has_all_points_and_intervals_of_its_series_and_opens_their_netw
 
 def test_steps_at_which_quality_was_noted_are_the_ticks(paper_results: Results) -> None:
     chart = charts.curves_chart(paper_results, "ms_ssim")
-    assert chart is not None
     assert chart["layout"]["xaxis"]["tickvals"] == [75, 150, 300, 600, 1200]
 
 
 def test_names_of_neighbouring_lines_stand_beside_each_other(tmp_path: Path) -> None:
     sample = make.results_of(tmp_path, make.trained(make.PROPOSED, fingerprint="682bf097303d8781436f08b3063f9a01"))
     chart = charts.curves_chart(sample, "psnr_db")
-    assert chart is not None
     places = {words["text"].rsplit(" ", 1)[0]: words["x"] for words in chart["layout"]["annotations"]}
     close = [places[name] for name in ("PPCN student", "published {3, 64, 4}", "published {3, 32, 2}")]
     assert len(set(close)) == 3, "22.95, 23.06 and 23.17 dB"
@@ -70,12 +64,9 @@ def test_names_of_neighbouring_lines_stand_beside_each_other(tmp_path: Path) -> 
 
 
 def test_thousands_of_points_are_drawn_by_webgl_without_names_and_intervals() -> None:
-    networks = pd.DataFrame(
-        {"cost": np.arange(1.0, 2102.0), "ms_ssim": 0.9, "ms_ssim_error": 0.01, "topology": "plain"}
-    )
-    networks = networks.assign(label="{3, 64, 4}", below_untouched=False, on_frontier=networks.index == 0)
+    same = {"ms_ssim": 0.9, "ms_ssim_error": 0.01, "topology": "plain", "label": "{3, 64, 4}", "below_untouched": False}
+    networks = pd.DataFrame({"cost": np.arange(1.0, 2102.0)}).assign(**same).assign(on_frontier=lambda f: f.index == 0)
     series = networks_series(networks, "latency_ms", "")
-    assert series is not None
     points = charts.series_chart(series)["data"][-1]
     assert (points["type"], len(points["x"])) == ("scattergl", 2101)
     assert "text" not in points

@@ -5,10 +5,8 @@ import pytest
 from enhance_sweep.stats.cost_model import CostModel, costs, left_out_errors
 
 
-def layer(
-    kind: str, in_channels: int, out_channels: int, macs: int = 0, stride: int = 1, side: int = 100
-) -> dict[str, Any]:
-    shape = {"in_channels": in_channels, "out_channels": out_channels, "height": side, "width": side}
+def layer(kind: str, in_channels: int, out_channels: int, macs: int = 0, stride: int = 1) -> dict[str, Any]:
+    shape = {"in_channels": in_channels, "out_channels": out_channels, "height": 100, "width": 100}
     return {"name": "", "kernel_size": 3, "kind": kind, "stride": stride, "macs": macs, **shape}
 
 
@@ -23,9 +21,8 @@ NETWORKS = [network(channels, depth) for channels in (4, 8, 16, 64) for depth in
 
 def test_traffic_counts_what_each_layer_reads_and_writes() -> None:
     down, up = layer("Conv2d", 3, 8, stride=2), layer("ConvTranspose2d", 8, 3, stride=2)
-    assert costs({"parameters": 0, "layers": [layer("ReLU", 5, 5)], "macs": 0})[1] * 2**30 == 4 * 100 * 100 * 10
-    assert costs({"parameters": 0, "layers": [down], "macs": 0})[1] * 2**30 == 4 * 100 * 100 * (8 + 3 * 4)
-    assert costs({"parameters": 0, "layers": [up], "macs": 0})[1] * 2**30 == 4 * 100 * 100 * (3 + 8 / 4)
+    for one, channels in ((layer("ReLU", 5, 5), 10), (down, 8 + 3 * 4), (up, 3 + 8 / 4)):
+        assert costs({"parameters": 0, "layers": [one], "macs": 0})[1] * 2**30 == 4 * 100 * 100 * channels
 
 
 def test_a_model_finds_the_costs_that_made_its_data() -> None:
