@@ -80,6 +80,12 @@ class Row:
     below: bool = False
     opens: int | None = None
 
+    @classmethod
+    def of(cls, columns: Sequence[Column], facts: Facts, name: str, *tags: str) -> "Row":
+        """The row that facts make; empty tags are left out."""
+        cells = tuple(column.cell(facts) for column in columns)
+        return cls(name, ", ".join(filter(None, tags)), cells, bool(facts.get("below_untouched")), facts.get("row"))
+
 
 @dataclass(frozen=True)
 class Table:
