@@ -1,5 +1,6 @@
 """Everything that matplotlib draws for a report: figures as PNG and SVG files, and the page's pictures of networks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -9,8 +10,10 @@ from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG
 from enhance_sweep.records.schema import TimedRecord, TrainedRecord
 from enhance_sweep.report.architecture import architecture_figure, architecture_in_words
 from enhance_sweep.report.figures import style as figures
-from enhance_sweep.report.figures.frontier import frontier_figure, published_figure
+from enhance_sweep.report.figures.curve_series import CurveSeries
+from enhance_sweep.report.figures.frontier import networks_figure, published_figure
 from enhance_sweep.report.figures.quality import quality_figure
+from enhance_sweep.report.figures.series import Series
 from enhance_sweep.report.figures.speed import speed_figure
 from enhance_sweep.report.results.gather import Results
 
@@ -26,20 +29,25 @@ class Drawing:
     narrow: Markup
 
 
-def draw_figures(results: Results) -> dict[str, bytes]:
-    """The figures as files, PNG and SVG each."""
-    figure_of: dict[str, Figure | None] = {
-        "figure2": frontier_figure(results),
-        "figure2_intervals": frontier_figure(results, intervals=True) if results.evidence.images else None,
-        "figure2_paper": published_figure(),
-        "speed": speed_figure(results),
-        "quality": quality_figure(results, "ms_ssim"),
-        "quality_psnr": quality_figure(results, "psnr_db"),
-        "losses": quality_figure(results, "loss"),
-    }
+def draw_figures(series: Mapping[str, Series | CurveSeries], intervals: bool) -> dict[str, bytes]:
+    """The figures as files, PNG and SVG each.
+
+    Args:
+        series: what each figure shows, by its name; `paper_times` becomes a panel of `speed`.
+        intervals: whether to draw `figure2` a second time, with its 95% intervals.
+    """
     files: dict[str, bytes] = {}
-    for name, figure in figure_of.items():
-        files |= {} if figure is None else _files(name, figure)
+    for name, one in series.items():
+        if isinstance(one, CurveSeries):
+            files |= _files(name, quality_figure(one))
+        elif name == "figure2":
+            files |= _files(name, networks_figure(one))
+            files |= _files("figure2_intervals", networks_figure(one, intervals=True)) if intervals else {}
+        elif name == "figure2_paper":
+            files |= _files(name, published_figure())
+        elif name == "speed":
+            beside = series.get("paper_times")
+            files |= _files(name, speed_figure([one, beside] if isinstance(beside, Series) else [one]))
     return files
 
 

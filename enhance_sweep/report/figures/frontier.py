@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, ScalarFormatter
 
-from enhance_sweep.report.figures.frontier_series import frontier_series, published_series
+from enhance_sweep.report.figures.frontier_series import published_series
 from enhance_sweep.report.figures.placement import Array, place_labels
 from enhance_sweep.report.figures.series import Level, Point, Series
 from enhance_sweep.report.figures.style import (
@@ -31,7 +31,6 @@ from enhance_sweep.report.figures.style import (
     style,
 )
 from enhance_sweep.report.labels import topology_name
-from enhance_sweep.report.results.gather import Results
 
 #: More labels than this cannot be read; the frontier and the published variants come first.
 MOST_LABELS = 40
@@ -46,26 +45,20 @@ _LABEL_SIZE = 7.5
 _SHORTEST_LEADER = 7.5
 
 
-def frontier_figure(results: Results, shape: Shape = WIDE, intervals: bool = False) -> Figure | None:
-    """Figure 2 from the records; None where no network has both a cost and an MS-SSIM.
-
-    Args:
-        results: what `gather` found.
-        shape: the figure's size.
-        intervals: draw the 95% intervals of both axes where they are known.
-    """
-    series = frontier_series(results)
-    return None if series is None else networks_figure(series, shape, intervals)
-
-
 @cache
-def published_figure(shape: Shape = WIDE) -> Figure:
+def published_figure() -> Figure:
     """Figure 2 as the paper's Tables 1 and 2 have it, with its own baseline time, in the same style."""
-    return networks_figure(published_series(), shape)
+    return networks_figure(published_series())
 
 
 def networks_figure(series: Series, shape: Shape = WIDE, intervals: bool = False) -> Figure:
-    """Networks, their frontier and the untouched input's level, each network named where there is room."""
+    """Networks, their frontier and the untouched input's level, each network named where there is room.
+
+    Args:
+        series: of `frontier_series`, `networks_series` or `published_series`.
+        shape: the figure's size.
+        intervals: draw the 95% intervals of both axes where they are known.
+    """
     points = [point for point in series.points if not series.looks[point.group].on_page_only]
     bars = _intervals(points) if intervals and len(points) <= _MOST_INTERVALS else []
     with style():

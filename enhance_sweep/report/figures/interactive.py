@@ -7,14 +7,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from enhance_sweep.report.figures.curve_series import MEASURES, MOST_CURVES, Curve, curve_series
-from enhance_sweep.report.figures.frontier_series import frontier_series, published_series
+from enhance_sweep.report.figures.curve_series import MEASURES, Curve, CurveSeries
 from enhance_sweep.report.figures.series import Axis, Level, Line, Look, Point, Series
-from enhance_sweep.report.figures.time_series import paper_time_series, time_series
 from enhance_sweep.report.labels import topology_name
-from enhance_sweep.report.results.gather import Results
-
-__all__ = ["MEASURES", "MOST_CURVES"]  # of the curves, for the page
 
 Chart = dict[str, Any]
 
@@ -30,38 +25,13 @@ _LEAST_GAP, _NAMES_AT = 0.05, (1.0, 0.62, 0.24)
 _MOST_TICKS = 10
 
 
-def frontier_chart(results: Results) -> Chart | None:
-    """Cost against MS-SSIM with 95% intervals on both axes and the frontier; None where no network has a place."""
-    series = frontier_series(results)
-    return None if series is None else series_chart(series)
-
-
-def published_chart() -> Chart:
-    """Figure 2 as the paper's Tables 1 and 2 have it."""
-    return series_chart(published_series())
-
-
-def time_chart(results: Results) -> Chart | None:
-    """Latency against multiply-adds with the arithmetic limit; None where fewer than a few networks are timed."""
-    series = time_series(results)
-    return None if series is None else series_chart(series)
-
-
-def paper_times_chart(results: Results) -> Chart | None:
-    """Our times against the paper's, of the published networks; None where fewer than a few are timed."""
-    series = paper_time_series(results)
-    return None if series is None else series_chart(series, names_at="bottom right")
-
-
-def curves_chart(results: Results, measure: str) -> Chart | None:
-    """A measure of `MEASURES` against steps, a line for each network (its first seed); None where there are no curves.
+def curves_chart(series: CurveSeries) -> Chart:
+    """A measure against steps, a line for each network (its first seed).
 
     The frontier's and the baseline's lines stand out; the others are named by the pointer and the legend.
     """
-    series = curve_series(results, measure)
-    if series is None:
-        return None
-    y = Axis(MEASURES[measure], log=measure == "loss", digits={"ms_ssim": 3, "psnr_db": 1}.get(measure))
+    is_loss = series.measure == "loss"
+    y = Axis(MEASURES[series.measure], log=is_loss, digits={"ms_ssim": 3, "psnr_db": 1}.get(series.measure))
     steps = sorted({step for curve in series.curves for step in curve.steps})
     layout = _layout(Axis("generator steps (log scale)"), y)
     layout["xaxis"] |= {"tickvals": steps} if len(steps) <= _MOST_TICKS else {"dtick": "D2"}
@@ -69,14 +39,11 @@ def curves_chart(results: Results, measure: str) -> Chart | None:
     if not y.log:
         layout |= _levels(layout["yaxis"], series.levels, [value for curve in series.curves for value in curve.values])
     return {
-        "data": [_curve(curve, "lines" if measure == "loss" else "lines+markers") for curve in series.curves],
+        "data": [_curve(curve, "lines" if is_loss else "lines+markers") for curve in series.curves],
         "layout": layout,
         "opens": True,
         "wide_legend": True,
     }
-
-
-# --- what is drawn ----------------------------------------------------------------------------------------------------
 
 
 def series_chart(series: Series, names_at: str = "top right") -> Chart:
@@ -99,6 +66,9 @@ def series_chart(series: Series, names_at: str = "top right") -> Chart:
         some = [point for point in series.points if point.group == group]
         traces.append(look | _points(some, series.looks[group], named, with_intervals))
     return {"data": traces, "layout": layout, "opens": any(point.row is not None for point in points)}
+
+
+# --- what is drawn ----------------------------------------------------------------------------------------------------
 
 
 def _named(points: Sequence[Point]) -> set[Point]:

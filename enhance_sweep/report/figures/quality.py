@@ -8,10 +8,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, ScalarFormatter
 
-from enhance_sweep.report.figures.curve_series import MEASURES, Curve, curve_series
+from enhance_sweep.report.figures.curve_series import MEASURES, Curve, CurveSeries
 from enhance_sweep.report.figures.series import LOOKS
-from enhance_sweep.report.figures.style import COLORS, DASHES, GRID, INK, MARKERS, WIDE, Shape, new_figure, style
-from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.figures.style import COLORS, DASHES, GRID, INK, MARKERS, WIDE, new_figure, style
 
 #: More panels than this are too small on a page; the families that come first are shown.
 MOST_PANELS = 24
@@ -20,24 +19,15 @@ _LINES = ("-", "--", ":", "-.")
 _LETTERS, _SAMPLE = 34, 4
 
 
-def quality_figure(results: Results, measure: str = "ms_ssim", shape: Shape = WIDE) -> Figure | None:
-    """Quality against steps, a panel for each family of networks. None where no record has a curve.
-
-    Args:
-        results: what `gather` found.
-        measure: `ms_ssim`, `psnr_db` or `loss`.
-        shape: the width is kept, the height follows the number of panels.
-    """
-    series = curve_series(results, measure)
-    if series is None:
-        return None
+def quality_figure(series: CurveSeries) -> Figure:
+    """A measure against steps, a panel for each family of networks; the height follows the number of panels."""
     families: dict[str, list[Curve]] = {}
     for curve in series.curves:
         families.setdefault(curve.family, []).append(curve)
     families = dict(list(families.items())[:MOST_PANELS])
-    columns = min(len(families), 4 if shape.is_wide else 2)
+    columns = min(len(families), 4)
     rows = math.ceil(len(families) / columns)
-    width = shape.width if columns > 1 or not shape.is_wide else 5.0
+    width = WIDE.width if columns > 1 else 5.0
     untouched = next((level for level in series.levels if level.is_untouched), None)
     # Above each panel its title and its legend, with as many rows as the fullest of them needs.
     above_in = 0.25 + 0.14 * max(map(_legend_rows, families.values()))
@@ -57,9 +47,10 @@ def quality_figure(results: Results, measure: str = "ms_ssim", shape: Shape = WI
             panel.set_visible(index < len(families))
             # Where the last row is not full, the panels above its gap are the lowest of their columns.
             panel.tick_params(labelbottom=index + columns >= len(families))
-        dashed = "" if untouched is None else f"; dashed: {untouched.text}{' dB' if measure == 'psnr_db' else ''}"
+        unit = " dB" if series.measure == "psnr_db" else ""
+        dashed = "" if untouched is None else f"; dashed: {untouched.text}{unit}"
         figure.supxlabel(f"generator steps{dashed}", fontsize=8, y=0.08 / height)
-        figure.supylabel(MEASURES[measure], fontsize=8.5, x=0.06 / width)
+        figure.supylabel(MEASURES[series.measure], fontsize=8.5, x=0.06 / width)
         figure.subplots_adjust(
             left=0.66 / width,
             right=1 - 0.12 / width,

@@ -1,32 +1,26 @@
 """Latencies, for print: against multiply-adds, and against the paper's."""
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from enhance_sweep.report.figures.series import Series
-from enhance_sweep.report.figures.style import COLORS, DASHES, GRID, INK, MARKERS, PAPER, WIDE, Shape, new_figure, style
-from enhance_sweep.report.figures.time_series import paper_time_series, time_series
+from enhance_sweep.report.figures.style import COLORS, DASHES, GRID, INK, MARKERS, PAPER, WIDE, new_figure, style
 from enhance_sweep.report.labels import topology_name
-from enhance_sweep.report.results.gather import Results
 
 
-def speed_figure(results: Results, shape: Shape = WIDE) -> Figure | None:
-    """Latency against multiply-adds, and ours against the paper's; None where fewer than a few networks are timed."""
-    against_macs, against_paper = time_series(results), paper_time_series(results)
-    if against_macs is None:
-        return None
-    shown = [against_macs] if against_paper is None else [against_macs, against_paper]
-    across = len(shown) if shape.is_wide else 1
-    width = shape.width if shape.is_wide and len(shown) == 2 else min(shape.width, 4.6)
-    height = 3.7 * (len(shown) // across)
+def speed_figure(shown: Sequence[Series]) -> Figure:
+    """Latency against multiply-adds and, where there is a second series, ours against the paper's beside it."""
+    width, height = WIDE.width if len(shown) == 2 else 4.6, 3.7
     with style():
         figure = new_figure(width, height)
-        panels = figure.subplots(len(shown) // across, across, squeeze=False).ravel()
+        panels = figure.subplots(1, len(shown), squeeze=False).ravel()
         for panel, series in zip(panels, shown, strict=True):
             _draw(panel, series)
         left, right, bottom, top = 0.68 / width, 1 - 0.15 / width, 0.5 / height, 1 - 0.42 / height
-        figure.subplots_adjust(left=left, right=right, bottom=bottom, top=top, wspace=0.27, hspace=0.42)
+        figure.subplots_adjust(left=left, right=right, bottom=bottom, top=top, wspace=0.27)
     return figure
 
 

@@ -14,7 +14,11 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from enhance_sweep.report.figures import interactive as charts
+from enhance_sweep.report.figures import interactive
+from enhance_sweep.report.figures.curve_series import MEASURES, MOST_CURVES, CurveSeries, curve_series
+from enhance_sweep.report.figures.frontier_series import frontier_series, published_series
+from enhance_sweep.report.figures.series import Series
+from enhance_sweep.report.figures.time_series import paper_time_series, time_series
 from enhance_sweep.report.page import details
 from enhance_sweep.report.photographs.gallery import Slides, slides
 from enhance_sweep.report.results import findings, timings
@@ -26,32 +30,9 @@ from enhance_sweep.report.words import phrase, templates
 
 PAGE = "index.html"
 _MOST_PROBLEMS = 200
-_LABEL_COLUMN = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multiply-adds"}
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """A chart on the page: its name, its title and its caption.
-
-    `pointer` adds what a reader can do with the page's chart, `picture` what only the drawn figure has.
-    """
-
-    name: str
-    title: str
-    caption: str
-    pointer: str = ""
-    picture: str = ""
-    tall: bool = False
-
-    @property
-    def on_page(self) -> str:
-        """The caption of the page's chart."""
-        return f"{self.caption} {self.pointer}".strip()
-
-    @property
-    def in_markdown(self) -> str:
-        """The caption of the drawn figure."""
-        return f"{self.caption} {self.picture}".strip()
+_COST = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multiply-adds"}
+#: The figures that show a measure against steps.
+_CURVES = {"quality": "ms_ssim", "quality_psnr": "psnr_db", "losses": "loss"}
 
 
 @dataclass(frozen=True)
@@ -71,15 +52,15 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         results: what `gather` found.
         pictures: draw the figures' files and show photographs; False: the page and the tables alone.
     """
-    drawn = _pictures(results) if pictures else _Pictures({})
-    specifications = _charts(results)
+    figures = _figures(results)
+    drawn = _pictures(results, figures) if pictures else _Pictures({})
     opened = details.details(results)
     judged = claims.claims(results)
     context = {
         "pictures": pictures,
         "architectures": drawn.architectures,
         "comparisons": drawn.comparisons,
-        "figures": {shown.name: shown for shown in _captions(results) if shown.name in specifications},
+        "figures": _captions(results, figures),
         "claims": claims.claims_shown(judged, results),
         **_sentences(results),
         **_tables(results),
@@ -90,9 +71,9 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
     files["report.md"] = _markdown().get_template("report.md.j2").render(context, drawn=names).encode()
     downloads = list(files)
     data = {
-        "charts": specifications,
+        "charts": {name: _chart(name, series) for name, series in figures.items()},
         "networks": opened,
-        "measures": charts.MEASURES,
+        "measures": MEASURES,
         "pictures": drawn.slides.enhanced,
         "untouched": drawn.slides.untouched,
     }
@@ -113,7 +94,7 @@ def summary(results: Results) -> str:
 
 def _sentences(results: Results) -> dict[str, Any]:
     return {
-        "title": f"{_LABEL_COLUMN[results.cost_kind]} against MS-SSIM" if len(results.scored) else "Speed",
+        "title": f"{_COST[results.cost_kind]} against MS-SSIM" if len(results.scored) else "Speed",
         "subtitle": " · ".join(part for part in (results.dataset, results.loss and f"{results.loss} loss") if part),
         "headline": findings.headline(results),
         "tiles": findings.tiles(results),
@@ -163,25 +144,29 @@ def _csv_files(results: Results, judged: Sequence[claims.Claim]) -> dict[str, by
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
-def _charts(results: Results) -> dict[str, charts.Chart]:
-    """The page's charts by name, without empty ones."""
-    found = {
-        "figure2": charts.frontier_chart(results),
-        "figure2_paper": charts.published_chart(),
-        "speed": charts.time_chart(results),
-        "paper_times": charts.paper_times_chart(results),
-        "quality": charts.curves_chart(results, "ms_ssim"),
-        "quality_psnr": charts.curves_chart(results, "psnr_db"),
-        "losses": charts.curves_chart(results, "loss"),
+def _figures(results: Results) -> dict[str, Series | CurveSeries]:
+    """What each figure shows, by name, without empty ones: for the page's charts and for the drawings."""
+    found: dict[str, Series | CurveSeries | None] = {
+        "figure2": frontier_series(results),
+        "figure2_paper": published_series(),
+        "speed": time_series(results),
+        "paper_times": paper_time_series(results),
+        **{name: curve_series(results, measure) for name, measure in _CURVES.items()},
     }
-    return {name: chart for name, chart in found.items() if chart is not None}
+    return {name: series for name, series in found.items() if series is not None}
 
 
-def _pictures(results: Results) -> _Pictures:
+def _chart(name: str, series: Series | CurveSeries) -> interactive.Chart:
+    if isinstance(series, CurveSeries):
+        return interactive.curves_chart(series)
+    return interactive.series_chart(series, "bottom right" if name == "paper_times" else "top right")
+
+
+def _pictures(results: Results, figures: Mapping[str, Series | CurveSeries]) -> _Pictures:
     from enhance_sweep.report.figures.drawings import draw_architectures, draw_figures  # matplotlib is slow to import
     from enhance_sweep.report.photographs.comparison import comparisons
 
-    files = draw_figures(results)
+    files = draw_figures(figures, intervals=results.evidence.images > 0)
     architectures = draw_architectures(results, files)
     compared = comparisons(results)
     files |= {comparison.file_name: comparison.image for comparison in compared}
@@ -189,33 +174,25 @@ def _pictures(results: Results) -> _Pictures:
     return _Pictures(files, architectures, compared, slides(results, opened))
 
 
-def _captions(results: Results) -> list[_Shown]:
-    """Name, title and caption of each chart."""
+def _captions(results: Results, figures: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Each figure's name, title and caption; what only the page's chart adds (`pointer`), and only the drawn one."""
     scored = results.scored
     facts = {
         "results": results,
-        "plain_line": len(scored.loc[scored["cost"].notna(), "topology"].unique()) > 1,
+        "cost": _COST[results.cost_kind].lower(),
+        "plain_line": scored.loc[scored["cost"].notna(), "topology"].nunique() > 1,
         "hollow": bool(scored["below_untouched"].any()),
         "placeless": int(scored["cost"].isna().sum()),
         "several_seeds": any(" " in str(seeds) for seeds in scored["seeds"]),
-        "cut": len(results.variants) > charts.MOST_CURVES,
-        "against_paper": charts.paper_times_chart(results) is not None,
+        "cut": len(results.variants) > MOST_CURVES,
+        "against_paper": "paper_times" in figures,
+        **timings.shown_where(results),
     }
-
-    def said(block: str) -> str:
-        return phrase("captions", block, facts)
-
-    cost = _LABEL_COLUMN[results.cost_kind].lower()
-    speed, curves = timings.caption(results), said("curves_pointer")
-    return [
-        _Shown("figure2", f"Figure 2: {cost} against MS-SSIM", said("figure2"), said("figure2_pointer"), tall=True),
-        _Shown("figure2_paper", "The paper's own Figure 2", said("figure2_paper"), "", said("figure2_paper_picture")),
-        _Shown("speed", "Time against multiply-adds", speed, said("speed_pointer"), said("speed_picture")),
-        _Shown("paper_times", "Ours against the paper's", said("paper_times")),
-        _Shown("quality", "MS-SSIM against steps", said("quality"), curves),
-        _Shown("quality_psnr", "PSNR against steps", said("quality"), curves),
-        _Shown("losses", "Training loss against steps", said("losses"), curves),
-    ]
+    parts = ("title", "caption", "pointer", "picture")
+    return {
+        name: {"name": name, **{part: phrase("captions", part, facts | {"name": name}) for part in parts}}
+        for name in figures
+    }
 
 
 def _json(data: Mapping[str, Any]) -> Markup:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from enhance_sweep.records.schema import Environment, TimedRecord, TrainedRecord
 from enhance_sweep.report.labels import is_number, network_label, plural
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.select import is_timed, when
-from enhance_sweep.report.words import paragraphs, phrase
+from enhance_sweep.report.words import paragraphs
 from enhance_sweep.stats.cost_model import CostModel, left_out_errors
 from enhance_sweep.stats.rank_agreement import kendall_tau
 from enhance_sweep.stats.speed_up import Ratio, speed_up
@@ -253,14 +254,11 @@ def paper_baseline(results: Results) -> Outlier | None:
 # --- in words ---------------------------------------------------------------------------------------------------------
 
 
-def caption(results: Results) -> str:
-    """The caption of the figure of times: where they were taken, and what its dashed line is."""
+def shown_where(results: Results) -> dict[str, Any]:
+    """Of the figure of times: the `place` where they were taken, and whether it has the arithmetic `limit`."""
     shown = shown_at_one_place(results)
-    facts = {
-        "place": _place(shown[0]).text if shown else "",
-        "limit": any(latency_to_limit(record) for record in shown),
-    }
-    return phrase("captions", "speed", facts)
+    limit = any(latency_to_limit(record) for record in shown)
+    return {"place": _place(shown[0]).text if shown else "", "limit": limit}
 
 
 def sentences(results: Results) -> list[str]:

@@ -114,7 +114,6 @@ def _way(record: ChallengeRecord) -> str:
     return json.dumps(record.measurement.as_json(), sort_keys=True)
 
 
-
 def _distinguishing(records: Sequence[ChallengeRecord]) -> dict[str, str]:
     """For each way to measure, how it differs from the others, in words; empty if all are the same."""
     differing = [name for name in _WAY if len({getattr(one.measurement, name) for one in records}) > 1]
@@ -208,7 +207,6 @@ def _timed_how(entries: Sequence[Entry]) -> dict[str, Any]:
         "discarded": _DISCARDED,
         "tuned": any(record.measurement.allocator != "stock" for record in records),
     }
-
 
 
 def _calls_differ(entries: Sequence[Entry]) -> dict[str, Any] | None:

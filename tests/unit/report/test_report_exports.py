@@ -8,8 +8,9 @@ import pytest
 import record_factory as make
 
 from enhance_sweep.records.store import EXPORT_FILE, exports_dir, write_json
-from enhance_sweep.report import ReportError, gather
-from enhance_sweep.report.figures.interactive import frontier_chart
+from enhance_sweep.report import ReportError, Results, gather
+from enhance_sweep.report.figures.frontier_series import frontier_series
+from enhance_sweep.report.figures.interactive import Chart, series_chart
 from enhance_sweep.report.page.page import PAGE, render
 from enhance_sweep.report.tables.exports import exports, exports_shown
 
@@ -21,6 +22,12 @@ def runs_with(tmp_path: Path, *made: dict[str, Any]) -> Path:
     own = [make.trained(make.BASELINE, 0.92), make.paired(make.BASELINE, 1000.0, 1000.0)]
     own += [make.trained(NETWORK, 0.9), make.paired(NETWORK, 250.0, 1000.0)]
     return make.write(tmp_path / "runs", [*own, *made])
+
+
+def frontier_chart(results: Results) -> Chart:
+    series = frontier_series(results)
+    assert series is not None
+    return series_chart(series)
 
 
 def of_network(*arguments: Any, **changes: Any) -> dict[str, Any]:
@@ -35,7 +42,6 @@ def test_a_file_stands_at_its_networks_place_moved_by_what_it_changes(tmp_path: 
     assert one.ms_ssim == pytest.approx(0.897)
     assert one.on_frontier
     chart = frontier_chart(results)
-    assert chart is not None
     (trace,) = [trace for trace in chart["data"] if trace["name"] == "exported, int8"]
     assert trace["x"] == pytest.approx([8.0])
     assert trace["y"] == pytest.approx([0.897])
@@ -61,7 +67,6 @@ def test_what_was_not_timed_or_scored_on_other_photographs_has_a_row_and_no_poin
     results = gather(runs_with(tmp_path, of_network("onnx", "fp32", None, 0.0), elsewhere))
     assert [one.placed for one in exports(results)] == [False, False]
     chart = frontier_chart(results)
-    assert chart is not None
     assert not [trace for trace in chart["data"] if trace["name"].startswith("exported")]
     table = exports_shown(results)
     assert [row.tag for row in table.rows] == ["other photographs", ""]

@@ -14,12 +14,18 @@ from matplotlib.text import Text
 from enhance_sweep.report import Results, gather
 from enhance_sweep.report.figures import style as figures
 from enhance_sweep.report.figures.curve_series import curve_series
-from enhance_sweep.report.figures.frontier import MOST_LABELS, frontier_figure, published_figure
-from enhance_sweep.report.figures.frontier_series import frontier_series
+from enhance_sweep.report.figures.frontier import MOST_LABELS, networks_figure, published_figure
+from enhance_sweep.report.figures.frontier_series import frontier_series, published_series
 from enhance_sweep.report.figures.placement import place_labels
 from enhance_sweep.report.figures.quality import quality_figure
 
 SHAPES = pytest.mark.parametrize("shape", [figures.WIDE, figures.NARROW], ids=["wide", "narrow"])
+
+
+def frontier_figure(results: Results, shape: figures.Shape = figures.WIDE) -> Figure:
+    series = frontier_series(results)
+    assert series is not None
+    return networks_figure(series, shape)
 
 
 def labels_of(figure: Figure) -> list[Text]:
@@ -39,7 +45,7 @@ def overlapping_pairs(centres: np.ndarray, sizes: np.ndarray) -> int:
 
 @SHAPES
 def test_every_published_network_is_named_and_no_name_covers_another(shape: figures.Shape) -> None:
-    figure = published_figure(shape)
+    figure = networks_figure(published_series(), shape)
     texts = labels_of(figure)
     assert len(texts) == 24
     assert len({text.get_text() for text in texts}) == 24
@@ -53,17 +59,16 @@ def test_every_published_network_is_named_and_no_name_covers_another(shape: figu
 @SHAPES
 def test_every_network_of_the_runs_is_named_and_no_name_covers_another(tmp_path: Path, shape: figures.Shape) -> None:
     figure = frontier_figure(gather(make.write(tmp_path, make.grid_records())), shape)
-    assert figure is not None
     texts = labels_of(figure)
     assert {text.get_text() for text in texts} == {f"{{3, {c}, {b}}}" for c in (16, 32, 64) for b in (1, 2, 3, 4)}
     assert overlapping_pairs(*boxes_of(texts)) == 0
 
 
 def test_all_of_the_series_is_drawn_within_what_is_shown(paper_results: Results) -> None:
-    figure, series = frontier_figure(paper_results, intervals=True), frontier_series(paper_results)
-    assert figure is not None
+    series = frontier_series(paper_results)
     assert series is not None
     assert series.untouched is not None
+    figure = networks_figure(series, intervals=True)
     points = [point for point in series.points if not series.looks[point.group].on_page_only]
     drawn = [{tuple(map(float, place)) for place in line.get_xydata()} for line in figure.axes[0].lines]
     assert {(point.x, point.y) for point in points} <= set().union(*drawn)
@@ -83,7 +88,6 @@ def test_all_of_the_series_is_drawn_within_what_is_shown(paper_results: Results)
 def test_networks_below_the_untouched_input_are_hollow(tmp_path: Path) -> None:
     results = gather(make.write(tmp_path, make.grid_records()))
     figure = frontier_figure(results)
-    assert figure is not None
     markers = [line for line in figure.axes[0].lines if line.get_linestyle() == "None"]
     hollow = {float(y) for line in markers if line.get_markerfacecolor() == figures.PAPER for y in line.get_ydata()}
     assert hollow == {float(y) for y in results.scored.loc[results.scored["below_untouched"], "ms_ssim"]}
@@ -98,7 +102,6 @@ def test_of_very_many_points_the_frontier_is_named(tmp_path: Path) -> None:
         made += [make.timed(make.plain(7, channels, 1), 100.0 + channels)]
     results = make.results_of(tmp_path, *made)
     figure = frontier_figure(results)
-    assert figure is not None
     named = {text.get_text() for text in labels_of(figure)}
     assert named == set(results.frontier["label"]) == {"{7, 1, 1}", "{3, 64, 4}"}
     assert len(named) < MOST_LABELS
@@ -120,9 +123,9 @@ def test_labels_stay_inside_and_apart_wherever_the_points_are(points: list[tuple
 
 def test_every_curve_is_drawn_in_its_familys_panel(tmp_path: Path) -> None:
     results = gather(make.write(tmp_path, make.grid_records()))
-    figure, series = quality_figure(results), curve_series(results, "ms_ssim")
-    assert figure is not None
+    series = curve_series(results, "ms_ssim")
     assert series is not None
+    figure = quality_figure(series)
     drawn = {
         (axes.get_title(loc="left"), tuple(line.get_xdata()), tuple(line.get_ydata()))
         for axes in figure.axes
@@ -151,5 +154,4 @@ def test_an_embedded_figure_has_ids_and_colors_of_its_own() -> None:
 def test_a_dollar_sign_in_a_name_is_a_dollar_sign(tmp_path: Path) -> None:
     made = [make.trained(make.BASELINE, 0.9, dataset="$\\frac{broken$ & <tag>")]
     figure = frontier_figure(make.results_of(tmp_path, *made))
-    assert figure is not None
     ET.fromstring(figures.svg(figure))
