@@ -5,7 +5,6 @@ import gzip
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,20 +28,11 @@ from enhance_sweep.report.tables.model import Table
 from enhance_sweep.report.words import phrase, templates
 
 PAGE = "index.html"
-_MOST_PROBLEMS = 200
+#: Of more failed or unfinished runs the rest is counted.
+_MOST_LISTED = 200
 _COST = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multiply-adds"}
 #: The figures that show a measure against steps.
 _CURVES = {"quality": "ms_ssim", "quality_psnr": "psnr_db", "losses": "loss"}
-
-
-@dataclass(frozen=True)
-class _Pictures:
-    """Figures and photographs: their files, and those that the page shows."""
-
-    files: dict[str, bytes]
-    architectures: Sequence[Any] = ()
-    comparisons: Sequence[Any] = ()
-    slides: Slides = field(default_factory=lambda: Slides({}, {}))
 
 
 def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
@@ -53,20 +43,18 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         pictures: draw the figures' files and show photographs; False: the page and the tables alone.
     """
     figures = _figures(results)
-    drawn = _pictures(results, figures) if pictures else _Pictures({})
+    drawn, architectures, compared, photographs = _pictures(results, figures) if pictures else ({}, [], [], Slides())
     opened = details.details(results)
     judged = claims.claims(results)
     context = {
         "pictures": pictures,
-        "architectures": drawn.architectures,
-        "comparisons": drawn.comparisons,
+        "architectures": architectures,
+        "comparisons": compared,
         "figures": _captions(results, figures),
         "claims": claims.claims_shown(judged, results),
-        **_sentences(results),
-        **_tables(results),
-        **_unsuccessful(results),
+        **_sections(results),
     }
-    files = drawn.files | _csv_files(results, judged)
+    files = drawn | _csv_files(results, judged)
     names = {name.removesuffix(".png") for name in files if name.endswith(".png")}
     files["report.md"] = _markdown().get_template("report.md.j2").render(context, drawn=names).encode()
     downloads = list(files)
@@ -74,8 +62,8 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         "charts": {name: _chart(name, series) for name, series in figures.items()},
         "networks": opened,
         "measures": MEASURES,
-        "pictures": drawn.slides.enhanced,
-        "untouched": drawn.slides.untouched,
+        "pictures": photographs.enhanced,
+        "untouched": photographs.untouched,
     }
     page = _html().get_template("index.html.j2")
     whole = page.render(context, downloads=downloads, networks=opened, data=_json(data), plotly=_plotly())
@@ -92,7 +80,8 @@ def summary(results: Results) -> str:
 # --- sections ---------------------------------------------------------------------------------------------------------
 
 
-def _sentences(results: Results) -> dict[str, Any]:
+def _sections(results: Results) -> dict[str, Any]:
+    """The sentences, tables and lists that the page and Markdown show."""
     return {
         "title": f"{_COST[results.cost_kind]} against MS-SSIM" if len(results.scored) else "Speed",
         "subtitle": " · ".join(part for part in (results.dataset, results.loss and f"{results.loss} loss") if part),
@@ -103,11 +92,6 @@ def _sentences(results: Results) -> dict[str, Any]:
         "notes": findings.table_notes(results),
         "speed_notes": [findings.paper_time_note(), *timings.sentences(results)],
         "provenance": provenance(results),
-    }
-
-
-def _tables(results: Results) -> dict[str, Any]:
-    return {
         "frontier": networks.frontier_shown(results),
         "published": [networks.published_shown(results, table) for table in (1, 2)],
         "challenge": challenge.challenge_shown(results),
@@ -115,15 +99,9 @@ def _tables(results: Results) -> dict[str, Any]:
         "runtimes": runtimes.runtimes_shown(results),
         "exports": exports.exports_shown(results),
         "others": networks.others_shown(results),
-    }
-
-
-def _unsuccessful(results: Results) -> dict[str, Any]:
-    return {
-        "problems": results.problems[:_MOST_PROBLEMS],
-        "more_problems": max(0, len(results.problems) - _MOST_PROBLEMS),
-        "unfinished": results.unfinished[:_MOST_PROBLEMS],
-        "more_unfinished": max(0, len(results.unfinished) - _MOST_PROBLEMS),
+        "problems": results.problems,
+        "unfinished": results.unfinished,
+        "most_listed": _MOST_LISTED,
     }
 
 
@@ -162,7 +140,10 @@ def _chart(name: str, series: Series | CurveSeries) -> interactive.Chart:
     return interactive.series_chart(series, "bottom right" if name == "paper_times" else "top right")
 
 
-def _pictures(results: Results, figures: Mapping[str, Series | CurveSeries]) -> _Pictures:
+def _pictures(
+    results: Results, figures: Mapping[str, Series | CurveSeries]
+) -> tuple[dict[str, bytes], list[Any], list[Any], Slides]:
+    """The files of figures and photographs; the drawn networks, photographs and slides that the page shows."""
     from enhance_sweep.report.figures.drawings import draw_architectures, draw_figures  # matplotlib is slow to import
     from enhance_sweep.report.photographs.comparison import comparisons
 
@@ -171,7 +152,7 @@ def _pictures(results: Results, figures: Mapping[str, Series | CurveSeries]) -> 
     compared = comparisons(results)
     files |= {comparison.file_name: comparison.image for comparison in compared}
     opened = [int(row) for row in details.detailed(results).index]
-    return _Pictures(files, architectures, compared, slides(results, opened))
+    return files, architectures, compared, slides(results, opened)
 
 
 def _captions(results: Results, figures: Mapping[str, Any]) -> dict[str, dict[str, str]]:
