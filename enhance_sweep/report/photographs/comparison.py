@@ -35,6 +35,7 @@ from enhance_sweep.report.photographs.sheet import (
     sheet,
 )
 from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.words import phrase
 
 SUFFIX = ".webp"
 #: WebP's quality: text stays sharp, and a figure has 150 to 350 kB.
@@ -224,29 +225,25 @@ def _comparison(
     results: Results, baseline: _Network, chosen: _Network, pair: _Pair, top: int, *, by_hand: bool
 ) -> Comparison:
     crops = choose_crops(pair.chosen, pair.baseline, pair.input if pair.target is None else pair.target)
-    mean, largest = decimals(float(pair.differences.mean()), 1), decimals(float(pair.differences.max()), 0)
-    amplified = f", {round(255 / top)} times amplified" if top < 255 else ""
-    scale = Scale(
-        top,
-        "Difference in gray levels of 255",
-        (
-            f"Absolute, the mean of R, G and B{amplified}. Here {mean} on average, {largest} at most.",
-            f"A: where the two networks' details differ most. B: where else the photograph has most detail. Both "
-            f"{ZOOM} times enlarged.",
-        ),
-        _credit(pair),
-    )
+    facts = {
+        "pair": pair,
+        "baseline": baseline,
+        "chosen": chosen,
+        "by_hand": by_hand,
+        "cost_kind": results.cost_kind,
+        "trained_otherwise": baseline.row["condition"] != chosen.row["condition"],
+        "sizes": sorted({n.row["size"] for n in (baseline, chosen) if is_number(n.row["latency_ms_median"])}),
+        "top": top,
+        "mean": float(pair.differences.mean()),
+        "largest": float(pair.differences.max()),
+        "zoom": ZOOM,
+    }
+    parts = ("caption", "alt", "scale", "levels", "crops", "credit")
+    said = {part: phrase("photographs", part, facts) for part in parts}
+    scale = Scale(top, said["scale"], (said["levels"], said["crops"]), said["credit"])
     picture = sheet(_cells(results, baseline, chosen, pair, top), crops, scale)
-    return Comparison(
-        name=pair.name,
-        title=pair.title,
-        caption=_caption(baseline, chosen, pair, top, results.cost_kind, by_hand=by_hand),
-        alt=f"{pair.title}: as a simulated phone took it, enhanced by {baseline.label} and by {chosen.label}, two "
-        f"crops of each, and a map of the two networks' difference, {mean} gray levels on average",
-        image=webp(picture, _QUALITY),
-        width=picture.width,
-        height=picture.height,
-    )
+    image = webp(picture, _QUALITY)
+    return Comparison(pair.name, pair.title, said["caption"], said["alt"], image, picture.width, picture.height)
 
 
 def _cells(results: Results, baseline: _Network, chosen: _Network, pair: _Pair, top: int) -> list[Cell]:
@@ -271,35 +268,3 @@ def _scores(network: _Network) -> str:
     if is_number(speed_up) and not network.is_papers:
         time = f"{time} ({speed_up_text(speed_up)})" if time else speed_up_text(speed_up)
     return " · ".join(part for part in (score, time) if part)
-
-
-def _caption(baseline: _Network, chosen: _Network, pair: _Pair, top: int, cost_kind: str, *, by_hand: bool) -> str:
-    """What the figure shows and how its networks were chosen."""
-    role = "the baseline" if baseline.is_papers else "the slowest network that has photographs here"
-    less = "takes fewer multiply-adds" if cost_kind == "macs" else "is faster"
-    why = "" if by_hand else f", the best network on the frontier that {less}"
-    below = "" if pair.target is None else " (below it)"
-    sizes = sorted({str(n.row["size"]) for n in (baseline, chosen) if is_number(n.row["latency_ms_median"])})
-    timed = f"; times are for {' and '.join(sizes)} pixels" if sizes else ""
-    trained_on = {
-        True: "The networks were trained on other shots of this very photograph.",
-        False: "The networks were not trained on it.",
-        None: "",
-    }
-    sentences = [
-        f"What a simulated phone made of a photograph{below}, enhanced by {role}, {baseline.label}, and by "
-        f"{chosen.label}{why}.",
-        f"MS-SSIM is the mean over the test pairs, not this photograph's{timed}.",
-        f"The scale of the difference ends at {top} of 255 gray levels and is the same for all photographs.",
-        "The two were trained in different ways, see the table of all networks."
-        if baseline.row["condition"] != chosen.row["condition"]
-        else "",
-        "" if baseline.is_papers else "The paper's baseline, {3, 64, 4}, has no photographs or no time here.",
-        trained_on[pair.trained_on],
-        _credit(pair),
-    ]
-    return " ".join(sentence for sentence in sentences if sentence)
-
-
-def _credit(pair: _Pair) -> str:
-    return f"Photograph: {pair.credit}; altered as described." if pair.credit else ""

@@ -89,10 +89,7 @@ def claims(results: Results) -> list[Claim]:
 
 def claims_shown(found: Sequence[Claim], results: Results) -> Table:
     """A row for each claim, with what is compared to test it."""
-    rows = tuple(
-        Row(f"({claim.letter}) {claim.statement}", claim.measured, tuple(one.cell(asdict(claim)) for one in COLUMNS))
-        for claim in found
-    )
+    rows = tuple(Row.of(COLUMNS, asdict(one), f"({one.letter}) {one.statement}", one.measured) for one in found)
     facts = {"cost_kind": results.cost_kind, "seeds": results.evidence.seed_deviation is not None}
     note = phrase("notes", "claims", facts)
     return Table("The paper's claims", COLUMNS, rows, notes=(note,), words=True, first="Claim")
