@@ -8,15 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from enhance_sweep import paper
 from enhance_sweep.frontier import pareto_front
-from enhance_sweep.paper import (
-    BASELINE_SLUG,
-    PROPOSED_SLUG,
-    baseline_time_s,
-    headline_speed_up,
-    implied_baseline_time_s,
-    published_networks,
-)
 from enhance_sweep.report.figures.series import (
     Axis,
     Level,
@@ -42,7 +35,7 @@ from enhance_sweep.report.labels import (
 )
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.variants import rows_of
-from enhance_sweep.report.tables.exports import Exported, exports
+from enhance_sweep.report.tables.exports import exports
 
 _AXES = {
     "speed_up": Axis("speed-up over the {3, 64, 4} baseline (log scale)", TIMES),
@@ -113,7 +106,7 @@ def networks_series(
 @cache
 def published_series() -> Series:
     """Figure 2 as the paper's Tables 1 and 2 have it, with its own baseline time."""
-    table = published_networks().reset_index(drop=True)
+    table = paper.published_networks().reset_index(drop=True)
     networks = table.assign(
         cost=1 / table["speed_up"],
         label=[network_label(architecture) for architecture in table["architecture"]],
@@ -132,13 +125,13 @@ def published_series() -> Series:
     title = "as published: de Stoutz et al. 2018, Tables 1 and 2"
     series = networks_series(networks, "speed_up", title, hovers=hovers)
     assert series is not None, "the tables have networks"
-    took, headline = decimals(implied_baseline_time_s(), 1), decimals(headline_speed_up(), 1)
+    took, headline = decimals(paper.implied_baseline_time_s(), 1), decimals(paper.headline_speed_up(), 1)
     upper = f"if the baseline took {took} s, as the headline's {headline}{TIMES} implies"
     return replace(
         series,
         x=Axis("speed-up over {3, 64, 4}, as the tables have it (log scale)", TIMES),
         points=tuple(replace(point, row=None) for point in series.points),
-        upper=UpperAxis(upper, implied_baseline_time_s() / baseline_time_s()),
+        upper=UpperAxis(upper, paper.implied_baseline_time_s() / paper.baseline_time_s()),
     )
 
 
@@ -178,6 +171,7 @@ def _place(cost: Any, cost_kind: str) -> Any:
 
 def _point(row: Any, cost_kind: str, hover: tuple[str, ...]) -> Point:
     error, timed = row.ms_ssim_error, cost_kind == "speed_up" and is_number(row.speed_up_low)
+    comes_first = row.slug in (paper.BASELINE_SLUG, paper.PROPOSED_SLUG)
     return Point(
         x=float(row.x),
         y=float(row.ms_ssim),
@@ -186,7 +180,7 @@ def _point(row: Any, cost_kind: str, hover: tuple[str, ...]) -> Point:
         hover=hover,
         row=int(row.Index),
         hollow=bool(row.below_untouched),
-        rank=1 + pd.notna(row.published) + 2 * bool(row.on_frontier) + 4 * (row.slug in (BASELINE_SLUG, PROPOSED_SLUG)),
+        rank=1 + pd.notna(row.published) + 2 * bool(row.on_frontier) + 4 * comes_first,
         x_interval=(min(row.speed_up_low, row.x), max(row.speed_up_high, row.x)) if timed else None,
         y_interval=(row.ms_ssim - error, row.ms_ssim + error) if is_number(error) else None,
     )
@@ -238,21 +232,16 @@ def _single_seeds(results: Results, series: Series) -> list[Point]:
 
 def _exports(results: Results) -> list[Point]:
     """The networks' exported files, a group for each precision."""
-    placed = [one for one in exports(results) if one.placed]
-    precisions = dict.fromkeys(one.record.precision for one in placed)
-    by_precision = [one for precision in precisions for one in placed if one.record.precision == precision]
-    return [_export(results, one) for one in by_precision]
-
-
-def _export(results: Results, one: Exported) -> Point:
-    assert one.cost is not None, "it is placed"
-    assert one.ms_ssim is not None, "it is placed"
-    assert one.ratio is not None, "it is placed"
-    hover = [
-        f"MS-SSIM {one.ms_ssim:.4f}",
-        f"{speed_up_text(one.ratio.median)} of eager ({interval_text(one.ratio.low, one.ratio.high)})",
-        f"{decimals(one.record.bytes / 1024, 0)} KiB",
-        *(["on the frontier of networks and files"] if one.on_frontier else []),
-    ]
-    x, group = _place(one.cost, results.cost_kind), f"exported, {one.record.precision}"
-    return Point(x, one.ms_ssim, group, one.label, tuple(hover), one.row)
+    points: dict[str, list[Point]] = {}
+    for one in exports(results):
+        if one.ratio is None or one.cost is None or one.ms_ssim is None:
+            continue
+        hover = [
+            f"MS-SSIM {one.ms_ssim:.4f}",
+            f"{speed_up_text(one.ratio.median)} of eager ({interval_text(one.ratio.low, one.ratio.high)})",
+            f"{decimals(one.record.bytes / 1024, 0)} KiB",
+            *(["on the frontier of networks and files"] if one.on_frontier else []),
+        ]
+        x, group = _place(one.cost, results.cost_kind), f"exported, {one.record.precision}"
+        points.setdefault(group, []).append(Point(x, one.ms_ssim, group, one.label, tuple(hover), one.row))
+    return [point for some in points.values() for point in some]

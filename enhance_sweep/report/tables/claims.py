@@ -11,21 +11,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from enhance_sweep.paper import (
-    BASELINE_SLUG,
-    PROPOSED_SLUG,
-    headline_speed_up,
-    implied_baseline_time_s,
-    published_networks,
-)
-from enhance_sweep.report.labels import (
-    interval_text,
-    is_number,
-    network_label,
-    signed,
-    signed_interval,
-    speed_up_text,
-)
+from enhance_sweep import paper
+from enhance_sweep.report.labels import interval_text, is_number, network_label, signed, signed_interval, speed_up_text
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables.columns import CLAIMS
 from enhance_sweep.report.tables.model import Row, Table, shown_columns, to_csv
@@ -73,9 +60,9 @@ def claims(results: Results) -> list[Claim]:
         return []
     facts = {
         "time": "multiply-adds" if results.cost_kind == "macs" else "time",
-        "prelu": network_label(published_networks()["architecture"][_PRELU[0]]),
-        "pick": network_label(published_networks()["architecture"][PROPOSED_SLUG]),
-        "headline": headline_speed_up(),
+        "prelu": network_label(paper.published_networks()["architecture"][_PRELU[0]]),
+        "pick": network_label(paper.published_networks()["architecture"][paper.PROPOSED_SLUG]),
+        "headline": paper.headline_speed_up(),
     }
     ours = _ours(results)
     judges = {"a": at_least_zero, "b": does_not_pay, "c": does_not_pay, "d": at_least_zero}
@@ -169,17 +156,18 @@ def _judge(results: Results, ours: Networks, letter: str, judge: Judge) -> tuple
 
 def _judge_speed(results: Results) -> tuple[str, str, str]:
     """The paper's headline, a claim about speed alone."""
-    paper = speed_up_text(headline_speed_up())
-    rows = results.variants[(results.variants["slug"] == PROPOSED_SLUG) & results.variants["speed_up"].notna()]
+    headline = paper.headline_speed_up()
+    theirs = speed_up_text(headline)
+    rows = results.variants[(results.variants["slug"] == paper.PROPOSED_SLUG) & results.variants["speed_up"].notna()]
     if rows.empty:
-        return paper, "not timed beside the baseline", UNTESTED
+        return theirs, "not timed beside the baseline", UNTESTED
     row = rows.iloc[0]
     low, high, ours = row["speed_up_low"], row["speed_up_high"], speed_up_text(row["speed_up"])
     if not (is_number(low) and is_number(high)):
-        return paper, f"{ours}, no interval", UNDECIDED
+        return theirs, f"{ours}, no interval", UNDECIDED
     # The paper's figure is given to one digit.
-    verdict = HOLDS if low >= round(headline_speed_up(), 1) else FAILS if high < headline_speed_up() else UNDECIDED
-    return paper, f"{ours} ({interval_text(low, high)})", verdict
+    verdict = HOLDS if low >= round(headline, 1) else FAILS if high < headline else UNDECIDED
+    return theirs, f"{ours} ({interval_text(low, high)})", verdict
 
 
 # --- networks ---------------------------------------------------------------------------------------------------------
@@ -199,7 +187,7 @@ def _ours(results: Results) -> Networks:
 
 def _papers() -> Networks:
     """The networks of Tables 1 and 2 with the paper's figures, the baseline with the time that its headline implies."""
-    table = published_networks()
+    table = paper.published_networks()
     networks = pd.DataFrame(list(table["architecture"]), index=table.index)
-    time = table["time_s"].where(table.index != BASELINE_SLUG, implied_baseline_time_s())
+    time = table["time_s"].where(table.index != paper.BASELINE_SLUG, paper.implied_baseline_time_s())
     return networks.assign(time=time, ms_ssim=table["ms_ssim"])

@@ -45,11 +45,6 @@ class Exported:
         """The network's short name, format and precision."""
         return f"{network_label(self.record.architecture)} {self.record.format} {self.record.precision}"
 
-    @property
-    def placed(self) -> bool:
-        """Whether it has a place in Figure 2."""
-        return self.cost is not None and self.ms_ssim is not None
-
 
 @lru_cache(maxsize=1)
 def exports(results: Results) -> list[Exported]:
