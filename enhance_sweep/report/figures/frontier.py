@@ -68,13 +68,11 @@ def networks_figure(series: Series, shape: Shape = WIDE, intervals: bool = False
         _draw_horizontal_axis(panels, series)
         for panel in panels:
             _draw_points(panel, series, points)
-            colors = [COLORS[series.looks[group].color] for group, _ in bars]
-            panel.add_collection(
-                LineCollection([ends for _, ends in bars], colors=colors, linewidths=0.8, alpha=0.65, zorder=2.8),
-                autolim=False,
-            )
+            look: dict[str, Any] = {"colors": [COLORS[series.looks[group].color] for group, _ in bars], "alpha": 0.65}
+            lines = LineCollection([ends for _, ends in bars], linewidths=0.8, zorder=2.8, **look)
+            panel.add_collection(lines, autolim=False)
             if series.untouched is not None:
-                look: dict[str, Any] = {"color": INK, "linewidth": 1.1, "linestyle": DASHES["dash"], "zorder": 1.5}
+                look = {"color": INK, "linewidth": 1.1, "linestyle": DASHES["dash"], "zorder": 1.5}
                 panel.axhline(series.untouched.value, label=series.untouched.text, **look)
         if any(point.hollow for point in points):
             hollow: dict[str, Any] = {"ls": "none", "marker": "o", "mfc": PAPER, "mec": MUTED, "mew": 1.3}
@@ -93,28 +91,14 @@ def _lay_out(figure: Figure, shape: Shape, series: Series, panel: Axes) -> None:
     title_in, legend_in = 0.3, 0.19 * math.ceil(len(entries) / columns) + 0.1
     left_in, above_in = 0.7, 0.0 if series.upper is None else 0.4
     figure.text(left_in / shape.width, 1 - 0.22 / shape.height, series.title, color=MUTED, va="baseline")
-    figure.legend(
-        list(entries.values()),
-        list(entries),
-        loc="upper left",
-        bbox_to_anchor=((left_in - 0.08) / shape.width, 1 - title_in / shape.height),
-        ncols=columns,
-        frameon=False,
-        handlelength=1.6,
-        columnspacing=1.3,
-        handletextpad=0.5,
-        borderaxespad=0.0,
-        borderpad=0.2,
-        fontsize=8,
-    )
+    corner = ((left_in - 0.08) / shape.width, 1 - title_in / shape.height)
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": corner, "ncols": columns}
+    gaps = {"handlelength": 1.6, "columnspacing": 1.3, "handletextpad": 0.5, "borderaxespad": 0.0, "borderpad": 0.2}
+    figure.legend(list(entries.values()), list(entries), frameon=False, fontsize=8, **place, **gaps)
     figure.supylabel(series.y.title, fontsize=8.5, x=0.1 / shape.width)
-    figure.subplots_adjust(
-        left=left_in / shape.width,
-        right=1 - 0.16 / shape.width,
-        bottom=0.5 / shape.height,
-        top=1 - (title_in + legend_in + above_in) / shape.height,
-        hspace=0.07,
-    )
+    left, right, bottom = left_in / shape.width, 1 - 0.16 / shape.width, 0.5 / shape.height
+    top = 1 - (title_in + legend_in + above_in) / shape.height
+    figure.subplots_adjust(left=left, right=right, bottom=bottom, top=top, hspace=0.07)
 
 
 # --- axes -------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -51,14 +52,9 @@ def quality_figure(series: CurveSeries) -> Figure:
         dashed = "" if untouched is None else f"; dashed: {untouched.text}{unit}"
         figure.supxlabel(f"generator steps{dashed}", fontsize=8, y=0.08 / height)
         figure.supylabel(MEASURES[series.measure], fontsize=8.5, x=0.06 / width)
-        figure.subplots_adjust(
-            left=0.66 / width,
-            right=1 - 0.12 / width,
-            bottom=(bottom_in + below_in) / height,
-            top=1 - above_in / height,
-            wspace=0.08,
-            hspace=(above_in + below_in) / panel_in,
-        )
+        sides = {"left": 0.66 / width, "right": 1 - 0.12 / width, "top": 1 - above_in / height}
+        between = {"wspace": 0.08, "hspace": (above_in + below_in) / panel_in}
+        figure.subplots_adjust(bottom=(bottom_in + below_in) / height, **sides, **between)
     return figure
 
 
@@ -75,30 +71,13 @@ def _draw_family(panel: Axes, curves: Sequence[Curve]) -> None:
     """One family's curves, each with a color and a marker of its own."""
     for number, curve in enumerate(curves):
         look = LOOKS[number % len(LOOKS)]
-        panel.plot(
-            curve.steps,
-            curve.values,
-            label=curve.value if number else f"{curve.parameter}{curve.value}",
-            color=COLORS[look.color],
-            marker=MARKERS[look.marker],
-            markersize=3.2 if len(curve.steps) <= 20 else 0.0,
-            linestyle=_LINES[number // len(LOOKS) % len(_LINES)],
-            linewidth=1.2,
-            zorder=3,
-        )
-    panel.legend(
-        loc="lower left",
-        bbox_to_anchor=(-0.02, 1.0),
-        ncols=_legend_columns(curves),
-        frameon=False,
-        fontsize=7,
-        handlelength=1.5,
-        handletextpad=0.4,
-        columnspacing=0.8,
-        labelspacing=0.25,
-        borderpad=0.1,
-        borderaxespad=0.1,
-    )
+        label = curve.value if number else f"{curve.parameter}{curve.value}"
+        dots: dict[str, Any] = {"marker": MARKERS[look.marker], "markersize": 3.2 if len(curve.steps) <= 20 else 0.0}
+        line: dict[str, Any] = {"ls": _LINES[number // len(LOOKS) % len(_LINES)], "lw": 1.2, "zorder": 3}
+        panel.plot(curve.steps, curve.values, label=label, color=COLORS[look.color], **dots, **line)
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "ncols": _legend_columns(curves)}
+    gaps = {"handlelength": 1.5, "handletextpad": 0.4, "columnspacing": 0.8, "labelspacing": 0.25}
+    panel.legend(frameon=False, fontsize=7, borderpad=0.1, borderaxespad=0.1, **place, **gaps)
     panel.grid(True, color=GRID, linewidth=0.6)
     panel.tick_params(length=2.5, labelsize=7.5)
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))

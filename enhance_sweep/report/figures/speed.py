@@ -1,6 +1,7 @@
 """Latencies, for print: against multiply-adds, and against the paper's."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -26,18 +27,9 @@ def speed_figure(shown: Sequence[Series]) -> Figure:
 
 def _draw(panel: Axes, series: Series) -> None:
     for group, look in series.looks.items():
-        panel.plot(
-            [point.x for point in series.points if point.group == group],
-            [point.y for point in series.points if point.group == group],
-            label=topology_name(group),
-            marker=MARKERS[look.marker],
-            color=COLORS[look.color],
-            markeredgecolor=PAPER,
-            markeredgewidth=0.5,
-            linestyle="none",
-            markersize=5.5,
-            zorder=3,
-        )
+        places = zip(*((point.x, point.y) for point in series.points if point.group == group), strict=True)
+        dots: dict[str, Any] = {"marker": MARKERS[look.marker], "mec": PAPER, "mew": 0.5, "markersize": 5.5}
+        panel.plot(*places, label=topology_name(group), color=COLORS[look.color], ls="none", zorder=3, **dots)
     for line in series.lines:
         dash = DASHES[line.dash]
         panel.plot(line.x, line.y, label=line.name, color=COLORS[line.color], lw=line.width, ls=dash, zorder=1.5)

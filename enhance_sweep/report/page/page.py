@@ -211,8 +211,7 @@ def _markdown() -> Environment:
     """The templates' environment for Markdown, which escapes every value, as the page's does for HTML."""
     # Autoescaping leaves alone what `finalize` has escaped for Markdown.
     environment = templates(
-        autoescape=True,
-        finalize=lambda value: value if isinstance(value, Markup) else Markup(escape_markdown(value)),
+        autoescape=True, finalize=lambda value: value if isinstance(value, Markup) else Markup(escape_markdown(value))
     )
     environment.globals["left_out_note"] = _left_out_note
     return environment

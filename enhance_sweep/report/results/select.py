@@ -73,11 +73,7 @@ def code_of(record: TrainedRecord) -> str:
 
 
 def _choose(
-    records: Sequence[TrainedRecord],
-    what: str,
-    option: str,
-    wanted: str | None,
-    names: Sequence[tuple[str, list[str]]],
+    records: Sequence[TrainedRecord], what: str, option: str, wanted: str | None, names: Sequence[tuple[str, list[str]]]
 ) -> list[TrainedRecord]:
     """The records that have the only name there is, or `wanted` among theirs: shown, and all that choose it."""
     counts = Counter(shown for shown, _ in names)
