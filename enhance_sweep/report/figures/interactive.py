@@ -1,6 +1,7 @@
 """The page's charts, which answer to a pointer: specifications for plotly.js, as plain data.
 
-Colors are the page's variables, such as `var(--blue)`; its script fills in their values for light or dark mode.
+Colors are the page's variables, such as `var(--blue)`; its script fills in their values for light or dark mode, and the
+look that all charts share. The title of an axis is its text.
 """
 
 from collections.abc import Iterable, Sequence
@@ -33,7 +34,7 @@ def curves_chart(series: CurveSeries) -> Chart:
     is_loss = series.measure == "loss"
     y = Axis(MEASURES[series.measure], log=is_loss, digits={"ms_ssim": 3, "psnr_db": 1}.get(series.measure))
     steps = sorted({step for curve in series.curves for step in curve.steps})
-    layout = _layout(Axis("generator steps (log scale)"), y)
+    layout: Chart = {"xaxis": _axis(Axis("generator steps (log scale)")), "yaxis": _axis(y)}
     layout["xaxis"] |= {"tickvals": steps} if len(steps) <= _MOST_TICKS else {"dtick": "D2"}
     layout |= {"showlegend": True, "legend": {"orientation": "v", "x": 1.01, "y": 1, "font": {"size": 11}}}
     if not y.log:
@@ -50,11 +51,10 @@ def series_chart(series: Series, names_at: str = "top right") -> Chart:
     """A chart of points and lines; a click on a point opens its network. Names stand `names_at` their points."""
     points = [point for point in series.points if not series.looks[point.group].on_page_only]
     with_intervals = len(points) <= _MOST_INTERVALS
-    layout = _layout(series.x, series.y)
+    layout: Chart = {"xaxis": _axis(series.x), "yaxis": _axis(series.y)}
     layout["legend"] = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
     # The tool bar stands in the right margin: above the chart it would cover the legend.
-    layout["modebar"]["orientation"] = "v"
-    layout["margin"]["r"] = 40
+    layout |= {"modebar": {"orientation": "v"}, "margin": {"r": 40}}
     if not series.y.log:
         ends = [end for point in points if with_intervals for end in point.y_interval or ()]
         layout |= _levels(layout["yaxis"], series.levels, [*ends, *(point.y for point in points)])
@@ -151,24 +151,8 @@ def _curve(curve: Curve, mode: str) -> Chart:
 # --- layout -----------------------------------------------------------------------------------------------------------
 
 
-def _layout(x: Axis, y: Axis) -> Chart:
-    return {
-        "xaxis": _axis(x),
-        "yaxis": _axis(y),
-        "font": {"color": "var(--ink)", "size": 12, "family": "system-ui, sans-serif"},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "hoverlabel": {"bgcolor": "var(--raised)", "bordercolor": "var(--muted)", "font": {"color": "var(--ink)"}},
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "var(--muted)", "activecolor": "var(--ink)"},
-        "margin": {"l": 60, "r": 20, "t": 40, "b": 50},
-        "hovermode": "closest",
-        "dragmode": "zoom",
-    }
-
-
 def _axis(axis: Axis) -> Chart:
-    look: Chart = {"gridcolor": "var(--grid)", "linecolor": "var(--muted)", "zeroline": False, "automargin": True}
-    look |= {"title": {"text": axis.title}, "type": "log" if axis.log else "linear"}
+    look: Chart = {"title": axis.title, "type": "log" if axis.log else "linear"}
     look |= {"autorange": "reversed"} if axis.is_reversed else {}
     look |= {"ticksuffix": axis.unit} if axis.unit else {}
     return look if axis.digits is None else look | {"tickformat": f".{axis.digits}f"}

@@ -76,7 +76,7 @@ def _draw_family(panel: Axes, curves: Sequence[Curve]) -> None:
         line: dict[str, Any] = {"ls": _LINES[number // len(LOOKS) % len(_LINES)], "lw": 1.2, "zorder": 3}
         panel.plot(curve.steps, curve.values, label=label, color=COLORS[look.color], **dots, **line)
     place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "ncols": _legend_columns(curves)}
-    gaps = {"handlelength": 1.5, "handletextpad": 0.4, "columnspacing": 0.8, "labelspacing": 0.25}
+    gaps: dict[str, Any] = {"handlelength": 1.5, "handletextpad": 0.4, "columnspacing": 0.8, "labelspacing": 0.25}
     panel.legend(frameon=False, fontsize=7, borderpad=0.1, borderaxespad=0.1, **place, **gaps)
     panel.grid(True, color=GRID, linewidth=0.6)
     panel.tick_params(length=2.5, labelsize=7.5)
