@@ -93,14 +93,8 @@ def _lay_out(figure: Figure, shape: Shape, series: Series, panel: Axes) -> None:
     figure.text(left_in / shape.width, 1 - 0.22 / shape.height, series.title, color=MUTED, va="baseline")
     corner = ((left_in - 0.08) / shape.width, 1 - title_in / shape.height)
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": corner, "ncols": columns}
-    gaps: dict[str, Any] = {
-        "handlelength": 1.6,
-        "columnspacing": 1.3,
-        "handletextpad": 0.5,
-        "borderaxespad": 0.0,
-        "borderpad": 0.2,
-    }
-    figure.legend(list(entries.values()), list(entries), frameon=False, fontsize=8, **place, **gaps)
+    gaps: dict[str, Any] = {"handlelength": 1.6, "columnspacing": 1.3, "handletextpad": 0.5, "borderaxespad": 0.0}
+    figure.legend(list(entries.values()), list(entries), frameon=False, fontsize=8, borderpad=0.2, **place, **gaps)
     figure.supylabel(series.y.title, fontsize=8.5, x=0.1 / shape.width)
     left, right, bottom = left_in / shape.width, 1 - 0.16 / shape.width, 0.5 / shape.height
     top = 1 - (title_in + legend_in + above_in) / shape.height
