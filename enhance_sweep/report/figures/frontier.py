@@ -246,7 +246,7 @@ def _draw_labels(
     sizes = np.array([_extent(figure, text)[2:] - _extent(figure, text)[:2] for text in texts]).reshape(-1, 2)
     bounds = np.array([_extent(figure, panels[_panel_of(panels, point.y)]) for point in named]).reshape(-1, 4)
     radius = _marker_size(points) / 2 + 1.0
-    centers = place_labels(anchors, sizes, bounds, markers, radius, np.concatenate(lines), margin=1.0)
+    centers = place_labels(anchors, sizes, bounds, markers, radius, np.concatenate(lines))
     inches = figure.get_size_inches() * _INCH
     for text, center, size, anchor in zip(texts, centers, sizes, anchors, strict=True):
         text.set_position((float(center[0] / inches[0]), float(center[1] / inches[1])))

@@ -113,11 +113,11 @@ def test_labels_stay_inside_and_apart_wherever_the_points_are(points: list[tuple
     where = np.array(points, dtype=float)
     sizes = np.tile([30.0, 8.0], (len(points), 1))
     bounds = np.tile([0.0, 0.0, 300.0, 200.0], (len(points), 1))
-    centres = place_labels(where, sizes, bounds, where, 3.0, np.zeros((0, 2)), margin=1.0)
+    centres = place_labels(where, sizes, bounds, where, 3.0, np.zeros((0, 2)))
     assert overlapping_pairs(centres, sizes) == 0
     assert (centres - sizes / 2 >= 0).all()
     assert (centres + sizes / 2 <= [300, 200]).all()
-    again = place_labels(where, sizes, bounds, where, 3.0, np.zeros((0, 2)), margin=1.0)
+    again = place_labels(where, sizes, bounds, where, 3.0, np.zeros((0, 2)))
     np.testing.assert_array_equal(centres, again)
 
 
