@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG
 from enhance_sweep.records.schema import TimedRecord, TrainedRecord
 from enhance_sweep.report.architecture import architecture_figure, architecture_in_words
-from enhance_sweep.report.figures import style as figures
+from enhance_sweep.report.figures import style
 from enhance_sweep.report.figures.curve_series import CurveSeries
 from enhance_sweep.report.figures.frontier import networks_figure, published_figure
 from enhance_sweep.report.figures.quality import quality_figure
@@ -23,7 +23,6 @@ class Drawing:
     """A network's picture in the page, for a wide window and for a narrow one."""
 
     name: str
-    title: str
     caption: str
     wide: Markup
     narrow: Markup
@@ -68,25 +67,18 @@ def draw_architectures(results: Results, files: dict[str, bytes]) -> list[Drawin
         rows = rows.assign(first=rows["slug"].isin([BASELINE_SLUG, PROPOSED_SLUG]))
         rows = rows.sort_values(["first", "ms_ssim"], ascending=False, kind="stable").head(1)
         for key, label in zip(rows["architecture_key"], rows["label"], strict=True):
-            drawing = _draw(name, f"{prefix}{label}", records[key], files)
-            found += [drawing] if drawing else []
+            wide, narrow = (architecture_figure(records[key], shape) for shape in (style.WIDE, style.NARROW))
+            if wide is None or narrow is None:
+                continue
+            files |= _files(name, wide)
+            embedded = [
+                Markup(style.embedded_svg(style.svg(figure), f"{name}-{size}", architecture_in_words(records[key])))
+                for size, figure in (("wide", wide), ("narrow", narrow))
+            ]
+            end = "drawn from the layers in its record. In percent: shares of the multiply-adds."
+            found.append(Drawing(name, f"{prefix}{label}, {end}", *embedded))
     return found
 
 
-def _draw(name: str, title: str, record: TrainedRecord | TimedRecord, files: dict[str, bytes]) -> Drawing | None:
-    """One network; None where its record has no layers."""
-    wide, narrow = (architecture_figure(record, shape) for shape in (figures.WIDE, figures.NARROW))
-    if wide is None or narrow is None:
-        return None
-    files |= _files(name, wide)
-    words = architecture_in_words(record)
-    embedded = [
-        Markup(figures.embedded_svg(figures.svg(figure), f"{name}-{size}", words))
-        for size, figure in (("wide", wide), ("narrow", narrow))
-    ]
-    caption = f"{title}, drawn from the layers in its record. In percent: shares of the multiply-adds."
-    return Drawing(name, title, caption, *embedded)
-
-
 def _files(name: str, figure: Figure) -> dict[str, bytes]:
-    return {f"{name}.png": figures.png(figure), f"{name}.svg": figures.svg(figure).encode()}
+    return {f"{name}.png": style.png(figure), f"{name}.svg": style.svg(figure).encode()}

@@ -37,11 +37,12 @@ def details(results: Results) -> dict[str, dict[str, Any]]:
     for row in rows_of(detailed(results)):
         record = results.trained[int(row.record)] if pd.notna(row.record) else None
         timing = timed.get(row.architecture_key)
+        curves = {measure: noted(results, record, measure) for measure in MEASURES if record is not None}
         found[str(row.Index)] = {
             "label": str(row.label),
             "key": str(row.key),
             "facts": _facts(row, record, timing, results.trainings(row.Index)),
-            "curves": {} if record is None else _curves(results, record),
+            "curves": {name: curve for name, curve in curves.items() if curve[0]},
             "rounds": [] if timing is None else _rounds(timing),
         }
     return found
@@ -74,11 +75,8 @@ def _training_facts(record: TrainedRecord, trainings: list[TrainedRecord]) -> di
     facts = {_heading(name): plain_text(learned[name]) for name in _CONFIGURATION if name in learned}
     if record.steps is not None:
         facts["Steps"] = f"{record.steps:,}"
-    seeds = [
-        f"{one.learned_from.seed}: MS-SSIM {one.scores.ms_ssim:.4f}"
-        for one in trainings
-        if one.scores and is_number(one.scores.ms_ssim)
-    ]
+    scores = [(one.learned_from.seed, one.scores.ms_ssim) for one in trainings if one.scores]
+    seeds = [f"{seed}: MS-SSIM {score:.4f}" for seed, score in scores if is_number(score)]
     facts["Seed" if len(seeds) == 1 else "Seeds"] = "; ".join(seeds)
     if record.train_wall_s is not None:
         facts["Training time"] = duration(record.train_wall_s)
@@ -88,11 +86,6 @@ def _training_facts(record: TrainedRecord, trainings: list[TrainedRecord]) -> di
 
 def _heading(name: str) -> str:
     return name.replace("_", " ").capitalize()
-
-
-def _curves(results: Results, record: TrainedRecord) -> dict[str, tuple[list[int], list[float]]]:
-    curves = {measure: noted(results, record, measure) for measure in MEASURES}
-    return {measure: curve for measure, curve in curves.items() if curve[0]}
 
 
 def _rounds(timing: TimedRecord) -> list[dict[str, Any]]:

@@ -73,7 +73,7 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
 
 def summary(results: Results) -> str:
     """The text that the command prints: the headline and the key figures."""
-    tiles = [f"{tile.title}: {tile.value} ({tile.note})" for tile in findings.tiles(results)]
+    tiles = [f"{tile['title']}: {tile['value']} ({tile['note']})" for tile in findings.tiles(results)]
     return "\n".join([findings.headline(results), *tiles])
 
 

@@ -3,7 +3,6 @@
 Templates put these facts into words: `headline.j2`, `tiles.j2`, `findings.j2` and `notes.j2`.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -18,15 +17,6 @@ from enhance_sweep.stats.paired_scores import MARGIN
 _MOST_CONDITIONS = 12
 
 Facts = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A key figure: its title, its value, and a note."""
-
-    title: str
-    value: str
-    note: str
 
 
 def headline(results: Results) -> str:
@@ -47,8 +37,8 @@ def findings(results: Results) -> list[str]:
     return [*budget, *paragraphs("findings", {"results": results, "evidence": results.evidence, **facts})]
 
 
-def tiles(results: Results) -> list[Tile]:
-    """The two or three figures that answer the question: which network, at what speed."""
+def tiles(results: Results) -> list[dict[str, str]]:
+    """The two or three figures that answer the question, which network, at what speed: `title`, `value`, `note`."""
     scored, untouched = results.scored, results.untouched
     if scored.empty:
         return []
@@ -59,11 +49,11 @@ def tiles(results: Results) -> list[Tile]:
     return found
 
 
-def _tile(kind: str, facts: Facts) -> Tile:
-    return Tile(*(phrase("tiles", f"{kind}_{part}", facts) for part in ("title", "value", "note")))
+def _tile(kind: str, facts: Facts) -> dict[str, str]:
+    return {part: phrase("tiles", f"{kind}_{part}", facts) for part in ("title", "value", "note")}
 
 
-def _fastest_good_enough(results: Results) -> list[Tile]:
+def _fastest_good_enough(results: Results) -> list[dict[str, str]]:
     """The fastest network that is surely no worse than the baseline; else the fastest whose mean is as high.
 
     If the untouched input scores higher than the baseline, its score is the level to reach.

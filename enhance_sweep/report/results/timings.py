@@ -142,21 +142,6 @@ def shown_at_one_place(results: Results) -> list[TimedRecord]:
 # --- the paper's times ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """How well two machines agree on which network is faster.
-
-    Attributes:
-        networks: how many were timed on both.
-        kendall_tau: of the ranks, from -1 to 1; 1: the same order.
-        pearson: the correlation of the times' logarithms.
-    """
-
-    networks: int
-    kendall_tau: float
-    pearson: float
-
-
 @lru_cache(maxsize=1)
 def paper_times(results: Results) -> list[tuple[str, float, float]]:
     """The published networks that were timed here: slug, the paper's seconds and ours."""
@@ -164,14 +149,21 @@ def paper_times(results: Results) -> list[tuple[str, float, float]]:
     return [(slug, time_s, ours[slug]) for slug, time_s in published_networks()["time_s"].items() if slug in ours]
 
 
-def agreement(times: Sequence[tuple[str, float, float]]) -> Agreement | None:
-    """Of networks timed on two machines, as `paper_times` gives them; None where there are too few."""
+def agreement(times: Sequence[tuple[str, float, float]]) -> dict[str, float] | None:
+    """How well two machines agree on which network is faster; None where there are too few.
+
+    Args:
+        times: of networks timed on both, as `paper_times` gives them.
+
+    Returns:
+        `networks`: how many; `kendall_tau` of their ranks, from -1 to 1 (the same order); `pearson`: the correlation of
+        the times' logarithms.
+    """
     if len(times) < FEWEST:
         return None
-    theirs, ours = (np.array(values) for values in zip(*((paper, own) for _, paper, own in times), strict=True))
-    return Agreement(
-        len(times), kendall_tau(list(theirs), list(ours)), float(np.corrcoef(np.log(theirs), np.log(ours))[0, 1])
-    )
+    _, theirs, ours = zip(*times, strict=True)
+    pearson = float(np.corrcoef(np.log(theirs), np.log(ours))[0, 1])
+    return {"networks": len(times), "kendall_tau": kendall_tau(theirs, ours), "pearson": pearson}
 
 
 # --- what time is made of ---------------------------------------------------------------------------------------------
@@ -222,23 +214,13 @@ def fitted(results: Results) -> Fitted | None:
     return Fitted(CostModel.fit(descriptions, latencies_ms), len(shown), errors, family_errors)
 
 
-@dataclass(frozen=True)
-class Outlier:
-    """How one of the paper's times compares with all its others.
+def paper_baseline(results: Results) -> dict[str, float] | None:
+    """The paper's {3, 64, 4} as its other times predict it; None if too few published networks are described.
 
-    Attributes:
-        predicted_s: of the row, by a cost model fitted on all other rows.
-        others: how many these are.
-        median_error: of the fitted rows' own predictions, absolute and relative.
+    Returns:
+        `predicted_s`: by a cost model fitted on all other rows; `others`: how many these are; `median_error` of their
+        own predictions, absolute and relative.
     """
-
-    predicted_s: float
-    others: int
-    median_error: float
-
-
-def paper_baseline(results: Results) -> Outlier | None:
-    """The paper's {3, 64, 4} as its other times predict it; None if too few published networks are described."""
     records: list[TimedRecord | TrainedRecord] = [*results.every_timing, *results.trained]
     described = {results.slugs[r.architecture_key]: r.description for r in records if r.description.layers}
     tables = published_networks()["time_s"]
@@ -248,7 +230,8 @@ def paper_baseline(results: Results) -> Outlier | None:
     times_ms = [1e3 * float(tables[slug]) for slug in others]
     model = CostModel.fit([described[slug] for slug in others], times_ms)
     errors = [model.predict_ms(described[slug]) / ms - 1 for slug, ms in zip(others, times_ms, strict=True)]
-    return Outlier(model.predict_ms(described[BASELINE_SLUG]) / 1e3, len(others), float(np.median(np.abs(errors))))
+    predicted_s = model.predict_ms(described[BASELINE_SLUG]) / 1e3
+    return {"predicted_s": predicted_s, "others": len(others), "median_error": float(np.median(np.abs(errors)))}
 
 
 # --- in words ---------------------------------------------------------------------------------------------------------

@@ -189,7 +189,7 @@ def test_where_the_baseline_is_below_the_input_it_is_no_measure_of_good_enough(t
     made = [make.trained(make.BASELINE, 0.85), make.timed(make.BASELINE, 1000.0)]
     for architecture, score, latency_ms in ((make.plain(3, 16, 1), 0.855, 100.0), (make.PROPOSED, 0.87, 250.0)):
         made += [make.trained(architecture, score), make.timed(architecture, latency_ms)]
-    tiles = {tile.title: (tile.value, tile.note) for tile in findings.tiles(make.results_of(tmp_path, *made))}
+    tiles = {tile["title"]: (tile["value"], tile["note"]) for tile in findings.tiles(make.results_of(tmp_path, *made))}
     value, note = tiles["Fastest that is not below the untouched input"]
     assert value == "4.00\N{MULTIPLICATION SIGN}"
     assert note == "{3-4, 16}, MS-SSIM +0.0087 against the untouched input"
@@ -331,7 +331,7 @@ def test_what_was_trained_otherwise_is_marked_wherever_it_is_named(tmp_path: Pat
     )
     assert findings.headline(results).startswith("{3-4, 16} (trained as B) is 6.30")
     assert "the baseline {3, 64, 4} (trained as A) and" in findings.headline(results)
-    assert findings.tiles(results)[0].value == "{3-4, 16} (trained as B)"
+    assert findings.tiles(results)[0]["value"] == "{3-4, 16} (trained as B)"
     assert "The fastest is {3-4, 16} (trained as B)" in said(results)
 
 
