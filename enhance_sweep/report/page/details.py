@@ -9,7 +9,7 @@ from enhance_sweep.report.figures.curve_series import MEASURES, noted
 from enhance_sweep.report.figures.frontier_series import measured
 from enhance_sweep.report.labels import decimals, is_number, significant
 from enhance_sweep.report.results.gather import Results
-from enhance_sweep.report.results.variants import in_order, rows_of
+from enhance_sweep.report.results.variants import best_in_order, rows_of
 from enhance_sweep.report.results.words import plain_text
 from enhance_sweep.report.tables.model import MOST_ROWS
 from enhance_sweep.stats.speed_up import disturbances
@@ -20,21 +20,14 @@ _MOST_ROUNDS = 200
 _CONFIGURATION = ("dataset", "loss", "content", "batch_size", "crop_size", "learning_rate", "schedule", "augment")
 
 
-def detailed(results: Results) -> pd.DataFrame:
-    """The rows of the variants that the page can open: the frontier's, the paper's and the best of all others."""
-    variants = results.variants
-    if len(variants) <= MOST_ROWS:
-        return in_order(variants)
-    first = variants["on_frontier"].astype(int) * 2 + variants["published"].notna().astype(int)
-    order = variants.assign(first=first).sort_values(["first", "ms_ssim"], ascending=False, kind="stable")
-    return in_order(variants.loc[order.index[:MOST_ROWS]])
-
-
 def details(results: Results) -> dict[str, dict[str, Any]]:
-    """By row of the variants: label, facts, curves, timing samples; plain data for the page's script."""
+    """By row of the variants: label, facts, curves, timing samples; plain data for the page's script.
+
+    Of very many rows the page can open the frontier's, the paper's and the best of all others.
+    """
     timed = {record.architecture_key: record for record in results.timed}
     found = {}
-    for row in rows_of(detailed(results)):
+    for row in rows_of(best_in_order(results.variants, MOST_ROWS)):
         record = results.trained[int(row.record)] if pd.notna(row.record) else None
         timing = timed.get(row.architecture_key)
         curves = {measure: noted(results, record, measure) for measure in MEASURES if record is not None}

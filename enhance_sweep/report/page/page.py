@@ -43,18 +43,28 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         pictures: draw the figures' files and show photographs; False: the page and the tables alone.
     """
     figures = _figures(results)
-    drawn, architectures, compared, photographs = _pictures(results, figures) if pictures else ({}, [], [], Slides())
     opened = details.details(results)
     judged = claims.claims(results)
     context = {
         "pictures": pictures,
-        "architectures": architectures,
-        "comparisons": compared,
+        "architectures": [],
+        "comparisons": [],
         "figures": _captions(results, figures),
         "claims": claims.claims_shown(judged, results),
         **_sections(results),
     }
-    files = drawn | _csv_files(results, judged)
+    files: dict[str, bytes] = {}
+    photographs = Slides()
+    if pictures:
+        from enhance_sweep.report.figures.drawings import draw_architectures, draw_figures  # matplotlib imports slowly
+        from enhance_sweep.report.photographs.comparison import comparisons
+
+        files |= draw_figures(figures, intervals=results.evidence.images > 0)
+        context["architectures"] = draw_architectures(results, files)
+        context["comparisons"] = compared = comparisons(results)
+        files |= {comparison.file_name: comparison.image for comparison in compared}
+        photographs = slides(results, map(int, opened))
+    files |= _csv_files(results, judged)
     names = {name.removesuffix(".png") for name in files if name.endswith(".png")}
     files["report.md"] = _markdown().get_template("report.md.j2").render(context, drawn=names).encode()
     downloads = list(files)
@@ -138,21 +148,6 @@ def _chart(name: str, series: Series | CurveSeries) -> interactive.Chart:
     if isinstance(series, CurveSeries):
         return interactive.curves_chart(series)
     return interactive.series_chart(series, "bottom right" if name == "paper_times" else "top right")
-
-
-def _pictures(
-    results: Results, figures: Mapping[str, Series | CurveSeries]
-) -> tuple[dict[str, bytes], list[Any], list[Any], Slides]:
-    """The files of figures and photographs; the drawn networks, photographs and slides that the page shows."""
-    from enhance_sweep.report.figures.drawings import draw_architectures, draw_figures  # matplotlib is slow to import
-    from enhance_sweep.report.photographs.comparison import comparisons
-
-    files = draw_figures(figures, intervals=results.evidence.images > 0)
-    architectures = draw_architectures(results, files)
-    compared = comparisons(results)
-    files |= {comparison.file_name: comparison.image for comparison in compared}
-    opened = [int(row) for row in details.detailed(results).index]
-    return files, architectures, compared, slides(results, opened)
 
 
 def _captions(results: Results, figures: Mapping[str, Any]) -> dict[str, dict[str, str]]:

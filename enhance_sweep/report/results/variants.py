@@ -140,6 +140,13 @@ def in_order(variants: pd.DataFrame) -> pd.DataFrame:
     return variants.loc[keys.sort_values([str(name) for name in keys], kind="stable").index]
 
 
+def best_in_order(variants: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The rows in order; of more than `most` the frontier's, the paper's and the best of all others."""
+    first = variants["on_frontier"].astype(int) * 2 + variants["published"].notna()
+    ranked = variants.assign(first=first).sort_values(["first", "ms_ssim"], ascending=False, kind="stable")
+    return in_order(variants.loc[ranked.index[:most]])
+
+
 def rows_of(variants: pd.DataFrame) -> list[Any]:
     """The rows as named tuples, `Index` the row's number."""
     # As pandas' own `itertuples` does, which takes five times as long where a column can have missing values.

@@ -10,7 +10,7 @@ from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_table
 from enhance_sweep.report.labels import decimals, is_number, network_label
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.references import references
-from enhance_sweep.report.results.variants import in_order
+from enhance_sweep.report.results.variants import best_in_order, in_order
 from enhance_sweep.report.tables.columns import NETWORKS, REFERENCES, why_not_timed
 from enhance_sweep.report.tables.model import (
     MOST_ROWS,
@@ -66,11 +66,8 @@ def frontier_shown(results: Results) -> Table:
 
 def others_shown(results: Results) -> Table:
     """Every variant that is not in the paper's tables; of too many the frontier's and the best."""
-    others = in_order(results.variants[results.variants["published"].isna()])
-    kept = others
-    if len(others) > MOST_ROWS:
-        best = others.sort_values(["on_frontier", "ms_ssim"], ascending=False, kind="stable").head(MOST_ROWS)
-        kept = in_order(best)
+    others = results.variants[results.variants["published"].isna()]
+    kept = best_in_order(others, MOST_ROWS)
     return _own_table("Other variants", results, kept, left_out=len(others) - len(kept))
 
 
