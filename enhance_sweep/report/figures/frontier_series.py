@@ -30,6 +30,7 @@ from enhance_sweep.report.labels import (
     is_number,
     network_label,
     signed,
+    signed_interval,
     significant_ms,
     speed_up_text,
 )
@@ -115,13 +116,10 @@ def published_series() -> Series:
         on_frontier=False,
         published=1,
     )
-    hovers = {
-        row.Index: (
-            f"{row.time_s:.3f} s, {speed_up_text(row.speed_up)}",
-            f"MS-SSIM {row.ms_ssim:.4f}, {row.psnr_db:.2f} dB",
-        )
-        for row in rows_of(table)
-    }
+    hovers = {}
+    for row in rows_of(table):
+        time, score = f"{row.time_s:.3f} s", f"MS-SSIM {row.ms_ssim:.4f}, {row.psnr_db:.2f} dB"
+        hovers[row.Index] = (f"{time}, {speed_up_text(row.speed_up)}", score)
     title = "as published: de Stoutz et al. 2018, Tables 1 and 2"
     series = networks_series(networks, "speed_up", title, hovers=hovers)
     assert series is not None, "the tables have networks"
@@ -139,13 +137,12 @@ def measured(row: Any) -> dict[str, str]:
     """What was measured of a network (a row of `Results.variants`), in words."""
     facts = {}
     if is_number(row.ms_ssim):
-        facts["MS-SSIM"] = f"{row.ms_ssim:.4f}" + (
-            f" ± {row.ms_ssim_error:.4f}" if is_number(row.ms_ssim_error) else ""
-        )
+        error = f" ± {row.ms_ssim_error:.4f}" if is_number(row.ms_ssim_error) else ""
+        facts["MS-SSIM"] = f"{row.ms_ssim:.4f}{error}"
     if is_number(row.psnr_db):
         facts["PSNR"] = f"{row.psnr_db:.2f} dB"
     if is_number(row.vs_baseline):
-        interval = f"{signed(row.vs_baseline_low, 4)} to {signed(row.vs_baseline_high, 4)}"
+        interval = signed_interval(row.vs_baseline_low, row.vs_baseline_high)
         facts["MS-SSIM against the baseline"] = f"{signed(row.vs_baseline, 4)} (95% interval {interval})"
     if is_number(row.speed_up):
         known = is_number(row.speed_up_low) and is_number(row.speed_up_high)
@@ -215,19 +212,13 @@ def _look_on_page(group: str) -> Look:
 def _single_seeds(results: Results, series: Series) -> list[Point]:
     """Each training of the networks that have several, at its network's speed."""
     several = [point for point in series.points if point.row is not None and len(results.trainings(point.row)) > 1]
-    trainings = [(point, one) for point in several[:_MOST_WITH_SEEDS] for one in results.trainings(point.row or 0)]
-    return [
-        Point(
-            x=point.x,
-            y=one.scores.ms_ssim,
-            group="single seeds",
-            label=f"{point.label}, seed {one.learned_from.seed}",
-            hover=(f"MS-SSIM {one.scores.ms_ssim:.4f}",),
-            row=point.row,
-        )
-        for point, one in trainings
-        if one.scores and is_number(one.scores.ms_ssim)
-    ]
+    points = []
+    for point in several[:_MOST_WITH_SEEDS]:
+        for one in results.trainings(point.row or 0):
+            if one.scores and is_number(score := one.scores.ms_ssim):
+                label = f"{point.label}, seed {one.learned_from.seed}"
+                points.append(Point(point.x, score, "single seeds", label, (f"MS-SSIM {score:.4f}",), point.row))
+    return points
 
 
 def _exports(results: Results) -> list[Point]:

@@ -84,15 +84,10 @@ def _heading(name: str) -> str:
 def _rounds(timing: TimedRecord) -> list[dict[str, Any]]:
     """Every round of a timing: its process, both latencies, whether something disturbed it."""
     processes = timing.samples.processes if timing.samples else []
-    rounds = [
-        {
-            "process": number,
-            "latency_ms": one.latency_ms,
-            "baseline_latency_ms": one.baseline_latency_ms,
-            "disturbed": bool(disturbances(one)),
-        }
-        for number, process in enumerate(processes, start=1)
-        for one in process.rounds
-        if is_number(one.latency_ms)
-    ]
+    rounds = []
+    for number, process in enumerate(processes, start=1):
+        for one in process.rounds:
+            if is_number(one.latency_ms):
+                latencies = {"latency_ms": one.latency_ms, "baseline_latency_ms": one.baseline_latency_ms}
+                rounds.append({"process": number, **latencies, "disturbed": bool(disturbances(one))})
     return rounds[:_MOST_ROUNDS]
