@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ from enhance_sweep.report.results import findings, timings
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.provenance import provenance
 from enhance_sweep.report.tables import challenge, claims, exports, networks, runtimes
-from enhance_sweep.report.tables.model import Table
 from enhance_sweep.report.words import phrase, templates
 
 PAGE = "index.html"
@@ -195,9 +195,9 @@ def _plotly() -> Markup:
 @cache
 def _html() -> Environment:
     environment = templates(autoescape=True)
-    environment.globals["left_out_note"] = _left_out_note
-    environment.globals["css"] = Markup(_source(environment, "page.css"))
-    environment.globals["js"] = Markup(_source(environment, "page.js"))
+    for name in ("css", "js"):
+        source = resources.files("enhance_sweep.report").joinpath("templates", f"page.{name}")
+        environment.globals[name] = Markup(source.read_text(encoding="utf-8"))
     return environment
 
 
@@ -205,15 +205,9 @@ def _html() -> Environment:
 def _markdown() -> Environment:
     """The templates' environment for Markdown, which escapes every value, as the page's does for HTML."""
     # Autoescaping leaves alone what `finalize` has escaped for Markdown.
-    environment = templates(
+    return templates(
         autoescape=True, finalize=lambda value: value if isinstance(value, Markup) else Markup(escape_markdown(value))
     )
-    environment.globals["left_out_note"] = _left_out_note
-    return environment
-
-
-def _left_out_note(table: Table) -> str:
-    return phrase("notes", "left_out", {"table": table})
 
 
 def escape_markdown(value: Any) -> str:
@@ -221,8 +215,3 @@ def escape_markdown(value: Any) -> str:
     text = re.sub(r"\s+", " ", str(value))
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|#~$!])", r"\\\1", text)
-
-
-def _source(environment: Environment, name: str) -> str:
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]

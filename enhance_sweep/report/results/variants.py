@@ -155,6 +155,12 @@ def rows_of(variants: pd.DataFrame) -> list[Any]:
     return list(map(row._make, zip(variants.index, *columns, strict=True)))
 
 
+def plain_rows(variants: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows with missing values as None and numbers as Python's; `row` is their place among the variants."""
+    plain = variants.astype(object).where(variants.notna(), None).assign(row=variants.index)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
+
+
 def with_frontier(variants: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Mark the frontier, on the best measure of cost that there is.
 

@@ -14,6 +14,7 @@ from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.schema import ChallengeRecord, Measurement
 from enhance_sweep.report.labels import is_number, network_label, plural
 from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.variants import plain_rows
 from enhance_sweep.report.tables.columns import CHALLENGE, why_no_challenge_score
 from enhance_sweep.report.tables.model import Row, Table, cut, shown_columns, to_csv
 from enhance_sweep.report.words import paragraphs
@@ -70,13 +71,12 @@ def own_entries(results: Results) -> list[Entry]:
     srcnn = {way: one for (way, _), one in newest.items() if architecture_slug(one.architecture) == SRCNN_SLUG}
     hosts = Counter(record.measurement.host for record in newest.values())
     words = _distinguishing(list(newest.values()))
-    variants = results.variants[results.variants["architecture_key"].isin([key for _, key in newest])]
-    variants = variants.astype(object).where(variants.notna(), None)
+    variants = plain_rows(results.variants[results.variants["architecture_key"].isin([key for _, key in newest])])
     ordered = sorted(newest.items(), key=lambda item: (-counts[item[0][0]], item[0][0], item[1].latency_s_mean))
     entries = []
     for (way, key), record in ordered:
         here = record.measurement.host == hosts.most_common(1)[0][0]
-        for variant in variants[variants["architecture_key"] == key].to_dict("records") or [{}]:
+        for variant in [one for one in variants if one["architecture_key"] == key] or [{}]:
             marked = len(results.training_conditions) > 1 and variant.get("condition")
             tags = ["ours", _TAGS.get(architecture_slug(record.architecture), ""), words[way]]
             tags += [f"trained as {variant['condition']}"] if marked else []

@@ -10,7 +10,7 @@ from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_table
 from enhance_sweep.report.labels import decimals, is_number, network_label
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.references import references
-from enhance_sweep.report.results.variants import best_in_order, in_order
+from enhance_sweep.report.results.variants import best_in_order, in_order, plain_rows
 from enhance_sweep.report.tables.columns import NETWORKS, REFERENCES, why_not_timed
 from enhance_sweep.report.tables.model import (
     MOST_ROWS,
@@ -31,12 +31,6 @@ from enhance_sweep.stats.rank_agreement import kendall_tau
 AGREEMENT = "Rank agreement (Kendall's tau)"
 #: A rank agreement of fewer networks than this says nothing.
 FEWEST_RANKED = 4
-
-
-def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows with missing values as None and numbers as Python's; `row` is their place among the variants."""
-    plain = frame.astype(object).where(frame.notna(), None).assign(row=frame.index)
-    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
 
 
 # --- shown ------------------------------------------------------------------------------------------------------------
