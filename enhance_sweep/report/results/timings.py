@@ -72,7 +72,8 @@ def by_place(results: Results) -> dict[Place, list[Measured]]:
     Of several timings of one network in one way the newest that had the baseline beside it counts.
     """
     chosen: dict[tuple[Place, str, tuple[str, ...]], TimedRecord] = {}
-    for record in sorted(results.every_timing, key=_preference):
+    # Last comes the record to show: timed, with the baseline beside it, the newest.
+    for record in sorted(results.every_timing, key=lambda one: (is_timed(one), bool(one.baseline), when(one))):
         way = tuple(getattr(record.measurement, name) for name in _PLAIN_WAY)
         chosen[_place(record), record.architecture_key, way] = record
     places: dict[Place, dict[str, list[TimedRecord]]] = {}
@@ -90,11 +91,6 @@ def latency_ms(record: TimedRecord) -> float:
     """The latency of a completed timing."""
     assert record.latency_ms_median is not None, "a completed timing has one"
     return record.latency_ms_median
-
-
-def _preference(record: TimedRecord) -> tuple[bool, bool, str]:
-    """Sorts the record to show last: timed, with the baseline beside it, the newest."""
-    return is_timed(record), bool(record.baseline), when(record)
 
 
 def _measured(records: Sequence[TimedRecord]) -> list[Measured]:
