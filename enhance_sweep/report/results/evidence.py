@@ -195,7 +195,7 @@ def _comparable(variants: pd.DataFrame, scores: PairedScores) -> np.ndarray[Any,
 def _beats(
     variants: pd.DataFrame, scores: PairedScores, ratios: Mapping[str, Ratio], rows: np.ndarray[Any, Any]
 ) -> np.ndarray[Any, Any]:
-    """(all rows, all rows): whether the row is surely faster than the column, and surely not worse by the margin.
+    """(all rows, all rows): whether a row is surely faster than a column, and surely not worse by the margin or more.
 
     Faster: in 97.5% of the bootstrap's draws. The baseline itself has a speed-up of 1 by definition. Only `rows` are
     compared.
