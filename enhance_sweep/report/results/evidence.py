@@ -109,8 +109,8 @@ def weigh(
         columns[name] = np.where(itself, np.nan, found)
     probability, volume, resamples = _bootstrap(variants, ms_ssim, ratios, has_speed_ups, untouched)
     columns["frontier_probability"] = probability
-    beats = _beats(variants, ms_ssim, ratios)
-    compared = beats.any(axis=1) | beats.any(axis=0) | _comparable(variants, ms_ssim)
+    compared = _comparable(variants, ms_ssim)
+    beats = _beats(variants, ms_ssim, ratios, np.flatnonzero(compared))
     for name, axis in (("beats", 1), ("beaten_by", 0)):
         columns[name] = pd.Series(beats.sum(axis=axis), dtype="Int64").where(compared)
     columns["beats_baseline"] = beats[:, baseline] if baseline is not None else False
@@ -192,22 +192,22 @@ def _comparable(variants: pd.DataFrame, scores: PairedScores) -> np.ndarray[Any,
     return np.asarray(has)
 
 
-def _beats(variants: pd.DataFrame, scores: PairedScores, ratios: Mapping[str, Ratio]) -> np.ndarray[Any, Any]:
-    """(rows, rows): whether the row is surely faster than the column, and surely not worse by the margin or more.
+def _beats(
+    variants: pd.DataFrame, scores: PairedScores, ratios: Mapping[str, Ratio], rows: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """(all rows, all rows): whether a row is surely faster than a column, and surely not worse by the margin or more.
 
-    Faster: in 97.5% of the bootstrap's draws. The baseline itself has a speed-up of 1 by definition.
+    Faster: in 97.5% of the bootstrap's draws. The baseline itself has a speed-up of 1 by definition. Only `rows` are
+    compared.
     """
     beats = np.zeros((len(variants), len(variants)), dtype=bool)
-    rows = np.flatnonzero(_comparable(variants, scores))
     if len(rows) < 2:
         return beats
     draws = []
     for row in rows:
-        ratio = ratios[variants["architecture_key"].iloc[row]]
+        resampled = ratios[variants["architecture_key"].iloc[row]].resampled
         itself = variants["slug"].iloc[row] == BASELINE_SLUG
-        draws.append(
-            np.ones_like(ratio.resampled) if itself else np.random.default_rng(row).permutation(ratio.resampled)
-        )
+        draws.append(np.ones_like(resampled) if itself else np.random.default_rng(row).permutation(resampled))
     speed = np.stack(draws)
     some = PairedScores(scores.scores[rows], scores.trainings[rows], scores.seed_deviation, scores.seed_freedom)
     as_good = some.not_worse(MARGIN)

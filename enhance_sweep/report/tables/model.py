@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from enhance_sweep.report.words import phrase
 from enhance_sweep.stats.speed_up import Ratio
 
 NO_RECORD = "no record"
@@ -63,14 +64,6 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Neighbouring columns under one heading; a heading of one column stands alone."""
-
-    title: str
-    columns: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Row:
     """A row: its name, what is special about it, its cells; the row of the variants that it opens."""
 
@@ -79,6 +72,12 @@ class Row:
     cells: tuple[Cell, ...]
     below: bool = False
     opens: int | None = None
+
+    @classmethod
+    def of(cls, columns: Sequence[Column], facts: Facts, name: str, *tags: str) -> "Row":
+        """The row that facts make; empty tags are left out."""
+        cells = tuple(column.cell(facts) for column in columns)
+        return cls(name, ", ".join(filter(None, tags)), cells, bool(facts.get("below_untouched")), facts.get("row"))
 
 
 @dataclass(frozen=True)
@@ -103,12 +102,17 @@ class Table:
     first: str = "Network"
 
     @property
-    def groups(self) -> list[Group]:
-        """The headings."""
+    def groups(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The headings of neighbouring columns, each with their own; that of a single column stands alone."""
         titles: dict[str, list[str]] = {}
         for column in self.columns:
             titles.setdefault(column.group, []).append(column.title)
-        return [Group(title, tuple(some) if len(some) > 1 else ("",)) for title, some in titles.items()]
+        return [(title, tuple(some) if len(some) > 1 else ("",)) for title, some in titles.items()]
+
+    @property
+    def left_out_note(self) -> str:
+        """Where the rows are that are left out."""
+        return phrase("notes", "left_out", {"table": self})
 
     def spans(self, row: Row) -> list[tuple[Cell, int, str]]:
         """A row's cells with the columns that each takes and its style classes.

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from enhance_sweep.report import gather
+from enhance_sweep.report.photographs import comparison as comparison_module
 from enhance_sweep.report.photographs import sheet as drawing
 from enhance_sweep.report.photographs.comparison import Comparison, comparisons
 from enhance_sweep.report.photographs.gallery import slides
@@ -70,8 +71,8 @@ class Runs:
             self.photograph(folder, scene())
         return folders
 
-    def figures(self, **asked: Any) -> list[Comparison]:
-        return comparisons(gather(self.folder), **asked)
+    def figures(self) -> list[Comparison]:
+        return comparisons(gather(self.folder))
 
 
 @pytest.fixture
@@ -198,10 +199,6 @@ def test_the_best_of_the_frontier_that_is_faster_is_compared_with_the_baseline(r
     best = "the baseline, {3, 64, 4}, and by {3-4, 16}, the best network on the frontier that is faster"
     for words in (best, "times are for 1280x720 pixels", "Ann, CC0"):
         assert words in comparison.caption
-    (by_hand,) = runs.figures(chosen="plain-k3-c32-b1")
-    assert "and by {3, 32, 1}." in by_hand.caption
-    with pytest.raises(ValueError, match=r"no network 'plain-k7' in .*runs: expected a slug of its variants"):
-        runs.figures(chosen="plain-k7")
 
 
 @pytest.mark.parametrize("lacking", ["trained", "timed", "pictures"])
@@ -221,7 +218,6 @@ def test_there_is_no_figure_without_two_networks(runs: Runs) -> None:
     assert runs.figures() == []
     runs.networks((make.plain(3, 128, 4), 0.93, 9000.0))
     assert runs.figures() == [], "nothing is faster than the baseline"
-    assert runs.figures(chosen="plain-k3-c64-b4")[0].caption.count("{3, 64, 4}") > 0
 
 
 def test_without_times_multiply_adds_say_what_is_faster(runs: Runs) -> None:
@@ -243,7 +239,9 @@ def test_the_baseline_trained_as_the_chosen_one_was_is_taken(runs: Runs) -> None
 # --- which photographs ------------------------------------------------------------------------------------------------
 
 
-def test_photographs_that_were_trained_on_come_last_and_are_called_so(runs: Runs) -> None:
+def test_photographs_that_were_trained_on_come_last_and_are_called_so(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pictures = [*entries("cat", trained_on=True), *entries("street"), *entries("tower")]
     for folder in runs.networks(*TWO, pictures=pictures):
         for name in ("cat", "tower"):
@@ -252,7 +250,8 @@ def test_photographs_that_were_trained_on_come_last_and_are_called_so(runs: Runs
     assert [figure.name for figure in figures] == ["street", "tower", "cat"]
     assert ["trained on other shots of this very photograph" in figure.caption for figure in figures] == [0, 0, 1]
     assert "were not trained on it" in figures[0].caption
-    assert [figure.name for figure in runs.figures(most=1)] == ["street"]
+    monkeypatch.setattr(comparison_module, "MOST", 1)
+    assert [figure.name for figure in runs.figures()] == ["street"]
 
 
 def test_all_maps_share_one_scale(runs: Runs) -> None:

@@ -9,7 +9,8 @@ import pytest
 import record_factory as make
 
 from enhance_sweep.report import ReportError, Results
-from enhance_sweep.report.figures.interactive import frontier_chart
+from enhance_sweep.report.figures.frontier_series import frontier_series
+from enhance_sweep.report.figures.interactive import Chart, series_chart
 from enhance_sweep.report.page.page import PAGE, render
 from enhance_sweep.report.tables.exports import exports, exports_shown
 
@@ -20,6 +21,11 @@ def results_with(runs: Path, *made: dict[str, Any]) -> Results:
     """A baseline of 1,000 ms with 0.92, a network of 250 ms with 0.9, and these."""
     own = make.measured((make.BASELINE, 0.92, 1000.0), (NETWORK, 0.9, 250.0), beside_ms=1000.0)
     return make.results_of(runs, *own, *made)
+
+
+def frontier_chart(results: Results) -> Chart:
+    series = frontier_series(results)
+    return series_chart(series)
 
 
 def of_network(*arguments: Any, **changes: Any) -> dict[str, Any]:
@@ -48,7 +54,7 @@ def test_a_file_that_is_slower_and_worse_is_not_on_the_frontier(tmp_path: Path) 
 
 def test_rounding_errors_put_no_file_on_the_frontier(tmp_path: Path) -> None:
     (one,) = exports(results_with(tmp_path, of_network("openvino", "fp16", 0.9, 0.00001)))
-    assert one.placed
+    assert None not in (one.cost, one.ms_ssim)
     assert not one.on_frontier
 
 
@@ -56,7 +62,7 @@ def test_what_was_not_timed_or_scored_on_other_photographs_has_a_row_and_no_poin
     elsewhere = of_network("litert", "fp32", 1.5, 0.0)
     elsewhere["scores"] |= {"of_test_pairs": False}
     results = results_with(tmp_path, of_network("onnx", "fp32", None, 0.0), elsewhere)
-    assert [one.placed for one in exports(results)] == [False, False]
+    assert [None in (one.cost, one.ms_ssim) for one in exports(results)] == [True, True]
     chart = frontier_chart(results)
     assert not [trace for trace in chart["data"] if trace["name"].startswith("exported")]
     assert [row.tag for row in exports_shown(results).rows] == ["other photographs", ""]

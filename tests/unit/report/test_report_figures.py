@@ -14,12 +14,17 @@ from matplotlib.text import Text
 from enhance_sweep.report import Results, gather
 from enhance_sweep.report.figures import style as figures
 from enhance_sweep.report.figures.curve_series import curve_series
-from enhance_sweep.report.figures.frontier import MOST_LABELS, frontier_figure, published_figure
-from enhance_sweep.report.figures.frontier_series import frontier_series
+from enhance_sweep.report.figures.frontier import MOST_LABELS, networks_figure, published_figure
+from enhance_sweep.report.figures.frontier_series import frontier_series, published_series
 from enhance_sweep.report.figures.placement import place_labels
 from enhance_sweep.report.figures.quality import quality_figure
 
 SHAPES = pytest.mark.parametrize("shape", [figures.WIDE, figures.NARROW], ids=["wide", "narrow"])
+
+
+def frontier_figure(results: Results, shape: figures.Shape = figures.WIDE) -> Figure:
+    series = frontier_series(results)
+    return networks_figure(series, shape)
 
 
 def labels_of(figure: Figure) -> list[Text]:
@@ -39,7 +44,7 @@ def overlapping_pairs(centres: np.ndarray, sizes: np.ndarray) -> int:
 
 @SHAPES
 def test_every_published_network_is_named_and_no_name_covers_another(shape: figures.Shape) -> None:
-    figure = published_figure(shape)
+    figure = networks_figure(published_series(), shape)
     texts = labels_of(figure)
     assert len(texts) == len({text.get_text() for text in texts}) == 24
     centres, sizes = boxes_of(texts)
@@ -58,7 +63,9 @@ def test_every_network_of_the_runs_is_named_and_no_name_covers_another(tmp_path:
 
 
 def test_all_of_the_series_is_drawn_within_what_is_shown(paper_results: Results) -> None:
-    figure, series = frontier_figure(paper_results, intervals=True), frontier_series(paper_results)
+    series = frontier_series(paper_results)
+    assert series.untouched is not None
+    figure = networks_figure(series, intervals=True)
     points = [point for point in series.points if not series.looks[point.group].on_page_only]
     drawn = [{tuple(map(float, place)) for place in line.get_xydata()} for line in figure.axes[0].lines]
     assert {(point.x, point.y) for point in points} <= set().union(*drawn)
@@ -100,7 +107,7 @@ def test_labels_stay_inside_and_apart_wherever_the_points_are(points: list[tuple
     where = np.array(points, dtype=float)
     sizes = np.tile([30.0, 8.0], (len(points), 1))
     bounds = np.tile([0.0, 0.0, 300.0, 200.0], (len(points), 1))
-    centres, again = (place_labels(where, sizes, bounds, where, 3.0, np.zeros((0, 2)), margin=1.0) for _ in "ab")
+    centres, again = (place_labels(where, sizes, bounds, where, 3.0, np.zeros((0, 2))) for _ in "ab")
     assert overlapping_pairs(centres, sizes) == 0
     assert (centres - sizes / 2 >= 0).all()
     assert (centres + sizes / 2 <= [300, 200]).all()
@@ -109,7 +116,8 @@ def test_labels_stay_inside_and_apart_wherever_the_points_are(points: list[tuple
 
 def test_every_curve_is_drawn_in_its_familys_panel(tmp_path: Path) -> None:
     results = gather(make.write(tmp_path, make.grid_records()))
-    figure, series = quality_figure(results), curve_series(results, "ms_ssim")
+    series = curve_series(results, "ms_ssim")
+    figure = quality_figure(series)
     drawn = {
         (axes.get_title(loc="left"), tuple(line.get_xdata()), tuple(line.get_ydata()))
         for axes in figure.axes
@@ -136,5 +144,6 @@ def test_an_embedded_figure_has_ids_and_colors_of_its_own() -> None:
 
 
 def test_a_dollar_sign_in_a_name_is_a_dollar_sign(tmp_path: Path) -> None:
-    odd = make.trained(make.BASELINE, 0.9, dataset="$\\frac{broken$ & <tag>")
-    ET.fromstring(figures.svg(frontier_figure(make.results_of(tmp_path, odd))))
+    made = [make.trained(make.BASELINE, 0.9, dataset="$\\frac{broken$ & <tag>")]
+    figure = frontier_figure(make.results_of(tmp_path, *made))
+    ET.fromstring(figures.svg(figure))

@@ -176,7 +176,7 @@ def test_the_same_records_give_the_same_page(tmp_path: Path) -> None:
 def test_where_the_baseline_is_below_the_input_it_is_no_measure_of_good_enough(tmp_path: Path) -> None:
     below = ((make.BASELINE, 0.85, 1000.0), (make.plain(3, 16, 1), 0.855, 100.0))
     made = make.measured(*below, (make.PROPOSED, 0.87, 250.0))
-    tiles = {tile.title: (tile.value, tile.note) for tile in findings.tiles(make.results_of(tmp_path, *made))}
+    tiles = {tile["title"]: (tile["value"], tile["note"]) for tile in findings.tiles(make.results_of(tmp_path, *made))}
     value, note = tiles["Fastest that is not below the untouched input"]
     assert value == "4.00\N{MULTIPLICATION SIGN}"
     assert note == "{3-4, 16}, MS-SSIM +0.0087 against the untouched input"
@@ -308,7 +308,7 @@ def test_what_was_trained_otherwise_is_marked_wherever_it_is_named(tmp_path: Pat
     results = make.results_of(tmp_path, *made, spread=make.SPREAD)
     assert findings.headline(results).startswith("{3-4, 16} (trained as B) is 6.30")
     assert "the baseline {3, 64, 4} (trained as A) and" in findings.headline(results)
-    assert findings.tiles(results)[0].value == "{3-4, 16} (trained as B)"
+    assert findings.tiles(results)[0]["value"] == "{3-4, 16} (trained as B)"
     assert "The fastest is {3-4, 16} (trained as B)" in said(results)
 
 

@@ -71,15 +71,15 @@ def test_a_folder_of_timings_alone_makes_a_report(tmp_path: Path) -> None:
 def test_agreement_with_the_paper_is_of_ranks_and_of_logarithms(tmp_path: Path) -> None:
     found = results(tmp_path, *published_timings())
     whole = agreement(paper_times(found))
-    assert (whole.networks, whole.kendall_tau) == (24, pytest.approx(1.0))
-    assert whole.pearson == pytest.approx(1.0)
+    assert (whole["networks"], whole["kendall_tau"]) == (24, pytest.approx(1.0))
+    assert whole["pearson"] == pytest.approx(1.0)
 
 
 def test_agreement_counts_pairs_that_are_the_other_way_round() -> None:
     # Of the 15 pairs of 6 networks one is the other way round: (14 - 1) / 15.
     times = [(str(n), float(n), float(m)) for n, m in zip(range(1, 7), (1, 2, 3, 4, 6, 5), strict=True)]
     found = agreement(times)
-    assert found.kendall_tau == pytest.approx(13 / 15)
+    assert found["kendall_tau"] == pytest.approx(13 / 15)
     assert agreement(times[:5]) is None
 
 
@@ -120,9 +120,9 @@ def test_the_papers_own_times_say_what_its_baseline_should_have_taken(tmp_path: 
             described["macs"] *= 2
         made.append(make.timed(dict(architecture), 100.0, description=described))
     found = paper_baseline(results(tmp_path, *made))
-    assert found.others == 23
-    assert found.predicted_s == pytest.approx(2 * 25.155, rel=1e-3)
-    assert found.median_error < 1e-3
+    assert found["others"] == 23
+    assert found["predicted_s"] == pytest.approx(2 * 25.155, rel=1e-3)
+    assert found["median_error"] < 1e-3
 
 
 def ways(architecture: dict[str, Any], eager_ms: float, **changes: Any) -> list[dict[str, Any]]:
