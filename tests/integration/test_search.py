@@ -342,7 +342,8 @@ def test_one_cycle_is_fine_where_nothing_is_halved(start: Start, tmp_path: Path)
 
 # --- for real ---------------------------------------------------------------------------------------------------------
 
-REAL = ["model=plain", "model.channels=choice(2,3)", "search.trials=4", "search.cohort=4"]
+REAL = ["model=plain", "model.channels=choice(2,3)", "model.kernel_size=3", "model.prelu=false"]
+REAL += ["search.trials=4", "search.cohort=4"]
 
 
 def real_search(quick: list[str], *overrides: str) -> list[str]:
@@ -354,7 +355,7 @@ def real_search(quick: list[str], *overrides: str) -> list[str]:
 
 def test_a_real_search_over_two_widths(quick: list[str], tmp_path: Path) -> None:
     random = "search/sampler=random"  # four draws have both networks
-    arguments = real_search([*quick, "trainer.batch_size=2", "trainer.crop_size=32"], random)
+    arguments = real_search(quick, random)
     first = run("enhance_sweep", *arguments, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "4 trials in all, 0 of them told" in first.stderr
@@ -363,6 +364,7 @@ def test_a_real_search_over_two_widths(quick: list[str], tmp_path: Path) -> None
     assert [one.state for one in told] == [TrialState.COMPLETE] * 4
     finished = {one.user_attrs["architecture_key"]: one for one in told if one.user_attrs["finished"]}
     frame = load_records(runs).set_index("architecture_key")
+    assert len(frame) == 2
     assert frame["status"].eq("completed").all()
     for key, one in finished.items():
         assert one.values == pytest.approx([frame.loc[key, "latency_ms_median"], frame.loc[key, "ms_ssim"]])
