@@ -155,9 +155,7 @@ def test_what_another_process_has_in_hand_is_waited_for(search: Search, monkeypa
     assert pauses, "it does not ask without a pause while all is held"
 
 
-def test_what_another_process_has_in_hand_keeps_nobody_waiting(
-    search: Search, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_another_process_has_in_hand_keeps_nobody_waiting(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop.time, "sleep", lambda seconds: None)
     asked: list[tuple[str, int]] = []
 
@@ -242,9 +240,7 @@ def test_conditions_reach_the_proposals(search: Search) -> None:
         assert ("model.blocks" in one.params) == (one.params["model"] == "plain")
 
 
-@pytest.mark.parametrize(
-    "sampler", ["nsga2", "random", "nsga2 search.sampler._target_=optuna.samplers.NSGAIIISampler"]
-)
+@pytest.mark.parametrize("sampler", ["nsga2", "random", "nsga2 search.sampler._target_=optuna.samplers.NSGAIIISampler"])
 def test_samplers_are_chosen_by_configuration(search: Search, sampler: str) -> None:
     chosen = f"search/sampler={sampler}".split()
     first, again = ([one.params for one in search(6, 3, *chosen, runs=name)[1]] for name in ("runs", "again"))

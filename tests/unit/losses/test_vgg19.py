@@ -51,15 +51,13 @@ def served(state: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPathFact
 
 def test_is_relu5_4_of_torchvisions_layers(state: dict[str, torch.Tensor], served: tuple[str, Path]) -> None:
     images = torch.rand(1, 3, 35, 48)
-    features = (images - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor([0.229, 0.224, 0.225]).view(
-        3, 1, 1
-    )
+    mean, deviation = (torch.tensor(of).view(3, 1, 1) for of in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    features = (images - mean) / deviation
     for index in CONVOLUTIONS:
         if index in (5, 10, 19, 28):
             features = F.max_pool2d(features, 2)
-        features = F.relu(
-            F.conv2d(features, state[f"features.{index}.weight"], state[f"features.{index}.bias"], padding=1)
-        )
+        weight, bias = (state[f"features.{index}.{name}"] for name in ("weight", "bias"))
+        features = F.relu(F.conv2d(features, weight, bias, padding=1))
     ours = VGG19Features(weights_file=str(served[1]))(images)
     assert ours.shape == (1, 512, 2, 3)
     torch.testing.assert_close(ours, features, atol=1e-4, rtol=1e-4)
