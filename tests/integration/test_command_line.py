@@ -22,15 +22,16 @@ def start(*arguments: str, cwd: Path, fails: bool = False) -> "subprocess.Comple
     return done
 
 
-def test_a_sweep_trains_times_and_is_skipped_the_second_time(quick: list[str], tmp_path: Path) -> None:
+def test_a_sweep_trains_and_times_and_is_skipped_when_all_is_there(quick: list[str], tmp_path: Path) -> None:
     """The first time with an interpreter of its own, as people start it; so it is here that its allocator counts."""
     grid = ["-m", *quick, "model.channels=2,3"]
-    command = [sys.executable, "-m", "enhance_sweep", *grid]
+    command = [sys.executable, "-m", "enhance_sweep", *grid, TRAIN]
     first = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert first.returncode == 0, first.stderr
-    assert "2 variants: 2 to train for 6 steps, 2 to time" in first.stderr
+    assert "2 variants: 2 to train for 6 steps" in first.stderr
     assert "--- 2 of 2: plain-k3-c3-b1 (about " in first.stderr
     assert "2 of 2 variants are complete." in first.stderr
+    assert "2 variants: 0 to train for 6 steps, 2 to time" in start(*grid, cwd=tmp_path).stderr
     frame = load_records(tmp_path / "runs")
     assert len(frame) == 2
     assert frame["status"].eq("completed").all()
