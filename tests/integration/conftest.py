@@ -137,9 +137,7 @@ def _describe_once(generator: nn.Module) -> dict[str, Any]:
 
 
 @pytest.fixture
-def start(
-    quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., PretendLauncher]]:
+def start(quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Search with a launcher that only pretends; returns it."""
     monkeypatch.setattr(plan, "describe", _describe_once)
     shared = [one for one in quick if not one.startswith(("model.", *NOT_FOR_A_SEARCH))]

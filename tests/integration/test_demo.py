@@ -123,9 +123,7 @@ def saved(page: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
         return np.asarray(image.convert("RGB"))
 
 
-def test_a_photograph_is_enhanced_shown_under_a_slider_and_saved(
-    page: Any, served: Served, runs: Path, keys: list[str], tmp_path: Path
-) -> None:
+def test_a_photograph_is_enhanced_shown_and_saved(page: Any, served: Served, runs: Path, keys: list[str]) -> None:
     labels = page.locator("#network option").all_inner_texts()
     assert labels == ["{3, 4, 1}, 900 ms, MS-SSIM 0.9200", "{3, 2, 1}, 300 ms, MS-SSIM 0.9000"], "the frontier's"
     choose(page, "holiday.png", PNG)

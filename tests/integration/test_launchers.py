@@ -131,9 +131,7 @@ def test_a_sweep_on_each_launcher(launcher: list[str], quick: list[str], tmp_pat
 
 @needs_ray
 @pytest.mark.slow
-def test_a_training_whose_ray_worker_is_killed_goes_on_elsewhere(
-    ray_cluster: str, quick: list[str], tmp_path: Path
-) -> None:
+def test_a_training_whose_ray_worker_is_killed_goes_on(ray_cluster: str, quick: list[str], tmp_path: Path) -> None:
     options = ["hydra/launcher=ray", f"hydra.launcher.address={ray_cluster}", "stages=[train,evaluate]", "seed=0,1"]
     long = [*quick, "trainer.max_steps=400", "trainer.schedule=constant", "trainer.evaluate_at=[]"]
     process = Command("enhance_sweep", "-m", *long, *options, cwd=tmp_path)

@@ -80,9 +80,7 @@ def test_a_wrong_setting_is_named(capsys: Said) -> None:
     assert "strided_kernel_size: expected at least 2" in capsys.readouterr().err
 
 
-def test_what_is_wrong_with_a_later_job_or_the_folder_is_found_first(
-    quick: list[str], tmp_path: Path, capsys: Said
-) -> None:
+def test_a_wrong_later_job_or_folder_is_found_first(quick: list[str], tmp_path: Path, capsys: Said) -> None:
     occupied = tmp_path / "file"
     occupied.write_text("")
     overrides = [one for one in quick if not one.startswith("model.")]

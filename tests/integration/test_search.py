@@ -171,9 +171,7 @@ def test_what_another_process_has_in_hand_keeps_nobody_waiting(search: Search, m
     assert set(Counter(pretend.trained).values()) == {1}
 
 
-def test_another_machine_does_not_time_what_would_not_count(
-    search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_machine_times_nothing_in_vain(search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def wait(seconds: float) -> None:
         raise Killed
 
@@ -270,9 +268,7 @@ def test_samplers_are_chosen_by_configuration(search: Search, sampler: str) -> N
         ),
     ],
 )
-def test_what_cannot_end_well_is_refused_before_anything_is_run(
-    start: Start, tmp_path: Path, overrides: list[str], message: str
-) -> None:
+def test_what_cannot_end_well_is_refused(start: Start, tmp_path: Path, overrides: list[str], message: str) -> None:
     with pytest.raises(SystemExit) as refused:
         start(*overrides)
     assert message in str(refused.value)
@@ -286,9 +282,7 @@ def test_what_cannot_end_well_is_refused_before_anything_is_run(
         ({"when": [1, 2]}, "hydra.sweeper.when: expected parameters by name, {NAME: TEXT}, got [1, 2]"),
     ],
 )
-def test_a_sweepers_own_settings_are_checked_too(
-    start: Start, tmp_path: Path, settings: dict[str, Any], message: str
-) -> None:
+def test_a_sweepers_settings_are_checked(start: Start, tmp_path: Path, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(SystemExit, match=re.escape(message)):
         start(**settings)
     assert not (tmp_path / "runs").exists()

@@ -111,9 +111,7 @@ def test_a_sweep_killed_at_20_random_moments_goes_on(quick: list[str], tmp_path:
 
 
 @pytest.mark.parametrize(("number", "exit_status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_polite_stop_saves_the_step_it_is_at(
-    quick: list[str], tmp_path: Path, number: signal.Signals, exit_status: int
-) -> None:
+def test_a_polite_stop_saves_the_step_it_is_at(quick: list[str], tmp_path: Path, number: int, exit_status: int) -> None:
     grid = [*quick, *TWO, "trainer.max_steps=100000", "stages=[train]"]
     process = begin(grid, tmp_path)
     wait_until(lambda: list(tmp_path.rglob("last.ckpt")), process)
@@ -179,9 +177,7 @@ def fill(disk: Path, free_kib: int) -> Path:
     ("free_kib", "which"),
     [(0, "sweeps"), (24, "record.json|last.ckpt|leases|losses.csv"), (120, "last.ckpt|generator.pt|losses.csv")],
 )
-def test_a_full_disk_is_told_and_tears_nothing(
-    quick: list[str], tmp_path: Path, small_disk: Path, free_kib: int, which: str
-) -> None:
+def test_full_disks_tear_nothing(quick: list[str], tmp_path: Path, small_disk: Path, free_kib: int, which: str) -> None:
     grid = [*quick, "model.channels=16,8", "stages=[train,evaluate]", f"runs_dir={small_disk / 'runs'}"]
     filler = fill(small_disk, free_kib)
     done = run("enhance_sweep", "-m", *grid, cwd=tmp_path)

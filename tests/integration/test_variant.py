@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -71,9 +72,7 @@ def constant(training: list[str]) -> list[str]:
     return [*training, "trainer.schedule=constant"]
 
 
-def made_up_timing(
-    model: Mapping[str, Any], timing: TimingSettings, runtime: Mapping[str, Any], *others: Any
-) -> TimedRecord:
+def made_up_timing(model: Any, timing: TimingSettings, runtime: Mapping[str, Any], *others: Any) -> TimedRecord:
     """What `time_variant` leaves: a real one starts a process (`test_timing_needs_no_data_and_is_done_once`)."""
     architecture, measurement = architecture_of(model), measurement_of(timing, runtime)
     return TimedRecord(
@@ -209,10 +208,8 @@ def test_a_diverging_run_is_failed_with_its_reason_and_retried_only_when_asked(c
     assert outcome_of(*wild, "retry_failed=true")["stages"] == ["train"]
 
 
-def test_a_bug_is_written_down_with_its_place_and_tried_once_more(
-    training: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(learning, "fit", raising(BUG))
+def test_a_bug_is_written_down_and_tried_once_more(training: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "fit", fit := Mock(side_effect=raising(BUG)))
     outcome, record = run(*training)
     assert outcome["stages"] == ["train", "train"]
     assert (outcome["status"], outcome["failure"]) == ("failed", "bug")
@@ -225,6 +222,7 @@ def test_a_bug_is_written_down_with_its_place_and_tried_once_more(
     assert not record.retry, "once"
     for more, tries in (([], 0), (["retries.bug=3"], 2), (["retries.bug=3", "retry_failed=true"], 4)):
         assert outcome_of(*training, *more)["stages"] == ["train"] * tries
+    assert fit.call_count == 2 + 2 + 0 + 2 + 4
 
 
 @pytest.mark.parametrize(("batch_size", "fits", "tried"), [(6, 4, [1, 2, 4]), (3, 9, [1, 2, 3, 3])])
@@ -289,9 +287,7 @@ def test_a_variant_in_other_hands_is_left_alone(training: list[str]) -> None:
     assert outcome_of(*training)["status"] == "completed"
 
 
-def test_a_training_that_another_has_taken_over_writes_nothing_more(
-    training: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_that_is_taken_over_writes_nothing(training: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of(*training)
 
     def overtaken(*arguments: Any, note: Any, **named: Any) -> Any:
@@ -313,19 +309,18 @@ def test_a_training_that_another_has_taken_over_writes_nothing_more(
     assert record.status == "running"  # what the other will make of it is its own affair
 
 
-def test_a_failed_timing_is_tried_again_as_its_class_says_or_when_asked(
-    quick: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_timing_is_tried_again_as_its_class_says(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for reason, size, tries in (("its result differs", 40, 2), ("the worker was killed by signal 9", 44, 1)):
 
         def failing(*arguments: Any, reason: str = reason) -> TimedRecord:
             return replace(made_up_timing(*arguments), status="failed", reason=reason)
 
-        monkeypatch.setattr(variant, "time_variant", failing)
+        monkeypatch.setattr(variant, "time_variant", timing := Mock(side_effect=failing))
         timing_only = [*quick, "stages=[time]", f"timing.width={size}"]
         for times in (tries, 0):
             outcome = outcome_of(*timing_only)
             assert outcome.items() >= {"status": "failed", "reason": reason, "stages": ["time"] * times}.items()
+        assert timing.call_count == tries
     monkeypatch.setattr(variant, "time_variant", made_up_timing)
     retried = outcome_of(*timing_only, "retry_failed=true")
     assert retried.items() >= {"status": "completed", "stages": ["time"]}.items()

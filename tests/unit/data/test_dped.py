@@ -93,14 +93,12 @@ def test_partner_that_disappears_after_packing(dped_root: Path, tmp_path: Path) 
     assert "has no partner" in _refusal(dped_root, tmp_path)
 
 
-@pytest.mark.parametrize("lost_bytes", [1, 2, 40, 200])
+@pytest.mark.parametrize("lost", [1, 2, 40, 200])
 @pytest.mark.parametrize("tolerant", [False, True])
-def test_truncated_jpeg(
-    lost_bytes: int, tolerant: bool, dped_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cut_short(lost: int, tolerant: bool, dped_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", tolerant)
     file = dped_root / TARGETS / "5.jpg"
-    file.write_bytes(file.read_bytes()[:-lost_bytes])
+    file.write_bytes(file.read_bytes()[:-lost])
     assert f"{file} is cut short" in _refusal(dped_root, tmp_path)
 
 
@@ -118,9 +116,7 @@ def test_files_of_the_operating_system_are_ignored(dped_root: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_other_color_modes_become_rgb(
-    mode: str, dped_root: Path, tmp_path: Path, make_photo: Callable[..., Path]
-) -> None:
+def test_color_modes_become_rgb(mode: str, dped_root: Path, tmp_path: Path, make_photo: Callable[..., Path]) -> None:
     as_rgb = make_photo(dped_root / INPUTS / "5.jpg", seed=9, quality=95)
     with Image.open(as_rgb) as file:
         gray = np.asarray(file.convert("L"), dtype=int)
@@ -141,7 +137,7 @@ def test_other_color_modes_become_rgb(
         ("RGB", {"exif": exif_of(6)}),
     ],
 )
-def test_patches_have_the_pixels_that_pillow_reads_and_their_middle_may_not_be_missing(
+def test_patches_are_what_pillow_reads_and_not_without_their_middle(
     mode: str, options: dict[str, Any], tmp_path: Path
 ) -> None:
     noise = np.random.default_rng(0).normal(128, 40, (25, 25, 3)).clip(0, 255).astype(np.uint8)
