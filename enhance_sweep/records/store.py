@@ -1,17 +1,19 @@
 """Where records lie, and how they are written and read: whole or not at all."""
 
 import io
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 import pandas as pd
 
+from enhance_sweep.records import lean
 from enhance_sweep.records.damage import damage
 from enhance_sweep.records.schema import (
     KINDS,
@@ -29,6 +31,9 @@ SCORES_FILE = "scores.csv"
 #: Beside a training: the network that came of it.
 GENERATOR_FILE = "generator.pt"
 EXPORT_FILE = "export.json"
+
+
+_Kind = TypeVar("_Kind", TrainedRecord, TimedRecord)
 
 
 class RecordError(ValueError):
@@ -122,17 +127,30 @@ def _content(path: str | Path) -> bytes:
         raise RecordError(f"{path} is not a readable record ({error}): delete it and run its variant again") from error
 
 
-def _read_all(paths: Sequence[str], kind: str) -> Iterator[Any]:
+def whole(record: _Kind) -> _Kind:
+    """A record with all that its file holds, which one that was read `for_report` is without.
+
+    Raises:
+        RecordError: the file can no longer be read, or is damaged where it was not read before.
+    """
+    path = getattr(record, "path", None)
+    return read_record(Path(path), "trained" if isinstance(record, TrainedRecord) else "timed") if path else record
+
+
+def _read_all(paths: Sequence[str], kind: str, for_report: bool = False) -> Iterator[Any]:
     for path, text in zip(paths, contents(paths), strict=True):
         # One that cannot be read is tried once more, to say why.
-        yield _decoded(path, _content(path) if text is None else text, kind)
+        yield _decoded(path, _content(path) if text is None else text, kind, for_report)
 
 
 _DECODERS = {kind: msgspec.json.Decoder(type_, dec_hook=from_builtins) for kind, type_ in KINDS.items()}
 _OF_ANY_KIND = msgspec.json.Decoder(Record, dec_hook=from_builtins)
 
 
-def _decoded(path: str | Path, text: bytes, kind: str | None) -> Any:
+def _decoded(path: str | Path, text: bytes, kind: str | None, for_report: bool = False) -> Any:
+    if kind and for_report:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):  # then reading all of it tells what is wrong
+            return lean.decoded(str(path), text, kind)
     decoder = _DECODERS[kind] if kind else _OF_ANY_KIND
     try:
         return decoder.decode(text)
@@ -147,23 +165,25 @@ def find_trained(runs_dir: Path, key: str) -> TrainedRecord | None:
     return read_record(path, "trained") if path.exists() else None
 
 
-def trained_records(runs_dir: Path) -> Iterator[TrainedRecord]:
+def trained_records(runs_dir: Path, for_report: bool = False) -> Iterator[TrainedRecord]:
     """All records of trained variants, in the order of their keys.
 
-    A copy of a variant's folder under another name is no second training: it is passed over.
+    A copy of a variant's folder under another name is no second training: it is passed over. With `for_report` they
+    are read without what a report does not show of all (`records.lean`); `whole` reads the rest.
     """
     paths = files_below(Path(runs_dir) / "trained", RECORD_FILE)
-    folders = [Path(path).parent.name for path in paths]
+    folders = [path.rsplit(os.sep, 2)[-2] for path in paths]
     there = set(folders)
-    for folder, record in zip(folders, _read_all(paths, "trained"), strict=True):
+    for folder, record in zip(folders, _read_all(paths, "trained", for_report), strict=True):
         if folder == record.key or record.key not in there:
             yield record
 
 
-def timed_records(runs_dir: Path, key: str | None = None) -> Iterator[TimedRecord]:
-    """All timings (of one measured key), the oldest of each key first."""
+def timed_records(runs_dir: Path, key: str | None = None, for_report: bool = False) -> Iterator[TimedRecord]:
+    """All timings (of one measured key), the oldest of each key first; `for_report` as of `trained_records`."""
     folder = Path(runs_dir) / "timed"
-    yield from _read_all(files_in(folder / key, ".json") if key else files_below(folder, ".json"), "timed")
+    paths = files_in(folder / key, ".json") if key else files_below(folder, ".json")
+    yield from _read_all(paths, "timed", for_report)
 
 
 def challenge_records(runs_dir: Path) -> Iterator[ChallengeRecord]:

@@ -12,7 +12,7 @@ from enhance_sweep.report.figures import style as figures
 from enhance_sweep.report.figures.frontier import frontier_figure, published_figure
 from enhance_sweep.report.figures.quality import quality_figure
 from enhance_sweep.report.figures.speed import speed_figure
-from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.gather import Results, whole
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def draw_architectures(results: Results, files: dict[str, bytes]) -> list[Drawin
         rows = rows.assign(first=rows["slug"].isin([BASELINE_SLUG, PROPOSED_SLUG]))
         rows = rows.sort_values(["first", "ms_ssim"], ascending=False, kind="stable").head(1)
         for key, label in zip(rows["architecture_key"], rows["label"], strict=True):
-            drawing = _draw(name, f"{prefix}{label}", records[key], files)
+            drawing = _draw(name, f"{prefix}{label}", whole(records[key]), files)
             found += [drawing] if drawing else []
     return found
 

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
+from enhance_sweep.records import store
 from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.schema import ChallengeRecord, ExportRecord, TimedRecord, TrainedRecord
 from enhance_sweep.records.store import RecordError, challenge_records, export_records, timed_records, trained_records
@@ -27,6 +29,8 @@ from enhance_sweep.stats.speed_up import RESAMPLES, Ratio, speed_ups
 
 #: Intervals of more timings than this rest on fewer resamples, so that a report of thousands takes seconds.
 _MANY_TIMINGS, _RESAMPLES_OF_MANY = 1000, 200
+
+_Kind = TypeVar("_Kind", TrainedRecord, TimedRecord)
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,8 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None, c
             f"no folder of runs at {runs}: run `python -m enhance_sweep` first, or name the folder with --runs"
         )
     try:
-        trained, timed = list(trained_records(runs)), list(timed_records(runs))
+        trained = list(trained_records(runs, for_report=True))
+        timed = list(timed_records(runs, for_report=True))
         challenges, exports = list(challenge_records(runs)), list(export_records(runs))
     except RecordError as error:
         raise ReportError(str(error)) from error
@@ -178,6 +183,18 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None, c
         unfinished=[_trained_label(record) for record in chosen if record.status == "running"],
         other_measurements=timings.others,
     )
+
+
+def whole(record: _Kind) -> _Kind:
+    """One of the records of `Results` with what few are asked for: layers, joins and pictures.
+
+    Raises:
+        ReportError: its file can no longer be read, or is damaged there.
+    """
+    try:
+        return store.whole(record)
+    except RecordError as error:
+        raise ReportError(str(error)) from error
 
 
 def _speed_ups(timed: Sequence[TimedRecord]) -> dict[str, Ratio]:

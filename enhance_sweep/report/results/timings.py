@@ -10,7 +10,7 @@ from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, baseline_time_s, p
 from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.schema import Environment, TimedRecord, TrainedRecord
 from enhance_sweep.report.labels import is_number, network_label, plural
-from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.gather import Results, whole
 from enhance_sweep.report.results.select import is_timed, when
 from enhance_sweep.report.words import paragraphs, phrase
 from enhance_sweep.stats.cost_model import CostModel, left_out_errors
@@ -206,10 +206,11 @@ class Fitted:
 
 def fitted(results: Results) -> Fitted | None:
     """The cost model of the timings shown; None if there are too few, or their records lack the layers."""
-    shown = [record for record in shown_at_one_place(results) if record.description.layers]
+    sample = shown_at_one_place(results)
+    sample = sample[:: -(-len(sample) // _MOST_FITTED) or 1]
+    shown = [record for record in map(whole, sample) if record.description.layers]
     if len(shown) < FEWEST:
         return None
-    shown = shown[:: -(-len(shown) // _MOST_FITTED)]
     descriptions = [record.description for record in shown]
     latencies_ms = [latency_ms(record) for record in shown]
     labels = [network_label(record.architecture) for record in shown]
@@ -239,8 +240,11 @@ class Outlier:
 def paper_baseline(results: Results) -> Outlier | None:
     """The paper's {3, 64, 4} as its other times predict it; None if too few published networks are described."""
     records: list[TimedRecord | TrainedRecord] = [*results.every_timing, *results.trained]
-    described = {results.slugs[r.architecture_key]: r.description for r in records if r.description.layers}
     tables = published_networks()["time_s"]
+    slugs = set(tables.index)
+    published = [(slug, record) for record in records if (slug := results.slugs[record.architecture_key]) in slugs]
+    descriptions = ((slug, whole(record).description) for slug, record in published)
+    described = {slug: description for slug, description in descriptions if description.layers}
     others = [slug for slug in tables.index if slug in described and slug != BASELINE_SLUG]
     if BASELINE_SLUG not in described or len(others) < len(tables) / 2:
         return None
