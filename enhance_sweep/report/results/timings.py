@@ -1,5 +1,6 @@
 """Findings from timings alone: runtimes side by side, agreement with the paper's times, a cost model by layers."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -71,7 +72,8 @@ def by_place(results: Results) -> dict[Place, list[Measured]]:
     Of several timings of one network in one way the newest that had the baseline beside it counts.
     """
     chosen: dict[tuple[Place, str, tuple[str, ...]], TimedRecord] = {}
-    for record in sorted(results.every_timing, key=_preference):
+    timings = Counter(record.architecture_key for record in results.every_timing)
+    for record in sorted((one for one in results.every_timing if timings[one.architecture_key] > 1), key=_preference):
         way = tuple(getattr(record.measurement, name) for name in _PLAIN_WAY)
         chosen[_place(record), record.architecture_key, way] = record
     places: dict[Place, dict[str, list[TimedRecord]]] = {}
