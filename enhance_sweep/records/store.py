@@ -200,45 +200,52 @@ def export_records(runs_dir: Path) -> Iterator[ExportRecord]:
     yield from _read_all(paths, "export")
 
 
-def image_scores(runs_dir: Path, keys: Iterable[str]) -> dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]:
-    """What evaluation left beside records, by key: (images, 4), the PSNR in dB and the MS-SSIM of each test image, then
-    those of the untouched input.
+#: Of each test image: the PSNR in dB and the MS-SSIM, then those of the untouched input.
+_SCORE_COLUMNS = ("psnr_db", "ms_ssim", "untouched_psnr_db", "untouched_ms_ssim")
+
+
+def image_scores(
+    runs_dir: Path, keys: Iterable[str], columns: Sequence[str] = _SCORE_COLUMNS
+) -> dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]:
+    """What evaluation left beside records, by key: (images, columns), scores of each test image.
 
     A key whose table is missing or damaged is left out: the record's means stand without it.
+
+    Args:
+        runs_dir: the folder of runs.
+        keys: of trained variants.
+        columns: some of `psnr_db`, `ms_ssim`, `untouched_psnr_db` and `untouched_ms_ssim`, in this order.
     """
     wanted = list(keys)
     folder = str(runs_dir / "trained")
     read = contents([f"{folder}/{key}/{SCORES_FILE}" for key in wanted])
     texts = {key: text for key, text in zip(wanted, read, strict=True) if text is not None}
     found = {}
-    for key, table in zip(texts, _score_tables(list(texts.values())), strict=True):
+    for key, table in zip(texts, _score_tables(list(texts.values()), list(columns)), strict=True):
         if table is not None:
             found[key] = table
     return found
 
 
-_SCORE_COLUMNS = ("psnr_db", "ms_ssim", "untouched_psnr_db", "untouched_ms_ssim")
-
-
-def _score_tables(texts: list[bytes]) -> list["np.ndarray[Any, np.dtype[np.float64]] | None"]:
+def _score_tables(texts: list[bytes], columns: list[str]) -> list["np.ndarray[Any, np.dtype[np.float64]] | None"]:
     """Score tables as numbers: all at once, since thousands one by one take a reader's patience; else one by one."""
     header = ",".join(("name", *_SCORE_COLUMNS)).encode()
     bodies = [text.partition(b"\n") for text in texts]
     if not all(first.strip() == header and rest.endswith(b"\n") for first, _, rest in bodies):
-        return [_score_table(text) for text in texts]
+        return [_score_table(text, columns) for text in texts]
     lengths = [rest.count(b"\n") for _, _, rest in bodies]
     try:
         joined = io.BytesIO(header + b"\n" + b"".join(rest for _, _, rest in bodies))
-        numbers = pd.read_csv(joined, usecols=list(_SCORE_COLUMNS), dtype=float).to_numpy()
+        numbers = pd.read_csv(joined, usecols=columns, dtype=float).to_numpy()
     except (ValueError, pd.errors.ParserError):
-        numbers = np.zeros((0, len(_SCORE_COLUMNS)))
+        numbers = np.zeros((0, len(columns)))
     if len(numbers) != sum(lengths):
-        return [_score_table(text) for text in texts] if len(texts) > 1 else [None]
+        return [_score_table(text, columns) for text in texts] if len(texts) > 1 else [None]
     return list(np.split(numbers, np.cumsum(lengths)[:-1])) if texts else []
 
 
-def _score_table(text: bytes) -> "np.ndarray[Any, np.dtype[np.float64]] | None":
+def _score_table(text: bytes, columns: list[str]) -> "np.ndarray[Any, np.dtype[np.float64]] | None":
     try:
-        return pd.read_csv(io.BytesIO(text), usecols=list(_SCORE_COLUMNS), dtype=float)[list(_SCORE_COLUMNS)].to_numpy()
+        return pd.read_csv(io.BytesIO(text), usecols=columns, dtype=float)[columns].to_numpy()
     except (ValueError, pd.errors.ParserError):
         return None

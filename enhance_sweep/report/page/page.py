@@ -18,11 +18,12 @@ from enhance_sweep.report.figures import interactive as charts
 from enhance_sweep.report.page import details
 from enhance_sweep.report.photographs.gallery import Slides, slides
 from enhance_sweep.report.results import findings, timings
-from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.gather import MANY, Results
 from enhance_sweep.report.results.provenance import provenance
 from enhance_sweep.report.tables import challenge, claims, exports, networks, runtimes
 from enhance_sweep.report.tables.model import Table
 from enhance_sweep.report.words import phrase, templates
+from enhance_sweep.system.beside import beside
 
 PAGE = "index.html"
 _MOST_PROBLEMS = 200
@@ -71,15 +72,14 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         results: what `gather` found.
         pictures: draw the figures' files and show photographs; False: the page and the tables alone.
     """
+    interactive = beside(lambda: (_charts(results), _plotly()), if_worth=len(results.variants) > MANY)
     drawn = _pictures(results) if pictures else _Pictures({})
-    specifications = _charts(results)
     opened = details.details(results)
     judged = claims.claims(results)
     context = {
         "pictures": pictures,
         "architectures": drawn.architectures,
         "comparisons": drawn.comparisons,
-        "figures": {shown.name: shown for shown in _captions(results) if shown.name in specifications},
         "claims": claims.claims_shown(judged, results),
         **_sentences(results),
         **_tables(results),
@@ -87,6 +87,8 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
     }
     files = drawn.files | _csv_files(results, judged)
     names = {name.removesuffix(".png") for name in files if name.endswith(".png")}
+    specifications, plotly = interactive()
+    context["figures"] = {shown.name: shown for shown in _captions(results) if shown.name in specifications}
     files["report.md"] = _markdown().get_template("report.md.j2").render(context, drawn=names).encode()
     downloads = list(files)
     data = {
@@ -97,7 +99,7 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         "untouched": drawn.slides.untouched,
     }
     page = _html().get_template("index.html.j2")
-    whole = page.render(context, downloads=downloads, networks=opened, data=_json(data), plotly=_plotly())
+    whole = page.render(context, downloads=downloads, networks=opened, data=_json(data), plotly=plotly)
     files[PAGE] = whole.encode()
     return files
 

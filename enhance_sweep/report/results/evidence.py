@@ -10,7 +10,6 @@ import pandas as pd
 from enhance_sweep.frontier import hypervolume
 from enhance_sweep.paper import BASELINE_SLUG
 from enhance_sweep.records.schema import TrainedRecord
-from enhance_sweep.records.store import image_scores
 from enhance_sweep.stats.paired_scores import MARGIN, PairedScores
 from enhance_sweep.stats.speed_up import Ratio
 from enhance_sweep.stats.student import CONFIDENCE
@@ -59,18 +58,22 @@ class Evidence:
         return self.scores["ms_ssim"].seed_deviation
 
 
-def read_scores(runs: Any, trained: Sequence[TrainedRecord], rows: Sequence[int | None], networks: int) -> Any:
+def pool_scores(
+    tables: Mapping[str, np.ndarray[Any, Any]],
+    trained: Sequence[TrainedRecord],
+    rows: Sequence[int | None],
+    networks: int,
+) -> dict[str, PairedScores]:
     """The paired scores of each measure.
 
     Args:
-        runs: the folder of runs.
+        tables: (images, measures) by the records' keys; not of those whose table cannot be read.
         trained: the records.
         rows: for each record, the row of the variants that pools it; None if none does.
         networks: how many rows there are.
     """
     wanted = [(record.key, row) for record, row in zip(trained, rows, strict=True) if row is not None]
-    tables = image_scores(runs, [key for key, _ in wanted])
-    counts = pd.Series([len(table) for table in tables.values()], dtype="int64").mode()
+    counts = pd.Series([len(tables[key]) for key, _ in wanted if key in tables], dtype="int64").mode()
     images = int(counts.iloc[0]) if len(counts) else 0
     whole = [(tables[key], row) for key, row in wanted if key in tables and len(tables[key]) == images]
     owners = [row for _, row in whole]

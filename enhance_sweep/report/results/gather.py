@@ -14,7 +14,7 @@ from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.schema import ChallengeRecord, ExportRecord, TimedRecord, TrainedRecord
 from enhance_sweep.records.store import RecordError, challenge_records, export_records, timed_records, trained_records
 from enhance_sweep.report.labels import network_label
-from enhance_sweep.report.results.evidence import MEASURES, Evidence, read_scores, weigh
+from enhance_sweep.report.results.evidence import MEASURES, Evidence, pool_scores, weigh
 from enhance_sweep.report.results.select import (
     Condition,
     ReportError,
@@ -26,7 +26,10 @@ from enhance_sweep.report.results.select import (
 )
 from enhance_sweep.report.results.variants import usual, variants_of, with_frontier
 from enhance_sweep.stats.speed_up import RESAMPLES, Ratio, speed_ups
+from enhance_sweep.system.beside import beside
 
+#: For more networks than this, a second process pays.
+MANY = 2000
 #: Intervals of more timings than this rest on fewer resamples, so that a report of thousands takes seconds.
 _MANY_TIMINGS, _RESAMPLES_OF_MANY = 1000, 200
 
@@ -143,6 +146,8 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None, c
         )
     try:
         trained = list(trained_records(runs, for_report=True))
+        scored = [record.key for record in trained if record.status == "completed"]
+        tables = beside(lambda: store.image_scores(runs, scored, MEASURES), if_worth=len(scored) > MANY)
         timed = list(timed_records(runs, for_report=True))
         challenges, exports = list(challenge_records(runs)), list(export_records(runs))
     except RecordError as error:
@@ -158,7 +163,7 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None, c
     ratios = _speed_ups(timings.chosen)
     variants, conditions, row_of = variants_of(chosen, timings, ratios, slugs)
     variants, cost_kind = with_frontier(variants)
-    scores = read_scores(runs, chosen, row_of, len(variants))
+    scores = pool_scores(tables(), chosen, row_of, len(variants))
     untouched = usual(variants["untouched_ms_ssim"])
     variants, evidence = weigh(variants, scores, ratios, cost_kind == "speed_up", untouched)
     return Results(
