@@ -24,6 +24,8 @@ from enhance_sweep.records.store import (
     mark_to_retry,
     read_record,
     timed_records,
+    trained_records,
+    whole,
     write_challenge,
     write_json,
     write_timed,
@@ -469,6 +471,10 @@ def test_a_file_that_is_no_record_is_named_with_the_remedy(
         load_records(tmp_path)
     assert str(raised.value).startswith(str(path))
     assert "delete it" in str(raised.value)
+    reading = trained_records if folder == "trained" else timed_records
+    with pytest.raises(RecordError) as for_report:  # of what a report does not read of all, once it does
+        list(map(whole, reading(tmp_path, for_report=True)))
+    assert str(for_report.value) == str(raised.value)
 
 
 def test_a_damaged_number_is_named(tmp_path: Path) -> None:
