@@ -24,7 +24,7 @@ from enhance_sweep.records.schema import (
     TrainedRecord,
     from_builtins,
 )
-from enhance_sweep.system.files import contents, files_below, files_in, write_whole
+from enhance_sweep.system.files import contents, files_below, files_in, files_named, write_whole
 
 RECORD_FILE = "record.json"
 SCORES_FILE = "scores.csv"
@@ -171,11 +171,13 @@ def trained_records(runs_dir: Path, for_report: bool = False) -> Iterator[Traine
     A copy of a variant's folder under another name is no second training: it is passed over. With `for_report` they
     are read without what a report does not show of all (`records.lean`); `whole` reads the rest.
     """
-    paths = files_below(Path(runs_dir) / "trained", RECORD_FILE)
-    folders = [path.rsplit(os.sep, 2)[-2] for path in paths]
-    there = set(folders)
-    for folder, record in zip(folders, _read_all(paths, "trained", for_report), strict=True):
-        if folder == record.key or record.key not in there:
+    paths = files_named(Path(runs_dir) / "trained", RECORD_FILE)
+    for path, text in zip(paths, contents(paths), strict=True):
+        if text is None and not os.path.lexists(path):
+            continue
+        record = _decoded(path, _content(path) if text is None else text, "trained", for_report)
+        folder = path.rsplit(os.sep, 2)[-2]
+        if folder == record.key or not (trained_dir(Path(runs_dir), record.key) / RECORD_FILE).exists():
             yield record
 
 
