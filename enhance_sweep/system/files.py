@@ -73,7 +73,7 @@ def files_below(folder: Path, suffix: str) -> list[str]:
 
 
 def files_named(folder: Path, name: str) -> list[str]:
-    """`folder/*/name`, sorted, whether they are there or not (to look takes as long as to read); else as `files_below`."""
+    """`folder/*/name`, sorted, whether there or not, since looking takes as long as reading; else as `files_below`."""
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         return sorted(f"{entry.path}{os.sep}{name}" for entry in entries if not entry.name.startswith("."))
     return []
