@@ -42,7 +42,7 @@ def _only(kind: type[msgspec.Struct], *kept: str, **types: Any) -> Any:
 
 _CONDITIONS = _only(Conditions, "disturbed_by") | None
 _ROUND = _only(Round, "latency_ms", "baseline_latency_ms", conditions=_CONDITIONS, baseline_conditions=_CONDITIONS)
-_SAMPLES = _only(Samples, processes=list[_only(Process, "loaded", rounds=list[_ROUND])])  # type: ignore[misc]
+_SAMPLES = _only(Samples, processes=list[_only(Process, "loaded", rounds=list[_ROUND])])  # type: ignore[valid-type,misc]
 _DESCRIPTION = _only(Description, "height", "width", "parameters", "macs")
 
 

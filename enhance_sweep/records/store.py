@@ -33,7 +33,7 @@ GENERATOR_FILE = "generator.pt"
 EXPORT_FILE = "export.json"
 
 
-_Kind = TypeVar("_Kind", TrainedRecord, TimedRecord)
+_Kind = TypeVar("_Kind", bound=TrainedRecord | TimedRecord)
 
 
 class RecordError(ValueError):
@@ -134,7 +134,8 @@ def whole(record: _Kind) -> _Kind:
         RecordError: the file can no longer be read, or is damaged where it was not read before.
     """
     path = getattr(record, "path", None)
-    return read_record(Path(path), "trained" if isinstance(record, TrainedRecord) else "timed") if path else record
+    kind = "trained" if isinstance(record, TrainedRecord) else "timed"
+    return read_record(Path(path), kind) if path else record
 
 
 def _read_all(paths: Sequence[str], kind: str, for_report: bool = False) -> Iterator[Any]:

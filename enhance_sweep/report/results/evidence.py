@@ -117,7 +117,7 @@ def weigh(
     beats = _beats(variants, rows, ms_ssim, ratios)
     for name, axis in (("beats", 1), ("beaten_by", 0)):
         columns[name] = pd.Series(_at(rows, beats.sum(axis=axis), len(variants)), dtype="Int64").where(compared)
-    over_baseline = beats[:, rows == baseline].any(axis=1)
+    over_baseline = np.asarray(beats[:, rows == baseline].any(axis=1))
     columns["beats_baseline"] = _at(rows, over_baseline, len(variants)) if baseline is not None else False
     return variants.assign(**columns), Evidence(scores, resamples, volume, len(rows))
 

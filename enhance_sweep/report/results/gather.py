@@ -33,7 +33,7 @@ MANY = 2000
 #: Intervals of more timings than this rest on fewer resamples, so that a report of thousands takes seconds.
 _MANY_TIMINGS, _RESAMPLES_OF_MANY = 1000, 200
 
-_Kind = TypeVar("_Kind", TrainedRecord, TimedRecord)
+_Kind = TypeVar("_Kind", bound=TrainedRecord | TimedRecord)
 
 
 @dataclass(frozen=True)
