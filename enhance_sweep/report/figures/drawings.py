@@ -15,7 +15,7 @@ from enhance_sweep.report.figures.frontier import networks_figure, published_fig
 from enhance_sweep.report.figures.quality import quality_figure
 from enhance_sweep.report.figures.series import Series
 from enhance_sweep.report.figures.speed import speed_figure
-from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.gather import Results, whole
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,13 @@ def draw_architectures(results: Results, files: dict[str, bytes]) -> list[Drawin
         rows = rows.assign(first=rows["slug"].isin([BASELINE_SLUG, PROPOSED_SLUG]))
         rows = rows.sort_values(["first", "ms_ssim"], ascending=False, kind="stable").head(1)
         for key, label in zip(rows["architecture_key"], rows["label"], strict=True):
-            wide, narrow = (architecture_figure(records[key], shape) for shape in (style.WIDE, style.NARROW))
+            record = whole(records[key])
+            wide, narrow = (architecture_figure(record, shape) for shape in (style.WIDE, style.NARROW))
             if wide is None or narrow is None:
                 continue
             files |= _files(name, wide)
             embedded = [
-                Markup(style.embedded_svg(style.svg(figure), f"{name}-{size}", architecture_in_words(records[key])))
+                Markup(style.embedded_svg(style.svg(figure), f"{name}-{size}", architecture_in_words(record)))
                 for size, figure in (("wide", wide), ("narrow", narrow))
             ]
             end = "drawn from the layers in its record. In percent: shares of the multiply-adds."

@@ -98,7 +98,7 @@ def _points(points: Sequence[Point], look: Look, named: set[Point], with_interva
     }
     if any(point.row is not None for point in points):
         trace["customdata"] = [point.row for point in points]
-    if not named.isdisjoint(points):
+    if named and not named.isdisjoint(points):
         names = [escape(point.label) if point in named else "" for point in points]
         trace |= {"mode": "markers+text", "text": names, "textfont": {"size": 11}}
     if with_intervals:

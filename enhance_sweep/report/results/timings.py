@@ -1,5 +1,6 @@
 """Findings from timings alone: runtimes side by side, agreement with the paper's times, a cost model by layers."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +12,7 @@ from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, baseline_time_s, p
 from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.schema import Environment, TimedRecord, TrainedRecord
 from enhance_sweep.report.labels import is_number, network_label, plural
-from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.gather import Results, whole
 from enhance_sweep.report.results.select import is_timed, when
 from enhance_sweep.report.words import paragraphs
 from enhance_sweep.stats.cost_model import CostModel, left_out_errors
@@ -72,8 +73,10 @@ def by_place(results: Results) -> dict[Place, list[Measured]]:
     Of several timings of one network in one way the newest that had the baseline beside it counts.
     """
     chosen: dict[tuple[Place, str, tuple[str, ...]], TimedRecord] = {}
+    counts = Counter(record.architecture_key for record in results.every_timing)
+    repeated = [record for record in results.every_timing if counts[record.architecture_key] > 1]
     # Last comes the record to show: timed, with the baseline beside it, the newest.
-    for record in sorted(results.every_timing, key=lambda one: (is_timed(one), bool(one.baseline), when(one))):
+    for record in sorted(repeated, key=lambda one: (is_timed(one), bool(one.baseline), when(one))):
         way = tuple(getattr(record.measurement, name) for name in _PLAIN_WAY)
         chosen[_place(record), record.architecture_key, way] = record
     places: dict[Place, dict[str, list[TimedRecord]]] = {}
@@ -195,10 +198,11 @@ class Fitted:
 
 def fitted(results: Results) -> Fitted | None:
     """The cost model of the timings shown; None if there are too few, or their records lack the layers."""
-    shown = [record for record in shown_at_one_place(results) if record.description.layers]
+    sample = shown_at_one_place(results)
+    sample = sample[:: -(-len(sample) // _MOST_FITTED) or 1]
+    shown = [record for record in map(whole, sample) if record.description.layers]
     if len(shown) < FEWEST:
         return None
-    shown = shown[:: -(-len(shown) // _MOST_FITTED)]
     descriptions = [record.description for record in shown]
     latencies_ms = [latency_ms(record) for record in shown]
     labels = [network_label(record.architecture) for record in shown]
@@ -218,8 +222,11 @@ def paper_baseline(results: Results) -> dict[str, float] | None:
         own predictions, absolute and relative.
     """
     records: list[TimedRecord | TrainedRecord] = [*results.every_timing, *results.trained]
-    described = {results.slugs[r.architecture_key]: r.description for r in records if r.description.layers}
     tables = published_networks()["time_s"]
+    slugs = set(tables.index)
+    published = [(slug, record) for record in records if (slug := results.slugs[record.architecture_key]) in slugs]
+    descriptions = ((slug, whole(record).description) for slug, record in published)
+    described = {slug: description for slug, description in descriptions if description.layers}
     others = [slug for slug in tables.index if slug in described and slug != BASELINE_SLUG]
     if BASELINE_SLUG not in described or len(others) < len(tables) / 2:
         return None

@@ -1,5 +1,7 @@
 """The model of a table: columns described once, rows of cells; shown on the page, or written as CSV."""
 
+import csv
+import io
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -151,8 +153,17 @@ def csv_names(columns: Sequence[Column], table: str = "") -> list[str]:
 
 def to_csv(columns: Sequence[Column], rows: Iterable[Facts], table: str = "") -> str:
     """Rows for a spreadsheet: figures unrounded, nothing where nothing is known."""
-    frame = pd.DataFrame(list(rows), columns=csv_names(columns, table), dtype=object)
-    return frame.to_csv(index=False, lineterminator="\n")
+    return csv_text(pd.DataFrame(list(rows), columns=csv_names(columns, table), dtype=object))
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """A table for a spreadsheet, as `DataFrame.to_csv` writes it, which takes three times as long for thousands."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(frame.columns)
+    columns = (column.where(column.notna(), None).tolist() for _, column in frame.astype(object).items())
+    writer.writerows(zip(*columns, strict=True))
+    return text.getvalue()
 
 
 def ratio_facts(name: str, ratio: Ratio | None) -> dict[str, float | None]:

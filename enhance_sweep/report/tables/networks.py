@@ -21,6 +21,7 @@ from enhance_sweep.report.tables.model import (
     Row,
     Table,
     csv_names,
+    csv_text,
     cut,
     shown_columns,
     to_csv,
@@ -186,6 +187,4 @@ def variants_csv(results: Results) -> str:
         timed=pd.Series(why_not, index=variants.index).where(variants["timing"].isna(), "completed"),
         **{name: variants[name].astype(object).where(scored, None) for name in ("below_untouched", "on_frontier")},
     )
-    table = table.reindex(columns=csv_names(NETWORKS, "variants"))
-    # As objects, whose text Python makes: pandas takes twice as long for columns of numbers.
-    return table.astype(object).to_csv(index=False, lineterminator="\n")
+    return csv_text(table.reindex(columns=csv_names(NETWORKS, "variants")))

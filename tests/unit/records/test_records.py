@@ -26,6 +26,8 @@ from enhance_sweep.records.store import (
     mark_to_retry,
     read_record,
     timed_records,
+    trained_records,
+    whole,
     write_json,
     write_timed,
     write_trained,
@@ -452,6 +454,11 @@ def test_what_is_no_record_is_named_with_a_remedy(tmp_path: Path, folder: str, c
         list(challenge_records(tmp_path)) if folder == "challenge" else load_records(tmp_path)
     assert str(raised.value).startswith(str(path))
     assert re.search("delete it|move it where it belongs", str(raised.value))
+    if folder != "challenge":
+        reading = trained_records if folder == "trained" else timed_records
+        with pytest.raises(RecordError) as for_report:  # of what a report does not read of all, once it does
+            list(map(whole, reading(tmp_path, for_report=True)))
+        assert str(for_report.value) == str(raised.value)
 
 
 # --- the challenge's rules --------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import record_factory as make
 from enhance_sweep import paper
 from enhance_sweep.report import ReportError, gather
 from enhance_sweep.report.results.findings import findings
+from enhance_sweep.report.results.gather import whole
 from enhance_sweep.report.results.words import plain_text
 
 LAPTOP = {"host": "laptop"}
@@ -215,3 +216,11 @@ def test_no_folder_an_empty_folder_and_a_file_that_is_no_record(tmp_path: Path) 
     torn.write_text('{"schema": 1, ')
     with pytest.raises(ReportError, match=r"record\.json is not a readable record .*: delete it"):
         gather(tmp_path)
+
+
+def test_a_record_that_is_damaged_where_few_are_read_is_named_once_it_is_asked_for(tmp_path: Path) -> None:
+    made = make.trained(make.BASELINE, 0.9)
+    runs = make.write(tmp_path, [made | {"description": made["description"] | {"layers": [{"name": "head"}]}}])
+    (record,) = gather(runs).trained
+    with pytest.raises(ReportError, match=r"record\.json lacks description\.layers\[0\]\.kind: delete it"):
+        whole(record)

@@ -1,6 +1,8 @@
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.optimize import nnls
 
 from enhance_sweep.stats.cost_model import CostModel, costs, left_out_errors
 
@@ -59,3 +61,20 @@ def test_costs_are_never_negative() -> None:
 def test_too_few_networks_are_refused() -> None:
     with pytest.raises(ValueError, match="at least three networks"):
         CostModel.fit(NETWORKS[:2], [1.0, 2.0])
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_the_coefficients_are_those_of_scipys_non_negative_least_squares(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    channels, depths = random.integers(1, 200, size=(2, 12))
+    networks = [network(int(width), int(depth)) for width, depth in zip(channels, depths % 20 + 1, strict=True)]
+    times = random.lognormal(3, 1, size=12)  # of nothing in particular: some coefficients would be negative
+    found = CostModel.fit(networks, times.tolist())
+    relative = np.array([costs(one) for one in networks]) / times[:, None]
+    wanted, _ = nnls(relative, np.ones(12))
+    assert [found.ms_per_gmac, found.ms_per_gib, found.ms_per_layer] == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+
+
+def test_networks_that_are_all_alike_have_a_cost_model_too() -> None:
+    found = CostModel.fit([network(8, 3)] * 4, [2.0] * 4)
+    assert found.predict_ms(network(8, 3)) == pytest.approx(2.0)
