@@ -1,17 +1,19 @@
 """Where records lie, and how they are written and read: whole or not at all."""
 
 import io
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 import pandas as pd
 
+from enhance_sweep.records import lean
 from enhance_sweep.records.damage import damage
 from enhance_sweep.records.schema import (
     KINDS,
@@ -22,13 +24,16 @@ from enhance_sweep.records.schema import (
     TrainedRecord,
     from_builtins,
 )
-from enhance_sweep.system.files import contents, files_below, files_in, write_whole
+from enhance_sweep.system.files import contents, files_below, files_in, files_named, write_whole
 
 RECORD_FILE = "record.json"
 SCORES_FILE = "scores.csv"
 #: Beside a training: the network that came of it.
 GENERATOR_FILE = "generator.pt"
 EXPORT_FILE = "export.json"
+
+
+_Kind = TypeVar("_Kind", bound=TrainedRecord | TimedRecord)
 
 
 class RecordError(ValueError):
@@ -122,17 +127,31 @@ def _content(path: str | Path) -> bytes:
         raise RecordError(f"{path} is not a readable record ({error}): delete it and run its variant again") from error
 
 
-def _read_all(paths: Sequence[str], kind: str) -> Iterator[Any]:
+def whole(record: _Kind) -> _Kind:
+    """A record with all that its file holds, which one that was read `for_report` is without.
+
+    Raises:
+        RecordError: the file can no longer be read, or is damaged where it was not read before.
+    """
+    path = getattr(record, "path", None)
+    kind = "trained" if isinstance(record, TrainedRecord) else "timed"
+    return read_record(Path(path), kind) if path else record
+
+
+def _read_all(paths: Sequence[str], kind: str, for_report: bool = False) -> Iterator[Any]:
     for path, text in zip(paths, contents(paths), strict=True):
         # One that cannot be read is tried once more, to say why.
-        yield _decoded(path, _content(path) if text is None else text, kind)
+        yield _decoded(path, _content(path) if text is None else text, kind, for_report)
 
 
 _DECODERS = {kind: msgspec.json.Decoder(type_, dec_hook=from_builtins) for kind, type_ in KINDS.items()}
 _OF_ANY_KIND = msgspec.json.Decoder(Record, dec_hook=from_builtins)
 
 
-def _decoded(path: str | Path, text: bytes, kind: str | None) -> Any:
+def _decoded(path: str | Path, text: bytes, kind: str | None, for_report: bool = False) -> Any:
+    if kind and for_report:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):  # then reading all of it tells what is wrong
+            return lean.decoded(str(path), text, kind)
     decoder = _DECODERS[kind] if kind else _OF_ANY_KIND
     try:
         return decoder.decode(text)
@@ -147,23 +166,27 @@ def find_trained(runs_dir: Path, key: str) -> TrainedRecord | None:
     return read_record(path, "trained") if path.exists() else None
 
 
-def trained_records(runs_dir: Path) -> Iterator[TrainedRecord]:
+def trained_records(runs_dir: Path, for_report: bool = False) -> Iterator[TrainedRecord]:
     """All records of trained variants, in the order of their keys.
 
-    A copy of a variant's folder under another name is no second training: it is passed over.
+    A copy of a variant's folder under another name is no second training: it is passed over. With `for_report` they
+    are read without what a report does not show of all (`records.lean`); `whole` reads the rest.
     """
-    paths = files_below(Path(runs_dir) / "trained", RECORD_FILE)
-    folders = [Path(path).parent.name for path in paths]
-    there = set(folders)
-    for folder, record in zip(folders, _read_all(paths, "trained"), strict=True):
-        if folder == record.key or record.key not in there:
+    paths = files_named(Path(runs_dir) / "trained", RECORD_FILE)
+    for path, text in zip(paths, contents(paths), strict=True):
+        if text is None and not os.path.lexists(path):
+            continue
+        record = _decoded(path, _content(path) if text is None else text, "trained", for_report)
+        folder = path.rsplit(os.sep, 2)[-2]
+        if folder == record.key or not (trained_dir(Path(runs_dir), record.key) / RECORD_FILE).exists():
             yield record
 
 
-def timed_records(runs_dir: Path, key: str | None = None) -> Iterator[TimedRecord]:
-    """All timings (of one measured key), the oldest of each key first."""
+def timed_records(runs_dir: Path, key: str | None = None, for_report: bool = False) -> Iterator[TimedRecord]:
+    """All timings (of one measured key), the oldest of each key first; `for_report` as of `trained_records`."""
     folder = Path(runs_dir) / "timed"
-    yield from _read_all(files_in(folder / key, ".json") if key else files_below(folder, ".json"), "timed")
+    paths = files_in(folder / key, ".json") if key else files_below(folder, ".json")
+    yield from _read_all(paths, "timed", for_report)
 
 
 def challenge_records(runs_dir: Path) -> Iterator[ChallengeRecord]:
@@ -180,45 +203,52 @@ def export_records(runs_dir: Path) -> Iterator[ExportRecord]:
     yield from _read_all(paths, "export")
 
 
-def image_scores(runs_dir: Path, keys: Iterable[str]) -> dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]:
-    """What evaluation left beside records, by key: (images, 4), the PSNR in dB and the MS-SSIM of each test image, then
-    those of the untouched input.
+#: Of each test image: the PSNR in dB and the MS-SSIM, then those of the untouched input.
+_SCORE_COLUMNS = ("psnr_db", "ms_ssim", "untouched_psnr_db", "untouched_ms_ssim")
+
+
+def image_scores(
+    runs_dir: Path, keys: Iterable[str], columns: Sequence[str] = _SCORE_COLUMNS
+) -> dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]:
+    """What evaluation left beside records, by key: (images, columns), scores of each test image.
 
     A key whose table is missing or damaged is left out: the record's means stand without it.
+
+    Args:
+        runs_dir: the folder of runs.
+        keys: of trained variants.
+        columns: some of `psnr_db`, `ms_ssim`, `untouched_psnr_db` and `untouched_ms_ssim`, in this order.
     """
     wanted = list(keys)
     folder = str(runs_dir / "trained")
     read = contents([f"{folder}/{key}/{SCORES_FILE}" for key in wanted])
     texts = {key: text for key, text in zip(wanted, read, strict=True) if text is not None}
     found = {}
-    for key, table in zip(texts, _score_tables(list(texts.values())), strict=True):
+    for key, table in zip(texts, _score_tables(list(texts.values()), list(columns)), strict=True):
         if table is not None:
             found[key] = table
     return found
 
 
-_SCORE_COLUMNS = ("psnr_db", "ms_ssim", "untouched_psnr_db", "untouched_ms_ssim")
-
-
-def _score_tables(texts: list[bytes]) -> list["np.ndarray[Any, np.dtype[np.float64]] | None"]:
+def _score_tables(texts: list[bytes], columns: list[str]) -> list["np.ndarray[Any, np.dtype[np.float64]] | None"]:
     """Score tables as numbers: all at once, since thousands one by one take a reader's patience; else one by one."""
     header = ",".join(("name", *_SCORE_COLUMNS)).encode()
     bodies = [text.partition(b"\n") for text in texts]
     if not all(first.strip() == header and rest.endswith(b"\n") for first, _, rest in bodies):
-        return [_score_table(text) for text in texts]
+        return [_score_table(text, columns) for text in texts]
     lengths = [rest.count(b"\n") for _, _, rest in bodies]
     try:
         joined = io.BytesIO(header + b"\n" + b"".join(rest for _, _, rest in bodies))
-        numbers = pd.read_csv(joined, usecols=list(_SCORE_COLUMNS), dtype=float).to_numpy()
+        numbers = pd.read_csv(joined, usecols=columns, dtype=float).to_numpy()
     except (ValueError, pd.errors.ParserError):
-        numbers = np.zeros((0, len(_SCORE_COLUMNS)))
+        numbers = np.zeros((0, len(columns)))
     if len(numbers) != sum(lengths):
-        return [_score_table(text) for text in texts] if len(texts) > 1 else [None]
+        return [_score_table(text, columns) for text in texts] if len(texts) > 1 else [None]
     return list(np.split(numbers, np.cumsum(lengths)[:-1])) if texts else []
 
 
-def _score_table(text: bytes) -> "np.ndarray[Any, np.dtype[np.float64]] | None":
+def _score_table(text: bytes, columns: list[str]) -> "np.ndarray[Any, np.dtype[np.float64]] | None":
     try:
-        return pd.read_csv(io.BytesIO(text), usecols=list(_SCORE_COLUMNS), dtype=float)[list(_SCORE_COLUMNS)].to_numpy()
+        return pd.read_csv(io.BytesIO(text), usecols=columns, dtype=float)[columns].to_numpy()
     except (ValueError, pd.errors.ParserError):
         return None

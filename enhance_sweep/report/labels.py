@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
+_NUMBER = (int, float)  # `int | float` would be made anew for each of a hundred thousand values
 #: Topologies whose written name differs from that of their configuration.
 _TOPOLOGIES = {"srcnn": "SRCNN"}
 
@@ -61,7 +62,7 @@ def shortened(text: str, fits: Callable[[str], bool]) -> str:
 
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether a value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, _NUMBER) and value is not True and value is not False and math.isfinite(value)
 
 
 def decimals(value: float, digits: int) -> str:

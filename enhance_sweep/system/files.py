@@ -72,6 +72,13 @@ def files_below(folder: Path, suffix: str) -> list[str]:
     return sorted(found)
 
 
+def files_named(folder: Path, name: str) -> list[str]:
+    """`folder/*/name`, sorted, whether there or not, since looking takes as long as reading; else as `files_below`."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        return sorted(f"{entry.path}{os.sep}{name}" for entry in entries if not entry.name.startswith("."))
+    return []
+
+
 def files_in(folder: str | Path, suffix: str) -> list[str]:
     """`folder/*` with names that end in `suffix` and do not begin with a dot, sorted; empty if there is no folder."""
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:

@@ -22,6 +22,7 @@ from enhance_sweep.search.sweeper import search_variants
 from enhance_sweep.sweep import plan
 from enhance_sweep.sweep.plan import plan_variant
 from enhance_sweep.sweep.variant import run_variant
+from tests.integration.browser import CHROMIUM
 from tests.integration.search_launchers import PretendLauncher, QuickLoader
 
 #: Small enough for a test, and every stage of a real run.
@@ -105,6 +106,18 @@ def trained(trained_networks: dict[str, Path], tmp_path: Path) -> Path:
     return tmp_path / "runs" / "trained" / trained_networks["plain"].name
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """For `tests.integration.browser.opened`."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed (Debian: apt install chromium)")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
 SEARCH_SPACE = {
     "model": "choice(plain, strided)",
     "model.channels": "range(2, 9)",
@@ -125,9 +138,7 @@ def _describe_once(generator: nn.Module) -> dict[str, Any]:
 
 
 @pytest.fixture
-def start(
-    quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., PretendLauncher]]:
+def start(quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Search with a launcher that only pretends; returns it."""
     monkeypatch.setattr(plan, "describe", _describe_once)
     shared = [one for one in quick if not one.startswith(("model.", *NOT_FOR_A_SEARCH))]

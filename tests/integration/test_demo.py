@@ -5,48 +5,33 @@ import http.client
 import io
 import json
 import re
-import shutil
 import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from enhance_sweep import load_enhancer
-from enhance_sweep.models import PlainGenerator
+from enhance_sweep.config import build, compose_settings
 from enhance_sweep.records.store import trained_dir, write_timed, write_trained
+from enhance_sweep.sweep.generator_file import save_generator
 from tests.commands import Command, run
+from tests.integration.browser import opened
+from tests.unit.enhance.picture_files import encoded, exif_of, smooth
 from tests.unit.report import record_factory as make
 
 pytest.importorskip("starlette", reason="the extra `demo` is not installed")
 pytest.importorskip("uvicorn", reason="the extra `demo` is not installed")
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HEADER = {"X-Enhance-Sweep": "1"}
-
-
-def write_runs(runs: Path) -> list[str]:
-    """Three timed networks with weights; the last is slower and worse than the others. Keys, the best first."""
-    keys = []
-    for number, (channels, ms_ssim, latency_ms) in enumerate([(4, 0.92, 900.0), (2, 0.9, 300.0), (3, 0.85, 950.0)]):
-        record = make.trained(make.plain(3, channels, 1), ms_ssim, 20.0)
-        write_trained(runs, record)
-        write_timed(runs, make.timed(make.plain(3, channels, 1), latency_ms))
-        torch.manual_seed(number)
-        network = PlainGenerator(kernel_size=3, channels=channels, blocks=1)
-        model = {"_target_": "enhance_sweep.models.PlainGenerator", "kernel_size": 3, "channels": channels, "blocks": 1}
-        torch.save(
-            {"model": {**model, "prelu": False}, "state_dict": network.state_dict()},
-            trained_dir(runs, record["key"]) / "generator.pt",
-        )
-        keys.append(str(record["key"]))
-    return keys
+PHOTO = np.asarray(smooth(90, 60))
+PNG, JPEG = encoded(smooth(90, 60), "PNG"), encoded(smooth(90, 60), "JPEG")
 
 
 class Served:
@@ -68,19 +53,14 @@ class Served:
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
 
-    def ask(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, bytes, dict[str, str]]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(method, path, body, headers or {})
+    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes, dict[str, str]]:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            connection.request(method, path, body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read(), dict(answer.getheaders())
-        finally:
-            connection.close()
 
     def enhance(self, network: str, upload: bytes) -> tuple[int, dict[str, Any]]:
-        status, body, _ = self.ask("POST", f"/enhance?network={network}", upload, HEADER)
+        status, body, _ = self.ask("POST", f"/enhance?network={network}", upload, **HEADER)
         return status, json.loads(body)
 
     def left(self) -> list[Path]:
@@ -100,7 +80,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def keys(runs: Path) -> list[str]:
-    return write_runs(runs)
+    """Of three timed networks with weights, the best first; the last is slower and worse than the others."""
+    keys = []
+    for channels, ms_ssim, latency_ms in ((4, 0.92, 900.0), (2, 0.9, 300.0), (3, 0.85, 950.0)):
+        record = make.trained(make.plain(3, channels, 1), ms_ssim, 20.0)
+        keys.append(str(record["key"]))
+        write_trained(runs, record)
+        write_timed(runs, make.timed(make.plain(3, channels, 1), latency_ms))
+        settings = compose_settings([f"model.channels={channels}", "model.blocks=1"]).model
+        save_generator(trained_dir(runs, keys[-1]) / "generator.pt", build(settings, "model"), settings)
+    return keys
 
 
 @pytest.fixture(scope="module")
@@ -110,45 +99,13 @@ def served(runs: Path, keys: list[str], tmp_path_factory: pytest.TempPathFactory
     server.end()
 
 
-def pixels(height: int = 60, width: int = 90) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    small = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8))
-    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
-
-
-def encoded(photo: Any, format: str = "PNG", **settings: Any) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(photo).save(stream, format, **settings)
-    return stream.getvalue()
-
-
 # --- in a browser -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed (Debian: apt install chromium)")
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
 def page(browser: Any, served: Served) -> Iterator[Any]:
-    """The page, which loads nothing from elsewhere and has no error."""
-    opened = browser.new_page(viewport={"width": 1000, "height": 800})
-    wrong: list[str] = []
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on(
-        "request",
-        lambda request: request.url.startswith((served.address, "data:", "blob:")) or wrong.append(request.url),
-    )
-    opened.goto(served.address)
-    yield opened
-    opened.close()
-    assert wrong == []
+    with opened(browser, served.address) as page:
+        yield page
 
 
 def choose(page: Any, name: str, content: bytes) -> None:
@@ -166,22 +123,20 @@ def saved(page: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
         return np.asarray(image.convert("RGB"))
 
 
-def test_a_photograph_is_enhanced_shown_under_a_slider_and_saved(
-    page: Any, served: Served, runs: Path, keys: list[str], tmp_path: Path
-) -> None:
+def test_a_photograph_is_enhanced_shown_and_saved(page: Any, served: Served, runs: Path, keys: list[str]) -> None:
     labels = page.locator("#network option").all_inner_texts()
     assert labels == ["{3, 4, 1}, 900 ms, MS-SSIM 0.9200", "{3, 2, 1}, 300 ms, MS-SSIM 0.9000"], "the frontier's"
-    choose(page, "holiday.png", encoded(pixels()))
+    choose(page, "holiday.png", PNG)
     page.wait_for_selector("#result:not([hidden])")
     status = page.inner_text("#status")
     status = status.replace("\N{MULTIPLICATION SIGN}", "x")
     assert re.fullmatch(r"\d+\.\d\d s for 90x60 \(0\.0 megapixels\) by \{3, 4, 1\}", status)
-    np.testing.assert_array_equal(saved(page), load_enhancer(trained_dir(runs, keys[0]))(pixels()))
+    np.testing.assert_array_equal(saved(page), load_enhancer(trained_dir(runs, keys[0]))(PHOTO))
     assert page.get_attribute("#save", "download") == "holiday-enhanced.png"
 
     page.select_option("#network", keys[1])
     wait_for_status(page, "{3, 2, 1}")
-    np.testing.assert_array_equal(saved(page), load_enhancer(trained_dir(runs, keys[1]))(pixels()))
+    np.testing.assert_array_equal(saved(page), load_enhancer(trained_dir(runs, keys[1]))(PHOTO))
 
     page.focus("#divide")
     for _ in range(10):
@@ -198,30 +153,29 @@ def test_what_is_wrong_is_said_on_the_page_and_the_next_photograph_works(page: A
     assert page.inner_text("#status") == "notes<b>.jpg: is no picture in JPEG, PNG, WebP or TIFF that can be read"
     choose(page, "huge.bin", bytes(300_000))
     wait_for_status(page, "larger than 0.2 MB")
-    choose(page, "cut.jpg", encoded(pixels(), "JPEG")[:-200])
+    choose(page, "cut.jpg", JPEG[:-200])
     wait_for_status(page, "damaged or cut short")
-    choose(page, "good.jpg", encoded(pixels(), "JPEG"))
+    choose(page, "good.jpg", JPEG)
     page.wait_for_selector("#result:not([hidden])")
     assert page.get_attribute("#save", "download") == "good-enhanced.jpg"
 
 
-def test_it_fits_a_phone_and_follows_the_dark(browser: Any, served: Served) -> None:
-    for scheme, dark in (("light", False), ("dark", True)):
-        page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme=scheme)
-        page.goto(served.address)
-        choose(page, "wide.png", encoded(pixels(40, 400)))
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+def test_it_fits_a_phone_and_follows_the_dark(browser: Any, served: Served, scheme: str, dark: bool) -> None:
+    window = {"viewport": {"width": 390, "height": 800}, "color_scheme": scheme}
+    with opened(browser, served.address, **window) as page:
+        choose(page, "wide.png", encoded(smooth(400, 40), "PNG"))
         page.wait_for_selector("#result:not([hidden])")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         red = int(re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))[0])
         assert (red < 60) == dark
-        page.close()
 
 
 def test_a_dropped_photograph_is_taken(page: Any) -> None:
     moved = page.evaluate_handle(
         "bytes => { const moved = new DataTransfer();"
         " moved.items.add(new File([new Uint8Array(bytes)], 'dropped.png')); return moved; }",
-        list(encoded(pixels())),
+        list(PNG),
     )
     page.dispatch_event(".drop", "drop", {"dataTransfer": moved})
     page.wait_for_selector("#result:not([hidden])")
@@ -232,12 +186,10 @@ def test_a_dropped_photograph_is_taken(page: Any) -> None:
 
 
 def test_formats_orientation_and_transparency_are_those_of_the_command(served: Served, keys: list[str]) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # on its side
-    status, answer = served.enhance(keys[0], encoded(pixels(), "JPEG", exif=exif, quality=95))
+    status, answer = served.enhance(keys[0], encoded(smooth(90, 60), "JPEG", exif=exif_of(6), quality=95))
     assert (status, answer["width"], answer["height"], answer["suffix"]) == (200, 60, 90, ".jpg")
-    clear = np.dstack([pixels(), np.full((60, 90), 7, np.uint8)])
-    status, answer = served.enhance(keys[0], encoded(clear))
+    clear = Image.fromarray(np.dstack([PHOTO, np.full((60, 90), 7, np.uint8)]))
+    status, answer = served.enhance(keys[0], encoded(clear, "PNG"))
     assert status == 200
     with Image.open(io.BytesIO(base64.b64decode(answer["file"]))) as image:
         assert np.asarray(image)[..., 3].max() == 7
@@ -249,8 +201,8 @@ def test_formats_orientation_and_transparency_are_those_of_the_command(served: S
     [
         (b"", "is empty"),
         (b"GIF89a", "is no picture"),
-        (encoded(pixels(300, 300)), "is 300x300: more than 0.05 megapixels"),
-        (encoded(np.zeros((8, 8), np.uint16)), "has 16 bits a channel"),
+        (encoded(smooth(300, 300), "PNG"), "is 300x300: more than 0.05 megapixels"),
+        (encoded(Image.fromarray(np.zeros((8, 8), np.uint16)), "PNG"), "has 16 bits a channel"),
     ],
 )
 def test_bad_photographs_are_refused_by_name(served: Served, keys: list[str], upload: bytes, reason: str) -> None:
@@ -268,29 +220,22 @@ def test_larger_uploads_are_refused_before_they_are_read(served: Served, keys: l
             f"POST /enhance?network={keys[0]} HTTP/1.1\r\nHost: localhost\r\nX-Enhance-Sweep: 1\r\n"
             "Transfer-Encoding: chunked\r\n\r\n".encode()
         )
+        raw.settimeout(0.05)
         answered = b""
         for _ in range(10):
             raw.sendall(b"8000\r\n" + bytes(0x8000) + b"\r\n")
-            time.sleep(0.05)
-            raw.setblocking(False)
-            try:
+            with suppress(TimeoutError):
                 answered += raw.recv(4096)
-            except BlockingIOError:
-                pass
-            finally:
-                raw.settimeout(30)
-            if answered:
                 break
         assert b" 413 " in answered.partition(b"\r\n")[0]
 
 
 def test_pages_of_others_cannot_use_it(served: Served, keys: list[str]) -> None:
-    photo = encoded(pixels())
-    status, _, _ = served.ask("POST", f"/enhance?network={keys[0]}", photo)
+    status, _, _ = served.ask("POST", f"/enhance?network={keys[0]}", PNG)
     assert status == 403, "a form of somebody else's cannot set the header"
-    status, _, _ = served.ask("GET", "/", headers={"Host": "attacker.example"})
+    status, _, _ = served.ask("GET", "/", Host="attacker.example")
     assert status == 400, "nor can a name that leads here"
-    status, _, headers = served.ask("OPTIONS", "/enhance", headers={"Origin": "http://attacker.example"})
+    status, _, headers = served.ask("OPTIONS", "/enhance", Origin="http://attacker.example")
     assert "access-control-allow-origin" not in {name.lower() for name in headers}
     _, page, headers = served.ask("GET", "/")
     assert "default-src 'none'" in headers["content-security-policy"]
@@ -298,28 +243,27 @@ def test_pages_of_others_cannot_use_it(served: Served, keys: list[str]) -> None:
 
 
 def test_unknown_networks_are_refused(served: Served) -> None:
-    assert served.enhance("..%2F..%2Fetc", encoded(pixels()))[0] == 404
+    assert served.enhance("..%2F..%2Fetc", PNG)[0] == 404
 
 
 def test_so_many_may_wait_and_no_more(runs: Path, keys: list[str], tmp_path: Path) -> None:
     server = Served(runs, tmp_path / "temporary", "--max-waiting", "0")
+
+    def until(wanted: int) -> dict[str, Any]:
+        for _ in range(100):
+            status, answer = server.enhance(keys[0], PNG)
+            if status == wanted:
+                return answer
+            time.sleep(0.05)
+        raise AssertionError(f"never {wanted}")
+
     try:
         with socket.create_connection(("127.0.0.1", server.port), timeout=30) as slow:
             head = f"POST /enhance?network={keys[0]} HTTP/1.1\r\nHost: localhost\r\nX-Enhance-Sweep: 1\r\n"
             slow.sendall(f"{head}Content-Length: 100\r\n\r\n".encode())
-            for _ in range(100):  # until the slow one has been taken up
-                status, answer = server.enhance(keys[0], encoded(pixels()))
-                if status == 503:
-                    break
-                time.sleep(0.05)
-            assert status == 503
+            answer = until(503)
             assert "try again in a moment" in answer["error"]
-        for _ in range(100):  # it has gone away: the place is free again
-            status, _ = server.enhance(keys[0], encoded(pixels()))
-            if status == 200:
-                break
-            time.sleep(0.05)
-        assert status == 200
+        until(200)  # it has gone away: the place is free again
     finally:
         server.end()
 
@@ -327,7 +271,7 @@ def test_so_many_may_wait_and_no_more(runs: Path, keys: list[str], tmp_path: Pat
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_however_it_ends(runs: Path, keys: list[str], tmp_path: Path, number: int) -> None:
     server = Served(runs, tmp_path / "temporary")
-    assert server.enhance(keys[0], encoded(pixels()))[0] == 200
+    assert server.enhance(keys[0], PNG)[0] == 200
     status, said = server.end(number)
     folders = list(server.temporary.glob("enhance_sweep-demo-*"))
     if number == signal.SIGKILL:

@@ -3,7 +3,6 @@
 import io
 import json
 import struct
-import subprocess
 import zlib
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -20,14 +19,15 @@ from enhance_sweep.models import PlainGenerator
 from enhance_sweep.records.choosing import choose_run
 from enhance_sweep.records.store import write_timed, write_trained
 from enhance_sweep.sweep.generator_file import load_generator
+from tests.unit.enhance.picture_files import exif_of
 from tests.unit.report import record_factory as records
 
 
-def enhance(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The command within this process: a new one takes seconds to import torch."""
+def enhance(*arguments: str, cwd: Path, status: int = 0) -> tuple[str, str]:
+    """Standard output and error of the command within this process: a new one takes seconds to import torch."""
     with redirect_stdout(io.StringIO()) as stdout, redirect_stderr(io.StringIO()) as stderr, chdir(cwd):
-        status = main(arguments)
-    return subprocess.CompletedProcess(arguments, status, stdout.getvalue(), stderr.getvalue())
+        assert main(arguments) == status
+    return stdout.getvalue(), stderr.getvalue()
 
 
 def test_an_enhancer_is_its_generator_on_pixels(trained: Path) -> None:
@@ -44,9 +44,7 @@ def test_an_enhancer_is_its_generator_on_pixels(trained: Path) -> None:
 def test_command_line_enhances_turns_upright_and_reports_the_bad_one(trained: Path, tmp_path: Path) -> None:
     """A folder, a pattern and a file; a bad one and a bomb among them stop nothing."""
     pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    exif = Image.Exif()
-    exif[0x0112] = 6  # taken with the camera on its side
-    Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=exif)
+    Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=exif_of(6))
     Image.fromarray(pixels[..., 0]).save(tmp_path / "gray.png")
     (tmp_path / "in" / "deep").mkdir(parents=True)
     (tmp_path / "in" / "broken\n.jpg").write_bytes(b"\xff\xd8 not a photograph")
@@ -55,12 +53,12 @@ def test_command_line_enhances_turns_upright_and_reports_the_bad_one(trained: Pa
     struct.pack_into(">II", bomb, 16, 300_000, 300_000)
     struct.pack_into(">I", bomb, 29, zlib.crc32(bomb[12:29]))
     (tmp_path / "in" / "bomb.png").write_bytes(bomb)
-    done = enhance("turned.jpg", "in", "gr*.png", "--out", "out", "--before-after", "--precision", "fp32", cwd=tmp_path)
-    assert done.returncode == 1
-    assert "error: in/broken\\n.jpg: is no picture in JPEG, PNG, WebP or TIFF" in done.stderr
-    assert "error: in/bomb.png: is 300000x300000, which needs about" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "3 of 5 photographs are in out" in done.stdout
+    options = ["--out", "out", "--before-after", "--precision", "fp32"]
+    output, error = enhance("turned.jpg", "in", "gr*.png", *options, cwd=tmp_path, status=1)
+    assert "error: in/broken\\n.jpg: is no picture in JPEG, PNG, WebP or TIFF" in error
+    assert "error: in/bomb.png: is 300000x300000, which needs about" in error
+    assert "Traceback" not in error
+    assert "3 of 5 photographs are in out" in output
     results = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
     names = {"turned.jpg", "deep/-odd name.webp", "gray.png"}
     assert results == names | {f"{name}.before-after.jpg" for name in names}
@@ -74,9 +72,8 @@ def test_command_line_enhances_turns_upright_and_reports_the_bad_one(trained: Pa
 def test_a_source_is_never_replaced(trained: Path, tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.jpg")
     before = (tmp_path / "photo.jpg").read_bytes()
-    done = enhance("photo.jpg", "--out", ".", cwd=tmp_path)
-    assert done.returncode == 1
-    assert "choose another --out" in done.stderr
+    _, error = enhance("photo.jpg", "--out", ".", cwd=tmp_path, status=1)
+    assert "choose another --out" in error
     assert (tmp_path / "photo.jpg").read_bytes() == before
 
 
@@ -84,10 +81,9 @@ def test_two_photographs_of_one_name_do_not_replace_each_other(trained: Path, tm
     for folder in ("first", "second"):
         (tmp_path / folder).mkdir()
         Image.new("RGB", (8, 8)).save(tmp_path / folder / "IMG_0001.jpg")
-    done = enhance("first/IMG_0001.jpg", "second/IMG_0001.jpg", "--out", "out", cwd=tmp_path)
-    assert done.returncode == 1
-    assert "error: second/IMG_0001.jpg: its result would replace that of first/IMG_0001.jpg: rename one" in done.stderr
-    assert "1 of 2 photographs" in done.stdout
+    output, error = enhance("first/IMG_0001.jpg", "second/IMG_0001.jpg", "--out", "out", cwd=tmp_path, status=1)
+    assert "error: second/IMG_0001.jpg: its result would replace that of first/IMG_0001.jpg: rename one" in error
+    assert "1 of 2 photographs" in output
 
 
 def test_in_place_replaces_what_could_be_enhanced(trained: Path, tmp_path: Path) -> None:
@@ -96,9 +92,8 @@ def test_in_place_replaces_what_could_be_enhanced(trained: Path, tmp_path: Path)
     cut = (tmp_path / "cut.png").read_bytes()[:-30]
     (tmp_path / "cut.png").write_bytes(cut)
     before = np.asarray(Image.open(tmp_path / "good.png"))
-    done = enhance("good.png", "cut.png", "--in-place", cwd=tmp_path)
-    assert done.returncode == 1
-    assert "error: cut.png: is damaged or cut short" in done.stderr
+    _, error = enhance("good.png", "cut.png", "--in-place", cwd=tmp_path, status=1)
+    assert "error: cut.png: is damaged or cut short" in error
     assert (tmp_path / "cut.png").read_bytes() == cut
     wanted = enhance_sweep.load_enhancer(trained)(before)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "good.png")), wanted)
@@ -109,16 +104,12 @@ def test_weights_of_any_origin_through_the_same_command(tmp_path: Path) -> None:
     np.savez(tmp_path / "w.npz", **{name: value.numpy() for name, value in network.state_dict().items()})
     pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "photo.png")
-    done = enhance("photo.png", "--weights", "w.npz", "model.channels=2", "model.blocks=1", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "network: w.npz\n")
-    np.testing.assert_array_equal(
-        np.asarray(Image.open(tmp_path / "enhanced" / "photo.png")), Enhancer(network)(pixels)
-    )
-    done = enhance("photo.png", "--weights", "w.npz", "model.channels=3", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "check the overrides" in done.stderr
-    done = enhance("photo.png", "--weights", "w.npz", "model.channels=2", "--max-memory", "9M", cwd=tmp_path)
-    assert done.returncode == 2
+    weights = ["photo.png", "--weights", "w.npz"]
+    assert enhance(*weights, "model.channels=2", "model.blocks=1", cwd=tmp_path)[1] == "network: w.npz\n"
+    enhanced = np.asarray(Image.open(tmp_path / "enhanced" / "photo.png"))
+    np.testing.assert_array_equal(enhanced, Enhancer(network)(pixels))
+    assert "check the overrides" in enhance(*weights, "model.channels=3", cwd=tmp_path, status=2)[1]
+    enhance(*weights, "model.channels=2", "--max-memory", "9M", cwd=tmp_path, status=2)
 
 
 def test_memory_is_bounded_and_sizes_are_read(tmp_path: Path, trained: Path) -> None:
@@ -127,9 +118,8 @@ def test_memory_is_bounded_and_sizes_are_read(tmp_path: Path, trained: Path) -> 
     with pytest.raises(ValueError, match="--max-memory: expected a size such as 2GiB"):
         memory_size("much")
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
-    done = enhance("photo.png", "--max-memory", "100MiB", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "--max-memory: expected at least" in done.stderr
+    _, error = enhance("photo.png", "--max-memory", "100MiB", cwd=tmp_path, status=2)
+    assert "--max-memory: expected at least" in error
 
 
 def test_the_best_is_on_the_frontier(tmp_path: Path) -> None:
@@ -162,6 +152,5 @@ def test_runs_that_are_not_there_are_named(trained: Path, tmp_path: Path) -> Non
         choose_run(tmp_path / "runs", "x", None)
     with pytest.raises(ValueError, match="no scored variant of at most 5 ms"):
         choose_run(tmp_path / "runs", "best", 5)
-    done = enhance("photo.jpg", "--runs", "nowhere", cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: no folder of runs at nowhere")
+    _, error = enhance("photo.jpg", "--runs", "nowhere", cwd=tmp_path, status=2)
+    assert error.startswith("error: no folder of runs at nowhere")

@@ -12,6 +12,7 @@ from enhance_sweep.profile.measure import REST, Profile, profile_variant
 from enhance_sweep.profile.show import frame, picture, text
 from tests.commands import FORKED
 
+Said = pytest.CaptureFixture[str]
 PARTS = ["data", "generator forward", "color", "content", "texture", "total_variation", "generator backward"]
 PARTS += ["optimizer", "discriminator step", REST]
 
@@ -66,9 +67,7 @@ def test_a_profile_is_shown_as_a_table_and_a_picture(profile: Profile) -> None:
     assert picture([profile]).startswith(b"\x89PNG")
 
 
-def test_the_command_writes_what_it_prints(
-    quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_writes_what_it_prints(quick: list[str], tmp_path: Path, capsys: Said) -> None:
     overrides = [one for one in quick if not one.startswith(("runs_dir", "trainer.max_steps", "trainer.evaluate_at"))]
     assert main([*overrides, "--steps", "1", "--warm-up", "1", "--out", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out.count("images/s") == 1
@@ -76,14 +75,12 @@ def test_the_command_writes_what_it_prints(
     assert pd.read_csv(tmp_path / "out" / "profile.csv")["network"].unique() == ["plain-k3-c2-b1"]
 
 
-def test_a_wrong_setting_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_setting_is_named(capsys: Said) -> None:
     assert main(["model=strided", "model.strided_kernel_size=1"]) == 2
     assert "strided_kernel_size: expected at least 2" in capsys.readouterr().err
 
 
-def test_a_wrong_setting_of_a_later_job_and_a_folder_that_takes_nothing_are_found_first(
-    quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_later_job_or_folder_is_found_first(quick: list[str], tmp_path: Path, capsys: Said) -> None:
     occupied = tmp_path / "file"
     occupied.write_text("")
     overrides = [one for one in quick if not one.startswith("model.")]
@@ -95,9 +92,7 @@ def test_a_wrong_setting_of_a_later_job_and_a_folder_that_takes_nothing_are_foun
     assert f"{occupied} cannot hold records" in said.err
 
 
-def test_what_was_finished_before_an_error_is_kept(
-    quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_was_finished_before_an_error_is_kept(quick: list[str], tmp_path: Path, capsys: Said) -> None:
     overrides = [one for one in quick if not one.startswith("trainer.crop_size")]
     options = ["--steps", "1", "--warm-up", "1", "--out", str(tmp_path / "out")]
     assert main([*overrides, "trainer.crop_size=24", "loss=fidelity,paper", *options]) == 2

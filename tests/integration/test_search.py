@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from enhance_sweep.records import load_records
 from enhance_sweep.records.store import trained_records
+from enhance_sweep.search import loop
 from enhance_sweep.search.store import JOURNAL_FILE
 from enhance_sweep.sweep.plan import Plan
 from tests.commands import Command, run
@@ -19,14 +20,26 @@ from tests.integration.conftest import NOT_FOR_A_SEARCH
 from tests.integration.search_launchers import PretendLauncher, latency_ms, quality, trials
 
 Start = Callable[..., PretendLauncher]
+Search = Callable[..., tuple[PretendLauncher, list[FrozenTrial]]]
+FEW = ["model=plain", "model.channels=choice(2,3)", "model.blocks=choice(0,1)"]
+
+
+@pytest.fixture
+def search(start: Start, tmp_path: Path) -> Search:
+    """A search of so many trials in cohorts of so many; its launcher and its trials."""
+
+    def run_to_its_end(count: int, cohort: int, *more: str, runs: str = "runs", **options: Any) -> Any:
+        arguments = [f"search.trials={count}", f"search.cohort={cohort}", f"runs_dir={tmp_path / runs}", *more]
+        return start(*arguments, **options), trials(tmp_path / runs)
+
+    return run_to_its_end
 
 
 # --- the flow, without training ---------------------------------------------------------------------------------------
 
 
-def test_a_search_times_halves_and_tells(start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pretend = start("search.trials=12", "search.cohort=6")
-    told = trials(tmp_path / "runs")
+def test_a_search_times_halves_and_tells(search: Search, capsys: pytest.CaptureFixture[str]) -> None:
+    pretend, told = search(12, 6)
     assert len(told) == 12
     assert all(one.state.is_finished() for one in told)
     assert sorted(pretend.timed) == sorted(set(pretend.timed)), "nothing is timed twice"
@@ -48,18 +61,16 @@ def test_a_search_times_halves_and_tells(start: Start, tmp_path: Path, capsys: p
     assert "On the frontier, of those:" in said
 
 
-def test_trials_are_counted_in_total_over_restarts(start: Start, tmp_path: Path) -> None:
-    one_go = start("search.trials=10", "search.cohort=4", f"runs_dir={tmp_path / 'other'}")
-    start("search.trials=4", "search.cohort=4")
-    assert len(trials(tmp_path / "runs")) == 4
-    more = start("search.trials=10", "search.cohort=4")
-    assert len(trials(tmp_path / "runs")) == 10
-    again = start("search.trials=10", "search.cohort=4")
-    assert (again.trained, again.timed) == ([], [])
-    fewer = start("search.trials=3", "search.cohort=4")
-    assert (fewer.trained, fewer.timed) == ([], [])
-    ours, others = ([(one.params, one.values) for one in trials(tmp_path / name)] for name in ("runs", "other"))
-    assert ours == others, "an interrupted search is the same as one in one go"
+def test_trials_are_counted_in_total_over_restarts(search: Search) -> None:
+    one_go, whole = search(10, 4, runs="other")
+    assert len(search(4, 4)[1]) == 4
+    more, told = search(10, 4)
+    assert len(told) == 10
+    for count in (10, 3):
+        again, _ = search(count, 4)
+        assert (again.trained, again.timed) == ([], [])
+    same = ([(one.params, one.values) for one in found] for found in (told, whole))
+    assert next(same) == next(same), "an interrupted search is the same as one in one go"
     assert set(more.trained) < set(one_go.trained)
 
 
@@ -67,9 +78,8 @@ class Killed(BaseException):
     """What nobody catches, as a SIGKILL is caught by nobody."""
 
 
-def test_a_search_that_was_stopped_anywhere_ends_as_if_it_had_not_been(start: Start, tmp_path: Path) -> None:
+def test_a_search_that_was_stopped_anywhere_ends_as_if_it_had_not_been(search: Search) -> None:
     """Stopped again and again, after so many jobs each time."""
-    arguments = ["search.trials=8", "search.cohort=4"]
     for jobs in (0, 3, 4, 5):
         left = itertools.count(jobs, -1)
 
@@ -78,17 +88,13 @@ def test_a_search_that_was_stopped_anywhere_ends_as_if_it_had_not_been(start: St
                 raise Killed
 
         with pytest.raises(Killed):
-            start(*arguments, interrupt=interrupt)
-    start(*arguments)
-    start(*arguments, f"runs_dir={tmp_path / 'whole'}")
-    ended, whole = ([(one.params, one.values, one.state) for one in trials(tmp_path / n)] for n in ("runs", "whole"))
+            search(8, 4, interrupt=interrupt)
+    ended, whole = ([(one.params, one.values, one.state) for one in search(8, 4, runs=n)[1]] for n in ("runs", "whole"))
     assert ended == whole
 
 
-def test_one_network_is_run_once_however_often_it_is_proposed(start: Start, tmp_path: Path) -> None:
-    few = ["model=plain", "model.channels=choice(2,3)", "model.blocks=choice(0,1)"]
-    pretend = start(*few, "search.trials=20", "search.cohort=5", "search/sampler=random")
-    told = trials(tmp_path / "runs")
+def test_one_network_is_run_once_however_often_it_is_proposed(search: Search) -> None:
+    pretend, told = search(20, 5, *FEW, "search/sampler=random")
     assert len(told) == 20
     assert len(pretend.timed) == 4
     assert set(Counter(pretend.trained).values()) == {1}
@@ -102,22 +108,21 @@ def test_one_network_is_run_once_however_often_it_is_proposed(start: Start, tmp_
     assert all(one.user_attrs["name"] == told[one.user_attrs["same_as"]].user_attrs["name"] for one in repeats)
 
 
-def test_what_was_run_before_the_search_is_not_run_again(start: Start, tmp_path: Path) -> None:
+def test_what_was_run_before_the_search_is_not_run_again(search: Search, tmp_path: Path) -> None:
     few = ["model=plain", "model.channels=choice(2,3,4,5)", "model.blocks=1"]
-    start(*few, "search.trials=6", "search.cohort=6")
+    search(6, 6, *few)
     (tmp_path / "runs" / JOURNAL_FILE).unlink()
-    again = start(*few, "search.trials=6", "search.cohort=6")
+    again, _ = search(6, 6, *few)
     assert again.timed == []
     # The launcher is asked, and the variant itself knows what it has; here that is the records of the first search.
     assert {steps for _, steps in again.trained} <= {2, 4, 8}
 
 
-def test_a_failed_variant_is_told_as_failed_and_stops_nothing(start: Start, tmp_path: Path) -> None:
+def test_a_failed_variant_is_told_as_failed_and_stops_nothing(search: Search) -> None:
     def failing(architecture: dict[str, Any], steps: int) -> float | None:
         return None if architecture["channels"] % 2 and steps > 2 else quality(architecture, steps)
 
-    start("search.trials=12", "search.cohort=6", quality=failing)
-    told = trials(tmp_path / "runs")
+    _, told = search(12, 6, quality=failing)
     assert len(told) == 12
     failed = [one for one in told if one.state == TrialState.FAIL]
     assert failed
@@ -126,20 +131,17 @@ def test_a_failed_variant_is_told_as_failed_and_stops_nothing(start: Start, tmp_
     assert [one for one in told if one.state == TrialState.COMPLETE and one.user_attrs["finished"]]
 
 
-def test_a_job_that_is_lost_with_its_node_is_a_failure_of_its_own(start: Start, tmp_path: Path) -> None:
+def test_a_job_that_is_lost_with_its_node_is_a_failure_of_its_own(search: Search) -> None:
     def lost(plan: Plan) -> Exception | None:
         return RuntimeError("node lost") if plan.architecture["blocks"] == 1 else None
 
-    start("search.trials=8", "search.cohort=8", interrupt=lost)
-    told = trials(tmp_path / "runs")
+    _, told = search(8, 8, interrupt=lost)
     reasons = {one.user_attrs["reason"] for one in told if one.state == TrialState.FAIL}
     assert reasons == {"RuntimeError: node lost"}
     assert {one.params["model.blocks"] for one in told if one.state == TrialState.COMPLETE} <= {0, 2}
 
 
-def test_what_another_process_has_in_hand_is_waited_for(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    from enhance_sweep.search import loop
-
+def test_what_another_process_has_in_hand_is_waited_for(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(loop.time, "sleep", pauses.append)
     seen: Counter[tuple[str, int]] = Counter()
@@ -148,14 +150,12 @@ def test_what_another_process_has_in_hand_is_waited_for(start: Start, monkeypatc
         seen[plan.name, plan.max_steps] += 1
         return {"status": "held", "reason": None} if seen[plan.name, plan.max_steps] < 3 else None
 
-    pretend = start("search.trials=3", "search.cohort=3", parallel_jobs=2, interrupt=held)
+    pretend, _ = search(3, 3, parallel_jobs=2, interrupt=held)
     assert set(Counter(pretend.trained).values()) == {1}
     assert pauses, "it does not ask without a pause while all is held"
 
 
-def test_what_another_process_has_in_hand_keeps_nobody_waiting(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    from enhance_sweep.search import loop
-
+def test_what_another_process_has_in_hand_keeps_nobody_waiting(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop.time, "sleep", lambda seconds: None)
     asked: list[tuple[str, int]] = []
 
@@ -165,34 +165,26 @@ def test_what_another_process_has_in_hand_keeps_nobody_waiting(start: Start, mon
         asked.append((plan.name, plan.max_steps))
         return {"status": "held", "reason": None} if len(asked) == 1 else None
 
-    pretend = start("search.trials=4", "search.cohort=4", interrupt=held)
+    pretend, _ = search(4, 4, interrupt=held)
     first_rung = [one for one in asked if one[1] == 2]
     assert first_rung[0] == first_rung[-1], "asked for again after all others"
     assert set(Counter(pretend.trained).values()) == {1}
 
 
-def test_another_machine_does_not_time_what_would_not_count(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from enhance_sweep.search import loop
-
-    class Waiting(BaseException):
-        """Instead of a wait."""
-
+def test_another_machine_times_nothing_in_vain(search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def wait(seconds: float) -> None:
-        raise Waiting
+        raise Killed
 
-    start("search.trials=4", "search.cohort=4", host="node-7")
+    search(4, 4, host="node-7")
     timed = len(list((tmp_path / "runs" / "timed").iterdir()))
     monkeypatch.setattr(loop.time, "sleep", wait)
-    with pytest.raises(Waiting):
-        start("search.trials=8", "search.cohort=4", host="node-8")
+    with pytest.raises(Killed):
+        search(8, 4, host="node-8")
     assert len(list((tmp_path / "runs" / "timed").iterdir())) == timed + 1
 
 
-def test_networks_above_the_limit_are_dropped_untrained(start: Start, tmp_path: Path) -> None:
-    pretend = start("search.trials=16", "search.cohort=8", "search.max_latency_ms=60")
-    told = trials(tmp_path / "runs")
+def test_networks_above_the_limit_are_dropped_untrained(search: Search) -> None:
+    pretend, told = search(16, 8, "search.max_latency_ms=60")
     slow = [one for one in told if one.user_attrs["latency_ms"] > 60]
     assert slow
     assert all(one.state == TrialState.PRUNED and one.user_attrs["steps"] == 0 for one in slow)
@@ -201,9 +193,8 @@ def test_networks_above_the_limit_are_dropped_untrained(start: Start, tmp_path: 
         assert one.constraints == {"max_latency_ms": one.user_attrs["latency_ms"] - 60}
 
 
-def test_latencies_can_be_predicted_and_those_who_reach_the_end_are_timed(start: Start, tmp_path: Path) -> None:
-    pretend = start("search.trials=24", "search.cohort=12", "search.latency=predicted")
-    told = trials(tmp_path / "runs")
+def test_latencies_can_be_predicted_and_those_who_reach_the_end_are_timed(search: Search) -> None:
+    pretend, told = search(24, 12, "search.latency=predicted")
     assert 8 <= len(pretend.timed) < len({one.user_attrs["architecture_key"] for one in told})
     finished = {one.user_attrs["name"] for one in told if one.user_attrs.get("finished")}
     assert finished <= set(pretend.timed)
@@ -211,76 +202,55 @@ def test_latencies_can_be_predicted_and_those_who_reach_the_end_are_timed(start:
     assert "predicted" in {one.user_attrs["latency"] for one in told}
 
 
-def test_predicting_from_too_few_times_them_all(start: Start, tmp_path: Path) -> None:
-    pretend = start("search.trials=3", "search.cohort=3", "search.latency=predicted")
-    assert len(pretend.timed) == len({one.user_attrs["architecture_key"] for one in trials(tmp_path / "runs")})
+def test_predicting_from_too_few_times_them_all(search: Search) -> None:
+    pretend, told = search(3, 3, "search.latency=predicted")
+    assert len(pretend.timed) == len({one.user_attrs["architecture_key"] for one in told})
 
 
-def test_jobs_that_run_on_another_host_bring_its_latencies(start: Start, tmp_path: Path) -> None:
-    start("search.trials=4", "search.cohort=4", host="node-7")
-    told = trials(tmp_path / "runs")
+def test_jobs_that_run_on_another_host_bring_its_latencies(search: Search) -> None:
+    _, told = search(4, 4, host="node-7")
     assert {one.state for one in told} <= {TrialState.COMPLETE, TrialState.PRUNED}
     assert all(one.user_attrs["latency"] == "measured" for one in told)
     # Another machine goes on, and is told the latencies of the first, not its own.
-    more = start("search.trials=8", "search.cohort=4", host="node-7")
+    more, told = search(8, 4, host="node-7")
     assert more.timed
-    assert len(trials(tmp_path / "runs")) == 8
+    assert len(told) == 8
 
 
-def test_the_launcher_gets_as_many_jobs_as_it_was_said(start: Start) -> None:
-    pretend = start("search.trials=6", "search.cohort=6", parallel_jobs=4)
+def test_the_launcher_gets_as_many_jobs_as_it_was_said(search: Search) -> None:
+    pretend, _ = search(6, 6, parallel_jobs=4)
     assert max(pretend.batches) == 4
     assert pretend.batches[:2] == [4, 2]
 
 
-def test_later_cohorts_compete_with_earlier_ones(start: Start, tmp_path: Path) -> None:
+def test_later_cohorts_compete_with_earlier_ones(search: Search) -> None:
     def worse_and_worse(architecture: dict[str, Any], steps: int) -> float:
         return 0.5 - latency_ms(architecture) / 1e4
 
-    pretend = start("search.trials=24", "search.cohort=6", quality=worse_and_worse)
-    finished = [one for one in trials(tmp_path / "runs") if one.user_attrs.get("finished")]
-    fastest = min(latency_ms_of(one) for one in trials(tmp_path / "runs"))
-    assert fastest in {latency_ms_of(one) for one in finished}
+    pretend, told = search(24, 6, quality=worse_and_worse)
+    fastest = min(one.user_attrs["latency_ms"] for one in told)
+    assert fastest in {one.user_attrs["latency_ms"] for one in told if one.user_attrs.get("finished")}
     assert len([1 for _, steps in pretend.trained if steps == 8]) < 12
 
 
-def latency_ms_of(trial: FrozenTrial) -> float:
-    return float(trial.user_attrs["latency_ms"])
-
-
-def test_conditions_reach_the_proposals(start: Start, tmp_path: Path) -> None:
-    start("search.trials=12", "search.cohort=12", when={"model.blocks": "model=plain"})
-    for one in trials(tmp_path / "runs"):
+def test_conditions_reach_the_proposals(search: Search) -> None:
+    for one in search(12, 12, when={"model.blocks": "model=plain"})[1]:
         assert ("model.blocks" in one.params) == (one.params["model"] == "plain")
 
 
-@pytest.mark.parametrize(
-    "sampler",
-    [
-        "search/sampler=nsga2",
-        "search/sampler=random",
-        "search/sampler=nsga2 search.sampler._target_=optuna.samplers.NSGAIIISampler",
-    ],
-)
-def test_samplers_are_chosen_by_configuration(start: Start, tmp_path: Path, sampler: str) -> None:
-    start("search.trials=6", "search.cohort=3", *sampler.split())
-    first = [one.params for one in trials(tmp_path / "runs")]
-    start("search.trials=6", "search.cohort=3", *sampler.split(), f"runs_dir={tmp_path / 'again'}")
-    assert [one.params for one in trials(tmp_path / "again")] == first, "seeded"
+@pytest.mark.parametrize("sampler", ["nsga2", "random", "nsga2 search.sampler._target_=optuna.samplers.NSGAIIISampler"])
+def test_samplers_are_chosen_by_configuration(search: Search, sampler: str) -> None:
+    chosen = f"search/sampler={sampler}".split()
+    first, again = ([one.params for one in search(6, 3, *chosen, runs=name)[1]] for name in ("runs", "again"))
+    assert first == again, "seeded"
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
         (["trainer.schedule=one_cycle"], "trainer.schedule: expected constant, got one_cycle"),
-        (
-            ["model=plain", "model.strided_kernel_size=choice(3,4)"],
-            "model.strided_kernel_size: no model of this search",
-        ),
-        (
-            ["model.channels=choice(4,wide)"],
-            "model=plain model.channels: expected int, got 'wide'",
-        ),
+        (["model=plain", "model.strided_kernel_size=choice(3,4)"], "model.strided_kernel_size: no model of this s"),
+        (["model.channels=choice(4,wide)"], "model=plain model.channels: expected int, got 'wide'"),
         (["model.channels=glob(*)"], "model.channels=glob(*): expected values to choose from"),
         (["model.channels=choice(4,0)"], "model=plain model: channels: expected at least 1, got 0"),
         (["model.channels=interval(0,4)"], "model=plain model: channels: expected at least 1, got 0"),
@@ -298,9 +268,7 @@ def test_samplers_are_chosen_by_configuration(start: Start, tmp_path: Path, samp
         ),
     ],
 )
-def test_what_cannot_end_well_is_refused_before_anything_is_run(
-    start: Start, tmp_path: Path, overrides: list[str], message: str
-) -> None:
+def test_what_cannot_end_well_is_refused(start: Start, tmp_path: Path, overrides: list[str], message: str) -> None:
     with pytest.raises(SystemExit) as refused:
         start(*overrides)
     assert message in str(refused.value)
@@ -314,9 +282,7 @@ def test_what_cannot_end_well_is_refused_before_anything_is_run(
         ({"when": [1, 2]}, "hydra.sweeper.when: expected parameters by name, {NAME: TEXT}, got [1, 2]"),
     ],
 )
-def test_a_sweepers_own_settings_are_checked_too(
-    start: Start, tmp_path: Path, settings: dict[str, Any], message: str
-) -> None:
+def test_a_sweepers_settings_are_checked(start: Start, tmp_path: Path, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(SystemExit, match=re.escape(message)):
         start(**settings)
     assert not (tmp_path / "runs").exists()
@@ -328,21 +294,20 @@ def test_a_journal_that_is_a_folder_is_one_line(start: Start, tmp_path: Path) ->
         start("search.trials=2")
 
 
-def test_where_none_is_trained_to_the_end_there_is_no_frontier(
-    start: Start, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_where_none_is_trained_to_its_end_is_no_frontier(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
     start("search.trials=4", "search.max_latency_ms=1e-3")
     assert capsys.readouterr().err.splitlines()[-1].endswith("4 dropped untrained, 0 failed, 0 trained to the end.")
 
 
-def test_one_cycle_is_fine_where_nothing_is_halved(start: Start, tmp_path: Path) -> None:
-    pretend = start("trainer.schedule=one_cycle", "search.first_rung=8", "search.trials=3", "search.cohort=3")
+def test_one_cycle_is_fine_where_nothing_is_halved(search: Search) -> None:
+    pretend, _ = search(3, 3, "trainer.schedule=one_cycle", "search.first_rung=8")
     assert {steps for _, steps in pretend.trained} == {8}
 
 
 # --- for real ---------------------------------------------------------------------------------------------------------
 
-REAL = ["model=plain", "model.channels=choice(2,3)", "search.trials=4", "search.cohort=4"]
+REAL = ["model=plain", "model.channels=choice(2,3)", "model.kernel_size=3", "model.prelu=false"]
+REAL += ["search.trials=4", "search.cohort=4"]
 
 
 def real_search(quick: list[str], *overrides: str) -> list[str]:
@@ -354,7 +319,7 @@ def real_search(quick: list[str], *overrides: str) -> list[str]:
 
 def test_a_real_search_over_two_widths(quick: list[str], tmp_path: Path) -> None:
     random = "search/sampler=random"  # four draws have both networks
-    arguments = real_search([*quick, "trainer.batch_size=2", "trainer.crop_size=32"], random)
+    arguments = real_search(quick, random)
     first = run("enhance_sweep", *arguments, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "4 trials in all, 0 of them told" in first.stderr
@@ -363,6 +328,7 @@ def test_a_real_search_over_two_widths(quick: list[str], tmp_path: Path) -> None
     assert [one.state for one in told] == [TrialState.COMPLETE] * 4
     finished = {one.user_attrs["architecture_key"]: one for one in told if one.user_attrs["finished"]}
     frame = load_records(runs).set_index("architecture_key")
+    assert len(frame) == 2
     assert frame["status"].eq("completed").all()
     for key, one in finished.items():
         assert one.values == pytest.approx([frame.loc[key, "latency_ms_median"], frame.loc[key, "ms_ssim"]])

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -21,7 +22,7 @@ FOUR = ["model.channels=2,3", "model.blocks=0,1"]
 TWO = ["model.channels=2", "model.blocks=0,1"]
 
 
-def begin(arguments: list[str], cwd: Path, said: Path) -> Command:
+def begin(arguments: list[str], cwd: Path, said: Path | None = None) -> Command:
     return Command("enhance_sweep", "-m", *arguments, cwd=cwd, said=said)
 
 
@@ -70,7 +71,7 @@ def assert_equal(one: dict[str, TrainedRecord], other: dict[str, TrainedRecord])
 
 def test_a_killed_sweep_goes_on(quick: list[str], tmp_path: Path) -> None:
     """Killed after a checkpoint, while it times, and when the next variant has begun."""
-    grid = [*quick, *TWO, "trainer.max_steps=250"]
+    grid = [*quick, *TWO, "trainer.max_steps=130"]  # a checkpoint after 100
     runs, log = tmp_path / "runs", tmp_path / "log"
     for moment, statuses in (
         (lambda: list(runs.rglob("last.ckpt")), ["running"]),
@@ -94,13 +95,13 @@ def test_a_sweep_killed_at_20_random_moments_goes_on(quick: list[str], tmp_path:
     whole.mkdir()
     killed.mkdir()
     clock = time.monotonic()
-    process = begin(grid, whole, tmp_path / "whole.log")
+    process = begin(grid, whole)
     wait_until((whole / "runs" / "sweeps").exists, process)
     start_s = time.monotonic() - clock
     assert process.wait() == 0, process.said()
     work_s = time.monotonic() - clock - start_s
     for _ in range(kills):
-        process = begin(grid, killed, tmp_path / "killed.log")
+        process = begin(grid, killed)
         time.sleep(moments.uniform(0.5 * start_s, start_s + 1.5 * work_s / kills))
         assert process.poll() is None, process.said()
         process.kill()
@@ -110,18 +111,17 @@ def test_a_sweep_killed_at_20_random_moments_goes_on(quick: list[str], tmp_path:
 
 
 @pytest.mark.parametrize(("number", "exit_status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_polite_stop_saves_the_step_it_is_at(
-    quick: list[str], tmp_path: Path, number: signal.Signals, exit_status: int
-) -> None:
+def test_a_polite_stop_saves_the_step_it_is_at(quick: list[str], tmp_path: Path, number: int, exit_status: int) -> None:
     grid = [*quick, *TWO, "trainer.max_steps=100000", "stages=[train]"]
-    process = begin(grid, tmp_path, tmp_path / "log")
+    process = begin(grid, tmp_path)
     wait_until(lambda: list(tmp_path.rglob("last.ckpt")), process)
     assert f"process {process.pid}, since" in status(tmp_path)
     process.send_signal(number)
     assert process.wait(60) == exit_status, process.said()
-    assert "stopping after this step" in process.said()
-    assert "stopped; the same command continues from here" in process.said()
-    assert "Traceback" not in process.said()
+    said = process.said()
+    assert "stopping after this step" in said
+    assert "stopped; the same command continues from here" in said
+    assert "Traceback" not in said
     (checkpoint,) = tmp_path.rglob("last.ckpt")
     assert torch.load(checkpoint, weights_only=True)["global_step"] % 100, "not the last of those saved by the way"
     assert "2 variants: 1 interrupted, 1 missing" in status(tmp_path)
@@ -130,7 +130,7 @@ def test_a_polite_stop_saves_the_step_it_is_at(
 @pytest.mark.parametrize("stages", ["[train,evaluate]", pytest.param("[train,evaluate,time]", marks=pytest.mark.slow)])
 def test_two_sweeps_at_once_share_the_work(quick: list[str], tmp_path: Path, stages: str) -> None:
     grid = [*quick, *FOUR, "trainer.max_steps=150", f"stages={stages}"]
-    both = [begin(grid, tmp_path, tmp_path / f"log{number}") for number in (1, 2)]
+    both = [begin(grid, tmp_path) for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
     logs = [process.said() for process in both]
     assert all("4 of 4 variants are complete" in log for log in logs)
@@ -158,40 +158,33 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 3 MiB."""
     place = tmp_path / "disk"
     place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)], capture_output=True, text=True, check=False
-    )
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
     if mounted.returncode:
         pytest.skip(f"a small file system cannot be mounted here ({mounted.stderr.strip()}): root may")
     yield place
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def fill(disk: Path, free: int) -> Path:
-    """A file that leaves so many bytes."""
+def fill(disk: Path, free_kib: int) -> Path:
+    """A file that leaves so much."""
     filler, there = disk / "filler", os.statvfs(disk)
-    filler.write_bytes(b"x" * max(0, there.f_bavail * there.f_frsize - free))
+    filler.write_bytes(b"x" * max(0, there.f_bavail * there.f_frsize - free_kib * 1024))
     return filler
 
 
 @pytest.mark.parametrize(
-    ("free", "which"),
-    [
-        (0, "sweeps"),
-        (24 * 1024, "record.json|last.ckpt|leases|losses.csv"),
-        (120 * 1024, "last.ckpt|generator.pt|losses.csv"),
-    ],
+    ("free_kib", "which"),
+    [(0, "sweeps"), (24, "record.json|last.ckpt|leases|losses.csv"), (120, "last.ckpt|generator.pt|losses.csv")],
 )
-def test_a_full_disk_is_told_and_tears_nothing(
-    quick: list[str], tmp_path: Path, small_disk: Path, free: int, which: str
-) -> None:
+def test_full_disks_tear_nothing(quick: list[str], tmp_path: Path, small_disk: Path, free_kib: int, which: str) -> None:
     grid = [*quick, "model.channels=16,8", "stages=[train,evaluate]", f"runs_dir={small_disk / 'runs'}"]
-    filler = fill(small_disk, free)
+    filler = fill(small_disk, free_kib)
     done = run("enhance_sweep", "-m", *grid, cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert "No space left" in line or "no space left" in line
-    assert any(name in line for name in which.split("|")), line
+    assert "no space left" in line.lower()
+    assert re.search(which, line)
     assert "Traceback" not in done.stderr
     for record in trained_records(small_disk / "runs"):  # what is there can be read
         assert record.status != "failed"
@@ -203,15 +196,13 @@ def test_a_full_disk_is_told_and_tears_nothing(
 
 
 def test_a_full_cache_is_told_and_packed_again(quick: list[str], tmp_path: Path, small_disk: Path) -> None:
-    filler = fill(small_disk, 100 * 1024)
-
-    def train() -> "subprocess.CompletedProcess[str]":
-        return run("enhance_sweep", *quick, "stages=[train]", cwd=tmp_path, ENHANCE_SWEEP_CACHE=f"{small_disk}/cache")
-
-    done = train()
+    arguments = ["enhance_sweep", *quick, "stages=[train]"]
+    environment = {"ENHANCE_SWEEP_CACHE": f"{small_disk}/cache"}
+    filler = fill(small_disk, 100)
+    done = run(*arguments, cwd=tmp_path, **environment)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "space" in done.stderr.splitlines()[-1]
     filler.unlink()
-    done = train()
+    done = run(*arguments, cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr

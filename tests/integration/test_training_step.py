@@ -19,6 +19,10 @@ from enhance_sweep.training.evaluation import score
 from enhance_sweep.training.fit import fit
 from enhance_sweep.training.module import EnhancementModule
 
+NETWORKS = {
+    "plain": ["model=plain", "model.kernel_size=3", "model.channels=8", "model.blocks=1"],
+    "strided": ["model=strided", "model.strided_kernel_size=4", "model.channels=4"],
+}
 BATCH, STEPS, LEARNING_RATE = 2, 3, 5e-4  # the learning rate is the plain step's
 
 
@@ -28,8 +32,6 @@ def plain_step() -> ModuleType:
     if not path.exists():
         pytest.skip("benchmarks/ is not here: it comes with a checkout only")
     spec = importlib.util.spec_from_file_location("plain_step", path)
-    assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -54,29 +56,21 @@ def copy_weights(source: nn.Module, to: nn.Module) -> None:
             ours.copy_(theirs)
 
 
-def weights(generator: nn.Module) -> list[torch.Tensor]:
-    """Of its convolutions, without biases."""
-    return [one for one in generator.parameters() if one.dim() > 1]
+def as_one(generator: nn.Module) -> torch.Tensor:
+    """The weights of its convolutions, without biases."""
+    return torch.cat([one.detach().flatten() for one in generator.parameters() if one.dim() > 1])
 
 
 @pytest.mark.parametrize(("topology", "content"), [("plain", True), ("strided", False), ("strided", True)])
 def test_losses_and_weights_are_those_of_the_plain_step(plain_step: ModuleType, topology: str, content: bool) -> None:
     torch.manual_seed(0)
-    if topology == "plain":
-        generator = plain_step.Plain(3, 8, 1)
-        network = ["model=plain", "model.kernel_size=3", "model.channels=8", "model.blocks=1"]
-    else:
-        generator = plain_step.Strided(3, 4, 4)
-        network = ["model=strided", "model.strided_kernel_size=4", "model.channels=4"]
-    scale = configuration.compose_config([]).content.scale
-    theirs = plain_step.Step(
-        generator, EfficientNetLite0Features(scale=scale).eval().requires_grad_(False) if content else None
-    )
-    ours = our_module(network, content)
-    assert ours.objective.texture is not None
+    generator = plain_step.Plain(3, 8, 1) if topology == "plain" else plain_step.Strided(3, 4, 4)
+    features = EfficientNetLite0Features(scale=configuration.compose_config([]).content.scale).eval()
+    theirs = plain_step.Step(generator, features.requires_grad_(False) if content else None)
+    ours = our_module(NETWORKS[topology], content)
     copy_weights(generator, ours.generator)
     copy_weights(theirs.discriminator, ours.objective.texture.discriminator)
-    start = [one.detach().clone() for one in weights(ours.generator)]
+    start = as_one(ours.generator)
     optimizers, _ = ours.configure_optimizers()
     for step in range(STEPS):
         pixels = torch.randint(0, 256, (4, BATCH, 3, 100, 100), dtype=torch.uint8)
@@ -88,18 +82,13 @@ def test_losses_and_weights_are_those_of_the_plain_step(plain_step: ModuleType, 
         assert float(ours.losses["total"]) == pytest.approx(wanted, rel=3e-3 if step else 5e-5), f"step {step}"
     # Adam moves a weight by about the learning rate each step, however small its gradient: where that is rounding, so
     # is the move, above all of a bias before a norm. So weights are looked at, and all together.
-    moved, difference = (
-        torch.cat([(one - other).flatten() for one, other in zip(weights(ours.generator), others, strict=True)])
-        for others in (start, weights(generator))
-    )
+    moved, difference = (as_one(ours.generator) - other for other in (start, as_one(generator)))
     assert float(difference.norm()) < 0.25 * float(moved.norm())
 
 
 def test_a_simultaneous_step_trains_both_players_from_one_batch() -> None:
     torch.manual_seed(0)
-    network = ["model=strided", "model.strided_kernel_size=4", "model.channels=4"]
-    module = our_module(network, content=False, simultaneous=True)
-    assert module.objective.texture is not None
+    module = our_module(NETWORKS["strided"], content=False, simultaneous=True)
     players = {"generator": module.generator, "discriminator": module.objective.texture.discriminator}
     before = {name: [one.detach().clone() for one in player.parameters()] for name, player in players.items()}
     optimizers, _ = module.configure_optimizers()
@@ -130,42 +119,29 @@ def made_up_pairs(side: int) -> Pairs:
 class Trainings:
     """`fit` with all that makes it fast, and the plain step in a plain loop, from the same weights and batches."""
 
-    network = ("model=strided", "model.strided_kernel_size=4", "model.channels=4")
-
     def __init__(self, plain_step: ModuleType, folder: Path, steps: int, side: int = 100) -> None:
         self.plain_step, self.folder, self.steps, self.side = plain_step, folder, steps, side
         self.pairs = made_up_pairs(side)
 
     def ours(self, seed: int) -> nn.Module:
         torch.manual_seed(seed)
-        module = our_module([*self.network], content=False)
-        return fit(
-            module.generator,
-            module.objective,
-            self.pairs,
-            self.folder / f"{seed}",
-            TrainerSettings(
-                self.steps, BATCH, self.side, LEARNING_RATE, averaging=False, precision="fp32", accelerator="cpu"
-            ),
-            seed=seed,
-            name="ours",
-        ).generator
+        module = our_module(NETWORKS["strided"], content=False)
+        how = {"averaging": False, "precision": "fp32", "accelerator": "cpu"}
+        settings = TrainerSettings(self.steps, BATCH, self.side, LEARNING_RATE, **how)
+        folder = self.folder / f"{seed}"
+        return fit(module.generator, module.objective, self.pairs, folder, settings, seed=seed, name="ours").generator
 
     def plain(self, seed: int) -> nn.Module:
         torch.manual_seed(seed)
-        start = our_module([*self.network], content=False)
-        assert start.objective.texture is not None
+        start = our_module(NETWORKS["strided"], content=False)
         step = self.plain_step.Step(self.plain_step.Strided(3, 4, 4), None)
         copy_weights(start.generator, step.generator)
         copy_weights(start.objective.texture.discriminator, step.discriminator)
         items = Batches(self.pairs.train, BATCH, self.side, True, seed, discriminator=True)
         for index in range(self.steps):
-            first, second = (items.at(index)[player] for player in ("generator", "discriminator"))
-            step(
-                (first["input"] / 255, first["target"] / 255),
-                (second["input"] / 255, second["target"] / 255),
-                second["shown_target"],
-            )
+            players = [items.at(index)[player] for player in ("generator", "discriminator")]
+            images = [(one["input"] / 255, one["target"] / 255) for one in players]
+            step(*images, players[1]["shown_target"])
         generator: nn.Module = step.generator
         return generator
 
@@ -176,13 +152,9 @@ class Trainings:
 def test_a_short_training_is_that_of_the_plain_loop(plain_step: ModuleType, tmp_path: Path) -> None:
     """Another seed's end is far away, and so is what a few wrong steps would leave."""
     trainings = Trainings(plain_step, tmp_path, steps=6)
-    ours, plain, another = (
-        torch.cat([one.detach().flatten() for one in weights(generator)])
-        for generator in (trainings.ours(0), trainings.plain(0), trainings.ours(1))
-    )
+    ours, plain, another = map(as_one, (trainings.ours(0), trainings.plain(0), trainings.ours(1)))
     torch.manual_seed(0)
-    start = our_module([*trainings.network], content=False).generator
-    moved = ours - torch.cat([one.detach().flatten() for one in weights(start)])
+    moved = ours - as_one(our_module(NETWORKS["strided"], content=False).generator)
     assert float((ours - plain).norm()) < 0.25 * float(moved.norm())
     assert float((another - plain).norm()) > float(moved.norm())
 
@@ -213,7 +185,6 @@ def test_a_batch_in_parts_takes_the_same_step(simultaneous: bool) -> None:
             module.generator_step(shown if simultaneous else batch, *optimizers)
             if not simultaneous:
                 module.discriminator_step(shown, optimizers[1])
-        after.append(torch.cat([one.detach().flatten() for one in weights(module.generator)]))
-    start = after[0]
+        after.append(as_one(module.generator))
     for divided in after[1:]:
-        assert torch.allclose(divided, start, atol=2e-5)
+        assert torch.allclose(divided, after[0], atol=2e-5)

@@ -9,15 +9,8 @@ from typing import Any
 import pytest
 
 from enhance_sweep.records.keys import learned_key, measured_key
-from enhance_sweep.records.store import (
-    RECORD_FILE,
-    find_trained,
-    timed_records,
-    trained_dir,
-    write_timed,
-    write_trained,
-)
-from enhance_sweep.status import Folder, Row, describe, forget, main, retry_failed, table
+from enhance_sweep.records.store import RECORD_FILE, find_trained, timed_records, trained_dir
+from enhance_sweep.status import Folder, describe, forget, main, retry_failed, table
 from enhance_sweep.sweep.manifest import Wanted, measured_without_host, write_manifest
 from enhance_sweep.system.leases import Holder, holder_of
 from tests.unit.report import record_factory as make
@@ -36,22 +29,18 @@ def key(channels: int) -> str:
 
 def trained(runs: Path, channels: int, **changes: Any) -> None:
     own = {"key": key(channels), "steps": 300, "started_at": "2026-01-02T03:04:05+00:00"}
-    write_trained(runs, make.trained(network(channels), **own | changes))
+    make.write(runs, [make.trained(network(channels), **own | changes)])
 
 
 def timed(runs: Path, channels: int, host: str = MEASUREMENT["host"], **changes: Any) -> None:
-    write_timed(runs, make.timed(network(channels), 5.0, measurement={"host": host}, **changes))
+    make.write(runs, [make.timed(network(channels), 5.0, measurement={"host": host}, **changes)])
 
 
 def wanted(channels: int, steps: int = 300, time: bool = True) -> Wanted:
-    return Wanted(
-        f"plain-k3-c{channels}-b1",
-        [f"model.channels={channels}"],
-        key(channels),
-        steps,
-        measured_without_host(network(channels), MEASUREMENT) if time else None,
-        measured_key(network(channels), MEASUREMENT) if time else None,
-    )
+    name, overrides = f"plain-k3-c{channels}-b1", [f"model.channels={channels}"]
+    ways = (measured_without_host, measured_key) if time else ()
+    timings = [way(network(channels), MEASUREMENT) for way in ways] or [None, None]
+    return Wanted(name, overrides, key(channels), steps, *timings)
 
 
 def sweep(runs: Path, *variants: Wanted, arguments: tuple[str, ...] = ("model.channels=2,4",)) -> None:
@@ -64,75 +53,76 @@ def held(runs: Path, its_key: str, **changes: Any) -> None:
     path.write_text(json.dumps(asdict(replace(Holder.here("train"), **changes))))
 
 
-def standing(runs: Path) -> Row:
+def standing(runs: Path) -> tuple[str, str]:
+    """The state of the only variant, and its detail."""
     (one,) = Folder.read(runs).rows()
-    return one
+    assert one.key == key(2)
+    return one.state, one.detail
 
 
 def test_a_variant_is_done_when_all_that_was_asked_for_is_there(tmp_path: Path) -> None:
     sweep(tmp_path, wanted(2))
-    assert (standing(tmp_path).state, standing(tmp_path).detail) == ("missing", "not trained")
+    assert standing(tmp_path) == ("missing", "not trained")
     trained(tmp_path, 2)
-    assert (standing(tmp_path).state, standing(tmp_path).detail) == ("missing", "not timed")
+    assert standing(tmp_path) == ("missing", "not timed")
     timed(tmp_path, 2, host="another")  # wherever
-    assert standing(tmp_path) == Row(key(2), "done", "")
+    assert standing(tmp_path) == ("done", "")
     assert "go on" not in table(Folder.read(tmp_path))
 
 
-def test_fewer_steps_or_no_scores_are_not_enough(tmp_path: Path) -> None:
-    sweep(tmp_path, wanted(2, steps=600, time=False))
-    trained(tmp_path, 2)
-    assert standing(tmp_path).detail == "trained for 300 of 600 steps"
-    trained(tmp_path, 2, steps=600, scores=None)
-    assert standing(tmp_path).detail == "trained, not scored"
+BUG = {"status": "failed", "reason": "KeyError: 1", "failure": "bug"}
+OUT = {"status": "failed", "reason": "MemoryError", "failure": "out_of_memory"}
 
 
-def test_a_failure_has_its_class_its_reason_and_how_often(tmp_path: Path) -> None:
-    sweep(tmp_path, wanted(2))
-    trained(tmp_path, 2, status="failed", reason="MemoryError", failure="out_of_memory", attempts={"out_of_memory": 4})
-    assert standing(tmp_path) == Row(key(2), "failed", "out_of_memory: MemoryError (failed 4 times)")
-    trained(tmp_path, 2)
-    timed(tmp_path, 2, status="failed", reason="killed by signal 9", failure="out_of_memory")
-    assert standing(tmp_path).detail == "timing: out_of_memory: killed by signal 9"
-    timed(tmp_path, 2)
-    assert standing(tmp_path).state == "done"
+@pytest.mark.parametrize(
+    ("changes", "state", "detail"),
+    [
+        ({"steps": 200}, "missing", "trained for 200 of 300 steps"),
+        ({"scores": None}, "missing", "trained, not scored"),
+        (OUT | {"attempts": {"out_of_memory": 4}}, "failed", "out_of_memory: MemoryError (failed 4 times)"),
+        (BUG | {"attempts": {"bug": 1, "interrupted": 7}}, "failed", "bug: KeyError: 1"),  # once: the rest are none
+        ({"status": "running", "started_at": None}, "interrupted", "the next sweep goes on from its checkpoint"),
+    ],
+)
+def test_what_a_training_lacks_is_said(tmp_path: Path, changes: dict[str, Any], state: str, detail: str) -> None:
+    sweep(tmp_path, wanted(2, time=False))
+    trained(tmp_path, 2, **changes)
+    assert standing(tmp_path) == (state, detail)
 
 
 def test_of_several_failed_timings_the_newest_tells_and_a_completed_one_stands(tmp_path: Path) -> None:
     sweep(tmp_path, wanted(2))
     trained(tmp_path, 2)
     for reason in ("first", "second"):
-        timed(tmp_path, 2, status="failed", reason=reason)
-    assert standing(tmp_path).detail == "timing: second"
+        timed(tmp_path, 2, status="failed", reason=reason, failure="out_of_memory")
+    assert standing(tmp_path) == ("failed", "timing: out_of_memory: second")
     timed(tmp_path, 2)
     timed(tmp_path, 2, status="failed", reason="third")
-    assert standing(tmp_path).state == "done"
+    assert standing(tmp_path) == ("done", "")
 
 
 def test_running_is_who_holds_the_lease_interrupted_who_does_not(tmp_path: Path) -> None:
     sweep(tmp_path, wanted(2))
     trained(tmp_path, 2, status="running")
-    assert standing(tmp_path).state == "interrupted"
-    assert standing(tmp_path).detail.startswith("since 2026-01-0")
+    state, detail = standing(tmp_path)
+    assert (state, detail[:15]) == ("interrupted", "since 2026-01-0")
     held(tmp_path, key(2))
-    assert standing(tmp_path).state == "running"
-    assert f"process {os.getpid()}, since" in standing(tmp_path).detail
+    state, detail = standing(tmp_path)
+    assert state == "running"
+    assert f"process {os.getpid()}, since" in detail
 
 
 def test_a_timing_runs_too(tmp_path: Path) -> None:
     sweep(tmp_path, wanted(2))
     trained(tmp_path, 2)
     held(tmp_path, measured_key(network(2), MEASUREMENT), work="time")
-    assert standing(tmp_path).state == "running"
-    assert standing(tmp_path).detail.startswith("time on ")
+    state, detail = standing(tmp_path)
+    assert (state, detail[:8]) == ("running", "time on ")
 
 
 def test_the_end_is_expected_from_the_steps_so_far() -> None:
-    holder = replace(
-        Holder.here("train"), since="2026-01-02T10:00:00+00:00", noted="2026-01-02T10:10:00+00:00",
-        start_step=100, step=200, steps=400,
-    )  # fmt: skip
-    said = describe(holder)
+    times = {"since": "2026-01-02T10:00:00+00:00", "noted": "2026-01-02T10:10:00+00:00"}
+    said = describe(replace(Holder.here("train"), **times, start_step=100, step=200, steps=400))
     assert "step 200 of 400" in said
     minutes = [int(part.split(":")[1][:2]) for part in said.split("about")[1:]]
     assert minutes == [30]  # 200 more steps, of which 100 took ten minutes
@@ -157,7 +147,7 @@ def test_the_page_counts_and_says_how_to_go_on(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_what_failed_is_marked_to_be_tried_again(tmp_path: Path) -> None:
-    trained(tmp_path, 2, status="failed", reason="KeyError: 1", failure="bug")
+    trained(tmp_path, 2, **BUG)
     trained(tmp_path, 4)
     timed(tmp_path, 4, status="failed", reason="no")
     assert retry_failed(tmp_path) == [key(2), measured_key(network(4), MEASUREMENT)]
@@ -184,7 +174,7 @@ def test_a_key_is_forgotten_by_its_beginning_unless_somebody_works_on_it(tmp_pat
 
 
 def test_what_is_half_forgotten_is_no_training_and_no_key(tmp_path: Path) -> None:
-    trained(tmp_path, 2, status="failed", reason="KeyError: 1", failure="bug")
+    trained(tmp_path, 2, **BUG)
     timed(tmp_path, 4, status="failed", reason="no")
     for kind in ("trained", "timed"):  # as a kill in the middle of --forget leaves it
         (folder,) = (tmp_path / kind).iterdir()
@@ -221,29 +211,16 @@ def test_only_the_newest_timing_of_a_way_to_measure_is_marked(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_what_one_sweep_trains_and_another_times_too_is_one_variant_of_the_longest_steps(
-    tmp_path: Path, order: int
-) -> None:
+def test_what_one_sweep_trains_and_another_times_is_one_variant_of_the_most_steps(tmp_path: Path, order: int) -> None:
     both = [(wanted(2, steps=600, time=False), "long"), (wanted(2, steps=300), "timed")]
     for one, name in both[::order]:
         sweep(tmp_path, one, arguments=(name,))
-    assert standing(tmp_path).detail == "not trained"
+    assert standing(tmp_path) == ("missing", "not trained")
     trained(tmp_path, 2)
     timed(tmp_path, 2)
-    assert standing(tmp_path).state == "missing"
-    assert standing(tmp_path).detail == "trained for 300 of 600 steps"
+    assert standing(tmp_path) == ("missing", "trained for 300 of 600 steps")
     trained(tmp_path, 2, steps=600)
-    assert standing(tmp_path).state == "done"
-
-
-def test_interruptions_are_no_failures(tmp_path: Path) -> None:
-    trained(tmp_path, 2, status="failed", reason="KeyError: 1", failure="bug", attempts={"bug": 1, "interrupted": 7})
-    assert standing(tmp_path).detail == "bug: KeyError: 1"
-
-
-def test_an_interruption_of_an_unknown_time_is_one_too(tmp_path: Path) -> None:
-    trained(tmp_path, 2, status="running", started_at=None)
-    assert standing(tmp_path).detail == "the next sweep goes on from its checkpoint"
+    assert standing(tmp_path) == ("done", "")
 
 
 @pytest.mark.parametrize(
@@ -267,7 +244,7 @@ def test_a_sweep_with_something_else_in_it_is_passed_over(tmp_path: Path, damage
     (path,) = (tmp_path / "sweeps").iterdir()
     (tmp_path / "sweeps" / "other.json").write_text(json.dumps(json.loads(path.read_text()) | damage))
     assert main(["--runs", str(tmp_path)]) == 0
-    assert standing(tmp_path).key == key(2)
+    assert standing(tmp_path) == ("missing", "not trained")
     path.write_text(json.dumps(json.loads(path.read_text()) | damage))
     assert write_manifest(tmp_path, ("model.channels=2,4",), "code", ["data"], [wanted(2)]) == ""
 
@@ -284,12 +261,10 @@ def test_mistakes_are_told_in_a_line(
     assert capsys.readouterr().err.startswith(said)
 
 
-def test_damaged_sweeps_are_passed_over_and_damaged_records_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_damaged_sweeps_are_passed_over_and_damaged_records_named(tmp_path: Path, capsys: Any) -> None:
     sweep(tmp_path, wanted(2))
     (tmp_path / "sweeps" / "torn.json").write_text('{"arguments": [')
-    assert standing(tmp_path).state == "missing"
+    assert standing(tmp_path) == ("missing", "not trained")
     trained(tmp_path, 2)
     path = trained_dir(tmp_path, key(2)) / RECORD_FILE
     path.write_text("{")
@@ -302,8 +277,8 @@ def test_damaged_sweeps_are_passed_over_and_damaged_records_named(
 
 def test_a_sweep_started_again_keeps_when_it_began_and_tells_what_changed(tmp_path: Path) -> None:
     start = ("model.channels=2,4",)
-    assert write_manifest(tmp_path, start, "code1", ["data1"], [wanted(2)]) == ""
-    assert write_manifest(tmp_path, start, "code1", ["data1"], [wanted(2)]) == ""
+    for _ in range(2):
+        assert write_manifest(tmp_path, start, "code1", ["data1"], [wanted(2)]) == ""
     (path,) = (tmp_path / "sweeps").iterdir()
     begun = json.loads(path.read_text())["begun_at"]
     said = write_manifest(tmp_path, start, "code2", ["data2"], [wanted(2)])

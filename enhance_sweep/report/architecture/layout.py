@@ -318,14 +318,8 @@ class _Across(_Layout):
         self._write_below(sheet, first.middle, first.row, resolution_text(self.network.size), SMALL)
         for row, size in enumerate(self.sizes):
             if row != first.row:  # these rows begin further right, so there is room
-                sheet.text(
-                    (first.start, self.centres[row]),
-                    resolution_text(size),
-                    SMALL,
-                    MUTED,
-                    ha="left",
-                    va="center_baseline",
-                )
+                left = (first.start, self.centres[row])
+                sheet.text(left, resolution_text(size), SMALL, MUTED, ha="left", va="center_baseline")
         frames = {fold.nodes: self._frame_ends(fold) for fold in self.network.folds}
         for part, share in self.network.shares():
             place = self.places[part.start]

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from enhance_sweep.records.schema import Join, Layer, TimedRecord, TrainedRecord
+from enhance_sweep.records.schema import Layer, TimedRecord, TrainedRecord
 from enhance_sweep.report.architecture.folding import shortened
 from enhance_sweep.report.architecture.network import PHOTOGRAPH, Network, Node
 from enhance_sweep.report.labels import TIMES, network_label
@@ -50,8 +50,11 @@ def network_of(record: TrainedRecord | TimedRecord) -> Network | None:
     description = record.description
     size = (_size(description.height, 720), _size(description.width, 1280))
     layers = _layers(description.layers, size)
-    joins = _joins(description.joins) or _inferred_joins(record.architecture, layers)
-    nodes = _nodes(_in_order(layers, joins))
+    # Each join with the number of layers that run before it.
+    joins = [(join.after, _join(join.name, _line(join.kind, 24), join.inputs)) for join in description.joins]
+    joins = joins or _inferred_joins(record.architecture, layers)
+    places = [(index + 0.5, layer) for index, layer in enumerate(layers)]
+    nodes = _nodes([step for _, step in sorted([*joins, *places], key=lambda placed: placed[0])])
     if not nodes:
         return None
     nodes, folds = shortened(nodes)
@@ -139,11 +142,6 @@ def _join(name: str, operation: str, inputs: Sequence[str | None]) -> _Step:
     return _Step(name, operation, tuple(inputs), "join", Node("join", operation, 0, (0, 0), ()))
 
 
-def _joins(joins: Sequence[Join]) -> list[tuple[int, _Step]]:
-    """Joins, each with the number of layers that run before it."""
-    return [(join.after, _join(join.name, _line(join.kind, 24), join.inputs)) for join in joins]
-
-
 def _inferred_joins(architecture: Mapping[str, Any], layers: Sequence[_Step]) -> list[tuple[int, _Step]]:
     """The joins of a published topology, from its layers' names, for records from before joins were recorded."""
     if architecture["topology"] not in ("plain", "strided"):
@@ -164,18 +162,13 @@ def _inferred_joins(architecture: Mapping[str, Any], layers: Sequence[_Step]) ->
     return joins
 
 
-def _in_order(layers: Sequence[_Step], joins: Sequence[tuple[int, _Step]]) -> list[_Step]:
-    """All steps in the order in which they run."""
-    places = [(index + 0.5, layer) for index, layer in enumerate(layers)]
-    return [step for _, step in sorted([*joins, *places], key=lambda placed: placed[0])]
-
-
 # --- nodes ------------------------------------------------------------------------------------------------------------
 
 
 def _nodes(steps: Sequence[_Step]) -> list[Node]:
     """Make norms and activations bands of the convolution before them, unless another step reads between them."""
-    read_elsewhere = _read_elsewhere(steps)
+    # Names of steps that some step other than the next one reads.
+    read_elsewhere = {name for one, step in pairwise(steps) for name in step.inputs or () if name != one.name}
     nodes: list[Node] = []
     places: dict[str, int] = {}
     previous: str | None = None
@@ -195,7 +188,8 @@ def _nodes(steps: Sequence[_Step]) -> list[Node]:
         elif step.role == "box":
             nodes.append(replace(step.node, inputs=inputs))
         elif follows and previous not in read_elsewhere and _has_room(nodes[-1]):
-            nodes[-1] = _with_band(nodes[-1], step)
+            before, bands = nodes[-1], (*nodes[-1].bands, (step.role, step.kind))
+            nodes[-1] = replace(before, bands=bands, macs=before.macs + step.node.macs, layers=before.layers + 1)
         else:
             band = (step.role, step.kind)
             nodes.append(replace(step.node, kind="bands", label=step.kind, inputs=inputs, bands=(band,)))
@@ -206,14 +200,3 @@ def _nodes(steps: Sequence[_Step]) -> list[Node]:
 
 def _has_room(node: Node) -> bool:
     return node.kind in ("layer", "bands") and len(node.bands) < _MOST_BANDS
-
-
-def _with_band(node: Node, step: _Step) -> Node:
-    bands = (*node.bands, (step.role, step.kind))
-    return replace(node, bands=bands, macs=node.macs + step.node.macs, layers=node.layers + 1)
-
-
-def _read_elsewhere(steps: Sequence[_Step]) -> set[str | None]:
-    """Names of steps that some step other than the next one reads."""
-    befores = [None, *(step.name for step in steps)]
-    return {name for before, step in zip(befores, steps, strict=False) for name in step.inputs or () if name != before}

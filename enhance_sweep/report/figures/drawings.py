@@ -1,5 +1,6 @@
 """Everything that matplotlib draws for a report: figures as PNG and SVG files, and the page's pictures of networks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -8,11 +9,13 @@ from matplotlib.figure import Figure
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG
 from enhance_sweep.records.schema import TimedRecord, TrainedRecord
 from enhance_sweep.report.architecture import architecture_figure, architecture_in_words
-from enhance_sweep.report.figures import style as figures
-from enhance_sweep.report.figures.frontier import frontier_figure, published_figure
+from enhance_sweep.report.figures import style
+from enhance_sweep.report.figures.curve_series import CurveSeries
+from enhance_sweep.report.figures.frontier import networks_figure, published_figure
 from enhance_sweep.report.figures.quality import quality_figure
+from enhance_sweep.report.figures.series import Series
 from enhance_sweep.report.figures.speed import speed_figure
-from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.gather import Results, whole
 
 
 @dataclass(frozen=True)
@@ -20,26 +23,30 @@ class Drawing:
     """A network's picture in the page, for a wide window and for a narrow one."""
 
     name: str
-    title: str
     caption: str
     wide: Markup
     narrow: Markup
 
 
-def draw_figures(results: Results) -> dict[str, bytes]:
-    """The figures as files, PNG and SVG each."""
-    figure_of: dict[str, Figure | None] = {
-        "figure2": frontier_figure(results),
-        "figure2_intervals": frontier_figure(results, intervals=True) if results.evidence.images else None,
-        "figure2_paper": published_figure(),
-        "speed": speed_figure(results),
-        "quality": quality_figure(results, "ms_ssim"),
-        "quality_psnr": quality_figure(results, "psnr_db"),
-        "losses": quality_figure(results, "loss"),
-    }
+def draw_figures(series: Mapping[str, Series | CurveSeries], intervals: bool) -> dict[str, bytes]:
+    """The figures as files, PNG and SVG each.
+
+    Args:
+        series: what each figure shows, by its name; `paper_times` becomes a panel of `speed`.
+        intervals: whether to draw `figure2` a second time, with its 95% intervals.
+    """
     files: dict[str, bytes] = {}
-    for name, figure in figure_of.items():
-        files |= {} if figure is None else _files(name, figure)
+    for name, one in series.items():
+        if isinstance(one, CurveSeries):
+            files |= _files(name, quality_figure(one))
+        elif name == "figure2":
+            files |= _files(name, networks_figure(one))
+            files |= _files("figure2_intervals", networks_figure(one, intervals=True)) if intervals else {}
+        elif name == "figure2_paper":
+            files |= _files(name, published_figure())
+        elif name == "speed":
+            beside = series.get("paper_times")
+            files |= _files(name, speed_figure([one, beside] if isinstance(beside, Series) else [one]))
     return files
 
 
@@ -60,25 +67,19 @@ def draw_architectures(results: Results, files: dict[str, bytes]) -> list[Drawin
         rows = rows.assign(first=rows["slug"].isin([BASELINE_SLUG, PROPOSED_SLUG]))
         rows = rows.sort_values(["first", "ms_ssim"], ascending=False, kind="stable").head(1)
         for key, label in zip(rows["architecture_key"], rows["label"], strict=True):
-            drawing = _draw(name, f"{prefix}{label}", records[key], files)
-            found += [drawing] if drawing else []
+            record = whole(records[key])
+            wide, narrow = (architecture_figure(record, shape) for shape in (style.WIDE, style.NARROW))
+            if wide is None or narrow is None:
+                continue
+            files |= _files(name, wide)
+            embedded = [
+                Markup(style.embedded_svg(style.svg(figure), f"{name}-{size}", architecture_in_words(record)))
+                for size, figure in (("wide", wide), ("narrow", narrow))
+            ]
+            end = "drawn from the layers in its record. In percent: shares of the multiply-adds."
+            found.append(Drawing(name, f"{prefix}{label}, {end}", *embedded))
     return found
 
 
-def _draw(name: str, title: str, record: TrainedRecord | TimedRecord, files: dict[str, bytes]) -> Drawing | None:
-    """One network; None where its record has no layers."""
-    wide, narrow = (architecture_figure(record, shape) for shape in (figures.WIDE, figures.NARROW))
-    if wide is None or narrow is None:
-        return None
-    files |= _files(name, wide)
-    words = architecture_in_words(record)
-    embedded = [
-        Markup(figures.embedded_svg(figures.svg(figure), f"{name}-{size}", words))
-        for size, figure in (("wide", wide), ("narrow", narrow))
-    ]
-    caption = f"{title}, drawn from the layers in its record. In percent: shares of the multiply-adds."
-    return Drawing(name, title, caption, *embedded)
-
-
 def _files(name: str, figure: Figure) -> dict[str, bytes]:
-    return {f"{name}.png": figures.png(figure), f"{name}.svg": figures.svg(figure).encode()}
+    return {f"{name}.png": style.png(figure), f"{name}.svg": style.svg(figure).encode()}

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, ScalarFormatter
 
-from enhance_sweep.report.figures.frontier_series import frontier_series, published_series
+from enhance_sweep.report.figures.frontier_series import published_series
 from enhance_sweep.report.figures.placement import Array, place_labels
 from enhance_sweep.report.figures.series import Level, Point, Series
 from enhance_sweep.report.figures.style import (
@@ -31,7 +31,6 @@ from enhance_sweep.report.figures.style import (
     style,
 )
 from enhance_sweep.report.labels import topology_name
-from enhance_sweep.report.results.gather import Results
 
 #: More labels than this cannot be read; the frontier and the published variants come first.
 MOST_LABELS = 40
@@ -46,26 +45,20 @@ _LABEL_SIZE = 7.5
 _SHORTEST_LEADER = 7.5
 
 
-def frontier_figure(results: Results, shape: Shape = WIDE, intervals: bool = False) -> Figure | None:
-    """Figure 2 from the records; None where no network has both a cost and an MS-SSIM.
-
-    Args:
-        results: what `gather` found.
-        shape: the figure's size.
-        intervals: draw the 95% intervals of both axes where they are known.
-    """
-    series = frontier_series(results)
-    return None if series is None else networks_figure(series, shape, intervals)
-
-
 @cache
-def published_figure(shape: Shape = WIDE) -> Figure:
+def published_figure() -> Figure:
     """Figure 2 as the paper's Tables 1 and 2 have it, with its own baseline time, in the same style."""
-    return networks_figure(published_series(), shape)
+    return networks_figure(published_series())
 
 
 def networks_figure(series: Series, shape: Shape = WIDE, intervals: bool = False) -> Figure:
-    """Networks, their frontier and the untouched input's level, each network named where there is room."""
+    """Networks, their frontier and the untouched input's level, each network named where there is room.
+
+    Args:
+        series: of `frontier_series`, `networks_series` or `published_series`.
+        shape: the figure's size.
+        intervals: draw the 95% intervals of both axes where they are known.
+    """
     points = [point for point in series.points if not series.looks[point.group].on_page_only]
     bars = _intervals(points) if intervals and len(points) <= _MOST_INTERVALS else []
     with style():
@@ -75,13 +68,11 @@ def networks_figure(series: Series, shape: Shape = WIDE, intervals: bool = False
         _draw_horizontal_axis(panels, series)
         for panel in panels:
             _draw_points(panel, series, points)
-            colors = [COLORS[series.looks[group].color] for group, _ in bars]
-            panel.add_collection(
-                LineCollection([ends for _, ends in bars], colors=colors, linewidths=0.8, alpha=0.65, zorder=2.8),
-                autolim=False,
-            )
+            look: dict[str, Any] = {"colors": [COLORS[series.looks[group].color] for group, _ in bars], "alpha": 0.65}
+            lines = LineCollection([ends for _, ends in bars], linewidths=0.8, zorder=2.8, **look)
+            panel.add_collection(lines, autolim=False)
             if series.untouched is not None:
-                look: dict[str, Any] = {"color": INK, "linewidth": 1.1, "linestyle": DASHES["dash"], "zorder": 1.5}
+                look = {"color": INK, "linewidth": 1.1, "linestyle": DASHES["dash"], "zorder": 1.5}
                 panel.axhline(series.untouched.value, label=series.untouched.text, **look)
         if any(point.hollow for point in points):
             hollow: dict[str, Any] = {"ls": "none", "marker": "o", "mfc": PAPER, "mec": MUTED, "mew": 1.3}
@@ -100,28 +91,14 @@ def _lay_out(figure: Figure, shape: Shape, series: Series, panel: Axes) -> None:
     title_in, legend_in = 0.3, 0.19 * math.ceil(len(entries) / columns) + 0.1
     left_in, above_in = 0.7, 0.0 if series.upper is None else 0.4
     figure.text(left_in / shape.width, 1 - 0.22 / shape.height, series.title, color=MUTED, va="baseline")
-    figure.legend(
-        list(entries.values()),
-        list(entries),
-        loc="upper left",
-        bbox_to_anchor=((left_in - 0.08) / shape.width, 1 - title_in / shape.height),
-        ncols=columns,
-        frameon=False,
-        handlelength=1.6,
-        columnspacing=1.3,
-        handletextpad=0.5,
-        borderaxespad=0.0,
-        borderpad=0.2,
-        fontsize=8,
-    )
+    corner = ((left_in - 0.08) / shape.width, 1 - title_in / shape.height)
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": corner, "ncols": columns}
+    gaps: dict[str, Any] = {"handlelength": 1.6, "columnspacing": 1.3, "handletextpad": 0.5, "borderaxespad": 0.0}
+    figure.legend(list(entries.values()), list(entries), frameon=False, fontsize=8, borderpad=0.2, **place, **gaps)
     figure.supylabel(series.y.title, fontsize=8.5, x=0.1 / shape.width)
-    figure.subplots_adjust(
-        left=left_in / shape.width,
-        right=1 - 0.16 / shape.width,
-        bottom=0.5 / shape.height,
-        top=1 - (title_in + legend_in + above_in) / shape.height,
-        hspace=0.07,
-    )
+    left, right, bottom = left_in / shape.width, 1 - 0.16 / shape.width, 0.5 / shape.height
+    top = 1 - (title_in + legend_in + above_in) / shape.height
+    figure.subplots_adjust(left=left, right=right, bottom=bottom, top=top, hspace=0.07)
 
 
 # --- axes -------------------------------------------------------------------------------------------------------------
@@ -269,7 +246,7 @@ def _draw_labels(
     sizes = np.array([_extent(figure, text)[2:] - _extent(figure, text)[:2] for text in texts]).reshape(-1, 2)
     bounds = np.array([_extent(figure, panels[_panel_of(panels, point.y)]) for point in named]).reshape(-1, 4)
     radius = _marker_size(points) / 2 + 1.0
-    centers = place_labels(anchors, sizes, bounds, markers, radius, np.concatenate(lines), margin=1.0)
+    centers = place_labels(anchors, sizes, bounds, markers, radius, np.concatenate(lines))
     inches = figure.get_size_inches() * _INCH
     for text, center, size, anchor in zip(texts, centers, sizes, anchors, strict=True):
         text.set_position((float(center[0] / inches[0]), float(center[1] / inches[1])))

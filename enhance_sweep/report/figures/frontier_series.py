@@ -8,15 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from enhance_sweep import paper
 from enhance_sweep.frontier import pareto_front
-from enhance_sweep.paper import (
-    BASELINE_SLUG,
-    PROPOSED_SLUG,
-    baseline_time_s,
-    headline_speed_up,
-    implied_baseline_time_s,
-    published_networks,
-)
 from enhance_sweep.report.figures.series import (
     Axis,
     Level,
@@ -37,12 +30,13 @@ from enhance_sweep.report.labels import (
     is_number,
     network_label,
     signed,
+    signed_interval,
     significant_ms,
     speed_up_text,
 )
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.variants import rows_of
-from enhance_sweep.report.tables.exports import Exported, exports
+from enhance_sweep.report.tables.exports import exports
 
 _AXES = {
     "speed_up": Axis("speed-up over the {3, 64, 4} baseline (log scale)", TIMES),
@@ -113,7 +107,7 @@ def networks_series(
 @cache
 def published_series() -> Series:
     """Figure 2 as the paper's Tables 1 and 2 have it, with its own baseline time."""
-    table = published_networks().reset_index(drop=True)
+    table = paper.published_networks().reset_index(drop=True)
     networks = table.assign(
         cost=1 / table["speed_up"],
         label=[network_label(architecture) for architecture in table["architecture"]],
@@ -122,23 +116,20 @@ def published_series() -> Series:
         on_frontier=False,
         published=1,
     )
-    hovers = {
-        row.Index: (
-            f"{row.time_s:.3f} s, {speed_up_text(row.speed_up)}",
-            f"MS-SSIM {row.ms_ssim:.4f}, {row.psnr_db:.2f} dB",
-        )
-        for row in rows_of(table)
-    }
+    hovers = {}
+    for row in rows_of(table):
+        time, score = f"{row.time_s:.3f} s", f"MS-SSIM {row.ms_ssim:.4f}, {row.psnr_db:.2f} dB"
+        hovers[row.Index] = (f"{time}, {speed_up_text(row.speed_up)}", score)
     title = "as published: de Stoutz et al. 2018, Tables 1 and 2"
     series = networks_series(networks, "speed_up", title, hovers=hovers)
     assert series is not None, "the tables have networks"
-    took, headline = decimals(implied_baseline_time_s(), 1), decimals(headline_speed_up(), 1)
+    took, headline = decimals(paper.implied_baseline_time_s(), 1), decimals(paper.headline_speed_up(), 1)
     upper = f"if the baseline took {took} s, as the headline's {headline}{TIMES} implies"
     return replace(
         series,
         x=Axis("speed-up over {3, 64, 4}, as the tables have it (log scale)", TIMES),
         points=tuple(replace(point, row=None) for point in series.points),
-        upper=UpperAxis(upper, implied_baseline_time_s() / baseline_time_s()),
+        upper=UpperAxis(upper, paper.implied_baseline_time_s() / paper.baseline_time_s()),
     )
 
 
@@ -146,13 +137,12 @@ def measured(row: Any) -> dict[str, str]:
     """What was measured of a network (a row of `Results.variants`), in words."""
     facts = {}
     if is_number(row.ms_ssim):
-        facts["MS-SSIM"] = f"{row.ms_ssim:.4f}" + (
-            f" ± {row.ms_ssim_error:.4f}" if is_number(row.ms_ssim_error) else ""
-        )
+        error = f" ± {row.ms_ssim_error:.4f}" if is_number(row.ms_ssim_error) else ""
+        facts["MS-SSIM"] = f"{row.ms_ssim:.4f}{error}"
     if is_number(row.psnr_db):
         facts["PSNR"] = f"{row.psnr_db:.2f} dB"
     if is_number(row.vs_baseline):
-        interval = f"{signed(row.vs_baseline_low, 4)} to {signed(row.vs_baseline_high, 4)}"
+        interval = signed_interval(row.vs_baseline_low, row.vs_baseline_high)
         facts["MS-SSIM against the baseline"] = f"{signed(row.vs_baseline, 4)} (95% interval {interval})"
     if is_number(row.speed_up):
         known = is_number(row.speed_up_low) and is_number(row.speed_up_high)
@@ -178,6 +168,7 @@ def _place(cost: Any, cost_kind: str) -> Any:
 
 def _point(row: Any, cost_kind: str, hover: tuple[str, ...]) -> Point:
     error, timed = row.ms_ssim_error, cost_kind == "speed_up" and is_number(row.speed_up_low)
+    comes_first = row.slug in (paper.BASELINE_SLUG, paper.PROPOSED_SLUG)
     return Point(
         x=float(row.x),
         y=float(row.ms_ssim),
@@ -186,7 +177,7 @@ def _point(row: Any, cost_kind: str, hover: tuple[str, ...]) -> Point:
         hover=hover,
         row=int(row.Index),
         hollow=bool(row.below_untouched),
-        rank=1 + pd.notna(row.published) + 2 * bool(row.on_frontier) + 4 * (row.slug in (BASELINE_SLUG, PROPOSED_SLUG)),
+        rank=1 + pd.notna(row.published) + 2 * bool(row.on_frontier) + 4 * comes_first,
         x_interval=(min(row.speed_up_low, row.x), max(row.speed_up_high, row.x)) if timed else None,
         y_interval=(row.ms_ssim - error, row.ms_ssim + error) if is_number(error) else None,
     )
@@ -221,38 +212,27 @@ def _look_on_page(group: str) -> Look:
 def _single_seeds(results: Results, series: Series) -> list[Point]:
     """Each training of the networks that have several, at its network's speed."""
     several = [point for point in series.points if point.row is not None and len(results.trainings(point.row)) > 1]
-    trainings = [(point, one) for point in several[:_MOST_WITH_SEEDS] for one in results.trainings(point.row or 0)]
-    return [
-        Point(
-            x=point.x,
-            y=one.scores.ms_ssim,
-            group="single seeds",
-            label=f"{point.label}, seed {one.learned_from.seed}",
-            hover=(f"MS-SSIM {one.scores.ms_ssim:.4f}",),
-            row=point.row,
-        )
-        for point, one in trainings
-        if one.scores and is_number(one.scores.ms_ssim)
-    ]
+    points = []
+    for point in several[:_MOST_WITH_SEEDS]:
+        for one in results.trainings(point.row or 0):
+            if one.scores and is_number(score := one.scores.ms_ssim):
+                label = f"{point.label}, seed {one.learned_from.seed}"
+                points.append(Point(point.x, score, "single seeds", label, (f"MS-SSIM {score:.4f}",), point.row))
+    return points
 
 
 def _exports(results: Results) -> list[Point]:
     """The networks' exported files, a group for each precision."""
-    placed = [one for one in exports(results) if one.placed]
-    precisions = dict.fromkeys(one.record.precision for one in placed)
-    by_precision = [one for precision in precisions for one in placed if one.record.precision == precision]
-    return [_export(results, one) for one in by_precision]
-
-
-def _export(results: Results, one: Exported) -> Point:
-    assert one.cost is not None, "it is placed"
-    assert one.ms_ssim is not None, "it is placed"
-    assert one.ratio is not None, "it is placed"
-    hover = [
-        f"MS-SSIM {one.ms_ssim:.4f}",
-        f"{speed_up_text(one.ratio.median)} of eager ({interval_text(one.ratio.low, one.ratio.high)})",
-        f"{decimals(one.record.bytes / 1024, 0)} KiB",
-        *(["on the frontier of networks and files"] if one.on_frontier else []),
-    ]
-    x, group = _place(one.cost, results.cost_kind), f"exported, {one.record.precision}"
-    return Point(x, one.ms_ssim, group, one.label, tuple(hover), one.row)
+    points: dict[str, list[Point]] = {}
+    for one in exports(results):
+        if one.ratio is None or one.cost is None or one.ms_ssim is None:
+            continue
+        hover = [
+            f"MS-SSIM {one.ms_ssim:.4f}",
+            f"{speed_up_text(one.ratio.median)} of eager ({interval_text(one.ratio.low, one.ratio.high)})",
+            f"{decimals(one.record.bytes / 1024, 0)} KiB",
+            *(["on the frontier of networks and files"] if one.on_frontier else []),
+        ]
+        x, group = _place(one.cost, results.cost_kind), f"exported, {one.record.precision}"
+        points.setdefault(group, []).append(Point(x, one.ms_ssim, group, one.label, tuple(hover), one.row))
+    return [point for some in points.values() for point in some]

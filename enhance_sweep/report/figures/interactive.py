@@ -1,20 +1,16 @@
 """The page's charts, which answer to a pointer: specifications for plotly.js, as plain data.
 
-Colors are the page's variables, such as `var(--blue)`; its script fills in their values for light or dark mode.
+Colors are the page's variables, such as `var(--blue)`; its script fills in their values for light or dark mode, and the
+look that all charts share. The title of an axis is its text.
 """
 
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from enhance_sweep.report.figures.curve_series import MEASURES, MOST_CURVES, Curve, curve_series
-from enhance_sweep.report.figures.frontier_series import frontier_series, published_series
+from enhance_sweep.report.figures.curve_series import MEASURES, Curve, CurveSeries
 from enhance_sweep.report.figures.series import Axis, Level, Line, Look, Point, Series
-from enhance_sweep.report.figures.time_series import paper_time_series, time_series
 from enhance_sweep.report.labels import topology_name
-from enhance_sweep.report.results.gather import Results
-
-__all__ = ["MEASURES", "MOST_CURVES"]  # of the curves, for the page
 
 Chart = dict[str, Any]
 
@@ -30,64 +26,35 @@ _LEAST_GAP, _NAMES_AT = 0.05, (1.0, 0.62, 0.24)
 _MOST_TICKS = 10
 
 
-def frontier_chart(results: Results) -> Chart | None:
-    """Cost against MS-SSIM with 95% intervals on both axes and the frontier; None where no network has a place."""
-    series = frontier_series(results)
-    return None if series is None else series_chart(series)
-
-
-def published_chart() -> Chart:
-    """Figure 2 as the paper's Tables 1 and 2 have it."""
-    return series_chart(published_series())
-
-
-def time_chart(results: Results) -> Chart | None:
-    """Latency against multiply-adds with the arithmetic limit; None where fewer than a few networks are timed."""
-    series = time_series(results)
-    return None if series is None else series_chart(series)
-
-
-def paper_times_chart(results: Results) -> Chart | None:
-    """Our times against the paper's, of the published networks; None where fewer than a few are timed."""
-    series = paper_time_series(results)
-    return None if series is None else series_chart(series, names_at="bottom right")
-
-
-def curves_chart(results: Results, measure: str) -> Chart | None:
-    """A measure of `MEASURES` against steps, a line for each network (its first seed); None where there are no curves.
+def curves_chart(series: CurveSeries) -> Chart:
+    """A measure against steps, a line for each network (its first seed).
 
     The frontier's and the baseline's lines stand out; the others are named by the pointer and the legend.
     """
-    series = curve_series(results, measure)
-    if series is None:
-        return None
-    y = Axis(MEASURES[measure], log=measure == "loss", digits={"ms_ssim": 3, "psnr_db": 1}.get(measure))
+    is_loss = series.measure == "loss"
+    y = Axis(MEASURES[series.measure], log=is_loss, digits={"ms_ssim": 3, "psnr_db": 1}.get(series.measure))
     steps = sorted({step for curve in series.curves for step in curve.steps})
-    layout = _layout(Axis("generator steps (log scale)"), y)
+    layout: Chart = {"xaxis": _axis(Axis("generator steps (log scale)")), "yaxis": _axis(y)}
     layout["xaxis"] |= {"tickvals": steps} if len(steps) <= _MOST_TICKS else {"dtick": "D2"}
     layout |= {"showlegend": True, "legend": {"orientation": "v", "x": 1.01, "y": 1, "font": {"size": 11}}}
     if not y.log:
         layout |= _levels(layout["yaxis"], series.levels, [value for curve in series.curves for value in curve.values])
     return {
-        "data": [_curve(curve, "lines" if measure == "loss" else "lines+markers") for curve in series.curves],
+        "data": [_curve(curve, "lines" if is_loss else "lines+markers") for curve in series.curves],
         "layout": layout,
         "opens": True,
         "wide_legend": True,
     }
 
 
-# --- what is drawn ----------------------------------------------------------------------------------------------------
-
-
 def series_chart(series: Series, names_at: str = "top right") -> Chart:
     """A chart of points and lines; a click on a point opens its network. Names stand `names_at` their points."""
     points = [point for point in series.points if not series.looks[point.group].on_page_only]
     with_intervals = len(points) <= _MOST_INTERVALS
-    layout = _layout(series.x, series.y)
+    layout: Chart = {"xaxis": _axis(series.x), "yaxis": _axis(series.y)}
     layout["legend"] = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
     # The tool bar stands in the right margin: above the chart it would cover the legend.
-    layout["modebar"]["orientation"] = "v"
-    layout["margin"]["r"] = 40
+    layout |= {"modebar": {"orientation": "v"}, "margin": {"r": 40}}
     if not series.y.log:
         ends = [end for point in points if with_intervals for end in point.y_interval or ()]
         layout |= _levels(layout["yaxis"], series.levels, [*ends, *(point.y for point in points)])
@@ -99,6 +66,9 @@ def series_chart(series: Series, names_at: str = "top right") -> Chart:
         some = [point for point in series.points if point.group == group]
         traces.append(look | _points(some, series.looks[group], named, with_intervals))
     return {"data": traces, "layout": layout, "opens": any(point.row is not None for point in points)}
+
+
+# --- what is drawn ----------------------------------------------------------------------------------------------------
 
 
 def _named(points: Sequence[Point]) -> set[Point]:
@@ -128,7 +98,7 @@ def _points(points: Sequence[Point], look: Look, named: set[Point], with_interva
     }
     if any(point.row is not None for point in points):
         trace["customdata"] = [point.row for point in points]
-    if not named.isdisjoint(points):
+    if named and not named.isdisjoint(points):
         names = [escape(point.label) if point in named else "" for point in points]
         trace |= {"mode": "markers+text", "text": names, "textfont": {"size": 11}}
     if with_intervals:
@@ -181,24 +151,8 @@ def _curve(curve: Curve, mode: str) -> Chart:
 # --- layout -----------------------------------------------------------------------------------------------------------
 
 
-def _layout(x: Axis, y: Axis) -> Chart:
-    return {
-        "xaxis": _axis(x),
-        "yaxis": _axis(y),
-        "font": {"color": "var(--ink)", "size": 12, "family": "system-ui, sans-serif"},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "hoverlabel": {"bgcolor": "var(--raised)", "bordercolor": "var(--muted)", "font": {"color": "var(--ink)"}},
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "var(--muted)", "activecolor": "var(--ink)"},
-        "margin": {"l": 60, "r": 20, "t": 40, "b": 50},
-        "hovermode": "closest",
-        "dragmode": "zoom",
-    }
-
-
 def _axis(axis: Axis) -> Chart:
-    look: Chart = {"gridcolor": "var(--grid)", "linecolor": "var(--muted)", "zeroline": False, "automargin": True}
-    look |= {"title": {"text": axis.title}, "type": "log" if axis.log else "linear"}
+    look: Chart = {"title": axis.title, "type": "log" if axis.log else "linear"}
     look |= {"autorange": "reversed"} if axis.is_reversed else {}
     look |= {"ticksuffix": axis.unit} if axis.unit else {}
     return look if axis.digits is None else look | {"tickformat": f".{axis.digits}f"}

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+#: Free space around each label.
+_MARGIN = 1.0
 _ANGLES = np.deg2rad(np.arange(0, 360, 15))
 _GAPS = (0.5, 4.0, 9.0, 16.0, 25.0, 36.0, 50.0, 66.0)
 #: A label chooses among its cheapest places; all labels together have about `_ALL_PLACES`, as every pair has a price.
@@ -26,7 +28,7 @@ _MISTAKEN, _NEARER_BY = 14.0, 2.0
 
 
 def place_labels(
-    points: Array, sizes: Array, bounds: Array, obstacles: Array, obstacle_radius: float, lines: Array, margin: float
+    points: Array, sizes: Array, bounds: Array, obstacles: Array, obstacle_radius: float, lines: Array
 ) -> Array:
     """Find a center for each label.
 
@@ -37,7 +39,6 @@ def place_labels(
         obstacles: (M, 2), all markers of the figure, labelled or not.
         obstacle_radius: how far a marker reaches.
         lines: (K, 2), points along the lines of the figure, a few units apart.
-        margin: free space around each label.
 
     Returns:
         (N, 2), the labels' centers; the same for the same input.
@@ -45,7 +46,7 @@ def place_labels(
     count = len(points)
     if not count:
         return np.zeros((0, 2))
-    half = sizes / 2 + margin
+    half = sizes / 2 + _MARGIN
     choices = max(8, min(_MOST_PLACES, _ALL_PLACES // count))
     places = np.zeros((count, choices, 2))
     alone = np.zeros((count, choices))

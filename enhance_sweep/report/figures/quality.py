@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, ScalarFormatter
 
-from enhance_sweep.report.figures.curve_series import MEASURES, Curve, curve_series
+from enhance_sweep.report.figures.curve_series import MEASURES, Curve, CurveSeries
 from enhance_sweep.report.figures.series import LOOKS
-from enhance_sweep.report.figures.style import COLORS, DASHES, GRID, INK, MARKERS, WIDE, Shape, new_figure, style
-from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.figures.style import COLORS, DASHES, GRID, INK, MARKERS, WIDE, new_figure, style
 
 #: More panels than this are too small on a page; the families that come first are shown.
 MOST_PANELS = 24
@@ -20,24 +20,15 @@ _LINES = ("-", "--", ":", "-.")
 _LETTERS, _SAMPLE = 34, 4
 
 
-def quality_figure(results: Results, measure: str = "ms_ssim", shape: Shape = WIDE) -> Figure | None:
-    """Quality against steps, a panel for each family of networks. None where no record has a curve.
-
-    Args:
-        results: what `gather` found.
-        measure: `ms_ssim`, `psnr_db` or `loss`.
-        shape: the width is kept, the height follows the number of panels.
-    """
-    series = curve_series(results, measure)
-    if series is None:
-        return None
+def quality_figure(series: CurveSeries) -> Figure:
+    """A measure against steps, a panel for each family of networks; the height follows the number of panels."""
     families: dict[str, list[Curve]] = {}
     for curve in series.curves:
         families.setdefault(curve.family, []).append(curve)
     families = dict(list(families.items())[:MOST_PANELS])
-    columns = min(len(families), 4 if shape.is_wide else 2)
+    columns = min(len(families), 4)
     rows = math.ceil(len(families) / columns)
-    width = shape.width if columns > 1 or not shape.is_wide else 5.0
+    width = WIDE.width if columns > 1 else 5.0
     untouched = next((level for level in series.levels if level.is_untouched), None)
     # Above each panel its title and its legend, with as many rows as the fullest of them needs.
     above_in = 0.25 + 0.14 * max(map(_legend_rows, families.values()))
@@ -57,17 +48,13 @@ def quality_figure(results: Results, measure: str = "ms_ssim", shape: Shape = WI
             panel.set_visible(index < len(families))
             # Where the last row is not full, the panels above its gap are the lowest of their columns.
             panel.tick_params(labelbottom=index + columns >= len(families))
-        dashed = "" if untouched is None else f"; dashed: {untouched.text}{' dB' if measure == 'psnr_db' else ''}"
+        unit = " dB" if series.measure == "psnr_db" else ""
+        dashed = "" if untouched is None else f"; dashed: {untouched.text}{unit}"
         figure.supxlabel(f"generator steps{dashed}", fontsize=8, y=0.08 / height)
-        figure.supylabel(MEASURES[measure], fontsize=8.5, x=0.06 / width)
-        figure.subplots_adjust(
-            left=0.66 / width,
-            right=1 - 0.12 / width,
-            bottom=(bottom_in + below_in) / height,
-            top=1 - above_in / height,
-            wspace=0.08,
-            hspace=(above_in + below_in) / panel_in,
-        )
+        figure.supylabel(MEASURES[series.measure], fontsize=8.5, x=0.06 / width)
+        sides = {"left": 0.66 / width, "right": 1 - 0.12 / width, "top": 1 - above_in / height}
+        between = {"wspace": 0.08, "hspace": (above_in + below_in) / panel_in}
+        figure.subplots_adjust(bottom=(bottom_in + below_in) / height, **sides, **between)
     return figure
 
 
@@ -84,30 +71,13 @@ def _draw_family(panel: Axes, curves: Sequence[Curve]) -> None:
     """One family's curves, each with a color and a marker of its own."""
     for number, curve in enumerate(curves):
         look = LOOKS[number % len(LOOKS)]
-        panel.plot(
-            curve.steps,
-            curve.values,
-            label=curve.value if number else f"{curve.parameter}{curve.value}",
-            color=COLORS[look.color],
-            marker=MARKERS[look.marker],
-            markersize=3.2 if len(curve.steps) <= 20 else 0.0,
-            linestyle=_LINES[number // len(LOOKS) % len(_LINES)],
-            linewidth=1.2,
-            zorder=3,
-        )
-    panel.legend(
-        loc="lower left",
-        bbox_to_anchor=(-0.02, 1.0),
-        ncols=_legend_columns(curves),
-        frameon=False,
-        fontsize=7,
-        handlelength=1.5,
-        handletextpad=0.4,
-        columnspacing=0.8,
-        labelspacing=0.25,
-        borderpad=0.1,
-        borderaxespad=0.1,
-    )
+        label = curve.value if number else f"{curve.parameter}{curve.value}"
+        dots: dict[str, Any] = {"marker": MARKERS[look.marker], "markersize": 3.2 if len(curve.steps) <= 20 else 0.0}
+        line: dict[str, Any] = {"ls": _LINES[number // len(LOOKS) % len(_LINES)], "lw": 1.2, "zorder": 3}
+        panel.plot(curve.steps, curve.values, label=label, color=COLORS[look.color], **dots, **line)
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "ncols": _legend_columns(curves)}
+    gaps: dict[str, Any] = {"handlelength": 1.5, "handletextpad": 0.4, "columnspacing": 0.8, "labelspacing": 0.25}
+    panel.legend(frameon=False, fontsize=7, borderpad=0.1, borderaxespad=0.1, **place, **gaps)
     panel.grid(True, color=GRID, linewidth=0.6)
     panel.tick_params(length=2.5, labelsize=7.5)
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))

@@ -149,7 +149,7 @@ def levels_of(results: Results, measure: str) -> tuple[Level, ...]:
         return ()
     found = [] if untouched is None else [untouched_level(untouched, measure)]
     for reference in references(results):
-        score = reference.of(measure)
+        score = getattr(reference, measure)
         found.append(Level(score, f"{reference.name} {decimals(score, _DIGITS[measure])}", is_untouched=False))
     return tuple(found)
 

@@ -1,49 +1,35 @@
 """Latencies, for print: against multiply-adds, and against the paper's."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from enhance_sweep.report.figures.series import Series
-from enhance_sweep.report.figures.style import COLORS, DASHES, GRID, INK, MARKERS, PAPER, WIDE, Shape, new_figure, style
-from enhance_sweep.report.figures.time_series import paper_time_series, time_series
+from enhance_sweep.report.figures.style import COLORS, DASHES, GRID, INK, MARKERS, PAPER, WIDE, new_figure, style
 from enhance_sweep.report.labels import topology_name
-from enhance_sweep.report.results.gather import Results
 
 
-def speed_figure(results: Results, shape: Shape = WIDE) -> Figure | None:
-    """Latency against multiply-adds, and ours against the paper's; None where fewer than a few networks are timed."""
-    against_macs, against_paper = time_series(results), paper_time_series(results)
-    if against_macs is None:
-        return None
-    shown = [against_macs] if against_paper is None else [against_macs, against_paper]
-    across = len(shown) if shape.is_wide else 1
-    width = shape.width if shape.is_wide and len(shown) == 2 else min(shape.width, 4.6)
-    height = 3.7 * (len(shown) // across)
+def speed_figure(shown: Sequence[Series]) -> Figure:
+    """Latency against multiply-adds and, where there is a second series, ours against the paper's beside it."""
+    width, height = WIDE.width if len(shown) == 2 else 4.6, 3.7
     with style():
         figure = new_figure(width, height)
-        panels = figure.subplots(len(shown) // across, across, squeeze=False).ravel()
+        panels = figure.subplots(1, len(shown), squeeze=False).ravel()
         for panel, series in zip(panels, shown, strict=True):
             _draw(panel, series)
         left, right, bottom, top = 0.68 / width, 1 - 0.15 / width, 0.5 / height, 1 - 0.42 / height
-        figure.subplots_adjust(left=left, right=right, bottom=bottom, top=top, wspace=0.27, hspace=0.42)
+        figure.subplots_adjust(left=left, right=right, bottom=bottom, top=top, wspace=0.27)
     return figure
 
 
 def _draw(panel: Axes, series: Series) -> None:
     for group, look in series.looks.items():
-        panel.plot(
-            [point.x for point in series.points if point.group == group],
-            [point.y for point in series.points if point.group == group],
-            label=topology_name(group),
-            marker=MARKERS[look.marker],
-            color=COLORS[look.color],
-            markeredgecolor=PAPER,
-            markeredgewidth=0.5,
-            linestyle="none",
-            markersize=5.5,
-            zorder=3,
-        )
+        places = zip(*((point.x, point.y) for point in series.points if point.group == group), strict=True)
+        dots: dict[str, Any] = {"marker": MARKERS[look.marker], "mec": PAPER, "mew": 0.5, "markersize": 5.5}
+        panel.plot(*places, label=topology_name(group), color=COLORS[look.color], ls="none", zorder=3, **dots)
     for line in series.lines:
         dash = DASHES[line.dash]
         panel.plot(line.x, line.y, label=line.name, color=COLORS[line.color], lw=line.width, ls=dash, zorder=1.5)

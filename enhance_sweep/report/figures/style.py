@@ -17,20 +17,11 @@ from matplotlib.figure import Figure
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#59636e", "#e4e7eb", "#ffffff"
 BLUE, VERMILLION, GREEN, PURPLE, OCHRE = "#0072b2", "#c04a00", "#00795a", "#a3508a", "#8a6100"
-#: In a figure that is part of the page each color is a variable, which has another value in dark mode.
-COLOR_VARIABLES = {
-    INK: "--ink",
-    MUTED: "--muted",
-    GRID: "--grid",
-    PAPER: "--paper",
-    BLUE: "--blue",
-    VERMILLION: "--vermillion",
-    GREEN: "--green",
-    PURPLE: "--purple",
-    OCHRE: "--ochre",
-}
 #: The colors by the names that series have for them.
-COLORS = {variable.removeprefix("--"): color for color, variable in COLOR_VARIABLES.items()}
+COLORS = {"ink": INK, "muted": MUTED, "grid": GRID, "paper": PAPER}
+COLORS |= {"blue": BLUE, "vermillion": VERMILLION, "green": GREEN, "purple": PURPLE, "ochre": OCHRE}
+#: In a figure that is part of the page each color is a variable, which has another value in dark mode.
+COLOR_VARIABLES = {color: f"--{name}" for name, color in COLORS.items()}
 #: What matplotlib calls plotly's markers and dashes.
 MARKERS = {"circle": "o", "diamond": "D", "triangle-up": "^", "square": "s", "triangle-down": "v"}
 DASHES: Mapping[str, Any] = {"solid": "-", "dash": (0, (5, 3)), "dot": (0, (2, 2))}
@@ -43,14 +34,11 @@ _STYLE: Any = {
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
     "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
     "text.color": INK,
     "text.parse_math": False,  # names come from records, where a dollar sign is a dollar sign
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
+    **dict.fromkeys(("xtick.color", "ytick.color"), MUTED),
+    **dict.fromkeys(("xtick.labelcolor", "ytick.labelcolor"), INK),
     "svg.hashsalt": "enhance_sweep",
     "svg.fonttype": "path",
     "figure.dpi": _DPI,

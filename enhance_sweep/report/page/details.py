@@ -9,7 +9,7 @@ from enhance_sweep.report.figures.curve_series import MEASURES, noted
 from enhance_sweep.report.figures.frontier_series import measured
 from enhance_sweep.report.labels import decimals, is_number, significant
 from enhance_sweep.report.results.gather import Results
-from enhance_sweep.report.results.variants import in_order, rows_of
+from enhance_sweep.report.results.variants import best_in_order, rows_of
 from enhance_sweep.report.results.words import plain_text
 from enhance_sweep.report.tables.model import MOST_ROWS
 from enhance_sweep.stats.speed_up import disturbances
@@ -20,28 +20,22 @@ _MOST_ROUNDS = 200
 _CONFIGURATION = ("dataset", "loss", "content", "batch_size", "crop_size", "learning_rate", "schedule", "augment")
 
 
-def detailed(results: Results) -> pd.DataFrame:
-    """The rows of the variants that the page can open: the frontier's, the paper's and the best of all others."""
-    variants = results.variants
-    if len(variants) <= MOST_ROWS:
-        return in_order(variants)
-    first = variants["on_frontier"].astype(int) * 2 + variants["published"].notna().astype(int)
-    order = variants.assign(first=first).sort_values(["first", "ms_ssim"], ascending=False, kind="stable")
-    return in_order(variants.loc[order.index[:MOST_ROWS]])
-
-
 def details(results: Results) -> dict[str, dict[str, Any]]:
-    """By row of the variants: label, facts, curves, timing samples; plain data for the page's script."""
+    """By row of the variants: label, facts, curves, timing samples; plain data for the page's script.
+
+    Of very many rows the page can open the frontier's, the paper's and the best of all others.
+    """
     timed = {record.architecture_key: record for record in results.timed}
     found = {}
-    for row in rows_of(detailed(results)):
+    for row in rows_of(best_in_order(results.variants, MOST_ROWS)):
         record = results.trained[int(row.record)] if pd.notna(row.record) else None
         timing = timed.get(row.architecture_key)
+        curves = {measure: noted(results, record, measure) for measure in MEASURES if record is not None}
         found[str(row.Index)] = {
             "label": str(row.label),
             "key": str(row.key),
             "facts": _facts(row, record, timing, results.trainings(row.Index)),
-            "curves": {} if record is None else _curves(results, record),
+            "curves": {name: curve for name, curve in curves.items() if curve[0]},
             "rounds": [] if timing is None else _rounds(timing),
         }
     return found
@@ -74,11 +68,8 @@ def _training_facts(record: TrainedRecord, trainings: list[TrainedRecord]) -> di
     facts = {_heading(name): plain_text(learned[name]) for name in _CONFIGURATION if name in learned}
     if record.steps is not None:
         facts["Steps"] = f"{record.steps:,}"
-    seeds = [
-        f"{one.learned_from.seed}: MS-SSIM {one.scores.ms_ssim:.4f}"
-        for one in trainings
-        if one.scores and is_number(one.scores.ms_ssim)
-    ]
+    scores = [(one.learned_from.seed, one.scores.ms_ssim) for one in trainings if one.scores]
+    seeds = [f"{seed}: MS-SSIM {score:.4f}" for seed, score in scores if is_number(score)]
     facts["Seed" if len(seeds) == 1 else "Seeds"] = "; ".join(seeds)
     if record.train_wall_s is not None:
         facts["Training time"] = duration(record.train_wall_s)
@@ -90,23 +81,13 @@ def _heading(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def _curves(results: Results, record: TrainedRecord) -> dict[str, tuple[list[int], list[float]]]:
-    curves = {measure: noted(results, record, measure) for measure in MEASURES}
-    return {measure: curve for measure, curve in curves.items() if curve[0]}
-
-
 def _rounds(timing: TimedRecord) -> list[dict[str, Any]]:
     """Every round of a timing: its process, both latencies, whether something disturbed it."""
     processes = timing.samples.processes if timing.samples else []
-    rounds = [
-        {
-            "process": number,
-            "latency_ms": one.latency_ms,
-            "baseline_latency_ms": one.baseline_latency_ms,
-            "disturbed": bool(disturbances(one)),
-        }
-        for number, process in enumerate(processes, start=1)
-        for one in process.rounds
-        if is_number(one.latency_ms)
-    ]
+    rounds = []
+    for number, process in enumerate(processes, start=1):
+        for one in process.rounds:
+            if is_number(one.latency_ms):
+                latencies = {"latency_ms": one.latency_ms, "baseline_latency_ms": one.baseline_latency_ms}
+                rounds.append({"process": number, **latencies, "disturbed": bool(disturbances(one))})
     return rounds[:_MOST_ROUNDS]

@@ -1,7 +1,6 @@
 """A report's folder, written whole or not at all."""
 
 import re
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,23 +28,18 @@ def write_files(out: Path, files: Mapping[str, bytes]) -> Path:
     try:
         older = _older(out / PAGE)
         # Inside the folder if it exists: it may be a separate file system, or the only place with write permission.
-        made = not out.is_dir()
-        (out.parent if made else out).mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(dir=out.parent if made else out, prefix=f".{out.name}."))
+        place = out if out.is_dir() else out.parent
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place, prefix=f".{out.name}.", ignore_cleanup_errors=True) as building:
+            for name, data in files.items():
+                Path(building, name).write_bytes(data)
+            out.mkdir(exist_ok=True)
+            for name in sorted(files, key=lambda name: name == PAGE):
+                Path(building, name).replace(out / name)
+            for name in older - files.keys():
+                (out / name).unlink(missing_ok=True)
     except OSError as error:
         raise ReportError(f"cannot write a report at {out} ({error}): choose another folder with --out") from error
-    try:
-        for name, data in files.items():
-            (building / name).write_bytes(data)
-        out.mkdir(exist_ok=True)
-        for name in sorted(files, key=lambda name: name == PAGE):
-            (building / name).replace(out / name)
-        for name in older - files.keys():
-            (out / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise ReportError(f"cannot write a report at {out} ({error}): choose another folder with --out") from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return out / PAGE
 
 

@@ -5,8 +5,8 @@ import gzip
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
+from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,55 +14,25 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from enhance_sweep.report.figures import interactive as charts
-from enhance_sweep.report.figures.curve_series import curves_on
+from enhance_sweep.report.figures import interactive
+from enhance_sweep.report.figures.curve_series import MEASURES, MOST_CURVES, CurveSeries, curve_series, curves_on
+from enhance_sweep.report.figures.frontier_series import frontier_series, published_series
+from enhance_sweep.report.figures.series import Series
+from enhance_sweep.report.figures.time_series import paper_time_series, time_series
 from enhance_sweep.report.page import details
 from enhance_sweep.report.photographs.gallery import Slides, slides
 from enhance_sweep.report.results import findings, timings
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.provenance import provenance
 from enhance_sweep.report.tables import challenge, claims, exports, networks, runtimes
-from enhance_sweep.report.tables.model import Table
 from enhance_sweep.report.words import phrase, templates
 
 PAGE = "index.html"
-_MOST_PROBLEMS = 200
-_LABEL_COLUMN = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multiply-adds"}
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """A chart on the page: its name, its title and its caption.
-
-    `pointer` adds what a reader can do with the page's chart, `picture` what only the drawn figure has.
-    """
-
-    name: str
-    title: str
-    caption: str
-    pointer: str = ""
-    picture: str = ""
-    tall: bool = False
-
-    @property
-    def on_page(self) -> str:
-        """The caption of the page's chart."""
-        return f"{self.caption} {self.pointer}".strip()
-
-    @property
-    def in_markdown(self) -> str:
-        """The caption of the drawn figure."""
-        return f"{self.caption} {self.picture}".strip()
-
-
-@dataclass(frozen=True)
-class _Pictures:
-    """Figures and photographs: their files, and those that the page shows."""
-
-    files: dict[str, bytes]
-    architectures: Sequence[Any] = ()
-    comparisons: Sequence[Any] = ()
-    slides: Slides = field(default_factory=lambda: Slides({}, {}))
+#: Of more failed or unfinished runs the rest is counted.
+_MOST_LISTED = 200
+_COST = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multiply-adds"}
+#: The figures that show a measure against steps.
+_CURVES = {"quality": "ms_ssim", "quality_psnr": "psnr_db", "losses": "loss"}
 
 
 def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
@@ -72,30 +42,38 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
         results: what `gather` found.
         pictures: draw the figures' files and show photographs; False: the page and the tables alone.
     """
-    drawn = _pictures(results) if pictures else _Pictures({})
-    specifications = _charts(results)
+    figures = _figures(results)
     opened = details.details(results)
     judged = claims.claims(results)
     context = {
         "pictures": pictures,
-        "architectures": drawn.architectures,
-        "comparisons": drawn.comparisons,
-        "figures": {shown.name: shown for shown in _captions(results) if shown.name in specifications},
+        "architectures": [],
+        "comparisons": [],
+        "figures": _captions(results, figures),
         "claims": claims.claims_shown(judged, results),
-        **_sentences(results),
-        **_tables(results),
-        **_unsuccessful(results),
+        **_sections(results),
     }
-    files = drawn.files | _csv_files(results, judged)
+    files: dict[str, bytes] = {}
+    photographs = Slides()
+    if pictures:
+        from enhance_sweep.report.figures.drawings import draw_architectures, draw_figures  # matplotlib imports slowly
+        from enhance_sweep.report.photographs.comparison import comparisons
+
+        files |= draw_figures(figures, intervals=results.evidence.images > 0)
+        context["architectures"] = draw_architectures(results, files)
+        context["comparisons"] = compared = comparisons(results)
+        files |= {comparison.file_name: comparison.image for comparison in compared}
+        photographs = slides(results, map(int, opened))
+    files |= _csv_files(results, judged)
     names = {name.removesuffix(".png") for name in files if name.endswith(".png")}
     files["report.md"] = _markdown().get_template("report.md.j2").render(context, drawn=names).encode()
     downloads = list(files)
     data = {
-        "charts": specifications,
+        "charts": {name: _chart(name, series) for name, series in figures.items()},
         "networks": opened,
-        "measures": charts.MEASURES,
-        "pictures": drawn.slides.enhanced,
-        "untouched": drawn.slides.untouched,
+        "measures": MEASURES,
+        "pictures": photographs.enhanced,
+        "untouched": photographs.untouched,
     }
     page = _html().get_template("index.html.j2")
     whole = page.render(context, downloads=downloads, networks=opened, data=_json(data), plotly=_plotly())
@@ -105,16 +83,17 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
 
 def summary(results: Results) -> str:
     """The text that the command prints: the headline and the key figures."""
-    tiles = [f"{tile.title}: {tile.value} ({tile.note})" for tile in findings.tiles(results)]
+    tiles = [f"{tile['title']}: {tile['value']} ({tile['note']})" for tile in findings.tiles(results)]
     return "\n".join([findings.headline(results), *tiles])
 
 
 # --- sections ---------------------------------------------------------------------------------------------------------
 
 
-def _sentences(results: Results) -> dict[str, Any]:
+def _sections(results: Results) -> dict[str, Any]:
+    """The sentences, tables and lists that the page and Markdown show."""
     return {
-        "title": f"{_LABEL_COLUMN[results.cost_kind]} against MS-SSIM" if len(results.scored) else "Speed",
+        "title": f"{_COST[results.cost_kind]} against MS-SSIM" if len(results.scored) else "Speed",
         "subtitle": " · ".join(part for part in (results.dataset, results.loss and f"{results.loss} loss") if part),
         "headline": findings.headline(results),
         "tiles": findings.tiles(results),
@@ -123,11 +102,6 @@ def _sentences(results: Results) -> dict[str, Any]:
         "notes": findings.table_notes(results),
         "speed_notes": [findings.paper_time_note(), *timings.sentences(results)],
         "provenance": provenance(results),
-    }
-
-
-def _tables(results: Results) -> dict[str, Any]:
-    return {
         "frontier": networks.frontier_shown(results),
         "published": [networks.published_shown(results, table) for table in (1, 2)],
         "challenge": challenge.challenge_shown(results),
@@ -135,15 +109,9 @@ def _tables(results: Results) -> dict[str, Any]:
         "runtimes": runtimes.runtimes_shown(results),
         "exports": exports.exports_shown(results),
         "others": networks.others_shown(results),
-    }
-
-
-def _unsuccessful(results: Results) -> dict[str, Any]:
-    return {
-        "problems": results.problems[:_MOST_PROBLEMS],
-        "more_problems": max(0, len(results.problems) - _MOST_PROBLEMS),
-        "unfinished": results.unfinished[:_MOST_PROBLEMS],
-        "more_unfinished": max(0, len(results.unfinished) - _MOST_PROBLEMS),
+        "problems": results.problems,
+        "unfinished": results.unfinished,
+        "most_listed": _MOST_LISTED,
     }
 
 
@@ -164,60 +132,44 @@ def _csv_files(results: Results, judged: Sequence[claims.Claim]) -> dict[str, by
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
-def _charts(results: Results) -> dict[str, charts.Chart]:
-    """The page's charts by name, without empty ones."""
-    found = {
-        "figure2": charts.frontier_chart(results),
-        "figure2_paper": charts.published_chart(),
-        "speed": charts.time_chart(results),
-        "paper_times": charts.paper_times_chart(results),
-        "quality": charts.curves_chart(results, "ms_ssim"),
-        "quality_psnr": charts.curves_chart(results, "psnr_db"),
-        "losses": charts.curves_chart(results, "loss"),
+def _figures(results: Results) -> dict[str, Series | CurveSeries]:
+    """What each figure shows, by name, without empty ones: for the page's charts and for the drawings."""
+    found: dict[str, Series | CurveSeries | None] = {
+        "figure2": frontier_series(results),
+        "figure2_paper": published_series(),
+        "speed": time_series(results),
+        "paper_times": paper_time_series(results),
+        **{name: curve_series(results, measure) for name, measure in _CURVES.items()},
     }
-    return {name: chart for name, chart in found.items() if chart is not None}
+    return {name: series for name, series in found.items() if series is not None}
 
 
-def _pictures(results: Results) -> _Pictures:
-    from enhance_sweep.report.figures.drawings import draw_architectures, draw_figures  # matplotlib is slow to import
-    from enhance_sweep.report.photographs.comparison import comparisons
-
-    files = draw_figures(results)
-    architectures = draw_architectures(results, files)
-    compared = comparisons(results)
-    files |= {comparison.file_name: comparison.image for comparison in compared}
-    opened = [int(row) for row in details.detailed(results).index]
-    return _Pictures(files, architectures, compared, slides(results, opened))
+def _chart(name: str, series: Series | CurveSeries) -> interactive.Chart:
+    if isinstance(series, CurveSeries):
+        return interactive.curves_chart(series)
+    return interactive.series_chart(series, "bottom right" if name == "paper_times" else "top right")
 
 
-def _captions(results: Results) -> list[_Shown]:
-    """Name, title and caption of each chart."""
+def _captions(results: Results, figures: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Each figure's name, title and caption; what only the page's chart adds (`pointer`), and only the drawn one."""
     scored = results.scored
     facts = {
         "results": results,
-        "plain_line": len(scored.loc[scored["cost"].notna(), "topology"].unique()) > 1,
+        "cost": _COST[results.cost_kind].lower(),
+        "plain_line": scored.loc[scored["cost"].notna(), "topology"].nunique() > 1,
         "hollow": bool(scored["below_untouched"].any()),
         "placeless": int(scored["cost"].isna().sum()),
         "several_seeds": any(" " in str(seeds) for seeds in scored["seeds"]),
         "curves_on": curves_on(results),
-        "cut": len(results.variants) > charts.MOST_CURVES,
-        "against_paper": charts.paper_times_chart(results) is not None,
+        "cut": len(results.variants) > MOST_CURVES,
+        "against_paper": "paper_times" in figures,
+        **timings.shown_where(results),
     }
-
-    def said(block: str) -> str:
-        return phrase("captions", block, facts)
-
-    cost = _LABEL_COLUMN[results.cost_kind].lower()
-    speed, curves = timings.caption(results), said("curves_pointer")
-    return [
-        _Shown("figure2", f"Figure 2: {cost} against MS-SSIM", said("figure2"), said("figure2_pointer"), tall=True),
-        _Shown("figure2_paper", "The paper's own Figure 2", said("figure2_paper"), "", said("figure2_paper_picture")),
-        _Shown("speed", "Time against multiply-adds", speed, said("speed_pointer"), said("speed_picture")),
-        _Shown("paper_times", "Ours against the paper's", said("paper_times")),
-        _Shown("quality", "MS-SSIM against steps", said("quality"), curves),
-        _Shown("quality_psnr", "PSNR against steps", said("quality"), curves),
-        _Shown("losses", "Training loss against steps", said("losses"), curves),
-    ]
+    parts = ("title", "caption", "pointer", "picture")
+    return {
+        name: {"name": name, **{part: phrase("captions", part, facts | {"name": name}) for part in parts}}
+        for name in figures
+    }
 
 
 def _json(data: Mapping[str, Any]) -> Markup:
@@ -244,9 +196,9 @@ def _plotly() -> Markup:
 @cache
 def _html() -> Environment:
     environment = templates(autoescape=True)
-    environment.globals["left_out_note"] = _left_out_note
-    environment.globals["css"] = Markup(_source(environment, "page.css"))
-    environment.globals["js"] = Markup(_source(environment, "page.js"))
+    for name in ("css", "js"):
+        source = resources.files("enhance_sweep.report").joinpath("templates", f"page.{name}")
+        environment.globals[name] = Markup(source.read_text(encoding="utf-8"))
     return environment
 
 
@@ -254,16 +206,9 @@ def _html() -> Environment:
 def _markdown() -> Environment:
     """The templates' environment for Markdown, which escapes every value, as the page's does for HTML."""
     # Autoescaping leaves alone what `finalize` has escaped for Markdown.
-    environment = templates(
-        autoescape=True,
-        finalize=lambda value: value if isinstance(value, Markup) else Markup(escape_markdown(value)),
+    return templates(
+        autoescape=True, finalize=lambda value: value if isinstance(value, Markup) else Markup(escape_markdown(value))
     )
-    environment.globals["left_out_note"] = _left_out_note
-    return environment
-
-
-def _left_out_note(table: Table) -> str:
-    return phrase("notes", "left_out", {"table": table})
 
 
 def escape_markdown(value: Any) -> str:
@@ -271,8 +216,3 @@ def escape_markdown(value: Any) -> str:
     text = re.sub(r"\s+", " ", str(value))
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|#~$!])", r"\\\1", text)
-
-
-def _source(environment: Environment, name: str) -> str:
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]

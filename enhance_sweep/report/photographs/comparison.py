@@ -35,8 +35,11 @@ from enhance_sweep.report.photographs.sheet import (
     sheet,
 )
 from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.words import phrase
 
 SUFFIX = ".webp"
+#: The most photographs to compare.
+MOST = 5
 #: WebP's quality: text stays sharp, and a figure has 150 to 350 kB.
 _QUALITY = 88
 #: Inputs that differ by more gray levels on average are different shots. JPEG decoders differ by far less.
@@ -109,57 +112,43 @@ class _Pair:
     differences: Numbers
 
 
-def comparisons(results: Results, most: int = 5, chosen: str | None = None) -> list[Comparison]:
-    """Draw a figure for each photograph that both the baseline and the chosen network have enhanced.
+def comparisons(results: Results) -> list[Comparison]:
+    """Draw a figure for each photograph that both the baseline and the chosen network have enhanced, `MOST` at most.
 
     The baseline is the paper's, plain 3/64/4, or, if that has no photographs or no time, the slowest network that has
-    both. Photographs that the networks were not trained on come first.
-
-    Args:
-        results: what `gather` found.
-        most: how many photographs at most.
-        chosen: the `slug` of the network to compare with the baseline; None takes the best network on the frontier
-            that is faster.
+    both. The chosen network is the best on the frontier that is faster. Photographs that the networks were not trained
+    on come first.
 
     Returns:
         An empty list if one of the two networks is missing, or they have no photograph in common.
-
-    Raises:
-        ValueError: no network of these results is called `chosen`.
     """
-    slugs = list(results.variants["slug"])
-    if chosen is not None and chosen not in slugs:
-        raise ValueError(
-            f"no network {chosen!r} in {results.runs}: expected a slug of its variants, such as {slugs[0]}"
-        )
-    two = _two_networks(results, chosen)
+    two = _two_networks(results)
     if two is None:
         return []
-    pairs = list(islice(_pairs(*two), most))
+    pairs = list(islice(_pairs(*two), MOST))
     top = _common_top([pair.differences for pair in pairs])
-    return [_comparison(results, *two, pair, top, by_hand=chosen is not None) for pair in pairs]
+    return [_comparison(results, *two, pair, top) for pair in pairs]
 
 
 # --- networks and photographs -----------------------------------------------------------------------------------------
 
 
-def _two_networks(results: Results, chosen: str | None) -> tuple[_Network, _Network] | None:
+def _two_networks(results: Results) -> tuple[_Network, _Network] | None:
     """The baseline and the network to compare with it, both with photographs."""
     rows = results.variants[results.variants["record"].notna() & (results.variants["trained"] == "completed")]
-    others = rows[rows["cost"].notna() & (rows["slug"] != chosen)]
+    rows = rows[rows["cost"].notna()]
     # The paper's baseline first; if trained in several ways, the one under condition A, which most rows share.
-    papers = others[others["slug"] == BASELINE_SLUG].sort_values("condition", kind="stable")
-    slowest = others.sort_values("cost", ascending=False, kind="stable")
+    papers = rows[rows["slug"] == BASELINE_SLUG].sort_values("condition", kind="stable")
+    slowest = rows.sort_values("cost", ascending=False, kind="stable")
     baseline = _first_with_photographs(results, papers) or _first_with_photographs(results, slowest)
     if baseline is None:
         return None
     faster = rows[rows["on_frontier"] & (rows["cost"] < float(baseline.row["cost"]))]
-    candidates = faster if chosen is None else rows[rows["slug"] == chosen]
-    other = _first_with_photographs(results, candidates.sort_values("ms_ssim", ascending=False, kind="stable"))
-    if other is None:
+    chosen = _first_with_photographs(results, faster.sort_values("ms_ssim", ascending=False, kind="stable"))
+    if chosen is None:
         return None
-    alike = others[(others["slug"] == baseline.row["slug"]) & (others["condition"] == other.row["condition"])]
-    return _first_with_photographs(results, alike) or baseline, other
+    alike = rows[(rows["slug"] == baseline.row["slug"]) & (rows["condition"] == chosen.row["condition"])]
+    return _first_with_photographs(results, alike) or baseline, chosen
 
 
 def _first_with_photographs(results: Results, rows: pd.DataFrame) -> _Network | None:
@@ -172,35 +161,32 @@ def _first_with_photographs(results: Results, rows: pd.DataFrame) -> _Network | 
 
 
 def _pairs(baseline: _Network, chosen: _Network) -> Iterator[_Pair]:
-    """The photographs that can be compared; those that the chosen network was trained on come last."""
+    """The photographs that both enhanced, of the same shot and undamaged.
+
+    Those that the chosen network was trained on come last.
+    """
     for name in by_trained_on(chosen.pictures):
-        if (pair := _pair(baseline, chosen, name)) is not None:
-            yield pair
-
-
-def _pair(baseline: _Network, chosen: _Network, name: str) -> _Pair | None:
-    """One photograph; None if a picture is missing or damaged, or the two networks did not see the same shot."""
-    enhanced, inputs, targets = (
-        [pixels for network in (chosen, baseline) if (pixels := _read(network, kind, name)) is not None]
-        for kind in ("photograph", "input", "target")
-    )
-    if len(enhanced) < 2 or not inputs or len({pixels.shape for pixels in (*enhanced, *inputs)}) > 1:
-        return None
-    if difference(inputs[0], inputs[-1]).mean() > _SAME_SHOT:
-        return None
-    pictures = [network.pictures["photograph", name] for network in (chosen, baseline)]
-    flags = [picture.is_trained_on for picture in pictures]
-    return _Pair(
-        name=name,
-        title=one_line(pictures[0].said.get("title"), _LONGEST_TEXT) or name,
-        credit=one_line(pictures[0].said.get("credit"), _LONGEST_TEXT),
-        trained_on=True if True in flags else None if None in flags else False,
-        input=inputs[0],
-        target=next((pixels for pixels in targets if pixels.shape == inputs[0].shape), None),
-        baseline=enhanced[1],
-        chosen=enhanced[0],
-        differences=difference(*enhanced),
-    )
+        enhanced, inputs, targets = (
+            [pixels for network in (chosen, baseline) if (pixels := _read(network, kind, name)) is not None]
+            for kind in ("photograph", "input", "target")
+        )
+        if len(enhanced) < 2 or not inputs or len({pixels.shape for pixels in (*enhanced, *inputs)}) > 1:
+            continue
+        if difference(inputs[0], inputs[-1]).mean() > _SAME_SHOT:
+            continue
+        pictures = [network.pictures["photograph", name] for network in (chosen, baseline)]
+        flags = [picture.is_trained_on for picture in pictures]
+        yield _Pair(
+            name=name,
+            title=one_line(pictures[0].said.get("title"), _LONGEST_TEXT) or name,
+            credit=one_line(pictures[0].said.get("credit"), _LONGEST_TEXT),
+            trained_on=True if True in flags else None if None in flags else False,
+            input=inputs[0],
+            target=next((pixels for pixels in targets if pixels.shape == inputs[0].shape), None),
+            baseline=enhanced[1],
+            chosen=enhanced[0],
+            differences=difference(*enhanced),
+        )
 
 
 def _read(network: _Network, kind: str, name: str) -> Pixels | None:
@@ -220,33 +206,26 @@ def _common_top(differences: list[Numbers]) -> int:
 # --- the figure -------------------------------------------------------------------------------------------------------
 
 
-def _comparison(
-    results: Results, baseline: _Network, chosen: _Network, pair: _Pair, top: int, *, by_hand: bool
-) -> Comparison:
+def _comparison(results: Results, baseline: _Network, chosen: _Network, pair: _Pair, top: int) -> Comparison:
     crops = choose_crops(pair.chosen, pair.baseline, pair.input if pair.target is None else pair.target)
-    mean, largest = decimals(float(pair.differences.mean()), 1), decimals(float(pair.differences.max()), 0)
-    amplified = f", {round(255 / top)} times amplified" if top < 255 else ""
-    scale = Scale(
-        top,
-        "Difference in gray levels of 255",
-        (
-            f"Absolute, the mean of R, G and B{amplified}. Here {mean} on average, {largest} at most.",
-            f"A: where the two networks' details differ most. B: where else the photograph has most detail. Both "
-            f"{ZOOM} times enlarged.",
-        ),
-        _credit(pair),
-    )
+    facts = {
+        "pair": pair,
+        "baseline": baseline,
+        "chosen": chosen,
+        "cost_kind": results.cost_kind,
+        "trained_otherwise": baseline.row["condition"] != chosen.row["condition"],
+        "sizes": sorted({n.row["size"] for n in (baseline, chosen) if is_number(n.row["latency_ms_median"])}),
+        "top": top,
+        "mean": float(pair.differences.mean()),
+        "largest": float(pair.differences.max()),
+        "zoom": ZOOM,
+    }
+    parts = ("caption", "alt", "scale", "levels", "crops", "credit")
+    said = {part: phrase("photographs", part, facts) for part in parts}
+    scale = Scale(top, said["scale"], (said["levels"], said["crops"]), said["credit"])
     picture = sheet(_cells(results, baseline, chosen, pair, top), crops, scale)
-    return Comparison(
-        name=pair.name,
-        title=pair.title,
-        caption=_caption(baseline, chosen, pair, top, results.cost_kind, by_hand=by_hand),
-        alt=f"{pair.title}: as a simulated phone took it, enhanced by {baseline.label} and by {chosen.label}, two "
-        f"crops of each, and a map of the two networks' difference, {mean} gray levels on average",
-        image=webp(picture, _QUALITY),
-        width=picture.width,
-        height=picture.height,
-    )
+    image = webp(picture, _QUALITY)
+    return Comparison(pair.name, pair.title, said["caption"], said["alt"], image, picture.width, picture.height)
 
 
 def _cells(results: Results, baseline: _Network, chosen: _Network, pair: _Pair, top: int) -> list[Cell]:
@@ -271,35 +250,3 @@ def _scores(network: _Network) -> str:
     if is_number(speed_up) and not network.is_papers:
         time = f"{time} ({speed_up_text(speed_up)})" if time else speed_up_text(speed_up)
     return " · ".join(part for part in (score, time) if part)
-
-
-def _caption(baseline: _Network, chosen: _Network, pair: _Pair, top: int, cost_kind: str, *, by_hand: bool) -> str:
-    """What the figure shows and how its networks were chosen."""
-    role = "the baseline" if baseline.is_papers else "the slowest network that has photographs here"
-    less = "takes fewer multiply-adds" if cost_kind == "macs" else "is faster"
-    why = "" if by_hand else f", the best network on the frontier that {less}"
-    below = "" if pair.target is None else " (below it)"
-    sizes = sorted({str(n.row["size"]) for n in (baseline, chosen) if is_number(n.row["latency_ms_median"])})
-    timed = f"; times are for {' and '.join(sizes)} pixels" if sizes else ""
-    trained_on = {
-        True: "The networks were trained on other shots of this very photograph.",
-        False: "The networks were not trained on it.",
-        None: "",
-    }
-    sentences = [
-        f"What a simulated phone made of a photograph{below}, enhanced by {role}, {baseline.label}, and by "
-        f"{chosen.label}{why}.",
-        f"MS-SSIM is the mean over the test pairs, not this photograph's{timed}.",
-        f"The scale of the difference ends at {top} of 255 gray levels and is the same for all photographs.",
-        "The two were trained in different ways, see the table of all networks."
-        if baseline.row["condition"] != chosen.row["condition"]
-        else "",
-        "" if baseline.is_papers else "The paper's baseline, {3, 64, 4}, has no photographs or no time here.",
-        trained_on[pair.trained_on],
-        _credit(pair),
-    ]
-    return " ".join(sentence for sentence in sentences if sentence)
-
-
-def _credit(pair: _Pair) -> str:
-    return f"Photograph: {pair.credit}; altered as described." if pair.credit else ""

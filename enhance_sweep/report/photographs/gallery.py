@@ -1,7 +1,7 @@
 """Photographs before and after, for the page's slider."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from PIL import Image
 
@@ -22,8 +22,8 @@ class Slides:
         enhanced: for each row of the variants the photographs that it enhanced: `photograph` (the title) and `uri`.
     """
 
-    untouched: Mapping[str, str]
-    enhanced: Mapping[str, list[dict[str, str]]]
+    untouched: dict[str, str] = field(default_factory=dict)
+    enhanced: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
 
 def slides(results: Results, rows: Iterable[int]) -> Slides:
@@ -31,8 +31,7 @@ def slides(results: Results, rows: Iterable[int]) -> Slides:
 
     Both pictures of a pair must have one size. Test patches are never shown: they may not be published.
     """
-    untouched: dict[str, str] = {}
-    enhanced: dict[str, list[dict[str, str]]] = {}
+    found = Slides()
     for row in list(rows)[:_NETWORKS]:
         trainings = results.trainings(row)
         pictures = pictures_of(results.runs, trainings[0]) if trainings else {}
@@ -43,10 +42,10 @@ def slides(results: Results, rows: Iterable[int]) -> Slides:
                 continue
             credit = one_line(picture.said.get("credit"), 160)
             title = ", ".join(part for part in (one_line(picture.said.get("title"), 80) or name, credit) if part)
-            if title not in untouched:
-                untouched[title] = _uri(before)
-            enhanced.setdefault(str(row), []).append({"photograph": title, "uri": _uri(after)})
-    return Slides(untouched, enhanced)
+            if title not in found.untouched:
+                found.untouched[title] = _uri(before)
+            found.enhanced.setdefault(str(row), []).append({"photograph": title, "uri": _uri(after)})
+    return found
 
 
 def _uri(image: Image.Image) -> str:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from enhance_sweep.records.schema import TrainedRecord
 from enhance_sweep.records.store import trained_dir
+from enhance_sweep.report.results.gather import whole
 
 MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 _FORMATS = ("JPEG", "PNG", "WEBP")
@@ -45,11 +46,12 @@ def pictures_of(runs: Path, record: TrainedRecord) -> Pictures:
     A record may come from anywhere. Skips files outside its folder, large files, files not named like a picture, and
     photographs with odd names. If a record names a picture twice, the first one counts.
     """
-    if Path(record.key).name != record.key or record.key == ".." or not isinstance(record.pictures, list):
+    named = whole(record).pictures
+    if Path(record.key).name != record.key or record.key == ".." or not isinstance(named, list):
         return {}
     folder = trained_dir(runs, record.key).resolve()
     found: dict[tuple[str, str], Picture] = {}
-    for said in record.pictures:
+    for said in named:
         name = said.get("photograph") if isinstance(said, Mapping) else None
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             continue

@@ -15,7 +15,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from enhance_sweep.report.figures.style import INK, MUTED, PAPER
 from enhance_sweep.report.labels import shortened
@@ -40,6 +40,7 @@ SMALLEST = (3 * CROP[0] + 2 * _EDGE, 3 * CROP[1] + 2 * _EDGE)
 _FRAMES = (("A", "#f0e442"), ("B", "#56b4e9"))
 _SHADOW = "#101010"
 _TITLE_PX, _NOTE_PX, _SMALL_PX, _LEADING = 25, 21, 18, 1.35
+_CAPTION_PX = 8 + round((_TITLE_PX + _NOTE_PX) * _LEADING)
 _SCALE_PX = 30
 #: Perceptually uniform, from black for no difference to light.
 _COLORS = "inferno"
@@ -150,7 +151,7 @@ def places(size: tuple[int, int], cells: int) -> list[Slot]:
     scale = min(_CELL / size[0], _CELL / size[1])
     width, height = (max(1, round(side * scale)) for side in size)
     crop = CROP[0] * ZOOM, CROP[1] * ZOOM
-    step = height + _NARROW_GAP + crop[1] + _caption_height() + _GAP
+    step = height + _NARROW_GAP + crop[1] + _CAPTION_PX + _GAP
     slots = []
     for index in range(cells):
         row, column = divmod(index, _COLUMNS)
@@ -166,10 +167,6 @@ def _box(left: int, top: int, size: tuple[int, int]) -> Box:
     return left, top, left + size[0], top + size[1]
 
 
-def _caption_height() -> int:
-    return 8 + round((_TITLE_PX + _NOTE_PX) * _LEADING)
-
-
 # --- drawing ----------------------------------------------------------------------------------------------------------
 
 
@@ -183,7 +180,7 @@ def sheet(cells: Sequence[Cell], crops: tuple[Box, Box], scale: Scale) -> Image.
     """
     height, width = cells[0].pixels.shape[:2]
     *slots, last = places((width, height), len(cells) + 1)
-    canvas = Image.new("RGB", (WIDTH, last.caption[1] + _caption_height() + _MARGIN), PAPER)
+    canvas = Image.new("RGB", (WIDTH, last.caption[1] + _CAPTION_PX + _MARGIN), PAPER)
     draw = ImageDraw.Draw(canvas)
     for cell, slot in zip(cells, slots, strict=True):
         _draw_cell(canvas, draw, cell, slot, crops)
@@ -236,18 +233,10 @@ def _draw_scale(canvas: Image.Image, draw: ImageDraw.ImageDraw, scale: Scale, sl
         *((line, INK, _font(_NOTE_PX)) for line in scale.lines),
         (scale.credit, MUTED, _font(_SMALL_PX)),
     ):
-        y = _draw_lines(draw, (left, y), _wrapped(text, font, _CELL), font, color) + 10
-
-
-def _draw_lines(
-    draw: ImageDraw.ImageDraw, place: tuple[int, int], lines: Sequence[str], font: ImageFont.FreeTypeFont, color: str
-) -> int:
-    """Draw lines below each other; returns where the next one would be."""
-    x, y = place
-    for line in lines:
-        draw.text((x, y), line, ImageColor.getrgb(color), font)
-        y += round(font.size * _LEADING)
-    return y
+        for line in _wrapped(text, font, _CELL):
+            draw.text((left, y), line, color, font)
+            y += round(font.size * _LEADING)
+        y += 10
 
 
 # --- type -------------------------------------------------------------------------------------------------------------

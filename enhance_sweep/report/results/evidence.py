@@ -10,7 +10,6 @@ import pandas as pd
 from enhance_sweep.frontier import hypervolume
 from enhance_sweep.paper import BASELINE_SLUG
 from enhance_sweep.records.schema import TrainedRecord
-from enhance_sweep.records.store import image_scores
 from enhance_sweep.stats.paired_scores import MARGIN, PairedScores
 from enhance_sweep.stats.speed_up import Ratio
 from enhance_sweep.stats.student import CONFIDENCE
@@ -59,18 +58,22 @@ class Evidence:
         return self.scores["ms_ssim"].seed_deviation
 
 
-def read_scores(runs: Any, trained: Sequence[TrainedRecord], rows: Sequence[int | None], networks: int) -> Any:
+def pool_scores(
+    tables: Mapping[str, np.ndarray[Any, Any]],
+    trained: Sequence[TrainedRecord],
+    rows: Sequence[int | None],
+    networks: int,
+) -> dict[str, PairedScores]:
     """The paired scores of each measure.
 
     Args:
-        runs: the folder of runs.
+        tables: (images, measures) by the records' keys; not of those whose table cannot be read.
         trained: the records.
         rows: for each record, the row of the variants that pools it; None if none does.
         networks: how many rows there are.
     """
     wanted = [(record.key, row) for record, row in zip(trained, rows, strict=True) if row is not None]
-    tables = image_scores(runs, [key for key, _ in wanted])
-    counts = pd.Series([len(table) for table in tables.values()], dtype="int64").mode()
+    counts = pd.Series([len(tables[key]) for key, _ in wanted if key in tables], dtype="int64").mode()
     images = int(counts.iloc[0]) if len(counts) else 0
     whole = [(tables[key], row) for key, row in wanted if key in tables and len(tables[key]) == images]
     owners = [row for _, row in whole]
@@ -109,12 +112,21 @@ def weigh(
         columns[name] = np.where(itself, np.nan, found)
     probability, volume, resamples = _bootstrap(variants, ms_ssim, ratios, has_speed_ups, untouched)
     columns["frontier_probability"] = probability
-    beats = _beats(variants, ms_ssim, ratios)
-    compared = beats.any(axis=1) | beats.any(axis=0) | _comparable(variants, ms_ssim)
+    compared = _comparable(variants, ms_ssim)
+    rows = np.flatnonzero(compared)
+    beats = _beats(variants, rows, ms_ssim, ratios)
     for name, axis in (("beats", 1), ("beaten_by", 0)):
-        columns[name] = pd.Series(beats.sum(axis=axis), dtype="Int64").where(compared)
-    columns["beats_baseline"] = beats[:, baseline] if baseline is not None else False
-    return variants.assign(**columns), Evidence(scores, resamples, volume, int(compared.sum()))
+        columns[name] = pd.Series(_at(rows, beats.sum(axis=axis), len(variants)), dtype="Int64").where(compared)
+    over_baseline = np.asarray(beats[:, rows == baseline].any(axis=1))
+    columns["beats_baseline"] = _at(rows, over_baseline, len(variants)) if baseline is not None else False
+    return variants.assign(**columns), Evidence(scores, resamples, volume, len(rows))
+
+
+def _at(rows: np.ndarray[Any, Any], values: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
+    """(count,): the values at their rows, 0 or False elsewhere."""
+    found = np.zeros(count, dtype=values.dtype)
+    found[rows] = values
+    return found
 
 
 def _baseline_row(variants: pd.DataFrame) -> int | None:
@@ -192,26 +204,25 @@ def _comparable(variants: pd.DataFrame, scores: PairedScores) -> np.ndarray[Any,
     return np.asarray(has)
 
 
-def _beats(variants: pd.DataFrame, scores: PairedScores, ratios: Mapping[str, Ratio]) -> np.ndarray[Any, Any]:
-    """(rows, rows): whether the row is surely faster than the column, and surely not worse by the margin or more.
+def _beats(
+    variants: pd.DataFrame, rows: np.ndarray[Any, Any], scores: PairedScores, ratios: Mapping[str, Ratio]
+) -> np.ndarray[Any, Any]:
+    """(rows, rows), of some: whether the first is surely faster than the second, and surely not worse by the margin.
 
     Faster: in 97.5% of the bootstrap's draws. The baseline itself has a speed-up of 1 by definition.
     """
-    beats = np.zeros((len(variants), len(variants)), dtype=bool)
-    rows = np.flatnonzero(_comparable(variants, scores))
+    beats = np.zeros((len(rows), len(rows)), dtype=bool)
     if len(rows) < 2:
         return beats
     draws = []
     for row in rows:
-        ratio = ratios[variants["architecture_key"].iloc[row]]
+        resampled = ratios[variants["architecture_key"].iloc[row]].resampled
         itself = variants["slug"].iloc[row] == BASELINE_SLUG
-        draws.append(
-            np.ones_like(ratio.resampled) if itself else np.random.default_rng(row).permutation(ratio.resampled)
-        )
+        draws.append(np.ones_like(resampled) if itself else np.random.default_rng(row).permutation(resampled))
     speed = np.stack(draws)
     some = PairedScores(scores.scores[rows], scores.trainings[rows], scores.seed_deviation, scores.seed_freedom)
     as_good = some.not_worse(MARGIN)
-    for place, row in enumerate(rows):
+    for place in range(len(rows)):
         faster = (speed[place] > speed).mean(axis=1) >= (1 + CONFIDENCE) / 2
-        beats[row, rows] = faster & as_good[place]
+        beats[place] = faster & as_good[place]
     return beats

@@ -3,19 +3,11 @@
 Templates put these facts into words: `headline.j2`, `tiles.j2`, `findings.j2` and `notes.j2`.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from enhance_sweep.paper import (
-    BASELINE_SLUG,
-    PROPOSED_SLUG,
-    baseline_time_s,
-    headline_speed_up,
-    implied_baseline_time_s,
-    published_networks,
-)
+from enhance_sweep import paper
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.select import Condition
 from enhance_sweep.report.words import paragraphs, phrase
@@ -25,15 +17,6 @@ from enhance_sweep.stats.paired_scores import MARGIN
 _MOST_CONDITIONS = 12
 
 Facts = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A key figure: its title, its value, and a note."""
-
-    title: str
-    value: str
-    note: str
 
 
 def headline(results: Results) -> str:
@@ -54,8 +37,8 @@ def findings(results: Results) -> list[str]:
     return [*budget, *paragraphs("findings", {"results": results, "evidence": results.evidence, **facts})]
 
 
-def tiles(results: Results) -> list[Tile]:
-    """The two or three figures that answer the question: which network, at what speed."""
+def tiles(results: Results) -> list[dict[str, str]]:
+    """The two or three figures that answer the question, which network, at what speed: `title`, `value`, `note`."""
     scored, untouched = results.scored, results.untouched
     if scored.empty:
         return []
@@ -66,11 +49,11 @@ def tiles(results: Results) -> list[Tile]:
     return found
 
 
-def _tile(kind: str, facts: Facts) -> Tile:
-    return Tile(*(phrase("tiles", f"{kind}_{part}", facts) for part in ("title", "value", "note")))
+def _tile(kind: str, facts: Facts) -> dict[str, str]:
+    return {part: phrase("tiles", f"{kind}_{part}", facts) for part in ("title", "value", "note")}
 
 
-def _fastest_good_enough(results: Results) -> list[Tile]:
+def _fastest_good_enough(results: Results) -> list[dict[str, str]]:
     """The fastest network that is surely no worse than the baseline; else the fastest whose mean is as high.
 
     If the untouched input scores higher than the baseline, its score is the level to reach.
@@ -103,7 +86,7 @@ def _network(results: Results, row: "pd.Series[Any]") -> Facts:
     return facts | {
         "name": f"{facts['label']}{marked}",
         "marked": marked,
-        "is_baseline": facts["slug"] == BASELINE_SLUG,
+        "is_baseline": facts["slug"] == paper.BASELINE_SLUG,
     }
 
 
@@ -113,7 +96,7 @@ def _highest(rows: pd.DataFrame, column: str) -> "pd.Series[Any]":
 
 def _baseline(results: Results) -> Facts | None:
     """The scored baseline; under the most frequent training condition where there are several."""
-    rows = results.scored[results.scored["slug"] == BASELINE_SLUG].sort_values("condition")
+    rows = results.scored[results.scored["slug"] == paper.BASELINE_SLUG].sort_values("condition")
     return _network(results, rows.iloc[0]) if len(rows) else None
 
 
@@ -130,7 +113,7 @@ def _fastest_that_beats_the_baseline(results: Results) -> Facts | None:
 def _timed(results: Results) -> Facts:
     """What a folder of timings has where nothing is trained."""
     timed = results.variants[results.variants["timing"].notna()]
-    pick = timed[(timed["slug"] == PROPOSED_SLUG) & timed["speed_up"].notna()]
+    pick = timed[(timed["slug"] == paper.PROPOSED_SLUG) & timed["speed_up"].notna()]
     return {
         "timed": len(timed),
         "by_challenge": len({record.architecture_key for record in results.challenges}),
@@ -167,7 +150,7 @@ def _coverage(results: Results) -> Facts:
     published = variants[variants["published"].notna()]
     seeds = [len(str(seeds).split()) for seeds in results.scored["seeds"]]
     return {
-        "papers": len(published_networks()),
+        "papers": len(paper.published_networks()),
         "trained": published.loc[published["ms_ssim"].notna(), "slug"].nunique(),
         "timed": published.loc[published["timing"].notna(), "slug"].nunique(),
         "others": int(results.scored["published"].isna().sum()),
@@ -229,9 +212,13 @@ def table_notes(results: Results) -> list[str]:
 
 def paper_time_note() -> str:
     """Why the paper's speed-ups in its tables and its headline do not agree (its own figures)."""
-    proposed_s = float(published_networks()["time_s"][PROPOSED_SLUG])
-    facts = {"baseline_s": baseline_time_s(), "proposed_s": proposed_s, "implied_s": implied_baseline_time_s()}
-    return phrase("notes", "paper_times", facts | {"headline": headline_speed_up()})
+    facts = {
+        "baseline_s": paper.baseline_time_s(),
+        "proposed_s": float(paper.published_networks()["time_s"][paper.PROPOSED_SLUG]),
+        "implied_s": paper.implied_baseline_time_s(),
+        "headline": paper.headline_speed_up(),
+    }
+    return phrase("notes", "paper_times", facts)
 
 
 def _training(results: Results) -> Facts:
@@ -241,7 +228,7 @@ def _training(results: Results) -> Facts:
 
 def _speed_ups(results: Results) -> Facts:
     variants = results.variants
-    times = variants.loc[variants["slug"] == BASELINE_SLUG, "latency_ms_median"].dropna().drop_duplicates()[:3]
+    times = variants.loc[variants["slug"] == paper.BASELINE_SLUG, "latency_ms_median"].dropna().drop_duplicates()[:3]
     return {
         "timed": len(results.timed),
         "baseline_ms": [float(ms) for ms in times],

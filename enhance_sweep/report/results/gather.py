@@ -5,14 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
+from enhance_sweep.records import store
 from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.schema import ChallengeRecord, ExportRecord, TimedRecord, TrainedRecord
 from enhance_sweep.records.store import RecordError, challenge_records, export_records, timed_records, trained_records
 from enhance_sweep.report.labels import network_label
-from enhance_sweep.report.results.evidence import MEASURES, Evidence, read_scores, weigh
+from enhance_sweep.report.results.evidence import MEASURES, Evidence, pool_scores, weigh
 from enhance_sweep.report.results.select import (
     Condition,
     ReportError,
@@ -27,6 +29,8 @@ from enhance_sweep.stats.speed_up import RESAMPLES, Ratio, speed_ups
 
 #: Intervals of more timings than this rest on fewer resamples, so that a report of thousands takes seconds.
 _MANY_TIMINGS, _RESAMPLES_OF_MANY = 1000, 200
+
+_Kind = TypeVar("_Kind", bound=TrainedRecord | TimedRecord)
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,10 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None, c
             f"no folder of runs at {runs}: run `python -m enhance_sweep` first, or name the folder with --runs"
         )
     try:
-        trained, timed = list(trained_records(runs)), list(timed_records(runs))
+        trained = list(trained_records(runs, for_report=True))
+        scored = [record.key for record in trained if record.status == "completed"]
+        tables = store.image_scores(runs, scored, MEASURES)
+        timed = list(timed_records(runs, for_report=True))
         challenges, exports = list(challenge_records(runs)), list(export_records(runs))
     except RecordError as error:
         raise ReportError(str(error)) from error
@@ -153,7 +160,7 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None, c
     ratios = _speed_ups(timings.chosen)
     variants, conditions, row_of = variants_of(chosen, timings, ratios, slugs)
     variants, cost_kind = with_frontier(variants)
-    scores = read_scores(runs, chosen, row_of, len(variants))
+    scores = pool_scores(tables, chosen, row_of, len(variants))
     untouched = usual(variants["untouched_ms_ssim"])
     variants, evidence = weigh(variants, scores, ratios, cost_kind == "speed_up", untouched)
     return Results(
@@ -178,6 +185,18 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None, c
         unfinished=[_trained_label(record) for record in chosen if record.status == "running"],
         other_measurements=timings.others,
     )
+
+
+def whole(record: _Kind) -> _Kind:
+    """One of the records of `Results` with what few are asked for: layers, joins and pictures.
+
+    Raises:
+        ReportError: its file can no longer be read, or is damaged there.
+    """
+    try:
+        return store.whole(record)
+    except RecordError as error:
+        raise ReportError(str(error)) from error
 
 
 def _speed_ups(timed: Sequence[TimedRecord]) -> dict[str, Ratio]:

@@ -35,11 +35,12 @@ _Fact = tuple[str, _Values] | tuple[str, _Values, _Words]
 
 
 def _alike(values: Iterable[Any]) -> _Values:
-    """The different values and how many there are of each: thousands of records say the same."""
+    """The different values and how many there are of each: thousands of records say the same, in shared objects."""
     found = [value for value in values if value is not None]
-    texts = [msgspec.json.encode(value, enc_hook=str) for value in found]
-    examples = dict(zip(texts, found, strict=True))
-    return [(examples[text], count) for text, count in Counter(texts).items()]
+    texts = {key: msgspec.json.encode(value, enc_hook=str) for key, value in {id(one): one for one in found}.items()}
+    counts = Counter(texts[id(value)] for value in found)
+    examples = {texts[id(value)]: value for value in found}
+    return [(examples[text], count) for text, count in counts.items()]
 
 
 def _training(results: Results) -> Iterator[_Fact]:

@@ -23,10 +23,6 @@ class Reference:
     ms_ssim: float
     source: str
 
-    def of(self, measure: str) -> float:
-        """Its score in `psnr_db` or `ms_ssim`."""
-        return self.psnr_db if measure == "psnr_db" else self.ms_ssim
-
 
 def references(results: Results) -> list[Reference]:
     """The references for the report's data set; empty if nobody else has scored it."""

@@ -41,18 +41,15 @@ def one_data_set(trained: Sequence[TrainedRecord], wanted: str | None) -> list[T
     """
     identities = [(record.learned_from.dataset, record.learned_from.data_fingerprint) for record in trained]
     versions = Counter(name for name, _ in set(identities))
-    names = [
-        # The shortest name that no other data set has, and all names that choose this one.
-        (name, [name, f"{name}@{version}"]) if versions[name] == 1 else (f"{name}@{version}", [f"{name}@{version}"])
-        for name, version in identities
-    ]
-    return _choose(trained, "data set", "--data", wanted, names)
+    full = [f"{name}@{version}" for name, version in identities]
+    # The shortest names that no other data set has; each may be chosen by its full name, too.
+    names = [name if versions[name] == 1 else long for (name, _), long in zip(identities, full, strict=True)]
+    return _choose(trained, "data set", "--data", wanted, names, full)
 
 
 def one_loss(trained: Sequence[TrainedRecord], wanted: str | None) -> list[TrainedRecord]:
     """The records of one loss: the only one, or `wanted`; raises as `one_data_set`."""
-    losses = [record.learned_from.loss for record in trained]
-    return _choose(trained, "loss", "--loss", wanted, [(name, [name]) for name in losses])
+    return _choose(trained, "loss", "--loss", wanted, [record.learned_from.loss for record in trained])
 
 
 def one_code(trained: Sequence[TrainedRecord], wanted: str | None) -> list[TrainedRecord]:
@@ -62,8 +59,7 @@ def one_code(trained: Sequence[TrainedRecord], wanted: str | None) -> list[Train
     """
     if wanted == ALL_CODE:
         return list(trained)
-    versions = [code_of(record) for record in trained]
-    return _choose(trained, "version of the code", "--code", wanted, [(name, [name]) for name in versions])
+    return _choose(trained, "version of the code", "--code", wanted, [code_of(record) for record in trained])
 
 
 def code_of(record: TrainedRecord) -> str:
@@ -73,14 +69,10 @@ def code_of(record: TrainedRecord) -> str:
 
 
 def _choose(
-    records: Sequence[TrainedRecord],
-    what: str,
-    option: str,
-    wanted: str | None,
-    names: Sequence[tuple[str, list[str]]],
+    records: Sequence[TrainedRecord], what: str, option: str, wanted: str | None, *names: Sequence[str]
 ) -> list[TrainedRecord]:
-    """The records that have the only name there is, or `wanted` among theirs: shown, and all that choose it."""
-    counts = Counter(shown for shown, _ in names)
+    """The records that have the only name there is, or `wanted`: among the `names` shown, and further ones."""
+    counts = Counter(names[0])
     listing = ", ".join(f"{name} ({count:,})" for name, count in sorted(counts.items()))
     if wanted is None:
         if len(counts) > 1:
@@ -90,7 +82,7 @@ def _choose(
                 f"variants): {listing}. Choose one with {option} NAME{mixed}"
             )
         return list(records)
-    chosen = [record for record, (_, answers) in zip(records, names, strict=True) if wanted in answers]
+    chosen = [record for record, *own in zip(records, *names, strict=True) if wanted in own]
     if not chosen:
         raise ReportError(f"{option} {wanted}: these runs hold {listing or f'no trained variant of any {what}'}")
     return chosen
@@ -145,7 +137,15 @@ class Timings:
             return len(keys & of_interest) or len(keys), baselines[group] is not None, when(groups[group][-1])
 
         order = sorted(groups, key=reach, reverse=True)
-        chosen = _newest(groups, order, baselines)
+
+        def rank(record: TimedRecord) -> tuple[bool, bool, bool, str]:
+            """The first measurement comes before others, then what has a baseline beside it, then the newest."""
+            group = record.measurement
+            return group == order[0], baselines[group] is not None, bool(record.baseline), when(record)
+
+        usable = [record for group in order for record in groups[group]]
+        best = {record.architecture_key: record for record in sorted(usable, key=rank)}
+        chosen = {record.architecture_key: best[record.architecture_key] for record in usable}
         counts = Counter(record.measurement for record in chosen.values())
         used = [group for group in order if group in counts]
         marks = {group: f"T{number}" for number, group in enumerate(used, start=1)}
@@ -159,21 +159,6 @@ class Timings:
             failed=[record for key, record in failed.items() if key not in chosen],
             others=[f"{', '.join(map(str, other))} ({count:,})" for other, count in kinds.items() if other != kind],
         )
-
-
-def _newest(
-    groups: Mapping[Measurement, Sequence[TimedRecord]],
-    order: Sequence[Measurement],
-    baselines: Mapping[Measurement, float | None],
-) -> dict[str, TimedRecord]:
-    """One timing for each architecture: of the first measurement, else beside a baseline, else the newest."""
-    best: dict[str, tuple[tuple[bool, bool, bool, str], TimedRecord]] = {}
-    for group in order:
-        for record in groups[group]:
-            rank = (group is order[0], baselines[group] is not None, bool(record.baseline), when(record))
-            if record.architecture_key not in best or rank >= best[record.architecture_key][0]:
-                best[record.architecture_key] = (rank, record)
-    return {key: record for key, (_, record) in best.items()}
 
 
 def _baseline_ms(timed: Sequence[TimedRecord], slugs: Mapping[str, str]) -> float | None:

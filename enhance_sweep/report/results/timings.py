@@ -1,8 +1,10 @@
 """Findings from timings alone: runtimes side by side, agreement with the paper's times, a cost model by layers."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +12,9 @@ from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, baseline_time_s, p
 from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.schema import Environment, TimedRecord, TrainedRecord
 from enhance_sweep.report.labels import is_number, network_label, plural
-from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.gather import Results, whole
 from enhance_sweep.report.results.select import is_timed, when
-from enhance_sweep.report.words import paragraphs, phrase
+from enhance_sweep.report.words import paragraphs
 from enhance_sweep.stats.cost_model import CostModel, left_out_errors
 from enhance_sweep.stats.rank_agreement import kendall_tau
 from enhance_sweep.stats.speed_up import Ratio, speed_up
@@ -71,7 +73,10 @@ def by_place(results: Results) -> dict[Place, list[Measured]]:
     Of several timings of one network in one way the newest that had the baseline beside it counts.
     """
     chosen: dict[tuple[Place, str, tuple[str, ...]], TimedRecord] = {}
-    for record in sorted(results.every_timing, key=_preference):
+    counts = Counter(record.architecture_key for record in results.every_timing)
+    repeated = [record for record in results.every_timing if counts[record.architecture_key] > 1]
+    # Last comes the record to show: timed, with the baseline beside it, the newest.
+    for record in sorted(repeated, key=lambda one: (is_timed(one), bool(one.baseline), when(one))):
         way = tuple(getattr(record.measurement, name) for name in _PLAIN_WAY)
         chosen[_place(record), record.architecture_key, way] = record
     places: dict[Place, dict[str, list[TimedRecord]]] = {}
@@ -89,11 +94,6 @@ def latency_ms(record: TimedRecord) -> float:
     """The latency of a completed timing."""
     assert record.latency_ms_median is not None, "a completed timing has one"
     return record.latency_ms_median
-
-
-def _preference(record: TimedRecord) -> tuple[bool, bool, str]:
-    """Sorts the record to show last: timed, with the baseline beside it, the newest."""
-    return is_timed(record), bool(record.baseline), when(record)
 
 
 def _measured(records: Sequence[TimedRecord]) -> list[Measured]:
@@ -141,21 +141,6 @@ def shown_at_one_place(results: Results) -> list[TimedRecord]:
 # --- the paper's times ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """How well two machines agree on which network is faster.
-
-    Attributes:
-        networks: how many were timed on both.
-        kendall_tau: of the ranks, from -1 to 1; 1: the same order.
-        pearson: the correlation of the times' logarithms.
-    """
-
-    networks: int
-    kendall_tau: float
-    pearson: float
-
-
 @lru_cache(maxsize=1)
 def paper_times(results: Results) -> list[tuple[str, float, float]]:
     """The published networks that were timed here: slug, the paper's seconds and ours."""
@@ -163,14 +148,21 @@ def paper_times(results: Results) -> list[tuple[str, float, float]]:
     return [(slug, time_s, ours[slug]) for slug, time_s in published_networks()["time_s"].items() if slug in ours]
 
 
-def agreement(times: Sequence[tuple[str, float, float]]) -> Agreement | None:
-    """Of networks timed on two machines, as `paper_times` gives them; None where there are too few."""
+def agreement(times: Sequence[tuple[str, float, float]]) -> dict[str, float] | None:
+    """How well two machines agree on which network is faster; None where there are too few.
+
+    Args:
+        times: of networks timed on both, as `paper_times` gives them.
+
+    Returns:
+        `networks`: how many; `kendall_tau` of their ranks, from -1 to 1 (the same order); `pearson`: the correlation of
+        the times' logarithms.
+    """
     if len(times) < FEWEST:
         return None
-    theirs, ours = (np.array(values) for values in zip(*((paper, own) for _, paper, own in times), strict=True))
-    return Agreement(
-        len(times), kendall_tau(list(theirs), list(ours)), float(np.corrcoef(np.log(theirs), np.log(ours))[0, 1])
-    )
+    _, theirs, ours = zip(*times, strict=True)
+    pearson = float(np.corrcoef(np.log(theirs), np.log(ours))[0, 1])
+    return {"networks": len(times), "kendall_tau": kendall_tau(theirs, ours), "pearson": pearson}
 
 
 # --- what time is made of ---------------------------------------------------------------------------------------------
@@ -206,10 +198,11 @@ class Fitted:
 
 def fitted(results: Results) -> Fitted | None:
     """The cost model of the timings shown; None if there are too few, or their records lack the layers."""
-    shown = [record for record in shown_at_one_place(results) if record.description.layers]
+    sample = shown_at_one_place(results)
+    sample = sample[:: -(-len(sample) // _MOST_FITTED) or 1]
+    shown = [record for record in map(whole, sample) if record.description.layers]
     if len(shown) < FEWEST:
         return None
-    shown = shown[:: -(-len(shown) // _MOST_FITTED)]
     descriptions = [record.description for record in shown]
     latencies_ms = [latency_ms(record) for record in shown]
     labels = [network_label(record.architecture) for record in shown]
@@ -221,46 +214,37 @@ def fitted(results: Results) -> Fitted | None:
     return Fitted(CostModel.fit(descriptions, latencies_ms), len(shown), errors, family_errors)
 
 
-@dataclass(frozen=True)
-class Outlier:
-    """How one of the paper's times compares with all its others.
+def paper_baseline(results: Results) -> dict[str, float] | None:
+    """The paper's {3, 64, 4} as its other times predict it; None if too few published networks are described.
 
-    Attributes:
-        predicted_s: of the row, by a cost model fitted on all other rows.
-        others: how many these are.
-        median_error: of the fitted rows' own predictions, absolute and relative.
+    Returns:
+        `predicted_s`: by a cost model fitted on all other rows; `others`: how many these are; `median_error` of their
+        own predictions, absolute and relative.
     """
-
-    predicted_s: float
-    others: int
-    median_error: float
-
-
-def paper_baseline(results: Results) -> Outlier | None:
-    """The paper's {3, 64, 4} as its other times predict it; None if too few published networks are described."""
     records: list[TimedRecord | TrainedRecord] = [*results.every_timing, *results.trained]
-    described = {results.slugs[r.architecture_key]: r.description for r in records if r.description.layers}
     tables = published_networks()["time_s"]
+    slugs = set(tables.index)
+    published = [(slug, record) for record in records if (slug := results.slugs[record.architecture_key]) in slugs]
+    descriptions = ((slug, whole(record).description) for slug, record in published)
+    described = {slug: description for slug, description in descriptions if description.layers}
     others = [slug for slug in tables.index if slug in described and slug != BASELINE_SLUG]
     if BASELINE_SLUG not in described or len(others) < len(tables) / 2:
         return None
     times_ms = [1e3 * float(tables[slug]) for slug in others]
     model = CostModel.fit([described[slug] for slug in others], times_ms)
     errors = [model.predict_ms(described[slug]) / ms - 1 for slug, ms in zip(others, times_ms, strict=True)]
-    return Outlier(model.predict_ms(described[BASELINE_SLUG]) / 1e3, len(others), float(np.median(np.abs(errors))))
+    predicted_s = model.predict_ms(described[BASELINE_SLUG]) / 1e3
+    return {"predicted_s": predicted_s, "others": len(others), "median_error": float(np.median(np.abs(errors)))}
 
 
 # --- in words ---------------------------------------------------------------------------------------------------------
 
 
-def caption(results: Results) -> str:
-    """The caption of the figure of times: where they were taken, and what its dashed line is."""
+def shown_where(results: Results) -> dict[str, Any]:
+    """Of the figure of times: the `place` where they were taken, and whether it has the arithmetic `limit`."""
     shown = shown_at_one_place(results)
-    facts = {
-        "place": _place(shown[0]).text if shown else "",
-        "limit": any(latency_to_limit(record) for record in shown),
-    }
-    return phrase("captions", "speed", facts)
+    limit = any(latency_to_limit(record) for record in shown)
+    return {"place": _place(shown[0]).text if shown else "", "limit": limit}
 
 
 def sentences(results: Results) -> list[str]:

@@ -140,12 +140,25 @@ def in_order(variants: pd.DataFrame) -> pd.DataFrame:
     return variants.loc[keys.sort_values([str(name) for name in keys], kind="stable").index]
 
 
+def best_in_order(variants: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The rows in order; of more than `most` the frontier's, the paper's and the best of all others."""
+    first = variants["on_frontier"].astype(int) * 2 + variants["published"].notna()
+    ranked = variants.assign(first=first).sort_values(["first", "ms_ssim"], ascending=False, kind="stable")
+    return in_order(variants.loc[ranked.index[:most]])
+
+
 def rows_of(variants: pd.DataFrame) -> list[Any]:
     """The rows as named tuples, `Index` the row's number."""
     # As pandas' own `itertuples` does, which takes five times as long where a column can have missing values.
     row = namedtuple("Row", ["Index", *variants], rename=True)  # type: ignore[misc]
     columns = [column.to_numpy(dtype=object) for _, column in variants.items()]
     return list(map(row._make, zip(variants.index, *columns, strict=True)))
+
+
+def plain_rows(variants: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows with missing values as None and numbers as Python's; `row` is their place among the variants."""
+    plain = variants.astype(object).where(variants.notna(), None).assign(row=variants.index)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
 
 
 def with_frontier(variants: pd.DataFrame) -> tuple[pd.DataFrame, str]:

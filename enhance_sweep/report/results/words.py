@@ -11,15 +11,13 @@ def canonical_json(value: Any) -> bytes:
     return msgspec.json.encode(value, order="sorted")
 
 
-def differing(mappings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The names whose values are not the same in all of several mappings, sorted; one that is missing is None."""
-    names = sorted({name for mapping in mappings for name in mapping})
-    return [name for name in names if len({canonical_json(mapping.get(name)) for mapping in mappings}) > 1]
-
-
 def differences(mappings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """For each of several mappings, in words, what sets it apart from the others; "" where nothing does."""
-    names = differing(mappings)
+    """For each of several mappings, in words, what sets it apart from the others; "" where nothing does.
+
+    A name that is missing counts as None.
+    """
+    names = sorted({name for mapping in mappings for name in mapping})
+    names = [name for name in names if len({canonical_json(mapping.get(name)) for mapping in mappings}) > 1]
     return [
         ", ".join(f"{name.replace('_', ' ')} {plain_text(mapping.get(name))}" for name in names) for mapping in mappings
     ]

@@ -5,6 +5,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, SRCNN_SLUG, TEAMS, published_challenge
@@ -13,6 +14,7 @@ from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.schema import ChallengeRecord, Measurement
 from enhance_sweep.report.labels import is_number, network_label, plural
 from enhance_sweep.report.results.gather import Results
+from enhance_sweep.report.results.variants import plain_rows
 from enhance_sweep.report.tables.columns import CHALLENGE, why_no_challenge_score
 from enhance_sweep.report.tables.model import Row, Table, cut, shown_columns, to_csv
 from enhance_sweep.report.words import paragraphs
@@ -31,7 +33,8 @@ class Entry:
 
     Attributes:
         facts: what `columns.CHALLENGE` names. `cpu_ms` and `memory_gb` (10^9 bytes) are None where ours is from another
-            host than most, `speed_up_over_srcnn` where SRCNN was not timed under the same conditions.
+            host than most, `speed_up_over_srcnn` where SRCNN was not timed under the same conditions, and the scores
+            where something that they need is missing.
         tag: what is special about it.
         record: ours: the timing by the challenge's rules.
     """
@@ -45,34 +48,17 @@ class Entry:
         """The team, or the network's short name."""
         return str(self.facts["entry"])
 
-    @property
-    def scores(self) -> dict[str, float] | None:
-        """The challenge's scores by name; None where something that they need is missing."""
-        figures = [self.facts[name] for name in ("psnr_db", "ms_ssim", "speed_up_over_srcnn")]
-        return None if None in figures else challenge_scores(*figures)
-
-    @property
-    def row(self) -> dict[str, Any]:
-        """The facts with the scores."""
-        scores = self.scores or {}
-        return {
-            **self.facts,
-            **{f"score_{name.lower()}": scores.get(name) for name in SCORES},
-            "no_score_because": None if scores else why_no_challenge_score(self.facts),
-        }
-
 
 def published_entries() -> list[Entry]:
     """The challenge's entries as the paper printed them, in its order."""
     table = published_challenge()
     table = table.assign(speed_up_over_srcnn=table["cpu_ms"][TEAMS[SRCNN_SLUG]] / table["cpu_ms"])
     table = table.rename(columns={"ram_gb": "memory_gb"}).astype(float)
-    return [
-        Entry({"entry": str(team), "of": "the challenge"} | {str(name): value for name, value in facts.items()})
-        for team, facts in zip(table.index, table.to_dict("records"), strict=True)
-    ]
+    table = table.assign(entry=table.index, of="the challenge")
+    return [Entry(_with_scores(facts)) for facts in table.to_dict("records")]
 
 
+@lru_cache(maxsize=1)
 def own_entries(results: Results) -> list[Entry]:
     """Our networks timed by the challenge's rules; the most common way of timing first, in it the fastest.
 
@@ -82,27 +68,33 @@ def own_entries(results: Results) -> list[Entry]:
     for record in sorted(results.challenges, key=lambda record: str(record.finished_at or "")):
         newest[_way(record), record.architecture_key] = record
     counts = Counter(way for way, _ in newest)
-    srcnn_s = {way: _seconds(r) for (way, _), r in newest.items() if architecture_slug(r.architecture) == SRCNN_SLUG}
+    srcnn = {way: one for (way, _), one in newest.items() if architecture_slug(one.architecture) == SRCNN_SLUG}
     hosts = Counter(record.measurement.host for record in newest.values())
     words = _distinguishing(list(newest.values()))
-    variants = results.variants[results.variants["architecture_key"].isin([key for _, key in newest])]
-    variants = variants.astype(object).where(variants.notna(), None)
-    ordered = sorted(newest.items(), key=lambda item: (-counts[item[0][0]], item[0][0], _seconds(item[1])))
+    variants = plain_rows(results.variants[results.variants["architecture_key"].isin([key for _, key in newest])])
+    ordered = sorted(newest.items(), key=lambda item: (-counts[item[0][0]], item[0][0], item[1].latency_s_mean))
     entries = []
     for (way, key), record in ordered:
         here = record.measurement.host == hosts.most_common(1)[0][0]
-        for variant in variants[variants["architecture_key"] == key].to_dict("records") or [{}]:
+        for variant in [one for one in variants if one["architecture_key"] == key] or [{}]:
             marked = len(results.training_conditions) > 1 and variant.get("condition")
             tags = ["ours", _TAGS.get(architecture_slug(record.architecture), ""), words[way]]
             tags += [f"trained as {variant['condition']}"] if marked else []
-            entries.append(
-                Entry(_own_facts(record, variant, srcnn_s.get(way), here), ", ".join(filter(None, tags)), record)
-            )
+            facts = _own_facts(record, variant, srcnn.get(way), here)
+            entries.append(Entry(_with_scores(facts), ", ".join(filter(None, tags)), record))
     return entries
 
 
+def _with_scores(facts: Mapping[Any, Any]) -> dict[str, Any]:
+    """The facts with the challenge's scores, or why there are none."""
+    figures = [facts[name] for name in ("psnr_db", "ms_ssim", "speed_up_over_srcnn")]
+    scores = {} if None in figures else challenge_scores(*figures)
+    named = {f"score_{name.lower()}": scores.get(name) for name in SCORES}
+    return {**facts, **named, "no_score_because": None if scores else why_no_challenge_score(facts)}
+
+
 def _own_facts(
-    record: ChallengeRecord, variant: Mapping[Any, Any], srcnn_s: float | None, here: bool
+    record: ChallengeRecord, variant: Mapping[Any, Any], srcnn: ChallengeRecord | None, here: bool
 ) -> dict[str, Any]:
     of_variant = ("trained", "below_untouched", "test_images", "batch_size", "steps", "seeds", "condition")
     return {
@@ -110,9 +102,9 @@ def _own_facts(
         "of": "ours",
         "architecture": architecture_slug(record.architecture),
         **{name: float(v) if is_number(v := variant.get(name)) else None for name in ("psnr_db", "ms_ssim")},
-        "cpu_ms": 1e3 * _seconds(record) if here else None,
+        "cpu_ms": 1e3 * record.latency_s_mean if here else None,
         "memory_gb": record.memory_gib_mean * _GB_PER_GIB if here else None,
-        "speed_up_over_srcnn": srcnn_s / _seconds(record) if srcnn_s is not None else None,
+        "speed_up_over_srcnn": srcnn.latency_s_mean / record.latency_s_mean if srcnn else None,
         **{name: getattr(record.measurement, name) for name in _WAY if name != "size"},
         **{name: variant.get(name) for name in of_variant},
     }
@@ -120,10 +112,6 @@ def _own_facts(
 
 def _way(record: ChallengeRecord) -> str:
     return json.dumps(record.measurement.as_json(), sort_keys=True)
-
-
-def _seconds(record: ChallengeRecord) -> float:
-    return record.latency_s_mean
 
 
 def _distinguishing(records: Sequence[ChallengeRecord]) -> dict[str, str]:
@@ -149,18 +137,14 @@ def _in_words(measurement: Measurement, names: Sequence[str]) -> list[str]:
 def challenge_shown(results: Results) -> Table:
     """Table 3 as it was printed, every row of it, and below it our networks, with the challenge's scores for all."""
     columns, entries = shown_columns(CHALLENGE), [*published_entries(), *own_entries(results)]
-    rows = []
-    for entry in entries:
-        facts = entry.row
-        below = bool(facts["psnr_db"] and facts.get("below_untouched"))
-        rows.append(Row(entry.name, entry.tag, tuple(column.cell(facts) for column in columns), below))
+    rows = tuple(Row.of(columns, entry.facts, entry.name, entry.tag) for entry in entries)
     title = "Table 3: the challenge's entries, and networks of ours by its rules"
-    return cut(Table(title, columns, tuple(rows), file="table3.csv", notes=tuple(challenge_notes(results))))
+    return cut(Table(title, columns, rows, file="table3.csv", notes=tuple(challenge_notes(results))))
 
 
 def challenge_csv(results: Results) -> str:
     """The same for a spreadsheet, with how ours were timed and trained."""
-    return to_csv(CHALLENGE, [entry.row for entry in [*published_entries(), *own_entries(results)]])
+    return to_csv(CHALLENGE, [entry.facts for entry in [*published_entries(), *own_entries(results)]])
 
 
 # --- the notes below the table ---------------------------------------------------------------------
@@ -183,7 +167,10 @@ def challenge_notes(results: Results) -> list[str]:
         "calls": _calls_differ(ours),
         "anchors": list(_anchors(published, ours)),
         "scored": scored,
-        "training": {name: _whole_numbers(scored, name) for name in ("test_images", "steps", "batch_size")},
+        "training": {
+            name: sorted({int(one[name]) for one in scored if one[name] is not None})
+            for name in ("test_images", "steps", "batch_size")
+        },
         "seeds": max((len(str(one["seeds"]).split()) for one in scored if one["seeds"] is not None), default=1),
         "untimed": list(dict.fromkeys(entry.name for entry in ours if not entry.facts["speed_up_over_srcnn"])),
         "untimed_ways": [_options(entry.facts) for entry in untimed.values()],
@@ -194,9 +181,8 @@ def challenge_notes(results: Results) -> list[str]:
 def _liked(entries: Sequence[Entry]) -> dict[str, Any]:
     """Whether people agree with the scores: Kendall's tau of each score and measure with MOS."""
     mos = [entry.facts["mos"] for entry in entries]
-    rows = [entry.row for entry in entries]
     names = [*(f"score_{name.lower()}" for name in SCORES), "psnr_db", "ms_ssim"]
-    taus = {name: kendall_tau(mos, [row[name] for row in rows]) for name in names}
+    taus = {name: kendall_tau(mos, [entry.facts[name] for entry in entries]) for name in names}
     return {"entries": len(entries), "scores": list(taus.values())[: len(SCORES)], **taus}
 
 
@@ -209,7 +195,11 @@ def _options(facts: Mapping[str, Any]) -> str:
 def _timed_how(entries: Sequence[Entry]) -> dict[str, Any]:
     records = [entry.record for entry in entries if entry.record]
     names = [name for name in _WAY if name not in ("size", "host")]
-    ways = [", ".join([*_in_words(one.measurement, names), f"on {_machine(one)}"]) for one in records]
+    machines = [(one.environment and one.environment.cpu) or one.measurement.host for one in records]
+    ways = [
+        ", ".join([*_in_words(one.measurement, names), f"on {machine}"])
+        for one, machine in zip(records, machines, strict=True)
+    ]
     photographs = [call.photograph for one in records for call in one.samples if call.photograph is not None]
     return {
         "ways": list(dict.fromkeys(ways)),
@@ -217,10 +207,6 @@ def _timed_how(entries: Sequence[Entry]) -> dict[str, Any]:
         "discarded": _DISCARDED,
         "tuned": any(record.measurement.allocator != "stock" for record in records),
     }
-
-
-def _machine(record: ChallengeRecord) -> str:
-    return (record.environment and record.environment.cpu) or record.measurement.host
 
 
 def _calls_differ(entries: Sequence[Entry]) -> dict[str, Any] | None:
@@ -241,7 +227,3 @@ def _anchors(published: Sequence[Entry], ours: Sequence[Entry]) -> Iterator[dict
         first = next((entry for entry in ours if entry.facts["architecture"] == slug), None)
         if first is not None and first.facts["speed_up_over_srcnn"] is not None:
             yield {"name": first.name, "there": theirs[TEAMS[slug]], "here": first.facts["speed_up_over_srcnn"]}
-
-
-def _whole_numbers(scored: Sequence[Mapping[str, Any]], name: str) -> list[int]:
-    return sorted({int(one[name]) for one in scored if one[name] is not None})

@@ -5,29 +5,14 @@ interval is on the paper's side, fails where the interval leaves the paper's sid
 and is not decided otherwise: an interval wider than the paper's effect decides nothing.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 
-from enhance_sweep.paper import (
-    BASELINE_SLUG,
-    PROPOSED_SLUG,
-    headline_speed_up,
-    implied_baseline_time_s,
-    published_networks,
-)
-from enhance_sweep.report.labels import (
-    interval_text,
-    is_number,
-    network_label,
-    signed,
-    signed_interval,
-    speed_up_text,
-)
+from enhance_sweep import paper
+from enhance_sweep.report.labels import interval_text, is_number, network_label, signed, signed_interval, speed_up_text
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables.columns import CLAIMS
 from enhance_sweep.report.tables.model import Row, Table, shown_columns, to_csv
@@ -39,8 +24,13 @@ COLUMNS = tuple(sorted(shown_columns(CLAIMS), key=lambda column: column.kind != 
 HOLDS, FAILS, UNDECIDED, UNTESTED = "holds here", "fails here", "not decided here", "not tested here"
 _PRELU = ("strided-k4-s4-c32-b2-prelu", "strided-k4-s4-c32-b2")
 
-#: The weight of each network, by slug.
-Weights = Mapping[str, float]
+#: Networks by slug, as a claim needs them: `topology`, `kernel_size`, `prelu`, `time` on any machine and `ms_ssim`;
+#: ours with their `row` of `Results.variants`.
+Networks = pd.DataFrame
+#: The weight of each network's MS-SSIM, by slug; None where there are too few networks.
+Weights = pd.Series | None
+#: A verdict on a weighted sum, with the paper's own.
+Judge = Callable[[Difference, float], str]
 
 
 @dataclass(frozen=True)
@@ -64,40 +54,19 @@ class Claim:
     verdict: str
 
 
-@dataclass(frozen=True)
-class _Network:
-    """A network as a claim needs it: its time, on any machine, and its MS-SSIM."""
-
-    slug: str
-    architecture: Mapping[str, Any]
-    time: float
-    ms_ssim: float
-
-
-#: Of networks with their times, the weight of each one's MS-SSIM; None where there are too few.
-Weighing = Callable[[Sequence[_Network]], Weights | None]
-#: A verdict on a weighted sum, with the paper's own.
-Judge = Callable[[Difference, float], str]
-
-
 def claims(results: Results) -> list[Claim]:
     """The paper's five claims, judged on these runs; empty if nothing is scored."""
     if results.scored.empty:
         return []
-    networks = (results, _ours(results), _papers())
     facts = {
         "time": "multiply-adds" if results.cost_kind == "macs" else "time",
-        "prelu": network_label(published_networks()["architecture"][_PRELU[0]]),
-        "pick": network_label(published_networks()["architecture"][PROPOSED_SLUG]),
-        "headline": headline_speed_up(),
+        "prelu": network_label(paper.published_networks()["architecture"][_PRELU[0]]),
+        "pick": network_label(paper.published_networks()["architecture"][paper.PROPOSED_SLUG]),
+        "headline": paper.headline_speed_up(),
     }
-    of_scores: dict[str, tuple[Weighing, Judge]] = {
-        "a": (_slope, at_least_zero),
-        "b": (lambda networks: _above_line(networks, [n for n in networks if _is_plain(n, 5)]), does_not_pay),
-        "c": (_prelu, does_not_pay),
-        "d": (lambda networks: _above_line(networks, [n for n in networks if _is_strided(n)]), at_least_zero),
-    }
-    judged = {letter: _judge(*networks, weigh, verdict) for letter, (weigh, verdict) in of_scores.items()}
+    ours = _ours(results)
+    judges = {"a": at_least_zero, "b": does_not_pay, "c": does_not_pay, "d": at_least_zero}
+    judged = {letter: _judge(results, ours, letter, judge) for letter, judge in judges.items()}
     judged["e"] = _judge_speed(results)
     return [
         Claim(letter, phrase("claims", letter, facts), phrase("claims", f"{letter}_measured", facts), *found)
@@ -107,10 +76,7 @@ def claims(results: Results) -> list[Claim]:
 
 def claims_shown(found: Sequence[Claim], results: Results) -> Table:
     """A row for each claim, with what is compared to test it."""
-    rows = tuple(
-        Row(f"({claim.letter}) {claim.statement}", claim.measured, tuple(one.cell(asdict(claim)) for one in COLUMNS))
-        for claim in found
-    )
+    rows = tuple(Row.of(COLUMNS, asdict(one), f"({one.letter}) {one.statement}", one.measured) for one in found)
     facts = {"cost_kind": results.cost_kind, "seeds": results.evidence.seed_deviation is not None}
     note = phrase("notes", "claims", facts)
     return Table("The paper's claims", COLUMNS, rows, notes=(note,), words=True, first="Claim")
@@ -141,101 +107,87 @@ def does_not_pay(found: Difference, paper: float) -> str:
 # --- what is compared -------------------------------------------------------------------------------------------------
 
 
-def _slope(networks: Sequence[_Network]) -> Weights | None:
-    """The slope of MS-SSIM over the binary logarithm of time, as weights of the scores."""
-    fit = _line(networks)
-    return None if fit is None else dict(fit["slope"])
-
-
-def _line(networks: Sequence[_Network]) -> pd.DataFrame | None:
-    """The least-squares line through the plain 3x3 networks: `height` (at 1 s) and `slope` as weights of scores."""
-    times = {network.slug: math.log2(network.time) for network in networks if _is_plain(network, 3)}
-    if len(times) < 3 or len(set(times.values())) == 1:
+def _weights(letter: str, networks: Networks) -> Weights:
+    """What a claim compares, as weights of the networks' scores."""
+    if letter == "c":
+        return pd.Series([1.0, -1.0], index=_PRELU) if set(_PRELU) <= set(networks.index) else None
+    strided = (networks["topology"] == "strided") & ~networks["prelu"].astype(bool)
+    fit, some = _line(networks), networks[_plain(networks, 5) if letter == "b" else strided]
+    if fit is None or (letter != "a" and some.empty):
         return None
-    design = np.stack([np.ones(len(times)), list(times.values())], axis=1)
-    return pd.DataFrame(np.linalg.pinv(design).T, index=list(times), columns=["height", "slope"])
+    if letter == "a":
+        return fit["slope"]
+    own = pd.Series(1 / len(some), index=some.index)
+    # The mean of these networks above the line, at the same time.
+    return own.sub(fit["height"] + np.log2(some["time"]).mean() * fit["slope"], fill_value=0.0)
 
 
-def _above_line(networks: Sequence[_Network], some: Sequence[_Network]) -> Weights | None:
-    """The mean of `some` above the line through the plain 3x3 networks at the same time."""
-    fit = _line(networks)
-    if fit is None or not some:
+def _line(networks: Networks) -> pd.DataFrame | None:
+    """The least-squares line through the plain 3x3 networks, MS-SSIM over the binary logarithm of time.
+
+    `height` (at a time of 1) and `slope` as weights of the scores.
+    """
+    times = np.log2(networks.loc[_plain(networks, 3), "time"])
+    if len(set(times)) < 2 or len(times) < 3:
         return None
-    own = pd.Series(1 / len(some), index=[network.slug for network in some])
-    mean_time = sum(math.log2(network.time) for network in some) / len(some)
-    return dict(own.sub(fit["height"] + mean_time * fit["slope"], fill_value=0.0))
+    design = np.stack([np.ones(len(times)), times], axis=1)
+    return pd.DataFrame(np.linalg.pinv(design).T, index=times.index, columns=["height", "slope"])
 
 
-def _prelu(networks: Sequence[_Network]) -> Weights | None:
-    if not set(_PRELU) <= {network.slug for network in networks}:
-        return None
-    return {_PRELU[0]: 1.0, _PRELU[1]: -1.0}
+def _plain(networks: Networks, kernel_size: int) -> "pd.Series[bool]":
+    return (networks["topology"] == "plain") & (networks["kernel_size"] == kernel_size)
 
 
-def _is_plain(network: _Network, kernel_size: int) -> bool:
-    architecture = network.architecture
-    return bool(architecture["topology"] == "plain" and architecture["kernel_size"] == kernel_size)
-
-
-def _is_strided(network: _Network) -> bool:
-    return bool(network.architecture["topology"] == "strided" and not network.architecture["prelu"])
-
-
-def _judge(
-    results: Results, ours: Sequence[_Network], paper: Sequence[_Network], weigh: Weighing, verdict: Judge
-) -> tuple[str, str, str]:
+def _judge(results: Results, ours: Networks, letter: str, judge: Judge) -> tuple[str, str, str]:
     """The paper's figure, ours and the verdict: weighted sums of MS-SSIMs, each with its machine's own times."""
-    published = weigh(paper)
-    assert published is not None
-    theirs = sum(published[network.slug] * network.ms_ssim for network in paper if network.slug in published)
-    by_row, rows = np.zeros(len(results.variants)), _rows(results)
-    for slug, weight in (weigh(ours) or {}).items():
-        by_row[rows[slug]] = weight
+    papers, weights = _papers(), _weights(letter, ours)
+    published = _weights(letter, papers)
+    assert published is not None, "the tables have all these networks"
+    theirs = float((published * papers["ms_ssim"]).sum())
+    by_row = np.zeros(len(results.variants))
+    if weights is not None:
+        by_row[ours.loc[weights.index, "row"]] = weights
     found = results.evidence.scores["ms_ssim"].contrast(by_row) if by_row.any() else None
     if found is None:
         return signed(theirs, 4), "too few of these networks", UNTESTED
     ours_text = f"{signed(found.mean, 4)} ({signed_interval(found.low, found.high)})"
-    return signed(theirs, 4), ours_text, verdict(found, theirs)
+    return signed(theirs, 4), ours_text, judge(found, theirs)
 
 
 def _judge_speed(results: Results) -> tuple[str, str, str]:
     """The paper's headline, a claim about speed alone."""
-    paper = speed_up_text(headline_speed_up())
-    rows = results.variants[(results.variants["slug"] == PROPOSED_SLUG) & results.variants["speed_up"].notna()]
+    headline = paper.headline_speed_up()
+    theirs = speed_up_text(headline)
+    rows = results.variants[(results.variants["slug"] == paper.PROPOSED_SLUG) & results.variants["speed_up"].notna()]
     if rows.empty:
-        return paper, "not timed beside the baseline", UNTESTED
+        return theirs, "not timed beside the baseline", UNTESTED
     row = rows.iloc[0]
     low, high, ours = row["speed_up_low"], row["speed_up_high"], speed_up_text(row["speed_up"])
     if not (is_number(low) and is_number(high)):
-        return paper, f"{ours}, no interval", UNDECIDED
+        return theirs, f"{ours}, no interval", UNDECIDED
     # The paper's figure is given to one digit.
-    verdict = HOLDS if low >= round(headline_speed_up(), 1) else FAILS if high < headline_speed_up() else UNDECIDED
-    return paper, f"{ours} ({interval_text(low, high)})", verdict
+    verdict = HOLDS if low >= round(headline, 1) else FAILS if high < headline else UNDECIDED
+    return theirs, f"{ours} ({interval_text(low, high)})", verdict
 
 
 # --- networks ---------------------------------------------------------------------------------------------------------
 
 
-def _rows(results: Results) -> dict[str, int]:
-    """The row of each published network that is scored and timed, under the most frequent training condition."""
+def _ours(results: Results) -> Networks:
+    """The published networks that are scored and timed here, under the most frequent training condition.
+
+    Time is relative, or multiply-adds where none is timed.
+    """
     shown = results.variants.reset_index(drop=True)
+    shown = shown.assign(row=shown.index, time=shown["cost"])
     shown = shown[shown["published"].notna() & shown["ms_ssim"].notna() & shown["cost"].notna()]
-    shown = shown.sort_values("condition", kind="stable").drop_duplicates("slug")
-    return {str(slug): row for row, slug in zip(shown.index.to_list(), shown["slug"], strict=True)}
+    shown = shown.sort_values("condition", kind="stable").drop_duplicates("slug").set_index("slug")
+    return shown.loc[[results.evidence.scores["ms_ssim"].known(row) for row in shown["row"]]]
 
 
-def _ours(results: Results) -> list[_Network]:
-    """The published networks that are scored and timed here; time is relative, or multiply-adds where none is timed."""
-    architectures, variants = published_networks()["architecture"], results.variants
-    return [
-        _Network(slug, architectures[slug], float(variants["cost"].iloc[row]), float(variants["ms_ssim"].iloc[row]))
-        for slug, row in _rows(results).items()
-        if results.evidence.scores["ms_ssim"].known(row)
-    ]
-
-
-def _papers() -> list[_Network]:
+def _papers() -> Networks:
     """The networks of Tables 1 and 2 with the paper's figures, the baseline with the time that its headline implies."""
-    rows = published_networks()[["slug", "architecture", "time_s", "ms_ssim"]].itertuples(index=False)
-    networks = [_Network(*row) for row in rows]
-    return [replace(one, time=implied_baseline_time_s()) if one.slug == BASELINE_SLUG else one for one in networks]
+    table = paper.published_networks()
+    networks = pd.DataFrame(list(table["architecture"]), index=table.index)
+    time = table["time_s"].where(table.index != paper.BASELINE_SLUG, paper.implied_baseline_time_s())
+    return networks.assign(time=time, ms_ssim=table["ms_ssim"])

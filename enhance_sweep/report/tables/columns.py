@@ -19,8 +19,7 @@ from enhance_sweep.report.labels import (
 )
 from enhance_sweep.report.tables.model import NO_RECORD, Column, Facts
 
-TO_INPUT, INTERVAL, ERROR = "vs. input", "95%", "±"
-NOT_COMPARED, SRCNN_NOT_TIMED = "—", "SRCNN not timed"
+_TO_INPUT, _NOT_COMPARED, _SRCNN_NOT_TIMED, _ELSEWHERE = "vs. input", "—", "SRCNN not timed", "timed on another host"
 #: The tables that a column is for.
 _PAPERS, _OURS = ("table1", "table2"), ("frontier", "others")
 
@@ -42,14 +41,6 @@ def _memory(total: float, added: float | None) -> str:
     return decimals(total, 0) + (f" ({signed(added, 0)})" if added is not None else "")
 
 
-def _ends(low: float, high: float | None) -> str | None:
-    return None if high is None else interval_text(low, high)
-
-
-def _signed_ends(low: float, high: float | None) -> str | None:
-    return None if high is None else signed_interval(low, high)
-
-
 # --- why a cell is empty ----------------------------------------------------------------------------------------------
 
 
@@ -62,7 +53,7 @@ def why_not_trained(facts: Facts) -> str:
 def why_not_timed(facts: Facts) -> str:
     """Why a network has no latency."""
     if facts.get("timed_elsewhere"):
-        return "timed on another host"
+        return _ELSEWHERE
     return "timing failed" if facts.get("timing_failed") else NO_RECORD
 
 
@@ -85,7 +76,7 @@ def _why_no_gain(measure: str) -> Reason:
 def why_no_challenge_score(facts: Facts) -> str:
     """Why a network has no score of the challenge's."""
     both = is_number(facts.get("psnr_db")) and is_number(facts.get("ms_ssim"))
-    return SRCNN_NOT_TIMED if both else why_not_trained(facts)
+    return _SRCNN_NOT_TIMED if both else why_not_trained(facts)
 
 
 def _not_timed_or(otherwise: str) -> Reason:
@@ -99,8 +90,24 @@ def _in_csv_alone(*keys: str, csv: tuple[str, ...] = ()) -> tuple[Column, ...]:
     return tuple(Column(key, csv=csv) for key in keys)
 
 
+def _ends(
+    of: str, group: str, text: Writer, missing: str | Reason = NO_RECORD, page: tuple[str, ...] = ()
+) -> tuple[Column, Column]:
+    """The ends of the interval of a figure: one column where it is shown, two in CSV."""
+
+    def both(low: float, high: float | None) -> str | None:
+        return None if high is None else text(low, high)
+
+    low, high = f"{of}_low", f"{of}_high"
+    return Column(low, group, "95%", both, missing, of=(low, high), page=page), Column(high)
+
+
 def _of_paper(key: str, group: str, text: Writer) -> Column:
     return Column(key, group, "paper", text, page=_PAPERS, csv=_PAPERS, kind="paper")
+
+
+def _whole_training(steps: float, trained: str) -> str | None:
+    return thousands(steps) if trained == "completed" else None
 
 
 _LATENCY, _SPEED_UP, _PSNR, _MS_SSIM, _MEMORY = "Latency, ms", "Speed-up", "PSNR, dB", "MS-SSIM", "Memory, MiB"
@@ -119,38 +126,23 @@ NETWORKS: tuple[Column, ...] = (
     Column("latency_ms_median", _LATENCY, "median", significant_ms, why_not_timed, paper="paper_time_s"),
     Column("latency_ms_iqr", _LATENCY, "IQR", significant_ms, why_not_timed),
     Column("speed_up", _SPEED_UP, "median", speed_up_text, _why_no_speed_up, paper="paper_speed_up"),
-    Column("speed_up_low", _SPEED_UP, INTERVAL, _ends, _why_no_interval, of=("speed_up_low", "speed_up_high")),
-    *_in_csv_alone("speed_up_high", "cpu_s_median"),
+    *_ends("speed_up", _SPEED_UP, interval_text, _why_no_interval),
+    *_in_csv_alone("cpu_s_median"),
     Column("peak_rss_mib", _MEMORY, "", _memory, why_not_timed, of=("peak_rss_mib", "peak_rss_delta_mib")),
     *_in_csv_alone("peak_rss_delta_mib"),
     Column("psnr_db", _PSNR, "mean", _fixed(2), why_not_trained, paper="paper_psnr_db"),
-    Column("gain_psnr_db", _PSNR, TO_INPUT, _difference(2), _why_no_gain("psnr_db"), page=_OURS, kind="gain"),
+    Column("gain_psnr_db", _PSNR, _TO_INPUT, _difference(2), _why_no_gain("psnr_db"), page=_OURS, kind="gain"),
     Column("ms_ssim", _MS_SSIM, "mean", _fixed(4), why_not_trained, paper="paper_ms_ssim"),
-    Column("ms_ssim_error", _MS_SSIM, ERROR, _fixed(4), _why_no_error),
-    Column("gain_ms_ssim", _MS_SSIM, TO_INPUT, _difference(4), _why_no_gain("ms_ssim"), page=_OURS, kind="gain"),
+    Column("ms_ssim_error", _MS_SSIM, "±", _fixed(4), _why_no_error),
+    Column("gain_ms_ssim", _MS_SSIM, _TO_INPUT, _difference(4), _why_no_gain("ms_ssim"), page=_OURS, kind="gain"),
     *_in_csv_alone("below_untouched", "on_frontier"),
-    Column("vs_baseline", _AGAINST, "mean", _difference(4), NOT_COMPARED, page=_OURS),
-    Column(
-        "vs_baseline_low",
-        _AGAINST,
-        INTERVAL,
-        _signed_ends,
-        NOT_COMPARED,
-        of=("vs_baseline_low", "vs_baseline_high"),
-        page=_OURS,
-    ),
-    *_in_csv_alone("vs_baseline_high"),
-    Column("frontier_probability", "On frontier", "", _fixed(2), NOT_COMPARED, page=_OURS),
-    Column("beats", "Networks", "beats", thousands, NOT_COMPARED, page=_OURS),
-    Column("beaten_by", "Networks", "beaten by", thousands, NOT_COMPARED, page=_OURS),
+    Column("vs_baseline", _AGAINST, "mean", _difference(4), _NOT_COMPARED, page=_OURS),
+    *_ends("vs_baseline", _AGAINST, signed_interval, _NOT_COMPARED, page=_OURS),
+    Column("frontier_probability", "On frontier", "", _fixed(2), _NOT_COMPARED, page=_OURS),
+    Column("beats", "Networks", "beats", thousands, _NOT_COMPARED, page=_OURS),
+    Column("beaten_by", "Networks", "beaten by", thousands, _NOT_COMPARED, page=_OURS),
     *_in_csv_alone("timing_flags"),
-    Column(
-        "steps",
-        "Steps",
-        text=lambda steps, trained: thousands(steps) if trained == "completed" else None,
-        missing=why_not_trained,
-        of=("steps", "trained"),
-    ),
+    Column("steps", "Steps", "", _whole_training, why_not_trained, of=("steps", "trained")),
     Column("seeds", "Seed", text=lambda seeds: ", ".join(seeds.split())),
     Column("condition", "Trained as"),
     Column("timing", "Timed as"),
@@ -160,7 +152,6 @@ NETWORKS: tuple[Column, ...] = (
     *_in_csv_alone("key", csv=("variants",)),
 )
 
-_ELSEWHERE = "timed on another host"
 
 CHALLENGE: tuple[Column, ...] = (
     *_in_csv_alone("entry", "of", "architecture"),
@@ -168,7 +159,7 @@ CHALLENGE: tuple[Column, ...] = (
     Column("ms_ssim", _MS_SSIM, "", _fixed(4), why_not_trained),
     Column("mos", "MOS", "", _fixed(4), "not rated"),
     Column("cpu_ms", "CPU, ms", "", _fixed(0), _ELSEWHERE),
-    Column("speed_up_over_srcnn", "Over SRCNN", "", speed_up_text, SRCNN_NOT_TIMED),
+    Column("speed_up_over_srcnn", "Over SRCNN", "", speed_up_text, _SRCNN_NOT_TIMED),
     Column("gpu_ms", "GPU, ms", "", _fixed(0), "not timed"),
     Column("memory_gb", "Memory, GB", "", _fixed(1), _ELSEWHERE),
     *(Column(f"score_{one.lower()}", "Score", one, _fixed(2), why_no_challenge_score) for one in SCORES),
@@ -186,8 +177,7 @@ RUNTIMES: tuple[Column, ...] = (
     Column("latency_ms_iqr", _LATENCY, "IQR", significant_ms, _not_timed_or(NO_RECORD)),
     *_in_csv_alone("cpu_s_median", "first_call_ms"),
     Column("speed_up", _SPEED_UP, "median", speed_up_text, _not_timed_or(NO_RECORD)),
-    Column("speed_up_low", _SPEED_UP, INTERVAL, _ends, _not_timed_or(NO_RECORD), of=("speed_up_low", "speed_up_high")),
-    *_in_csv_alone("speed_up_high"),
+    *_ends("speed_up", _SPEED_UP, interval_text, _not_timed_or(NO_RECORD)),
     Column("speed_up_over_itself_eager", "Of itself", "", speed_up_text, _not_timed_or(NO_RECORD)),
     Column("times_the_arithmetic_limit", "Times the limit", "", speed_up_text, _not_timed_or(NO_RECORD)),
     Column("peak_rss_mib", _MEMORY, "", _fixed(0), _not_timed_or(NO_RECORD)),
@@ -196,9 +186,7 @@ RUNTIMES: tuple[Column, ...] = (
     *_in_csv_alone("status", "reason", "stopped", "flags"),
 )
 
-_LOW_HIGH = ("low", "high")
-_EAGER, _OF_FILE = "against eager", "of the file"
-_GAIN = "ms_ssim_against_eager"
+_EAGER, _OF_FILE, _GAIN = "against eager", "of the file", "ms_ssim_against_eager"
 
 EXPORTS: tuple[Column, ...] = (
     *_in_csv_alone("network", "architecture", "key"),
@@ -209,18 +197,15 @@ EXPORTS: tuple[Column, ...] = (
     Column("ms_ssim", _MS_SSIM, _OF_FILE, _fixed(4)),
     Column("psnr_db", _PSNR, "", _fixed(2)),
     Column(_GAIN, _MS_SSIM, _EAGER, _difference(4)),
-    Column(f"{_GAIN}_low", _MS_SSIM, INTERVAL, _signed_ends, of=(f"{_GAIN}_low", f"{_GAIN}_high")),
-    *_in_csv_alone(f"{_GAIN}_high"),
+    *_ends(_GAIN, _MS_SSIM, signed_interval),
     Column("close_psnr_db", "Close, dB", "", _fixed(1), missing="the same"),
     *_in_csv_alone("largest_difference", "host", "threads"),
     Column("latency_ms_median", _LATENCY, _OF_FILE, significant_ms),
     Column("eager_latency_ms_median", _LATENCY, "of eager", significant_ms),
     *_in_csv_alone("peak_rss_mib"),
     Column("speed_against_eager", "Speed", _EAGER, speed_up_text),
-    Column(
-        "speed_against_eager_low", "Speed", INTERVAL, _ends, of=tuple(f"speed_against_eager_{e}" for e in _LOW_HIGH)
-    ),
-    *_in_csv_alone("speed_against_eager_high", "on_frontier", "flags"),
+    *_ends("speed_against_eager", "Speed", interval_text),
+    *_in_csv_alone("on_frontier", "flags"),
 )
 
 CLAIMS: tuple[Column, ...] = (

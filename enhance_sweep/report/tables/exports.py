@@ -1,6 +1,5 @@
 """Trained networks exported for other runtimes: their places in Figure 2 and their table."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -13,7 +12,7 @@ from enhance_sweep.records.schema import Check, ExportRecord, MeanInterval
 from enhance_sweep.report.labels import network_label
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables.columns import EXPORTS
-from enhance_sweep.report.tables.model import Column, Row, Table, cut, ratio_facts, shown_columns, to_csv
+from enhance_sweep.report.tables.model import Row, Table, cut, ratio_facts, shown_columns, to_csv
 from enhance_sweep.report.words import phrase
 from enhance_sweep.stats.speed_up import Ratio, speed_up
 
@@ -45,11 +44,6 @@ class Exported:
     def label(self) -> str:
         """The network's short name, format and precision."""
         return f"{network_label(self.record.architecture)} {self.record.format} {self.record.precision}"
-
-    @property
-    def placed(self) -> bool:
-        """Whether it has a place in Figure 2."""
-        return self.cost is not None and self.ms_ssim is not None
 
 
 @lru_cache(maxsize=1)
@@ -83,18 +77,13 @@ def _against_eager(record: ExportRecord) -> MeanInterval:
 
 def exports_shown(results: Results) -> Table:
     """A row for each file; empty where nothing was exported."""
-    columns, found = shown_columns(EXPORTS), exports(results)
-    rows = [_row(one, columns) for one in found]
+    columns, rows = shown_columns(EXPORTS), []
+    for one in exports(results):
+        elsewhere = "" if one.record.scores.of_test_pairs else "other photographs"
+        flagged = "timing flagged" if one.record.flags else ""
+        tags = ("on the frontier" if one.on_frontier else "", elsewhere, flagged)
+        rows.append(Row.of(columns, facts := _facts(one), facts["network"], *tags))
     return cut(Table("Exports", columns, tuple(rows), file="exports.csv", notes=(phrase("notes", "exports"),)))
-
-
-def _row(one: Exported, columns: Sequence[Column]) -> Row:
-    elsewhere = "" if one.record.scores.of_test_pairs else "other photographs"
-    flagged = "timing flagged" if one.record.flags else ""
-    tags = ("on the frontier" if one.on_frontier else "", elsewhere, flagged)
-    facts = _facts(one)
-    cells = tuple(column.cell(facts) for column in columns)
-    return Row(facts["network"], ", ".join(filter(None, tags)), cells, opens=one.row)
 
 
 def exports_csv(results: Results) -> str:
@@ -106,6 +95,7 @@ def _facts(one: Exported) -> dict[str, Any]:
     record, change, check = one.record, _against_eager(one.record), one.record.check or Check()
     of_record = ("key", "format", "precision", "bytes", "latency_ms_median", "eager_latency_ms_median", "peak_rss_mib")
     return {
+        "row": one.row,
         "network": network_label(record.architecture),
         "architecture": architecture_slug(record.architecture),
         **{name: getattr(record, name) for name in of_record},

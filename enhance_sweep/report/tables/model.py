@@ -1,5 +1,7 @@
 """The model of a table: columns described once, rows of cells; shown on the page, or written as CSV."""
 
+import csv
+import io
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from enhance_sweep.report.words import phrase
 from enhance_sweep.stats.speed_up import Ratio
 
 NO_RECORD = "no record"
@@ -63,14 +66,6 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Neighbouring columns under one heading; a heading of one column stands alone."""
-
-    title: str
-    columns: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Row:
     """A row: its name, what is special about it, its cells; the row of the variants that it opens."""
 
@@ -79,6 +74,12 @@ class Row:
     cells: tuple[Cell, ...]
     below: bool = False
     opens: int | None = None
+
+    @classmethod
+    def of(cls, columns: Sequence[Column], facts: Facts, name: str, *tags: str) -> "Row":
+        """The row that facts make; empty tags are left out."""
+        cells = tuple(column.cell(facts) for column in columns)
+        return cls(name, ", ".join(filter(None, tags)), cells, bool(facts.get("below_untouched")), facts.get("row"))
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,17 @@ class Table:
     first: str = "Network"
 
     @property
-    def groups(self) -> list[Group]:
-        """The headings."""
+    def groups(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The headings of neighbouring columns, each with their own; that of a single column stands alone."""
         titles: dict[str, list[str]] = {}
         for column in self.columns:
             titles.setdefault(column.group, []).append(column.title)
-        return [Group(title, tuple(some) if len(some) > 1 else ("",)) for title, some in titles.items()]
+        return [(title, tuple(some) if len(some) > 1 else ("",)) for title, some in titles.items()]
+
+    @property
+    def left_out_note(self) -> str:
+        """Where the rows are that are left out."""
+        return phrase("notes", "left_out", {"table": self})
 
     def spans(self, row: Row) -> list[tuple[Cell, int, str]]:
         """A row's cells with the columns that each takes and its style classes.
@@ -147,8 +153,17 @@ def csv_names(columns: Sequence[Column], table: str = "") -> list[str]:
 
 def to_csv(columns: Sequence[Column], rows: Iterable[Facts], table: str = "") -> str:
     """Rows for a spreadsheet: figures unrounded, nothing where nothing is known."""
-    frame = pd.DataFrame(list(rows), columns=csv_names(columns, table), dtype=object)
-    return frame.to_csv(index=False, lineterminator="\n")
+    return csv_text(pd.DataFrame(list(rows), columns=csv_names(columns, table), dtype=object))
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """A table for a spreadsheet, as `DataFrame.to_csv` writes it, which takes three times as long for thousands."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(frame.columns)
+    columns = (column.where(column.notna(), None).tolist() for _, column in frame.astype(object).items())
+    writer.writerows(zip(*columns, strict=True))
+    return text.getvalue()
 
 
 def ratio_facts(name: str, ratio: Ratio | None) -> dict[str, float | None]:

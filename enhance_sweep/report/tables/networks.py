@@ -10,7 +10,7 @@ from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_table
 from enhance_sweep.report.labels import decimals, is_number, network_label
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.references import references
-from enhance_sweep.report.results.variants import in_order
+from enhance_sweep.report.results.variants import best_in_order, in_order, plain_rows
 from enhance_sweep.report.tables.columns import NETWORKS, REFERENCES, why_not_timed
 from enhance_sweep.report.tables.model import (
     MOST_ROWS,
@@ -21,6 +21,7 @@ from enhance_sweep.report.tables.model import (
     Row,
     Table,
     csv_names,
+    csv_text,
     cut,
     shown_columns,
     to_csv,
@@ -31,12 +32,6 @@ from enhance_sweep.stats.rank_agreement import kendall_tau
 AGREEMENT = "Rank agreement (Kendall's tau)"
 #: A rank agreement of fewer networks than this says nothing.
 FEWEST_RANKED = 4
-
-
-def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows with missing values as None and numbers as Python's; `row` is their place among the variants."""
-    plain = frame.astype(object).where(frame.notna(), None).assign(row=frame.index)
-    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
 
 
 # --- shown ------------------------------------------------------------------------------------------------------------
@@ -66,19 +61,16 @@ def frontier_shown(results: Results) -> Table:
 
 def others_shown(results: Results) -> Table:
     """Every variant that is not in the paper's tables; of too many the frontier's and the best."""
-    others = in_order(results.variants[results.variants["published"].isna()])
-    kept = others
-    if len(others) > MOST_ROWS:
-        best = others.sort_values(["on_frontier", "ms_ssim"], ascending=False, kind="stable").head(MOST_ROWS)
-        kept = in_order(best)
+    others = results.variants[results.variants["published"].isna()]
+    kept = best_in_order(others, MOST_ROWS)
     return _own_table("Other variants", results, kept, left_out=len(others) - len(kept))
 
 
 def references_shown(results: Results) -> Table:
     """Networks that were not trained here, on the same test images."""
     columns = shown_columns(REFERENCES)
-    rows = [Row(one.name, "", tuple(column.cell(vars(one)) for column in columns)) for one in references(results)]
-    return Table("Other networks on these test images", columns, tuple(rows), words=True)
+    rows = tuple(Row.of(columns, vars(one), one.name) for one in references(results))
+    return Table("Other networks on these test images", columns, rows, words=True)
 
 
 def _own_table(title: str, results: Results, variants: pd.DataFrame, left_out: int = 0) -> Table:
@@ -88,45 +80,38 @@ def _own_table(title: str, results: Results, variants: pd.DataFrame, left_out: i
 
 
 def _row(columns: Sequence[Column], facts: Facts) -> Row:
-    cells = tuple(column.cell(facts) for column in columns)
-    tags = [{BASELINE_SLUG: "baseline", PROPOSED_SLUG: "the paper's pick"}.get(facts["slug"], "")]
-    tags += ["timing flagged"] if facts.get("timing_flags") else []
-    below = bool(facts.get("below_untouched"))
-    return Row(str(facts["network"]), ", ".join(filter(None, tags)), cells, below, facts.get("row"))
+    tag = {BASELINE_SLUG: "baseline", PROPOSED_SLUG: "the paper's pick"}.get(facts["slug"], "")
+    return Row.of(columns, facts, str(facts["network"]), tag, "timing flagged" if facts.get("timing_flags") else "")
 
 
 def _hidden(results: Results) -> set[str]:
     """The columns that are empty, or the same for all networks."""
     variants, sure = results.variants, results.evidence.images > 0
-    scored, compared = len(results.scored) > 0, sure and results.evidence.compared > 1
-    trained = bool(results.trained)
+    known = variants.notna().any()
+    scored = len(results.scored) > 0
     shown = {
-        "speed_up_low": variants["speed_up_low"].notna().any(),
-        **dict.fromkeys(("paper_psnr_db", "psnr_db", "gain_psnr_db", "psnr_db_over_paper"), scored),
-        **dict.fromkeys(("paper_ms_ssim", "ms_ssim", "gain_ms_ssim", "ms_ssim_over_paper"), scored),
-        "ms_ssim_error": scored and sure,
-        **dict.fromkeys(("vs_baseline", "vs_baseline_low"), sure and variants["vs_baseline"].notna().any()),
-        "frontier_probability": sure and variants["frontier_probability"].notna().any(),
-        **dict.fromkeys(("beats", "beaten_by"), compared),
-        **dict.fromkeys(("steps", "seeds"), trained),
-        "condition": len(results.training_conditions) > 1,
-        "timing": len(results.timing_conditions) > 1,
+        ("speed_up_low",): known["speed_up_low"],
+        ("paper_psnr_db", "psnr_db", "gain_psnr_db", "psnr_db_over_paper"): scored,
+        ("paper_ms_ssim", "ms_ssim", "gain_ms_ssim", "ms_ssim_over_paper"): scored,
+        ("ms_ssim_error",): scored and sure,
+        ("vs_baseline", "vs_baseline_low"): sure and known["vs_baseline"],
+        ("frontier_probability",): sure and known["frontier_probability"],
+        ("beats", "beaten_by"): sure and results.evidence.compared > 1,
+        ("steps", "seeds"): bool(results.trained),
+        ("condition",): len(results.training_conditions) > 1,
+        ("timing",): len(results.timing_conditions) > 1,
     }
-    return {key for key, is_shown in shown.items() if not is_shown}
+    return {key for keys, is_shown in shown.items() if not is_shown for key in keys}
 
 
 def _agreement(columns: Sequence[Column], rows: Sequence[Facts]) -> Row | None:
     """The last row: how well our columns agree with the paper's order; None if that cannot be computed."""
     cells = []
     for column in columns:
-        both = [(facts[column.paper], facts[column.key]) for facts in rows if column.paper and _has(facts, column.key)]
+        both = [(f[column.paper], f[column.key]) for f in rows if column.paper and is_number(f.get(column.key))]
         tau = kendall_tau(*zip(*both, strict=True)) if len(both) >= FEWEST_RANKED else None
         cells.append(Cell(decimals(tau, 2) if is_number(tau) else ""))
     return Row(AGREEMENT, "", tuple(cells)) if any(cell.text for cell in cells) else None
-
-
-def _has(facts: Facts, key: str) -> bool:
-    return is_number(facts.get(key))
 
 
 # --- what differs from the paper --------------------------------------------------------------------------------------
@@ -138,16 +123,11 @@ _PAPERS = {"pairs": 160_000, "steps": 25_000, "longer": 40_000, "batch": 50, "cr
 def conditions(results: Results) -> str:
     """How the runs differ from the paper's, for a line under its tables; empty if they do not."""
     learned = [record.learned_from for record in results.trained]
-    counts = {record.data.get("train_pairs") for record in results.trained if record.data}
-    pairs = counts.pop() if len(counts) == 1 else None
+    pairs = _all_alike([record.data for record in results.trained if record.data], "train_pairs")
     batch, crop, steps = _all_alike(learned, "batch_size"), _all_alike(learned, "crop_size"), results.steps
     as_long = set(steps) <= {_PAPERS["steps"], _PAPERS["longer"]}
     content = {str(one.content or "none") for one in learned}
-    machines = {
-        (record.environment.cpu or "unknown", record.measurement.threads)
-        for record in results.timed
-        if record.environment
-    }
+    timed = [(one.environment, one.measurement.threads) for one in results.timed]
     facts = {
         "paper": _PAPERS,
         "dataset": results.dataset if results.dataset != "dped-iphone" or pairs != _PAPERS["pairs"] else None,
@@ -157,7 +137,7 @@ def conditions(results: Results) -> str:
         "crop": crop,
         "loss": results.loss if results.loss != "paper" or content != {"vgg19"} else None,
         "content": sorted(content),
-        "machines": sorted(machines),
+        "machines": sorted({(one.cpu or "unknown", threads) for one, threads in timed if one}),
     }
     return phrase("notes", "conditions", facts)
 
@@ -172,32 +152,25 @@ def _all_alike(mappings: Sequence[Mapping[str, Any]], name: str) -> Any:
 
 def _published_facts(results: Results, table: int) -> list[dict[str, Any]]:
     """Each row of the paper's table with our variant of it; once per training condition where there are several."""
-    of_slug: dict[str, list[dict[str, Any]]] = {}
-    ours = results.variants[results.variants["published"] == table].sort_values("condition", kind="stable")
-    for variant in plain_rows(ours):
-        of_slug.setdefault(str(variant["slug"]), []).append(variant)
+    ours = plain_rows(results.variants[results.variants["published"] == table].sort_values("condition", kind="stable"))
     rows = []
     for paper in published_table(table).to_dict("records"):
-        for variant in of_slug.get(paper["slug"], [{}]):
+        for variant in [one for one in ours if one["slug"] == paper["slug"]] or [{}]:
             facts = {**paper["architecture"], **variant, "slug": paper["slug"]}
             facts |= {f"paper_{name}": paper[name] for name in ("time_s", "speed_up", "psnr_db", "ms_ssim")}
             for name in ("psnr_db", "ms_ssim"):
-                facts[f"{name}_over_paper"] = facts[name] - paper[name] if _has(facts, name) else None
-            rows.append({**facts, "network": network_label(paper["architecture"])})
+                facts[f"{name}_over_paper"] = facts[name] - paper[name] if is_number(facts.get(name)) else None
+            facts["timed"] = "completed" if facts.get("timing") else why_not_timed(facts)
+            facts |= {"trained": facts.get("trained") or NO_RECORD, "network": network_label(paper["architecture"])}
+            if not is_number(facts.get("ms_ssim")):
+                facts |= {"below_untouched": None, "on_frontier": None}
+            rows.append(facts)
     return rows
 
 
 def published_csv(results: Results, table: int) -> str:
     """Table 1 or 2 for a spreadsheet: the paper's figures as `paper_...`, ours under the records' names."""
-    rows = []
-    for facts in _published_facts(results, table):
-        states = {
-            "trained": facts.get("trained") or NO_RECORD,
-            "timed": "completed" if facts.get("timing") else why_not_timed(facts),
-        }
-        unscored = {} if _has(facts, "ms_ssim") else {"below_untouched": None, "on_frontier": None}
-        rows.append(facts | states | unscored)
-    return to_csv(NETWORKS, rows, f"table{table}")
+    return to_csv(NETWORKS, _published_facts(results, table), f"table{table}")
 
 
 def variants_csv(results: Results) -> str:
@@ -214,6 +187,4 @@ def variants_csv(results: Results) -> str:
         timed=pd.Series(why_not, index=variants.index).where(variants["timing"].isna(), "completed"),
         **{name: variants[name].astype(object).where(scored, None) for name in ("below_untouched", "on_frontier")},
     )
-    table = table.reindex(columns=csv_names(NETWORKS, "variants"))
-    # As objects, whose text Python makes: pandas takes twice as long for columns of numbers.
-    return table.astype(object).to_csv(index=False, lineterminator="\n")
+    return csv_text(table.reindex(columns=csv_names(NETWORKS, "variants")))

@@ -1,6 +1,5 @@
 """The networks that were timed in several ways: runtime, precision, layout, allocator; a table for each place."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +9,7 @@ from enhance_sweep.records.schema import TimedRecord
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.timings import Measured, Place, by_place
 from enhance_sweep.report.tables.columns import RUNTIMES
-from enhance_sweep.report.tables.model import Column, Row, Table, cut, ratio_facts, shown_columns, to_csv
+from enhance_sweep.report.tables.model import Facts, Row, Table, cut, ratio_facts, shown_columns, to_csv
 from enhance_sweep.report.words import phrase
 
 _OF_MEASUREMENT = ("runtime", "precision", "layout", "allocator")
@@ -26,16 +25,17 @@ def runtimes_shown(results: Results) -> list[Table]:
     notes = {place: (phrase("notes", "runtimes"),) for place in list(places)[-1:]}
     tables = []
     for place, measured in places.items():
-        rows = tuple(_row(_facts(place, one), columns) for one in measured)
+        every = [_facts(place, one) for one in measured]
+        rows = tuple(Row.of(columns, facts, facts["network"], _tag(facts)) for facts in every)
         table = Table(f"Runtimes: {place.text}", columns, rows, file="runtimes.csv", notes=notes.get(place, ()))
         tables.append(cut(table))
     return tables
 
 
-def _row(facts: Mapping[str, Any], columns: Sequence[Column]) -> Row:
-    failed = facts["status"] == "failed"
-    tag = str(facts["reason"] or "") if failed else "timing flagged" if facts["flags"] else ""
-    return Row(facts["network"], tag, tuple(column.cell(facts) for column in columns))
+def _tag(facts: Facts) -> str:
+    if facts["status"] == "failed":
+        return str(facts["reason"] or "")
+    return "timing flagged" if facts["flags"] else ""
 
 
 def preparing_s(record: TimedRecord) -> float:

@@ -40,6 +40,32 @@
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"],
   };
 
+  // The look that all charts share.
+  const axis = ({ title, ...more }) => ({
+    gridcolor: "var(--grid)",
+    linecolor: "var(--muted)",
+    zeroline: false,
+    automargin: true,
+    ...more,
+    title: { text: title },
+  });
+  const styled = ({ layout, ...spec }) => ({
+    ...spec,
+    layout: {
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      hoverlabel: { bgcolor: "var(--raised)", bordercolor: "var(--muted)", font: { color: "var(--ink)" } },
+      hovermode: "closest",
+      dragmode: "zoom",
+      ...layout,
+      xaxis: axis(layout.xaxis),
+      yaxis: axis(layout.yaxis),
+      font: { color: "var(--ink)", size: 12, family: "system-ui, sans-serif", ...layout.font },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: "var(--muted)", activecolor: "var(--ink)", ...layout.modebar },
+      margin: { l: 60, r: 20, t: 40, b: 50, ...layout.margin },
+    },
+  });
+
   const fitted = (spec, element) => {
     // A phone has no room for names and a legend beside the lines, nor for long titles of axes.
     if (element.clientWidth >= 560) return spec;
@@ -69,7 +95,7 @@
       element.textContent = "This browser is too old to draw the charts; all numbers are in the tables.";
       return;
     }
-    const { data: traces, layout } = painted(fitted(spec, element), colors());
+    const { data: traces, layout } = painted(fitted(styled(spec), element), colors());
     await Plotly.react(element, traces, layout, config);
     if (spec.opens && !element.dataset.opens) {
       element.dataset.opens = "yes";
@@ -111,29 +137,9 @@
     return element;
   };
 
-  const axis = ({ title, ...more }) => ({
-    gridcolor: "var(--grid)",
-    linecolor: "var(--muted)",
-    zeroline: false,
-    automargin: true,
-    ...more,
-    title: { text: title },
-  });
-
-  const small = (traces, x, y, opensNothing = {}) => ({
+  const small = (traces, xaxis, yaxis, more = { showlegend: false }) => ({
     data: traces,
-    layout: {
-      xaxis: axis(x),
-      yaxis: axis(y),
-      font: { color: "var(--ink)", size: 11, family: "system-ui, sans-serif" },
-      paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: "rgba(0,0,0,0)",
-      margin: { l: 50, r: 10, t: 10, b: 40 },
-      height: 230,
-      showlegend: false,
-      hoverlabel: { bgcolor: "var(--raised)", bordercolor: "var(--muted)", font: { color: "var(--ink)" } },
-      ...opensNothing,
-    },
+    layout: { xaxis, yaxis, font: { size: 11 }, margin: { l: 50, r: 10, t: 10, b: 40 }, height: 230, ...more },
   });
 
   const chartIn = (parent, title, spec) => {
@@ -173,8 +179,8 @@
     const traces = [of("latency_ms", "this network", "circle", "var(--blue)")];
     if (rounds.some((round) => round.baseline_latency_ms))
       traces.push(of("baseline_latency_ms", "the baseline beside it", "diamond", "var(--muted)"));
-    const spec = small(traces, { title: "round" }, { title: "ms (log)", type: "log" }, {});
-    return { ...spec, layout: { ...spec.layout, showlegend: true, legend: { orientation: "h", y: 1.18, x: 0 } } };
+    const legend = { showlegend: true, legend: { orientation: "h", y: 1.18, x: 0 } };
+    return small(traces, { title: "round" }, { title: "ms (log)", type: "log" }, legend);
   };
 
   const slider = (before, after, title) => {

@@ -71,10 +71,8 @@ def test_players_steps_and_seeds_have_batches_of_their_own(split: Split) -> None
     def first(seed: int, step: int, player: str) -> bytes:
         return bytes(Batches(split, 8, 8, True, seed, discriminator=True).at(step)[player]["input"].numpy().tobytes())
 
-    drawn = {
-        first(seed, step, player) for seed in (0, 1) for step in (0, 1) for player in ("generator", "discriminator")
-    }
-    assert len(drawn) == 8
+    drawn = itertools.starmap(first, itertools.product((0, 1), (0, 1), ("generator", "discriminator")))
+    assert len(set(drawn)) == 8
 
 
 def test_the_coin_is_fair_and_only_the_discriminators(split: Split) -> None:
@@ -126,11 +124,9 @@ def test_whole_patches_are_numbered_so_that_the_same_number_is_the_same_target(s
 @pytest.fixture
 def mapped(tmp_path: Path, split: Split) -> Split:
     """The same, memory-mapped."""
-    arrays = []
-    for name, pixels in (("input", split.input), ("target", split.target)):
-        np.save(tmp_path / f"{name}.npy", pixels)
-        arrays.append(np.load(tmp_path / f"{name}.npy", mmap_mode="r"))
-    return Split(*arrays, split.names)
+    for name in ("input", "target"):
+        np.save(tmp_path / f"{name}.npy", getattr(split, name))
+    return Split(*(np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("input", "target")), split.names)
 
 
 @pytest.fixture
@@ -171,14 +167,8 @@ def test_a_stream_that_ends_leaves_no_file_open(mapped: Split) -> None:
 
 
 def test_batches_are_made_by_another_thread(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    makers = []
-    cut = crops.cut
-
-    def noted(*given: object) -> object:
-        makers.append(threading.current_thread())
-        return cut(*given)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(crops, "cut", noted)
+    makers, cut = [], crops.cut
+    monkeypatch.setattr(crops, "cut", lambda *given: (makers.append(threading.current_thread()), cut(*given))[1])
     stream = iter(Batches(split, 3, 8, augment=True, seed=0))
     next(stream)
     stream.close()  # type: ignore[attr-defined]
@@ -186,9 +176,7 @@ def test_batches_are_made_by_another_thread(split: Split, monkeypatch: pytest.Mo
     assert threading.main_thread() not in makers
 
 
-def test_what_is_no_whole_memory_map_is_not_asked_for(
-    split: Split, mapped: Split, asked: list[tuple[int, int]]
-) -> None:
+def test_what_is_no_whole_map_is_not_asked_for(split: Split, mapped: Split, asked: list[tuple[int, int]]) -> None:
     others = [Split(mapped.input[:, :9], mapped.target[:, :9], mapped.names)]
     others.append(Split(mapped.input[1:], mapped.target[1:], mapped.names[1:]))
     for other in (split, *others):
@@ -211,18 +199,16 @@ def test_unit_range() -> None:
     assert to_unit(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0, 0.2, 1])
 
 
+PIXELS = np.zeros((2, 8, 8, 3), np.uint8)
+
+
 @pytest.mark.parametrize(
     ("input", "target", "names", "message"),
     [
-        (np.zeros((2, 1, 8, 3), np.uint8), np.zeros((2, 8, 8, 3), np.uint8), "ab", r"got input \(2, 1, 8, 3\), target"),
-        (np.zeros((2, 8, 8), np.uint8), np.zeros((2, 8, 8), np.uint8), "ab", r"one shape \(N, H, W, 3\)"),
-        (np.zeros((2, 8, 8, 3), np.uint8), np.zeros((2, 8, 8, 3), np.uint8), "abc", "3 names"),
-        (
-            np.zeros((2, 8, 8, 3), np.float32),
-            np.zeros((2, 8, 8, 3), np.uint8),
-            "ab",
-            "expected uint8, got input float32",
-        ),
+        (PIXELS[:, :1], PIXELS, "ab", r"got input \(2, 1, 8, 3\), target"),
+        (PIXELS[..., 0], PIXELS[..., 0], "ab", r"one shape \(N, H, W, 3\)"),
+        (PIXELS, PIXELS, "abc", "3 names"),
+        (PIXELS.astype(np.float32), PIXELS, "ab", "expected uint8, got input float32"),
     ],
 )
 def test_what_are_no_pairs_are_refused(input: Any, target: Any, names: str, message: str) -> None:

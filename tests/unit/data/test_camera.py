@@ -13,21 +13,7 @@ from enhance_sweep.data.camera import Camera
 from enhance_sweep.data.pairs import DataError, Pixels
 
 # A camera that changes nothing: each test switches on one step of it.
-PERFECT = Camera(
-    haze=0,
-    blur_px=0,
-    exposure_ev=0,
-    exposure_spread_ev=0,
-    highlights=0,
-    warmth_ev=0,
-    warmth_spread_ev=0,
-    green_cast_ev=0,
-    resolution=1,
-    noise_poisson=0,
-    noise_gaussian=0,
-    sharpening=0,
-    jpeg_quality=95,
-)
+PERFECT = Camera(**dict.fromkeys(asdict(Camera()), 0) | {"resolution": 1, "sharpening_px": 1, "jpeg_quality": 95})
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +34,6 @@ def _take(camera: Camera, picture: Pixels, seed: int = 0) -> Pixels:
     return camera.take(picture, np.random.default_rng(seed))
 
 
-def _detail(picture: Pixels) -> float:
-    return float(np.abs(np.diff(picture.astype(float), axis=1)).mean())
-
-
 def test_one_seed_gives_one_picture(photograph: Pixels) -> None:
     first = _take(Camera(), photograph, seed=3)
     assert first.dtype == np.uint8
@@ -64,15 +46,11 @@ def test_perfect_camera_only_stores_a_jpeg(photograph: Pixels) -> None:
     np.testing.assert_array_equal(_take(PERFECT, photograph), steps.compress(photograph, 95))
 
 
-@pytest.mark.parametrize("name", [name for name in asdict(Camera()) if name != "sharpening_px"])
+@pytest.mark.parametrize("name", list(asdict(Camera())))
 def test_every_parameter_changes_the_picture(name: str, photograph: Pixels) -> None:
-    changed = replace(PERFECT, **{name: 40 if name == "jpeg_quality" else 0.5})
-    assert (_take(changed, photograph) != _take(PERFECT, photograph)).any()
-
-
-def test_sharpening_radius_changes_the_picture(photograph: Pixels) -> None:
-    sharp = replace(PERFECT, sharpening=1.0)
-    assert (_take(replace(sharp, sharpening_px=3.0), photograph) != _take(sharp, photograph)).any()
+    before = replace(PERFECT, sharpening=float(name == "sharpening_px"))
+    changed = replace(before, **{name: {"jpeg_quality": 40, "sharpening_px": 3.0}.get(name, 0.5)})
+    assert (_take(changed, photograph) != _take(before, photograph)).any()
 
 
 @pytest.mark.parametrize("height_width", [(1, 1), (1, 7), (5, 3)])
@@ -87,9 +65,8 @@ def test_srgb_is_inverted_exactly() -> None:
 
 def test_srgb_has_its_known_values() -> None:
     # 18 % gray is 118 in sRGB; 10 lies on the straight part, 10 / 255 / 12.92.
-    np.testing.assert_allclose(
-        steps.srgb_to_linear(np.array([0, 10, 118, 255], np.uint8)), [0, 0.003035, 0.1812, 1], rtol=1e-3
-    )
+    light = steps.srgb_to_linear(np.array([0, 10, 118, 255], np.uint8))
+    np.testing.assert_allclose(light, [0, 0.003035, 0.1812, 1], rtol=1e-3)
 
 
 def test_highlights_invert_a_roll_off() -> None:
@@ -148,23 +125,16 @@ def test_sharpening_draws_a_halo_on_both_sides_of_an_edge() -> None:
     assert sharp[20] > 0.8
     np.testing.assert_allclose(sharp[[0, 39]], [0.3, 0.7], atol=1e-3)
     # Far beyond the radius nothing happens; the overshoot is the strength times what the blur takes away.
-    np.testing.assert_allclose(
-        sharp, 2 * edge[10, :, 0] - gaussian(edge[10, :, 0], 2.0, truncate=6, mode="nearest"), atol=2e-3
-    )
+    expected = 2 * edge[10, :, 0] - gaussian(edge[10, :, 0], 2.0, truncate=6, mode="nearest")
+    np.testing.assert_allclose(sharp, expected, atol=2e-3)
 
 
 def test_jpeg_is_stored_at_its_quality_with_halved_color(photograph: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
     stored: list[bytes] = []
-    really_open = Image.open
-
-    def record(file: io.BytesIO) -> Image.Image:
-        stored.append(file.getvalue())
-        return really_open(file)
-
-    monkeypatch.setattr(steps.Image, "open", record)
-    poor = steps.compress(photograph, 30)
-    good = steps.compress(photograph, 95)
-    with really_open(io.BytesIO(stored[0])) as file:
+    real = Image.open
+    monkeypatch.setattr(steps.Image, "open", lambda file: (stored.append(file.getvalue()), real(file))[1])
+    poor, good = (steps.compress(photograph, quality) for quality in (30, 95))
+    with real(io.BytesIO(stored[0])) as file:
         assert file.format == "JPEG"
         # libjpeg's rule: quality 30 multiplies the standard table, whose first entry is 16, by 50/30.
         assert file.quantization[0][0] == round(16 * 50 / 30)  # type: ignore[attr-defined]
@@ -185,13 +155,11 @@ def test_exposure_and_warmth_vary_from_shot_to_shot_as_told() -> None:
 
 
 def test_blur_and_lost_resolution_take_detail_and_sharpening_gives_contrast_back(photograph: Pixels) -> None:
-    whole = _detail(_take(PERFECT, photograph))
-    blurred = _detail(_take(replace(PERFECT, blur_px=1.5), photograph))
-    coarse = _detail(_take(replace(PERFECT, resolution=0.4), photograph))
-    sharpened = _detail(_take(replace(PERFECT, blur_px=1.5, sharpening=1.0), photograph))
-    assert blurred < whole
-    assert coarse < whole
-    assert blurred < sharpened
+    whole, blurred, coarse, sharpened = (
+        float(np.abs(np.diff(_take(replace(PERFECT, **changes), photograph).astype(float), axis=1)).mean())
+        for changes in ({}, {"blur_px": 1.5}, {"resolution": 0.4}, {"blur_px": 1.5, "sharpening": 1.0})
+    )
+    assert coarse < whole > blurred < sharpened
 
 
 @pytest.mark.parametrize(

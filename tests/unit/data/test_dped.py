@@ -1,9 +1,9 @@
 """DPED's layout: every way in which it can be wrong, and the real sample."""
 
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from enhance_sweep.data.decoding import decode_patch, decode_rgb
 from enhance_sweep.data.dped import Dped
 from enhance_sweep.data.packing import find_packed
 from enhance_sweep.data.pairs import DataError
+from tests.unit.enhance.picture_files import encoded, exif_of, smooth
 
 INPUTS = Path("iphone/training_data/iphone")
 TARGETS = Path("iphone/training_data/canon")
@@ -65,50 +66,54 @@ def test_a_share_that_leaves_nothing_is_refused(validation: float, dped_root: Pa
         Dped(str(dped_root), validation=validation).load(tmp_path)
 
 
-def test_no_root_says_what_to_give(tmp_path: Path) -> None:
-    assert "data=dped needs data.root=FOLDER" in _refusal(None, tmp_path)
+@pytest.mark.parametrize(
+    ("place", "phone", "message"),
+    [
+        (None, "iphone", r"data=dped needs data\.root=FOLDER"),
+        ("nowhere", "iphone", r"data\.root=.*/nowhere is missing: give the folder that holds"),
+        (INPUTS / "0.jpg", "iphone", "is not a folder"),
+        (INPUTS, "iphone", f"{INPUTS}/iphone/training_data is missing"),
+        ("iphone", "iphone", "is a phone's own folder: give the folder above it.*ROOT$"),
+        ("", "sony", "has no sony folder: choose data.phone=iphone"),
+        ("", "nokia", "choose one of iphone, blackberry, sony"),
+    ],
+)
+def test_no_root_is_named(place: Path | None, phone: str, message: str, dped_root: Path, tmp_path: Path) -> None:
+    refusal = _refusal(None if place is None else dped_root / place, tmp_path, phone)
+    assert re.search(message.replace("ROOT", str(dped_root.resolve())), refusal)
 
 
-def test_missing_root(tmp_path: Path) -> None:
-    assert re.search(
-        r"data\.root=.*/nowhere is missing: give the folder that holds", _refusal(tmp_path / "nowhere", tmp_path)
-    )
-
-
-def test_root_is_a_file(tmp_path: Path, make_photo: Callable[..., Path]) -> None:
-    assert "is not a folder" in _refusal(make_photo(tmp_path / "dped.jpg"), tmp_path)
-
-
-def test_root_is_the_phone_folder(dped_root: Path, tmp_path: Path) -> None:
-    message = _refusal(dped_root / "iphone", tmp_path)
-    assert "is a phone's own folder: give the folder above it" in message
-    assert message.endswith(str(dped_root.resolve()))
-
-
-def test_another_phone_is_there(dped_root: Path, tmp_path: Path) -> None:
-    assert "has no sony folder: choose data.phone=iphone" in _refusal(dped_root, tmp_path, phone="sony")
-
-
-def test_unknown_phone(dped_root: Path, tmp_path: Path) -> None:
-    assert "choose one of iphone, blackberry, sony" in _refusal(dped_root, tmp_path, phone="nokia")
-
-
-def test_root_without_dped(tmp_path: Path) -> None:
-    (tmp_path / "holiday").mkdir()
-    assert "holiday/iphone/training_data is missing" in _refusal(tmp_path / "holiday", tmp_path)
-
-
-def test_missing_test_patches(dped_root: Path, tmp_path: Path) -> None:
-    shutil.rmtree(dped_root / "iphone" / "test_data")
-    assert re.search(r"test_data/patches/iphone cannot be listed \(No such file", _refusal(dped_root, tmp_path))
-
-
-@pytest.mark.parametrize(("gone", "left"), [(TARGETS, INPUTS), (INPUTS, TARGETS)])
-def test_missing_partner(gone: Path, left: Path, dped_root: Path, tmp_path: Path) -> None:
-    (dped_root / gone / "7.jpg").unlink()
-    message = _refusal(dped_root, tmp_path)
-    assert message.startswith(f"{dped_root / left / '7.jpg'} has no partner in {dped_root / gone}")
-    assert message.endswith("Delete it or add its partner of the same name")
+@pytest.mark.parametrize(
+    ("files", "content", "message"),
+    [
+        ("../test_data", None, r"test_data/patches/iphone cannot be listed \(No such file"),
+        ("canon/7.jpg", None, "^IPHONE/7.jpg has no partner in CANON.*Delete it or add its partner of the same name$"),
+        ("iphone/7.jpg", None, "^CANON/7.jpg has no partner in IPHONE.*Delete it or add its partner of the same name$"),
+        ("canon/*.jpg", None, "CANON is empty"),
+        ("iphone/notes.txt", b"taken in Zurich", "notes.txt is not a .jpg file. Move it elsewhere"),
+        ("iphone/3.jpg", encoded(smooth(24, 16), "PNG"), "IPHONE/3.jpg is not a JPEG file. Delete each"),
+        ("iphone/3.jpg", b"", "IPHONE/3.jpg is empty"),
+        ("iphone/[0-8].jpg", b"\xff\xd8 no more", r"([^;]*is cut short[^;]*; ){5}and 4 more\. Delete each"),
+        ("canon/5.jpg", {"width": 20}, "CANON/5.jpg is 20x16, not 24x16 like the others"),
+        ("*/0.jpg", {"width": 32, "height": 32}, r"^IPHONE/0.jpg is 32x32, not 24x16 like the others(?!.*1\.jpg)"),
+    ],
+)
+def test_what_is_wrong_with_files_is_named_and_nothing_is_packed(
+    files: str, content: Any, message: str, dped_root: Path, tmp_path: Path, make_photo: Callable[..., Path]
+) -> None:
+    """`content` is a file's; or options of `make_photo`; None: the file is missing."""
+    training = dped_root / "iphone" / "training_data"
+    for file in [*training.glob(files)] or [training / files]:
+        if isinstance(content, dict):
+            make_photo(file, **content)
+        elif content is not None:
+            file.write_bytes(content)
+        else:
+            file.rename(tmp_path / file.name)
+    for name in ("iphone", "canon"):
+        message = message.replace(name.upper(), str(training / name))
+    assert re.search(message, _refusal(dped_root, tmp_path))
+    assert list((tmp_path / "cache").glob("packed/*/")) == []
 
 
 def test_partner_that_disappears_after_packing(dped_root: Path, tmp_path: Path) -> None:
@@ -117,35 +122,12 @@ def test_partner_that_disappears_after_packing(dped_root: Path, tmp_path: Path) 
     assert "has no partner" in _refusal(dped_root, tmp_path)
 
 
-def test_empty_folder(dped_root: Path, tmp_path: Path) -> None:
-    for file in (dped_root / TARGETS).iterdir():
-        file.unlink()
-    assert f"{dped_root / TARGETS} is empty" in _refusal(dped_root, tmp_path)
-
-
-def test_file_that_is_no_jpeg_by_name(dped_root: Path, tmp_path: Path) -> None:
-    (dped_root / INPUTS / "notes.txt").write_text("taken in Zurich")
-    assert "notes.txt is not a .jpg file. Move it elsewhere" in _refusal(dped_root, tmp_path)
-
-
-def test_file_that_is_no_jpeg_by_content(dped_root: Path, tmp_path: Path, make_photo: Callable[..., Path]) -> None:
-    make_photo(tmp_path / "3.png").rename(dped_root / INPUTS / "3.jpg")
-    assert f"{dped_root / INPUTS / '3.jpg'} is not a JPEG file. Delete each" in _refusal(dped_root, tmp_path)
-
-
-def test_empty_file(dped_root: Path, tmp_path: Path) -> None:
-    (dped_root / INPUTS / "3.jpg").write_bytes(b"")
-    assert f"{dped_root / INPUTS / '3.jpg'} is empty" in _refusal(dped_root, tmp_path)
-
-
-@pytest.mark.parametrize("lost_bytes", [1, 2, 40, 200])
+@pytest.mark.parametrize("lost", [1, 2, 40, 200])
 @pytest.mark.parametrize("tolerant", [False, True])
-def test_truncated_jpeg(
-    lost_bytes: int, tolerant: bool, dped_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cut_short(lost: int, tolerant: bool, dped_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", tolerant)
     file = dped_root / TARGETS / "5.jpg"
-    file.write_bytes(file.read_bytes()[:-lost_bytes])
+    file.write_bytes(file.read_bytes()[:-lost])
     assert f"{file} is cut short" in _refusal(dped_root, tmp_path)
 
 
@@ -156,35 +138,6 @@ def test_jpeg_with_a_hole_but_an_end(dped_root: Path, tmp_path: Path, monkeypatc
     assert f"{file} cannot be read as an image" in _refusal(dped_root, tmp_path)
 
 
-def test_two_sizes_in_a_pair(dped_root: Path, tmp_path: Path, make_photo: Callable[..., Path]) -> None:
-    make_photo(dped_root / TARGETS / "5.jpg", width=20)
-    assert f"{dped_root / TARGETS / '5.jpg'} is 20x16, not 24x16 like the others" in _refusal(dped_root, tmp_path)
-
-
-def test_pair_of_another_size_is_named_even_as_the_first(
-    dped_root: Path, tmp_path: Path, make_photo: Callable[..., Path]
-) -> None:
-    for side in (INPUTS, TARGETS):
-        make_photo(dped_root / side / "0.jpg", width=32, height=32)
-    message = _refusal(dped_root, tmp_path)
-    assert message.startswith(f"{dped_root / INPUTS / '0.jpg'} is 32x32, not 24x16 like the others")
-    assert "1.jpg" not in message
-
-
-def test_many_bad_files_are_counted(dped_root: Path, tmp_path: Path) -> None:
-    for number in range(9):
-        (dped_root / INPUTS / f"{number}.jpg").write_bytes(b"\xff\xd8 no more")
-    message = _refusal(dped_root, tmp_path)
-    assert message.count("is cut short") == 5
-    assert "; and 4 more. Delete each" in message
-
-
-def test_failed_packing_leaves_no_entry(dped_root: Path, tmp_path: Path) -> None:
-    (dped_root / INPUTS / "3.jpg").write_bytes(b"")
-    _refusal(dped_root, tmp_path)
-    assert [path for path in (tmp_path / "cache" / "packed").iterdir() if path.is_dir()] == []
-
-
 def test_files_of_the_operating_system_are_ignored(dped_root: Path, tmp_path: Path) -> None:
     for name in (".DS_Store", "Thumbs.db", "._3.jpg", "desktop.ini"):
         (dped_root / INPUTS / name).write_bytes(b"\0")
@@ -192,9 +145,7 @@ def test_files_of_the_operating_system_are_ignored(dped_root: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_other_color_modes_become_rgb(
-    mode: str, dped_root: Path, tmp_path: Path, make_photo: Callable[..., Path]
-) -> None:
+def test_color_modes_become_rgb(mode: str, dped_root: Path, tmp_path: Path, make_photo: Callable[..., Path]) -> None:
     as_rgb = make_photo(dped_root / INPUTS / "5.jpg", seed=9, quality=95)
     with Image.open(as_rgb) as file:
         gray = np.asarray(file.convert("L"), dtype=int)
@@ -206,26 +157,22 @@ def test_other_color_modes_become_rgb(
     assert np.abs(got - expected).mean() < (1 if mode == "L" else 8)
 
 
-@pytest.mark.parametrize("subsampling", [0, 1, 2])
-def test_patches_have_the_pixels_that_pillow_reads(subsampling: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        *(("RGB", {"subsampling": halved}) for halved in range(3)),
+        ("L", {}),
+        ("CMYK", {}),
+        ("RGB", {"exif": exif_of(6)}),
+    ],
+)
+def test_patches_are_what_pillow_reads_and_not_without_their_middle(
+    mode: str, options: dict[str, Any], tmp_path: Path
+) -> None:
     noise = np.random.default_rng(0).normal(128, 40, (25, 25, 3)).clip(0, 255).astype(np.uint8)
+    picture = Image.fromarray(noise).resize((100, 90), Image.Resampling.BICUBIC).convert(mode)
     patch = tmp_path / "patch.jpg"
-    Image.fromarray(noise).resize((100, 90), Image.Resampling.BICUBIC).save(patch, quality=85, subsampling=subsampling)
-    np.testing.assert_array_equal(decode_patch(patch), decode_rgb(patch))
-    content = patch.read_bytes()
-    patch.write_bytes(content[: len(content) // 2] + b"\xff\xd9")
-    with pytest.raises(DataError, match="cannot be read as an image"):
-        decode_patch(patch)
-
-
-@pytest.mark.parametrize("kind", ["gray", "CMYK", "EXIF"])
-def test_a_patch_whose_middle_is_missing_is_refused_whatever_it_is(kind: str, tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).normal(128, 40, (90, 100, 3)).clip(0, 255).astype(np.uint8)
-    picture = Image.fromarray(noise).convert({"gray": "L", "CMYK": "CMYK", "EXIF": "RGB"}[kind])
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    patch = tmp_path / "patch.jpg"
-    picture.save(patch, quality=85, **({"exif": turned} if kind == "EXIF" else {}))
+    picture.save(patch, quality=85, **options)
     np.testing.assert_array_equal(decode_patch(patch), decode_rgb(patch))
     content = patch.read_bytes()
     patch.write_bytes(content[: len(content) // 2] + b"\xff\xd9")

@@ -1,13 +1,14 @@
 """The cache: whole or made again, whatever happened to it."""
 
 import errno
-import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,33 +19,23 @@ from enhance_sweep.data.dped import Dped
 from enhance_sweep.data.packing import default_cache_dir
 from enhance_sweep.data.pairs import DataError, Pairs
 
-# Runs in its own process: packs, but says so and waits for a line on stdin before it decodes the first test patch.
-_PACK_AND_PAUSE = """
-import sys
-from pathlib import Path
-from enhance_sweep.data import dped
-decode, paused = dped.decode_patch, []
-def pause(path):
-    if "test_data" in path.parts and not paused:
-        paused.append(True)
-        print("packing", flush=True)
-        sys.stdin.readline()
-    return decode(path)
-dped.decode_patch = pause
-print(dped.Dped(sys.argv[1]).load(Path(sys.argv[2])).fingerprint, flush=True)
-"""
-
-# Runs in its own process: loads, but is not able to decode.
-_LOAD_ONLY = """
+_LOAD = """
 import logging, sys
 from pathlib import Path
 from enhance_sweep.data import dped
-logging.basicConfig(level=logging.INFO, format="%(message)s")
-def refuse(path):
-    raise SystemExit("this process decoded")
-dped.decode_patch = refuse
+decode = dped.decode_patch
+def instead(path):
+    %s
+    return decode(path)
+dped.decode_patch = instead
+logging.basicConfig(level=logging.INFO, format="%%(message)s")
 print(dped.Dped(sys.argv[1]).load(Path(sys.argv[2])).fingerprint, flush=True)
 """
+# Each runs in its own process. One says so and waits for a line before it decodes the first test patch.
+_PACK_AND_PAUSE = _LOAD % 'path.match("test_data/*/iphone/0.jpg") and (print("packing", flush=True), input())'
+# The other is not able to decode.
+_LOAD_ONLY = _LOAD % 'raise SystemExit("this process decoded")'
+_LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))" + _LOAD % "pass"
 
 
 def _start(script: str, *arguments: Path) -> subprocess.Popen[str]:
@@ -89,47 +80,29 @@ def test_shows_a_progress_bar_on_stderr(dped_root: Path, tmp_path: Path, capfd: 
     assert shown.out == ""
 
 
-def _truncate_array(entry: Path) -> None:
-    array = entry / "train_target.npy"
-    os.truncate(array, array.stat().st_size // 2)
-
-
-def _delete_array(entry: Path) -> None:
-    (entry / "test_input.npy").unlink()
-
-
-def _swap_arrays(entry: Path) -> None:
-    shutil.copy(entry / "test_input.npy", entry / "train_input.npy")
-
-
-def _delete_manifest(entry: Path) -> None:
-    (entry / "manifest.json").unlink()
-
-
-def _cut_manifest(entry: Path) -> None:
-    manifest = entry / "manifest.json"
-    manifest.write_text(manifest.read_text()[:-40])
-
-
-def _drop_names(entry: Path) -> None:
-    manifest = json.loads((entry / "manifest.json").read_text())
-    manifest["splits"]["train"]["names"].pop()
-    (entry / "manifest.json").write_text(json.dumps(manifest))
-
-
-def _empty_manifest(entry: Path) -> None:
-    (entry / "manifest.json").write_text("[]")
-
-
 @pytest.mark.parametrize(
-    "damage",
-    [_truncate_array, _delete_array, _swap_arrays, _delete_manifest, _cut_manifest, _drop_names, _empty_manifest],
+    ("name", "change"),
+    [
+        ("train_target.npy", lambda content, _: content[: len(content) // 2]),
+        ("test_input.npy", None),
+        ("train_input.npy", lambda _, entry: (entry / "test_input.npy").read_bytes()),
+        ("manifest.json", None),
+        ("manifest.json", lambda content, _: content[:-40]),
+        ("manifest.json", lambda content, _: re.sub(rb'"0",\s*', b"", content, count=1)),  # one of the names
+        ("manifest.json", lambda *_: b"[]"),
+    ],
 )
-def test_damaged_entry_is_packed_again(damage, dped_root: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_damaged_entry_is_packed_again(name: str, change: Any, dped_root: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     whole = Dped(str(dped_root)).load(tmp_path / "other cache")
     Dped(str(dped_root)).load(cache)
-    damage(_entries(cache)[0])
+    (entry,) = _entries(cache)
+    before = (entry / name).read_bytes()
+    if change is None:
+        (entry / name).unlink()
+    else:
+        (entry / name).write_bytes(change(before, entry))
+        assert (entry / name).read_bytes() != before
     _assert_same(Dped(str(dped_root)).load(cache), whole)
     assert len(_entries(cache)) == 1
 
@@ -177,7 +150,6 @@ def test_fingerprint_depends_on_pairing_and_names(dped_root: Path, tmp_path: Pat
 def test_killed_packer_leaves_nothing_that_is_read(dped_root: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     with _start(_PACK_AND_PAUSE, dped_root, cache) as process:
-        assert process.stdout is not None
         assert process.stdout.readline() == "packing\n"
         partial = _entries(cache)
         assert [folder.suffix for folder in partial] == [".partial"]
@@ -198,12 +170,8 @@ def test_folder_of_a_killed_packer_of_another_data_set_is_tidied(dped_root: Path
 def test_two_packers_share_one_packing(dped_root: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     with _start(_PACK_AND_PAUSE, dped_root, cache) as packer:
-        assert packer.stdin is not None
-        assert packer.stdout is not None
         assert packer.stdout.readline() == "packing\n"
         with _start(_LOAD_ONLY, dped_root, cache) as waiting:
-            assert waiting.stdout is not None
-            assert waiting.stderr is not None
             assert waiting.stderr.readline().startswith("waiting for another process that is packing dped-iphone-")
             packer.stdin.write("go on\n")
             packer.stdin.flush()
@@ -218,7 +186,6 @@ def test_live_packer_of_another_data_set_is_left_alone(dped_root: Path, tmp_path
     shutil.copytree(dped_root, copy, copy_function=shutil.copy2)
     os.utime(copy / "iphone" / "training_data" / "canon" / "3.jpg", ns=(0, 0))
     with _start(_PACK_AND_PAUSE, dped_root, cache) as packer:
-        assert packer.stdout is not None
         assert packer.stdout.readline() == "packing\n"
         other = Dped(str(copy)).load(cache)
         shown, _ = packer.communicate("go on\n")
@@ -228,12 +195,7 @@ def test_live_packer_of_another_data_set_is_left_alone(dped_root: Path, tmp_path
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
 def test_file_size_limit_says_no_space(dped_root: Path, tmp_path: Path) -> None:
-    script = (
-        "import resource, sys\nfrom pathlib import Path\nfrom enhance_sweep.data.dped import Dped\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-        "Dped(sys.argv[1]).load(Path(sys.argv[2]))\n"
-    )
-    with _start(script, dped_root, tmp_path / "cache") as process:
+    with _start(_LIMITED, dped_root, tmp_path / "cache") as process:
         _, shown = process.communicate()
     assert process.returncode == 1
     last = shown.strip().splitlines()[-1]

@@ -55,11 +55,9 @@ def test_pictures_keep_what_they_can(enhancer: Enhancer, mode: str) -> None:
     assert result.mode == {"P": "RGB", "CMYK": "RGB", "1": "L"}.get(mode, mode)
     assert (result.size, result.info["exif"]) == (image.size, b"kept")
     wanted = Image.fromarray(enhancer(np.asarray(image.convert("RGB"))))
-    np.testing.assert_array_equal(
-        np.asarray(result.convert("RGB")), np.asarray(wanted.convert(result.mode).convert("RGB"))
-    )
+    np.testing.assert_array_equal(result.convert("RGB"), wanted.convert(result.mode).convert("RGB"))
     if mode.endswith("A"):
-        np.testing.assert_array_equal(np.asarray(result.getchannel("A")), np.asarray(image.getchannel("A")))
+        np.testing.assert_array_equal(result.getchannel("A"), image.getchannel("A"))
 
 
 @pytest.mark.parametrize("profile", [SRGB, wide_profile()])
@@ -75,14 +73,8 @@ def test_pictures_keep_their_profile(enhancer: Enhancer, profile: bytes) -> None
 @pytest.mark.parametrize(
     "photo",
     [
-        np.zeros((4, 4, 3)),
-        np.zeros((4, 4), np.uint8),
-        np.zeros((0, 4, 3), np.uint8),
-        "photo.jpg",
-        torch.zeros(4, 4, 3),
-        torch.zeros(3, 4, 4, dtype=torch.int32),
-        torch.zeros(3, 4),
-        torch.zeros(3, 0, 4),
+        *(np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8), "photo.jpg"),
+        *(torch.zeros(4, 4, 3), torch.zeros(3, 4, 4, dtype=torch.int32), torch.zeros(3, 4), torch.zeros(3, 0, 4)),
         Image.new("I;16", (4, 4)),
     ],
 )

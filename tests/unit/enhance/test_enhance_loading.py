@@ -74,11 +74,9 @@ def test_nothing_in_a_file_is_run(network: PlainGenerator, tmp_path: Path) -> No
     files[0].write_bytes(pickle.dumps(Payload(trace)))
     torch.save({"model": MODEL, "state_dict": Payload(trace)}, files[1])
     np.savez(files[2], weights=np.array([Payload(trace)], dtype=object))
-    state = network.state_dict()
-    torch.save(
-        {"model": {"_target_": "subprocess.Popen", "args": ["mkdir", str(trace)]}, "state_dict": state}, files[3]
-    )
-    torch.save({"model": {"_target_": "os.mkdir", "path": str(trace)}, "state_dict": state}, files[4])
+    command = {"_target_": "subprocess.Popen", "args": ["mkdir", str(trace)]}
+    for file, model in zip(files[3:5], (command, {"_target_": "os.mkdir", "path": str(trace)}), strict=True):
+        torch.save({"model": model, "state_dict": network.state_dict()}, file)
     with zipfile.ZipFile(files[5], "w") as archive:
         archive.writestr("archive/data.pkl", pickle.dumps(Payload(trace)))
     for file in files:

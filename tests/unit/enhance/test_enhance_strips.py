@@ -25,8 +25,7 @@ class Around(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         wide = F.pad(self.conv(F.pad(input, (1, 2, 3, 1), "replicate")), (2, 1, 1, 3), value=0.25)
-        result: Tensor = self.output(wide)[:, :, 4:-4, 3:-3]
-        return result
+        return self.output(wide)[:, :, 4:-4, 3:-3]
 
 
 NETWORKS = {
@@ -63,7 +62,7 @@ def lively(network: nn.Module) -> nn.Module:
     return network.eval()
 
 
-def by_strips(network: nn.Module, photo: Tensor, budget: Budget, folder: Path, dtype: torch.dtype) -> Tensor:
+def by_strips(network: nn.Module, photo: Tensor, budget: Budget, folder: Path, dtype=torch.float32) -> Tensor:
     pixels = photo[0].permute(1, 2, 0).to(dtype)
     result = torch.full(pixels.shape, float("nan"))
 
@@ -88,9 +87,7 @@ def test_the_result_is_the_whole_images(
         wanted = network(photo)
     for memory in (0, 20_000, 2**30):  # all on the disk, some, none
         budget = Budget(memory)
-        torch.testing.assert_close(
-            by_strips(network, photo, budget, tmp_path, torch.float32), wanted, rtol=0, atol=2e-5
-        )
+        torch.testing.assert_close(by_strips(network, photo, budget, tmp_path), wanted, rtol=0, atol=2e-5)
         assert budget.take(memory), "something was not given back"
     assert list(tmp_path.iterdir()) == []
 
@@ -104,7 +101,7 @@ def test_the_statistics_are_those_of_the_whole_image(tmp_path: Path, monkeypatch
     with torch.inference_mode():
         wanted = network(photo)
         halves = torch.cat([network(photo[:, :, :48]), network(photo[:, :, 48:])], dim=2)
-    found = by_strips(network, photo, Budget(2**30), tmp_path, torch.float32)
+    found = by_strips(network, photo, Budget(2**30), tmp_path)
     assert (halves - wanted).abs().max() > 0.02
     torch.testing.assert_close(found, wanted, rtol=0, atol=2e-5)
 
@@ -136,8 +133,7 @@ class Unknown(nn.Module):
         self.part = part
 
     def forward(self, input: Tensor) -> Tensor:
-        result: Tensor = self.part(input)
-        return result
+        return self.part(input)
 
 
 class Looks(nn.Module):

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from enhance_sweep.losses import VGG19Features, WeightsError
 
+Served = tuple[str, Path]
 #: torchvision's numbers of VGG-19's convolutions up to relu5_4.
 CONVOLUTIONS = [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34]
 CHANNELS = [3, 64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512, 512, 512, 512, 512]
@@ -30,7 +31,7 @@ def state() -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture(scope="module")
-def served(state: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+def served(state: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A local server of a weights file that is named by its hash, as torchvision's are."""
     folder = tmp_path_factory.mktemp("served")
     torch.save(state, folder / "weights")
@@ -49,25 +50,21 @@ def served(state: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPathFact
     server.server_close()
 
 
-def test_is_relu5_4_of_torchvisions_layers(state: dict[str, torch.Tensor], served: tuple[str, Path]) -> None:
+def test_is_relu5_4_of_torchvisions_layers(state: dict[str, torch.Tensor], served: Served) -> None:
     images = torch.rand(1, 3, 35, 48)
-    features = (images - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor([0.229, 0.224, 0.225]).view(
-        3, 1, 1
-    )
+    mean, deviation = (torch.tensor(of).view(3, 1, 1) for of in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    features = (images - mean) / deviation
     for index in CONVOLUTIONS:
         if index in (5, 10, 19, 28):
             features = F.max_pool2d(features, 2)
-        features = F.relu(
-            F.conv2d(features, state[f"features.{index}.weight"], state[f"features.{index}.bias"], padding=1)
-        )
+        weight, bias = (state[f"features.{index}.{name}"] for name in ("weight", "bias"))
+        features = F.relu(F.conv2d(features, weight, bias, padding=1))
     ours = VGG19Features(weights_file=str(served[1]))(images)
     assert ours.shape == (1, 512, 2, 3)
     torch.testing.assert_close(ours, features, atol=1e-4, rtol=1e-4)
 
 
-def test_fetches_once_and_checks_the_hash(
-    served: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fetches_once_and_checks_the_hash(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     url = f"{served[0]}/{served[1].name}"
     first = VGG19Features(url=url)
@@ -79,7 +76,7 @@ def test_fetches_once_and_checks_the_hash(
 
 @pytest.mark.parametrize("name", ["vgg19-00000000.pth", "missing-12345678.pth"])
 def test_a_wrong_hash_or_no_network_says_what_to_do(
-    name: str, served: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(WeightsError, match=r"content\.weights_file=FILE"):

@@ -78,9 +78,7 @@ class TestEveryTopology:
         assert "odd" in architecture_in_words(record)
 
     @pytest.mark.parametrize("size", [(1, 1), (65, 30), (64, 37)], ids=str)
-    def test_a_photograph_is_enhanced_in_little_memory_or_it_is_said_why_not(
-        self, network: nn.Module, size: tuple[int, int]
-    ) -> None:
+    def test_little_memory_is_enough_or_it_is_said_why_not(self, network: nn.Module, size: tuple[int, int]) -> None:
         enhancer = Enhancer(network, memory_mib=0)
         if enhancer.why_whole is None:
             with torch.no_grad():

@@ -14,20 +14,17 @@ from enhance_sweep.report.labels import MINUS, TIMES
 def test_networks_have_their_figures_with_units(photos: pd.DataFrame) -> None:
     table = show.networks_table(what_if.networks_of(photos))
     row = photos.set_index(["channels", "blocks"]).loc[(64, 4)]
+    figures = ["PSNR, dB", "seeds", "peak memory, MiB"]
     assert list(table.columns) == [
         "MS-SSIM",
-        "PSNR, dB",
-        "seeds",
+        *figures[:2],
         "latency, ms",
-        "peak memory, MiB",
+        figures[2],
         "parameters",
         "multiply-adds, 10⁹",
     ]
-    shown = table.loc["{3, 64, 4}"]
-    assert shown["MS-SSIM"] == f"{row['ms_ssim']:.4f}"
-    assert shown["latency, ms"] == f"{row['latency_ms_median']:,.0f}"
-    assert shown["parameters"] == "401,475"
-    assert shown["multiply-adds, 10⁹"] == "368"
+    shown = table.loc["{3, 64, 4}"].drop(figures).tolist()
+    assert shown == [f"{row['ms_ssim']:.4f}", f"{row['latency_ms_median']:,.0f}", "401,475", "368"]
 
 
 def test_what_no_network_has_is_left_out(timing: pd.DataFrame) -> None:
@@ -75,22 +72,18 @@ def test_a_pair_shows_what_both_have_and_what_is_missing(timing: pd.DataFrame) -
 
 
 def test_shares_stand_beside_each_other_and_notes_say_of_what(photos: pd.DataFrame, timing: pd.DataFrame) -> None:
-    shares = {
-        "MS-SSIM": what_if.shares_of_variance(photos),
-        "log latency": what_if.shares_of_variance(photos, of="latency_ms_median"),
-    }
+    def shares_of(records: pd.DataFrame) -> dict[str, pd.DataFrame]:
+        measures = {"MS-SSIM": "ms_ssim", "log latency": "latency_ms_median"}
+        return {name: what_if.shares_of_variance(records, of=of) for name, of in measures.items()}
+
+    shares = shares_of(photos)
     table = show.shares_table(shares)
     of_blocks = shares["MS-SSIM"].set_index("axis").loc["blocks"]
     assert table.loc["blocks", "MS-SSIM"] == f"{of_blocks['share']:.0%}"
     assert table.loc["blocks", "MS-SSIM, by chance"] == f"{of_blocks['share_by_chance']:.0%}"
     assert table.loc["topology", "MS-SSIM"] == ""
     assert table.loc["topology", "note"] == "not known: plain in all networks"
-    unscored = show.shares_table(
-        {
-            "MS-SSIM": what_if.shares_of_variance(timing),
-            "log latency": what_if.shares_of_variance(timing, of="latency_ms_median"),
-        }
-    )
+    unscored = show.shares_table(shares_of(timing))
     assert unscored.loc["channels", "note"] == "MS-SSIM: not known: no network has a value of ms_ssim"
     assert unscored.loc["channels", "values"] == "16, 32, 64, 128"
 
@@ -109,24 +102,17 @@ def test_markdown_is_read_as_the_table(photos: pd.DataFrame) -> None:
     table = show.networks_table(what_if.networks_of(photos))
     tokens = MarkdownIt("commonmark").enable("table").parse(show.as_markdown(table))
     cells = [token.content for token in tokens if token.type == "inline"]
-    rows = [
-        ["network", *table.columns],
-        *([name, *row] for name, row in zip(table.index, table.to_numpy(), strict=True)),
-    ]
-    assert cells == [cell for row in rows for cell in row]
+    assert cells == ["network", *table.columns, *table.reset_index().to_numpy().ravel()]
     assert sum(token.type == "tr_open" for token in tokens) == 13
 
 
 def test_latex_escapes_what_latex_would_read() -> None:
     table = pd.DataFrame({"MS-SSIM, 50% & more_": [f"{MINUS}0.0016 ± 0.0039"]}, index=["{3, 16} → ^~\\"])
     table.columns.name = "network"
-    lines = show.as_latex(table).splitlines()
-    assert lines[0] == r"\begin{tabular}{lr}"
-    assert lines[2] == r"network & MS-SSIM, 50\% \& more\_ \\"
-    assert (
-        lines[4] == r"\{3, 16\} $\to$ \textasciicircum{}\textasciitilde{}\textbackslash{} & $-$0.0016 $\pm$ 0.0039 \\"
-    )
-    assert lines[-1] == r"\end{tabular}"
+    first, _, names, _, row, *_, last = show.as_latex(table).splitlines()
+    assert (first, last) == (r"\begin{tabular}{lr}", r"\end{tabular}")
+    assert names == r"network & MS-SSIM, 50\% \& more\_ \\"
+    assert row == r"\{3, 16\} $\to$ \textasciicircum{}\textasciitilde{}\textbackslash{} & $-$0.0016 $\pm$ 0.0039 \\"
 
 
 def test_latex_of_the_answers_holds_nothing_but_ascii(photos: pd.DataFrame) -> None:

@@ -2,25 +2,18 @@
 
 import math
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from enhance_sweep.paper import published_networks
+from enhance_sweep.records import store
 from enhance_sweep.records.keys import architecture_key, learned_key, measured_key
-from enhance_sweep.records.store import (
-    EXPORT_FILE,
-    SCORES_FILE,
-    exports_dir,
-    trained_dir,
-    write_challenge,
-    write_json,
-    write_timed,
-    write_trained,
-)
 from enhance_sweep.report import Results, gather
 
+Record = dict[str, Any]
 ENVIRONMENT = {
     "host": "bench-1",
     "cpu": "Intel(R) Xeon(R) Processor @ 2.70GHz",
@@ -41,27 +34,31 @@ MEASUREMENT = {
     "allocator": "tuned",
     "host": "bench-1",
 }
+LEARNED = {
+    **{"loss_terms": {"l1": 1.0, "mse": 5.0, "ms_ssim": 0.5}, "content": None, "batch_size": 16, "crop_size": 100},
+    **{"precision": "bf16", "learning_rate": 0.002, "augmentation": "flips_and_turns", "schedule": "one_cycle"},
+}
 #: By how much the networks' scores of one image differ, beside what is common to all.
 SPREAD = 0.003
 UNTOUCHED = {"psnr_db": 17.64, "ms_ssim": 0.8613, "images": 100, "identical_pairs": 1}
 
 
-def plain(kernel_size: int, channels: int, blocks: int, prelu: bool = False) -> dict[str, Any]:
+def plain(kernel_size: int, channels: int, blocks: int, prelu: bool = False) -> Record:
     sizes = {"kernel_size": kernel_size, "channels": channels, "blocks": blocks}
     return {"topology": "plain", **sizes, "prelu": prelu}
 
 
-def strided(kernel_size: int, strided_kernel_size: int, channels: int, blocks: int = 2) -> dict[str, Any]:
+def strided(kernel_size: int, strided_kernel_size: int, channels: int, blocks: int = 2) -> Record:
     sizes = {"kernel_size": kernel_size, "strided_kernel_size": strided_kernel_size, "channels": channels}
     return {"topology": "strided", **sizes, "blocks": blocks, "prelu": False}
 
 
 BASELINE = plain(3, 64, 4)
 PROPOSED = strided(3, 4, 16)
-SRCNN: dict[str, Any] = {"topology": "srcnn"}
+SRCNN: Record = {"topology": "srcnn"}
 
 
-def macs_of(architecture: dict[str, Any]) -> int:
+def macs_of(architecture: Record) -> int:
     """Roughly the multiply-adds at 1280x720: the right order is all that a picture needs."""
     if "kernel_size" not in architecture:
         return 69_152 * 1280 * 720
@@ -73,13 +70,29 @@ def macs_of(architecture: dict[str, Any]) -> int:
     return int(per_pixel * 1280 * 720)
 
 
-def description(architecture: dict[str, Any]) -> dict[str, Any]:
+def description(architecture: Record) -> Record:
     macs = macs_of(architecture)
     return {"parameters": macs // 921_600 + 7, "macs": macs, "height": 720, "width": 1280, "layers": []}
 
 
+def _record(kind: str, architecture: Record, day: int, own: Record) -> Record:
+    """What records of all kinds say, and their own."""
+    return {
+        "schema": 1,
+        "kind": kind,
+        "status": "completed",
+        "reason": None,
+        "architecture": architecture,
+        "architecture_key": architecture_key(architecture),
+        "description": description(architecture),
+        "started_at": f"2026-01-0{day}T09:56:00Z",
+        "finished_at": f"2026-01-0{day}T10:0{day - 1}:00Z",
+        "environment": ENVIRONMENT,
+    } | own
+
+
 def trained(
-    architecture: dict[str, Any],
+    architecture: Record,
     ms_ssim: float | None = 0.92,
     psnr_db: float | None = 22.0,
     *,
@@ -88,139 +101,88 @@ def trained(
     dataset: str = "dped-iphone",
     fingerprint: str = "4f1d2c3b5a697887",
     loss: str = "fidelity",
-    learned_from: dict[str, Any] | None = None,
+    learned_from: Record | None = None,
     **changes: Any,
-) -> dict[str, Any]:
-    learned = {
-        "dataset": dataset,
-        "data_fingerprint": fingerprint,
-        "loss": loss,
-        "loss_terms": {"l1": 1.0, "mse": 5.0, "ms_ssim": 0.5},
-        "content": None,
-        "batch_size": 16,
-        "crop_size": 100,
-        "precision": "bf16",
-        "learning_rate": 0.002,
-        "augmentation": "flips_and_turns",
-        "schedule": "one_cycle",
-        "seed": seed,
-    } | (learned_from or {})
+) -> Record:
+    learned = {"dataset": dataset, "data_fingerprint": fingerprint, "loss": loss, "seed": seed, **LEARNED}
+    learned |= learned_from or {}
     end = ms_ssim if ms_ssim is not None and math.isfinite(ms_ssim) else 0.9
-    curve_steps = [round(steps * part) for part in (0.0625, 0.125, 0.25, 0.5, 1.0)]
     quality = [
         {
-            "step": step,
-            "psnr_db": (psnr_db or 22.0) - 4.0 * math.exp(-5 * step / steps) + 0.03,
-            "ms_ssim": end - (end - 0.80) * math.exp(-6 * step / steps) * (1 - step / steps),
+            "step": round(steps * part),
+            "psnr_db": (psnr_db or 22.0) - 4.0 * math.exp(-5 * part) + 0.03,
+            "ms_ssim": end - (end - 0.80) * math.exp(-6 * part) * (1 - part),
         }
-        for step in curve_steps
+        for part in (0.0625, 0.125, 0.25, 0.5, 1.0)
     ]
-    return {
-        "schema": 1,
-        "kind": "trained",
+    own = {
         "key": learned_key(architecture, learned | {"steps": steps}),
-        "architecture_key": architecture_key(architecture),
-        "status": "completed",
-        "reason": None,
-        "architecture": architecture,
-        "description": description(architecture),
         "learned_from": learned,
         "steps": steps,
         "scores": {"psnr_db": psnr_db, "ms_ssim": ms_ssim, "images": 100, "identical_pairs": 0},
         "untouched": UNTOUCHED,
         "quality": quality,
         "train_wall_s": 240.0,
-        "started_at": "2026-01-01T09:56:00Z",
-        "finished_at": "2026-01-01T10:00:00Z",
         "data": {"pairs": 200, "test_pairs": 100, "source": "DPED, iphone"},
-        "environment": ENVIRONMENT,
-    } | changes
+    }
+    return _record("trained", architecture, 1, own | changes)
 
 
-def failed(architecture: dict[str, Any], reason: str, **changes: Any) -> dict[str, Any]:
+def failed(architecture: Record, reason: str, **changes: Any) -> Record:
     return trained(architecture, status="failed", reason=reason, scores=None, untouched=None, quality=[], **changes)
 
 
-def running(architecture: dict[str, Any], **changes: Any) -> dict[str, Any]:
+def running(architecture: Record, **changes: Any) -> Record:
     return trained(architecture, status="running", scores=None, untouched=None, finished_at=None, **changes)
 
 
 def timed(
-    architecture: dict[str, Any], latency_ms: float | None, *, measurement: dict[str, Any] | None = None, **changes: Any
-) -> dict[str, Any]:
+    architecture: Record, latency_ms: float | None, *, measurement: Record | None = None, **changes: Any
+) -> Record:
     how = MEASUREMENT | (measurement or {})
     channels = architecture.get("channels")
     memory_mib = 300.0 + (channels if isinstance(channels, int) else 64) * 14.1
-    return {
-        "schema": 1,
-        "kind": "timed",
+    times = {"latency_ms_median": 1.0, "latency_ms_iqr": 0.012, "cpu_s_median": 0.00197, "first_call_ms": 1.6}
+    own = {
         "key": measured_key(architecture, how),
-        "architecture_key": architecture_key(architecture),
-        "status": "completed",
-        "reason": None,
-        "architecture": architecture,
-        "description": description(architecture),
         "measurement": how,
-        "latency_ms_median": latency_ms,
-        "latency_ms_iqr": None if latency_ms is None else latency_ms * 0.012,
-        "cpu_s_median": None if latency_ms is None else latency_ms * 0.00197,
         "peak_rss_mib": memory_mib,
         "peak_rss_delta_mib": memory_mib - 260.0,
-        "first_call_ms": None if latency_ms is None else latency_ms * 1.6,
         "samples": {"rounds_ms": [latency_ms] * 3},
-        "started_at": "2026-01-02T10:00:00Z",
-        "finished_at": "2026-01-02T10:01:00Z",
-        "environment": ENVIRONMENT,
-    } | changes
+        **{name: None if latency_ms is None else latency_ms * factor for name, factor in times.items()},
+    }
+    return _record("timed", architecture, 2, own | changes)
 
 
-def paired(architecture: dict[str, Any], latency_ms: float, baseline_ms: float, **changes: Any) -> dict[str, Any]:
+def paired(architecture: Record, latency_ms: float, baseline_ms: float, **changes: Any) -> Record:
     """Timed carefully: three processes with three rounds each, all ratios within 1% of the same."""
-    rounds = [
-        [{"latency_ms": latency_ms, "baseline_latency_ms": baseline_ms * (1 + 0.005 * (i - 1))} for i in range(3)]
-        for _ in range(3)
-    ]
-    processes = [{"rounds": some, "repeated_rounds": [], "loaded": {"preparing_ms": {}}} for some in rounds]
-    return timed(
-        architecture,
-        latency_ms,
-        **{
-            "samples": {"processes": processes},
-            "baseline": architecture_key(BASELINE),
-            "baseline_check": {"median": 1.001, "low": 0.99, "high": 1.01, "processes": 3, "rounds": 9},
-            "arithmetic_limit": {"fp32_gflops": 200.0, "bf16_gflops": 400.0},
-            "flags": [],
-            "stopped": "interval within 2%",
-        }
-        | changes,
-    )
+    beside_ms = [baseline_ms * (1 + 0.005 * (i - 1)) for i in range(3)]
+    rounds = [{"latency_ms": latency_ms, "baseline_latency_ms": ms} for ms in beside_ms]
+    process = {"rounds": rounds, "repeated_rounds": [], "loaded": {"preparing_ms": {}}}
+    own = {
+        "samples": {"processes": [process] * 3},
+        "baseline": architecture_key(BASELINE),
+        "baseline_check": {"median": 1.001, "low": 0.99, "high": 1.01, "processes": 3, "rounds": 9},
+        "arithmetic_limit": {"fp32_gflops": 200.0, "bf16_gflops": 400.0},
+        "flags": [],
+        "stopped": "interval within 2%",
+    }
+    return timed(architecture, latency_ms, **own | changes)
 
 
-def challenge(
-    architecture: dict[str, Any], seconds: float, *, measurement: dict[str, Any] | None = None, **changes: Any
-) -> dict[str, Any]:
+def challenge(architecture: Record, seconds: float, *, measurement: Record | None = None, **changes: Any) -> Record:
     """Timed by the challenge's rules: two slow calls, and two that count, 4% apart."""
     how = MEASUREMENT | {"allocator": "stock"} | (measurement or {})
     latencies_s = (2 * seconds, 1.5 * seconds, 0.98 * seconds, 1.02 * seconds)
     calls = [{"latency_ms": 1e3 * s, "photograph": f"{i}.png"} for i, s in enumerate(latencies_s)]
-    return {
-        "schema": 1,
-        "kind": "challenge",
-        "architecture_key": architecture_key(architecture),
-        "architecture": architecture,
-        "measurement": how,
-        "latency_s_mean": seconds,
-        "memory_gib_mean": 1.5,
-        "samples": calls,
-        "started_at": "2026-01-03T10:00:00Z",
-        "finished_at": "2026-01-03T10:01:00Z",
-        "environment": ENVIRONMENT | {"allocator": how["allocator"]},
-    } | changes
+    own = {"measurement": how, "latency_s_mean": seconds, "memory_gib_mean": 1.5, "samples": calls}
+    own["environment"] = ENVIRONMENT | {"allocator": how["allocator"]}
+    return _record("challenge", architecture, 3, own | changes)
 
 
 def exported(
-    made: dict[str, Any], format: str, precision: str, times_faster: float | None, change: float, **changes: Any
-) -> dict[str, Any]:
+    made: Record, format: str, precision: str, times_faster: float | None, change: float, **changes: Any
+) -> Record:
     """A trained network as a file: so many times as fast as in eager, its MS-SSIM changed by so much."""
     ms_ssim = made["scores"]["ms_ssim"]
     rounds = [
@@ -231,13 +193,8 @@ def exported(
         "ms_ssim": {"mean": ms_ssim + change, "low": ms_ssim + change - 0.01, "high": ms_ssim + change + 0.01},
         "ms_ssim_over_eager": {"mean": change, "low": change - 0.001, "high": change + 0.001},
     }
-    return {
-        "schema": 1,
-        "kind": "export",
+    own = {
         "key": made["key"],
-        "architecture_key": made["architecture_key"],
-        "status": "completed",
-        "architecture": made["architecture"],
         "description": {name: made["description"][name] for name in ("parameters", "macs")},
         "format": format,
         "precision": precision,
@@ -252,12 +209,11 @@ def exported(
         "peak_rss_mib": 400.0,
         "flags": [],
         "samples": None if times_faster is None else {"processes": [{"rounds": rounds}] * 3},
-        "finished_at": "2026-01-04T10:00:00Z",
-        "environment": ENVIRONMENT,
-    } | changes
+    }
+    return _record("export", made["architecture"], 4, own | changes)
 
 
-def write_scores(runs: Path, record: dict[str, Any], spread: float) -> None:
+def write_scores(runs: Path, record: Record, spread: float) -> None:
     """Scores of 100 single images whose mean is the record's, as evaluation leaves them beside it.
 
     All networks have the same hard images; by `spread` they differ otherwise.
@@ -269,11 +225,25 @@ def write_scores(runs: Path, record: dict[str, Any], spread: float) -> None:
     psnr_db = means["psnr_db"] + 40 * ((hard - hard.mean()) + (own - own.mean()))
     lines = ["name,psnr_db,ms_ssim,untouched_psnr_db,untouched_ms_ssim"]
     lines += [f'"{i}.jpg",{psnr_db[i]:.6f},{ms_ssim[i]:.6f},17.640000,0.861300' for i in images]
-    path = trained_dir(runs, record["key"]) / SCORES_FILE
+    path = store.trained_dir(runs, record["key"]) / store.SCORES_FILE
     path.write_text("\n".join(lines) + "\n")
 
 
-def paper_records(careful: bool = False, **changes: Any) -> list[dict[str, Any]]:
+def measured(
+    *networks: tuple[Record, float | None, float | None], beside_ms: float | None = None, psnr_db: float = 22.0
+) -> list[Record]:
+    """Networks, their MS-SSIM and their latencies; None: not trained, not timed. `beside_ms`: the baseline's times."""
+    made = []
+    for architecture, ms_ssim, latency_ms in networks:
+        if ms_ssim is not None:
+            made.append(trained(architecture, ms_ssim, psnr_db))
+        if latency_ms is not None:
+            one = timed(architecture, latency_ms) if beside_ms is None else paired(architecture, latency_ms, beside_ms)
+            made.append(one)
+    return made
+
+
+def paper_records(careful: bool = False, **changes: Any) -> list[Record]:
     """Every published variant, trained to the paper's scores and timed in a fifth of its times.
 
     `careful`: with the baseline beside each.
@@ -289,7 +259,25 @@ def paper_records(careful: bool = False, **changes: Any) -> list[dict[str, Any]]
     return made
 
 
-def grid_records() -> list[dict[str, Any]]:
+def whole_records() -> Iterator[Record]:
+    """Everything a report may show: the paper's networks and others, seeds, exports, runtimes, the challenge."""
+    made = paper_records(careful=True)
+    yield from made
+    yield trained(PROPOSED, 0.9241, 22.4, seed=1)
+    yield trained(BASELINE, 0.9229, 22.7, seed=1)
+    yield from measured((plain(3, 24, 2), 0.9171, 2300.0), (plain(3, 8, 1), 0.85, 800.0), psnr_db=17.0)
+    fast = {"runtime": "openvino", "precision": "bf16"}
+    yield paired(PROPOSED, 400.0, 2500.0, measurement=fast, flags=["2 of 5 rounds were disturbed"])
+    yield timed(PROPOSED, None, measurement={"precision": "int8"}, status="failed", reason="no int8", peak_rss_mib=None)
+    yield exported(made[0], "onnx", "int8", 1.5, -0.002)
+    yield exported(made[0], "litert", "fp32", None, 0.0, check=None)
+    yield challenge(SRCNN, 2.1)
+    yield challenge(PROPOSED, 0.8)
+    yield challenge(BASELINE, 10.0, measurement={"threads": 1})
+    yield challenge(plain(3, 48, 2), 1.6, measurement={"allocator": "tuned"})
+
+
+def grid_records() -> list[Record]:
     """The twelve networks of the demonstration, a short budget, so that some stay below the untouched input."""
     made = []
     for channels in (16, 32, 64):
@@ -301,37 +289,32 @@ def grid_records() -> list[dict[str, Any]]:
     return made
 
 
-def _write_export(runs: Path, record: dict[str, Any]) -> None:
-    folder = exports_dir(runs) / record["key"] / f"{record['format']}-{record['precision']}"
+def _write_export(runs: Path, record: Record) -> None:
+    folder = store.exports_dir(runs) / record["key"] / f"{record['format']}-{record['precision']}"
     folder.mkdir(parents=True)
-    write_json(folder / EXPORT_FILE, record)
+    store.write_json(folder / store.EXPORT_FILE, record)
 
 
-def write(runs: Path, made: list[dict[str, Any]], spread: float | None = None) -> Path:
+def write(runs: Path, made: list[Record], spread: float | None = None) -> Path:
     """A folder of runs with these records; with `spread` scores of single images beside the trained ones."""
-    writers = {
-        "trained": write_trained,
-        "timed": write_timed,
-        "challenge": write_challenge,
-        "export": _write_export,
-    }
+    writers = {"trained": store.write_trained, "timed": store.write_timed, "challenge": store.write_challenge}
     for record in made:
-        writers[record["kind"]](runs, record)
+        writers.get(record["kind"], _write_export)(runs, record)
         if spread is not None and record["kind"] == "trained" and record["scores"]:
             write_scores(runs, record, spread)
     return runs
 
 
-def results_of(runs: Path, *made: dict[str, Any], spread: float | None = None) -> Results:
+def results_of(runs: Path, *made: Record, spread: float | None = None) -> Results:
     """What the report gathers from these records."""
     return gather(write(runs, list(made), spread))
 
 
-def write_with_curves(runs: Path, made: list[dict[str, Any]]) -> Path:
+def write_with_curves(runs: Path, made: list[Record]) -> Path:
     """A folder of runs with these records, the scores of single images and the losses of 120 noted steps."""
     write(runs, made, spread=SPREAD)
     losses = "".join(f"{step},{100 / step}\n" for step in range(10, 1210, 10))
     for record in made:
         if record["kind"] == "trained":
-            (trained_dir(runs, record["key"]) / "losses.csv").write_text("step,total\n" + losses)
+            (store.trained_dir(runs, record["key"]) / "losses.csv").write_text("step,total\n" + losses)
     return runs

@@ -29,6 +29,7 @@ from enhance_sweep.report.architecture.network import Fold, Network
 from enhance_sweep.report.architecture.reading import network_of
 from enhance_sweep.report.figures.style import COLOR_VARIABLES, NARROW, WIDE, Shape, embedded_svg, png, style, svg
 from enhance_sweep.report.labels import TIMES
+from tests.unit.models.made_up_topologies import Shuffled
 
 SHAPES = pytest.mark.parametrize("shape", [WIDE, NARROW], ids=["wide", "narrow"])
 
@@ -51,30 +52,12 @@ class Unet(nn.Module):
             features = features + layers(features)
         features = features * torch.sigmoid(self.gate(features))
         features = self.up_half(torch.cat([self.enlarge(features), half], 1))
-        enhanced: Tensor = self.output(self.up_full(torch.cat([self.enlarge(features), full], 1))) + input
-        return enhanced
+        return self.output(self.up_full(torch.cat([self.enlarge(features), full], 1))) + input
 
 
 def _conv(inputs: int, outputs: int, kernel_size: int, stride: int = 1) -> nn.Sequential:
     convolution = nn.Conv2d(inputs, outputs, kernel_size, stride, kernel_size // 2)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.SiLU())
-
-
-class SpaceToDepth(nn.Module):
-    """A quarter of the resolution, 16 times the channels, two residual blocks, all added to the photograph."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.unshuffle, self.head = nn.PixelUnshuffle(4), nn.Conv2d(48, 64, 3, padding=1)
-        self.blocks = nn.ModuleList([nn.Sequential(_conv(64, 64, 3), nn.Conv2d(64, 64, 3, padding=1)) for _ in "ab"])
-        self.tail, self.shuffle = nn.Conv2d(64, 48, 3, padding=1), nn.PixelShuffle(4)
-
-    def forward(self, input: Tensor) -> Tensor:
-        features = self.head(self.unshuffle(input))
-        for block in self.blocks:
-            features = features + block(features)
-        enhanced: Tensor = input + self.shuffle(self.tail(features))
-        return enhanced
 
 
 class Branches(nn.Module):
@@ -86,8 +69,7 @@ class Branches(nn.Module):
         self.merge = nn.Conv2d(48, 3, 1)
 
     def forward(self, input: Tensor) -> Tensor:
-        enhanced: Tensor = torch.sigmoid(self.merge(torch.cat([branch(input) for branch in self.branches], 1)))
-        return enhanced
+        return torch.sigmoid(self.merge(torch.cat([branch(input) for branch in self.branches], 1)))
 
 
 def record_of(generator: nn.Module, architecture: dict[str, Any]) -> TimedRecord:
@@ -130,9 +112,7 @@ def without_connections(record: TimedRecord) -> TimedRecord:
 
 
 def network(record: TimedRecord) -> Network:
-    found = network_of(record)
-    assert found is not None
-    return found
+    return network_of(record)
 
 
 CASES: dict[str, Callable[[], TimedRecord]] = {
@@ -144,7 +124,7 @@ CASES: dict[str, Callable[[], TimedRecord]] = {
     "strided-4-4-64-prelu": lambda: strided(4, 4, 64, prelu=True),
     "strided-3-3-8-0": lambda: strided(3, 3, 8, blocks=0),
     "unet": lambda: record_of(Unet(), {"topology": "unet", "depth": 3}),
-    "space-to-depth": lambda: record_of(SpaceToDepth(), {"topology": "space_to_depth"}),
+    "space-to-depth": lambda: record_of(Shuffled(64), {"topology": "space_to_depth"}),
     "branches": lambda: record_of(Branches(), {"topology": "branches"}),
     "a-chain-of-300": lambda: invented(
         [layer(i, kernel_size=i % 9 + 1, out_channels=i * i % 50 + 1) for i in range(300)]
@@ -159,9 +139,7 @@ EVERY_CASE = pytest.mark.parametrize("case", CASES)
 
 
 def drawn(record: TimedRecord, shape: Shape = WIDE) -> Figure:
-    figure = architecture_figure(record, shape)
-    assert figure is not None
-    return figure
+    return architecture_figure(record, shape)
 
 
 def counts(figure: Figure) -> Counter[str]:
@@ -198,11 +176,10 @@ def test_boxes_are_as_long_as_the_resolution_and_as_thick_as_the_channels() -> N
 
 
 def test_the_more_multiply_adds_the_deeper_the_color() -> None:
-    nodes = enumerate(network(CASES["unet"]()).nodes)
-    shares = [network(CASES["unet"]()).share(index) for index, node in nodes if node.kind == "layer"]
-    depths = [
-        patch.get_alpha() for patch in drawn(CASES["unet"](), NARROW).axes[0].patches if patch.get_label() == "depth"
-    ]
+    unet = CASES["unet"]()
+    shares = [network(unet).share(index) for index, node in enumerate(network(unet).nodes) if node.kind == "layer"]
+    patches = drawn(unet, NARROW).axes[0].patches
+    depths = [patch.get_alpha() for patch in patches if patch.get_label() == "depth"]
     assert len(depths) == len(shares)
     assert np.argsort(depths, kind="stable").tolist() == np.argsort(shares, kind="stable").tolist()  # type: ignore[arg-type]
 
@@ -227,8 +204,8 @@ PARTS: dict[str, tuple[dict[str, int], dict[str, int]]] = {
         dict.fromkeys(["PixelShuffle, 24", "x 3", "sum", "product", "concatenation", "batch norm", "SiLU"], 1),
     ),
     "space-to-depth": (
-        {"convolution": 6, "norm": 1, "activation": 1, "join add": 2, "skip": 2, "frame": 1},
-        {"PixelUnshuffle, 48": 1, "PixelShuffle, 3": 1, "3x3, 64": 3, "x 2": 1, "320x180": 1, "1280x720": 2, "sum": 1},
+        {"convolution": 6, "norm": 2, "activation": 1, "join add": 2, "skip": 2, "frame": 1},
+        {"PixelUnshuffle, 12": 1, "PixelShuffle, 3": 1, "3x3, 64": 3, "x 2": 1, "640x360": 1, "1280x720": 2, "sum": 1},
     ),
     # Two branches are reached past the one before them, and two outputs pass the branches that follow.
     "branches": (
@@ -304,10 +281,9 @@ def test_the_middle_of_a_long_network_is_left_out_and_counted() -> None:
 
 
 def test_in_words() -> None:
-    assert architecture_in_words(plain(3, 64, 4)).replace(TIMES, "x") == (
-        "plain {3, 64, 4}: 9x9 to 64 channels, 4 times (3x3 to 64 channels, 3x3 to 64 channels, add), "
-        "3x3 to 64 channels, 3x3 to 64 channels, 9x9 to 3 channels"
-    )
+    same = "3x3 to 64 channels, 3x3 to 64 channels"
+    words = f"plain {{3, 64, 4}}: 9x9 to 64 channels, 4 times ({same}, add), {same}, 9x9 to 3 channels"
+    assert architecture_in_words(plain(3, 64, 4)).replace(TIMES, "x") == words
 
 
 # --- where it is ------------------------------------------------------------------------------------------------------

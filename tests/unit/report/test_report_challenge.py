@@ -16,8 +16,13 @@ from enhance_sweep.report.tables.model import Row
 PUBLISHED = 12
 
 
-def own_rows(runs: Path) -> list[Row]:
-    return list(challenge_shown(gather(runs)).rows[PUBLISHED:])
+#: By hand 4 * 1.5 + 100 * 0.02 + 2 * s, 1.5 + 400 * 0.02 + 2 * s, 2 * 1.5 + 200 * 0.02 + 2.9 * s at speed-up s.
+SCORED = make.trained(make.PROPOSED, 0.92, 22.5)
+
+
+def own_rows(runs: Path, *made: dict[str, Any]) -> list[Row]:
+    """The rows below the published ones, once these records are written too."""
+    return list(challenge_shown(make.results_of(runs, *made)).rows[PUBLISHED:])
 
 
 def texts(row: Row) -> list[str]:
@@ -32,7 +37,9 @@ def notes(runs: Path) -> str:
 
 
 def test_scores_of_published_rows_by_hand() -> None:
-    by_team = {entry.name: entry.scores for entry in published_entries()}
+    by_team = {
+        entry.name: {name: entry.facts[f"score_{name.lower()}"] for name in "ABC"} for entry in published_entries()
+    }
     # EdS: 21.65 dB, 0.9048, 3241 ms; SRCNN took 3274 ms.
     assert by_team["EdS (proposed)"] == pytest.approx(
         {
@@ -56,15 +63,16 @@ def test_the_agreement_with_what_people_liked_is_kendalls(tmp_path: Path) -> Non
     """Counted pair by pair: no ties in MOS, and those of a score count for neither."""
     entries = published_entries()
     for name, printed in (("A", "0.15"), ("B", "0.24"), ("C", "0.18")):
+        score = f"score_{name.lower()}"
         signs = [
-            (x.facts["mos"] - y.facts["mos"]) * ((x.scores or {})[name] - (y.scores or {})[name])
+            (x.facts["mos"] - y.facts["mos"]) * (x.facts[score] - y.facts[score])
             for i, x in enumerate(entries)
             for y in entries[:i]
         ]
         agreeing, opposed = sum(sign > 0 for sign in signs), sum(sign < 0 for sign in signs)
         assert len(signs) == agreeing + opposed == 66
         assert f"{(agreeing - opposed) / 66:.2f}" == printed
-    text = notes(make.write(tmp_path, [make.trained(make.BASELINE)]))
+    text = notes(make.write(tmp_path, [SCORED]))
     assert "Kendall's tau of the 12 entries is 0.15, 0.24, 0.18 for A, B, C, 0.32 for PSNR and 0.52 for MS-SSIM" in text
 
 
@@ -72,110 +80,76 @@ def test_the_agreement_with_what_people_liked_is_kendalls(tmp_path: Path) -> Non
 
 
 def test_ours_are_scored_against_srcnn_on_the_same_host(tmp_path: Path) -> None:
-    runs = make.write(
-        tmp_path,
-        [
-            make.trained(make.PROPOSED, 0.92, 22.5),
-            make.challenge(make.SRCNN, 2.0),
-            make.challenge(make.PROPOSED, 0.8),
-            make.challenge(make.BASELINE, 10.0),
-        ],
-    )
-    proposed, srcnn, baseline = own_rows(runs)
+    timings = [make.challenge(*one) for one in ((make.SRCNN, 2.0), (make.PROPOSED, 0.8), (make.BASELINE, 10.0))]
+    proposed, srcnn, baseline = own_rows(tmp_path, SCORED, *timings)
     assert (proposed.name, proposed.tag) == ("{3-4, 16}", "ours, the paper's pick")
-    # 4 * 1.5 + 100 * 0.02 + 2 * 2.5, 1.5 + 400 * 0.02 + 2 * 2.5, 2 * 1.5 + 200 * 0.02 + 2.9 * 2.5
     scores = ["13.00", "14.50", "14.25"]
     assert texts(proposed) == ["22.50", "0.9200", "not rated", "800", "2.50x", "not timed", "1.6", *scores]
     assert (srcnn.name, srcnn.tag) == ("SRCNN", "ours, speed is measured against it")
     assert texts(srcnn)[3:5] == ["2,000", "1.00x"]
     assert set(texts(srcnn)[:2] + texts(srcnn)[-3:]) == {"no record"}
     assert texts(baseline)[4] == "0.20x"
-    text = notes(runs)
+    text = notes(tmp_path)
     assert "{3, 64, 4} ran at 0.16x SRCNN's speed in the challenge and runs at 0.20x here. {3-4, 16} ran at" in text
     assert "tuned allocator" not in text
     assert "no score, as" not in text
 
 
-@pytest.mark.parametrize("name", ["host", "threads", "allocator", "runtime", "precision", "layout"])
-def test_without_srcnn_under_the_same_conditions_there_is_no_score(tmp_path: Path, name: str) -> None:
-    other: dict[str, Any] = {
-        "host": "bench-2",
-        "threads": 1,
-        "allocator": "tuned",
-        "runtime": "openvino",
-        "precision": "bf16",
-        "layout": "channels_first",
-    }
-    here, there = make.challenge(make.PROPOSED, 0.8), make.challenge(make.SRCNN, 2.0, measurement={name: other[name]})
-    runs = make.write(tmp_path, [make.trained(make.PROPOSED, 0.92, 22.5), here, there])
-    proposed = next(row for row in own_rows(runs) if row.name == "{3-4, 16}")
-    assert texts(proposed)[4] == "SRCNN not timed"
-    assert texts(proposed)[-3:] == ["SRCNN not timed"] * 3
-    text = notes(runs)
+@pytest.mark.parametrize(
+    ("name", "other", "own"),
+    [
+        ("host", "bench-2", "bench-1"),
+        ("threads", 1, "2 threads"),
+        ("allocator", "tuned", "stock allocator"),
+        ("runtime", "openvino", "eager"),
+        ("precision", "bf16", "fp32"),
+        ("layout", "channels_first", "channels last"),
+    ],
+)
+def test_without_srcnn_under_the_same_conditions_there_is_no_score(
+    tmp_path: Path, name: str, other: str | int, own: str
+) -> None:
+    srcnn = make.challenge(make.SRCNN, 2.0, measurement={name: other})
+    rows = own_rows(tmp_path, SCORED, make.challenge(make.PROPOSED, 0.8), srcnn)
+    proposed = next(row for row in rows if row.name == "{3-4, 16}")
+    assert [texts(proposed)[place] for place in (4, -3, -2, -1)] == ["SRCNN not timed"] * 4
+    text = notes(tmp_path)
     assert "{3-4, 16}: no score, because SRCNN is not timed on the same host under the same conditions" in text
-    assert (
-        "--challenge model=srcnn --runtime eager --precision fp32 --layout channels_last --threads 2 --allocator stock"
-    ) in text
-    own = {"host": "bench-1", "threads": "2 threads", "allocator": "stock allocator", "layout": "channels last"}
-    own |= {"runtime": "eager", "precision": "fp32"}
-    assert proposed.tag == f"ours, the paper's pick, {own[name]}"
+    asked = "--runtime eager --precision fp32 --layout channels_last --threads 2 --allocator stock"
+    assert f"--challenge model=srcnn {asked}" in text
+    assert proposed.tag == f"ours, the paper's pick, {own}"
 
 
 def test_a_cell_says_why_there_is_no_quality(tmp_path: Path) -> None:
-    networks = {
-        "failed": make.plain(3, 16, 1),
-        "unfinished": make.plain(3, 16, 2),
-        "not a number": make.plain(3, 16, 3),
-    }
-    networks["no record"] = make.plain(3, 16, 4)
-    runs = make.write(
-        tmp_path,
-        [
-            make.failed(networks["failed"], "diverged"),
-            make.running(networks["unfinished"]),
-            make.trained(networks["not a number"], None, None),
-            *(make.challenge(network, 1.0 + i) for i, network in enumerate([*networks.values(), make.SRCNN])),
-        ],
-    )
-    for row, reason in zip(own_rows(runs), networks, strict=False):
+    networks = [make.plain(3, 16, blocks) for blocks in (1, 2, 3, 4)]
+    made = [make.failed(networks[0], "diverged"), make.running(networks[1]), make.trained(networks[2], None, None)]
+    made += [make.challenge(network, 1.0 + i) for i, network in enumerate([*networks, make.SRCNN])]
+    reasons = ("failed", "unfinished", "not a number", "no record")
+    for row, reason in zip(own_rows(tmp_path, *made), reasons, strict=False):
         assert set(texts(row)[:2] + texts(row)[-3:]) == {reason}
-    assert "None of those networks has been scored for quality here" in notes(runs)
+    assert "None of those networks has been scored for quality here" in notes(tmp_path)
 
 
 def test_of_several_timings_the_newest_counts_and_seeds_are_pooled(tmp_path: Path) -> None:
-    runs = make.write(
-        tmp_path,
-        [
-            make.trained(make.PROPOSED, 0.91, 22.0, seed=0),
-            make.trained(make.PROPOSED, 0.93, 23.0, seed=1),
-            make.challenge(make.PROPOSED, 0.5, finished_at="2026-02-01T00:00:00Z"),
-            make.challenge(make.PROPOSED, 0.9, finished_at="2026-01-01T00:00:00Z"),
-        ],
-    )
-    (row,) = own_rows(runs)
+    made = [make.trained(make.PROPOSED, 0.91 + 0.02 * seed, 22.0 + seed, seed=seed) for seed in (0, 1)]
+    made += [make.challenge(make.PROPOSED, s, finished_at=f"2026-0{m}-01T00:00:00Z") for s, m in ((0.5, 2), (0.9, 1))]
+    (row,) = own_rows(tmp_path, *made)
     assert texts(row)[:4] == ["22.50", "0.9200", "not rated", "500"]
-    assert "(the mean over up to 2 seeds)" in notes(runs)
+    assert "(the mean over up to 2 seeds)" in notes(tmp_path)
 
 
 def test_a_network_trained_in_two_ways_has_two_marked_rows(tmp_path: Path) -> None:
     made = [make.trained(make.PROPOSED, 0.90, steps=75), make.trained(make.PROPOSED, 0.93, steps=1200)]
-    runs = make.write(tmp_path, [*made, make.challenge(make.PROPOSED, 0.8)])
-    assert [row.tag[-12:] for row in own_rows(runs)] == ["trained as A", "trained as B"]
-    assert "after 75 to 1,200 steps of 16" in notes(runs)
+    rows = own_rows(tmp_path, *made, make.challenge(make.PROPOSED, 0.8))
+    assert [row.tag[-12:] for row in rows] == ["trained as A", "trained as B"]
+    assert "after 75 to 1,200 steps of 16" in notes(tmp_path)
 
 
 def test_another_hosts_times_stand_in_no_column_of_ours(tmp_path: Path) -> None:
-    elsewhere = {"host": "bench-2"}
-    runs = make.write(
-        tmp_path,
-        [
-            make.trained(make.PROPOSED, 0.92, 22.5),
-            *(make.challenge(network, 1.0 + i) for i, network in enumerate((make.PROPOSED, make.SRCNN, make.BASELINE))),
-            make.challenge(make.PROPOSED, 4.0, measurement=elsewhere),
-            make.challenge(make.SRCNN, 8.0, measurement=elsewhere),
-        ],
-    )
-    first, *_, other, _ = own_rows(runs)
+    made = [make.challenge(one, 1.0 + i) for i, one in enumerate((make.PROPOSED, make.SRCNN, make.BASELINE))]
+    for network, seconds in ((make.PROPOSED, 4.0), (make.SRCNN, 8.0)):
+        made.append(make.challenge(network, seconds, measurement={"host": "bench-2"}))
+    first, *_, other, _ = own_rows(tmp_path, SCORED, *made)
     assert (first.tag, other.tag) == ("ours, the paper's pick, bench-1", "ours, the paper's pick, bench-2")
     assert texts(other)[3] == texts(other)[6] == "timed on another host"
     assert texts(other)[4] == "2.00x"
@@ -183,12 +157,11 @@ def test_another_hosts_times_stand_in_no_column_of_ours(tmp_path: Path) -> None:
 
 
 def test_a_damaged_one_is_no_report(tmp_path: Path) -> None:
-    runs = make.write(tmp_path, [make.trained(make.BASELINE), make.challenge(make.BASELINE, 5.0, samples=[])])
     with pytest.raises(ReportError, match="samples: expected a list that is not empty"):
-        gather(runs)
+        own_rows(tmp_path, make.trained(make.BASELINE), make.challenge(make.BASELINE, 5.0, samples=[]))
 
 
 def test_a_folder_of_nothing_else_is_a_report_too(tmp_path: Path) -> None:
-    runs = make.write(tmp_path, [make.challenge(make.SRCNN, 2.0), make.challenge(make.PROPOSED, 0.8)])
-    assert [texts(row)[3:5] for row in own_rows(runs)] == [["800", "2.50x"], ["2,000", "1.00x"]]
-    assert "report.md" in render(gather(runs), pictures=False)
+    rows = own_rows(tmp_path, make.challenge(make.SRCNN, 2.0), make.challenge(make.PROPOSED, 0.8))
+    assert [texts(row)[3:5] for row in rows] == [["800", "2.50x"], ["2,000", "1.00x"]]
+    assert "report.md" in render(gather(tmp_path), pictures=False)

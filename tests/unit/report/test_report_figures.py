@@ -14,12 +14,17 @@ from matplotlib.text import Text
 from enhance_sweep.report import Results, gather
 from enhance_sweep.report.figures import style as figures
 from enhance_sweep.report.figures.curve_series import curve_series
-from enhance_sweep.report.figures.frontier import MOST_LABELS, frontier_figure, published_figure
-from enhance_sweep.report.figures.frontier_series import frontier_series
+from enhance_sweep.report.figures.frontier import MOST_LABELS, networks_figure, published_figure
+from enhance_sweep.report.figures.frontier_series import frontier_series, published_series
 from enhance_sweep.report.figures.placement import place_labels
 from enhance_sweep.report.figures.quality import quality_figure
 
 SHAPES = pytest.mark.parametrize("shape", [figures.WIDE, figures.NARROW], ids=["wide", "narrow"])
+
+
+def frontier_figure(results: Results, shape: figures.Shape = figures.WIDE) -> Figure:
+    series = frontier_series(results)
+    return networks_figure(series, shape)
 
 
 def labels_of(figure: Figure) -> list[Text]:
@@ -39,10 +44,9 @@ def overlapping_pairs(centres: np.ndarray, sizes: np.ndarray) -> int:
 
 @SHAPES
 def test_every_published_network_is_named_and_no_name_covers_another(shape: figures.Shape) -> None:
-    figure = published_figure(shape)
+    figure = networks_figure(published_series(), shape)
     texts = labels_of(figure)
-    assert len(texts) == 24
-    assert len({text.get_text() for text in texts}) == 24
+    assert len(texts) == len({text.get_text() for text in texts}) == 24
     centres, sizes = boxes_of(texts)
     assert overlapping_pairs(centres, sizes) == 0
     width, height = figure.get_size_inches() * figure.dpi
@@ -53,17 +57,15 @@ def test_every_published_network_is_named_and_no_name_covers_another(shape: figu
 @SHAPES
 def test_every_network_of_the_runs_is_named_and_no_name_covers_another(tmp_path: Path, shape: figures.Shape) -> None:
     figure = frontier_figure(gather(make.write(tmp_path, make.grid_records())), shape)
-    assert figure is not None
     texts = labels_of(figure)
     assert {text.get_text() for text in texts} == {f"{{3, {c}, {b}}}" for c in (16, 32, 64) for b in (1, 2, 3, 4)}
     assert overlapping_pairs(*boxes_of(texts)) == 0
 
 
 def test_all_of_the_series_is_drawn_within_what_is_shown(paper_results: Results) -> None:
-    figure, series = frontier_figure(paper_results, intervals=True), frontier_series(paper_results)
-    assert figure is not None
-    assert series is not None
+    series = frontier_series(paper_results)
     assert series.untouched is not None
+    figure = networks_figure(series, intervals=True)
     points = [point for point in series.points if not series.looks[point.group].on_page_only]
     drawn = [{tuple(map(float, place)) for place in line.get_xydata()} for line in figure.axes[0].lines]
     assert {(point.x, point.y) for point in points} <= set().union(*drawn)
@@ -83,7 +85,6 @@ def test_all_of_the_series_is_drawn_within_what_is_shown(paper_results: Results)
 def test_networks_below_the_untouched_input_are_hollow(tmp_path: Path) -> None:
     results = gather(make.write(tmp_path, make.grid_records()))
     figure = frontier_figure(results)
-    assert figure is not None
     markers = [line for line in figure.axes[0].lines if line.get_linestyle() == "None"]
     hollow = {float(y) for line in markers if line.get_markerfacecolor() == figures.PAPER for y in line.get_ydata()}
     assert hollow == {float(y) for y in results.scored.loc[results.scored["below_untouched"], "ms_ssim"]}
@@ -91,14 +92,10 @@ def test_networks_below_the_untouched_input_are_hollow(tmp_path: Path) -> None:
 
 
 def test_of_very_many_points_the_frontier_is_named(tmp_path: Path) -> None:
-    made = [make.timed(make.BASELINE, 1000.0), make.trained(make.BASELINE, 0.92)]
-    for channels in range(1, 100):
-        # Worse the slower it is, so that a few fast ones are the whole frontier.
-        made += [make.trained(make.plain(7, channels, 1), 0.9 - channels * 1e-4)]
-        made += [make.timed(make.plain(7, channels, 1), 100.0 + channels)]
-    results = make.results_of(tmp_path, *made)
+    # Worse the slower it is, so that a few fast ones are the whole frontier.
+    slow = ((make.plain(7, channels, 1), 0.9 - channels * 1e-4, 100.0 + channels) for channels in range(1, 100))
+    results = make.results_of(tmp_path, *make.measured((make.BASELINE, 0.92, 1000.0), *slow))
     figure = frontier_figure(results)
-    assert figure is not None
     named = {text.get_text() for text in labels_of(figure)}
     assert named == set(results.frontier["label"]) == {"{7, 1, 1}", "{3, 64, 4}"}
     assert len(named) < MOST_LABELS
@@ -110,19 +107,17 @@ def test_labels_stay_inside_and_apart_wherever_the_points_are(points: list[tuple
     where = np.array(points, dtype=float)
     sizes = np.tile([30.0, 8.0], (len(points), 1))
     bounds = np.tile([0.0, 0.0, 300.0, 200.0], (len(points), 1))
-    centres = place_labels(where, sizes, bounds, where, 3.0, np.zeros((0, 2)), margin=1.0)
+    centres, again = (place_labels(where, sizes, bounds, where, 3.0, np.zeros((0, 2))) for _ in "ab")
     assert overlapping_pairs(centres, sizes) == 0
     assert (centres - sizes / 2 >= 0).all()
     assert (centres + sizes / 2 <= [300, 200]).all()
-    again = place_labels(where, sizes, bounds, where, 3.0, np.zeros((0, 2)), margin=1.0)
     np.testing.assert_array_equal(centres, again)
 
 
 def test_every_curve_is_drawn_in_its_familys_panel(tmp_path: Path) -> None:
     results = gather(make.write(tmp_path, make.grid_records()))
-    figure, series = quality_figure(results), curve_series(results, "ms_ssim")
-    assert figure is not None
-    assert series is not None
+    series = curve_series(results, "ms_ssim")
+    figure = quality_figure(series)
     drawn = {
         (axes.get_title(loc="left"), tuple(line.get_xdata()), tuple(line.get_ydata()))
         for axes in figure.axes
@@ -151,5 +146,4 @@ def test_an_embedded_figure_has_ids_and_colors_of_its_own() -> None:
 def test_a_dollar_sign_in_a_name_is_a_dollar_sign(tmp_path: Path) -> None:
     made = [make.trained(make.BASELINE, 0.9, dataset="$\\frac{broken$ & <tag>")]
     figure = frontier_figure(make.results_of(tmp_path, *made))
-    assert figure is not None
     ET.fromstring(figures.svg(figure))

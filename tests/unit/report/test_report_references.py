@@ -22,8 +22,8 @@ def test_references_are_the_golden_scores(shared: Path, tmp_path: Path) -> None:
     by_name = {reference.name: reference for reference in found}
     assert len(found) == 5
     for name, prefix in GOLDEN.items():
-        assert by_name[name].of("psnr_db") == pytest.approx(golden[f"{prefix}__psnr"].mean(), abs=1e-3)
-        assert by_name[name].of("ms_ssim") == pytest.approx(golden[f"{prefix}__msssim"].mean(), abs=1e-4)
+        assert by_name[name].psnr_db == pytest.approx(golden[f"{prefix}__psnr"].mean(), abs=1e-3)
+        assert by_name[name].ms_ssim == pytest.approx(golden[f"{prefix}__msssim"].mean(), abs=1e-4)
 
 
 def test_data_that_nobody_else_has_scored_has_none(tmp_path: Path) -> None:

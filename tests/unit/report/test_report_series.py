@@ -14,9 +14,7 @@ from enhance_sweep.report.results.gather import Results
 
 @pytest.fixture(scope="module")
 def frontier(paper_results: Results) -> Series:
-    series = frontier_series(paper_results)
-    assert series is not None
-    return series
+    return frontier_series(paper_results)
 
 
 def by_row(series: Series) -> dict[int, Point]:
@@ -54,9 +52,7 @@ def test_the_frontier_goes_through_its_networks_to_the_slowest(paper_results: Re
     assert corners[-1] == pytest.approx((paper_results.scored["speed_up"].min(), paper_results.scored["ms_ssim"].max()))
 
 
-def test_baseline_and_pick_are_named_before_the_frontier_and_that_before_others(
-    paper_results: Results, frontier: Series
-) -> None:
+def test_baseline_and_pick_are_named_first_and_then_the_frontier(paper_results: Results, frontier: Series) -> None:
     rank = {row: point.rank for row, point in by_row(frontier).items()}
     first = paper_results.scored["slug"].isin(["plain-k3-c64-b4", "strided-k3-s4-c16-b2"])
     on_frontier = paper_results.scored["on_frontier"] & ~first
@@ -67,8 +63,6 @@ def test_baseline_and_pick_are_named_before_the_frontier_and_that_before_others(
 
 def test_curves_are_the_records_and_losses_are_averaged(paper_results: Results) -> None:
     quality, loss = curve_series(paper_results, "ms_ssim"), curve_series(paper_results, "loss")
-    assert quality is not None
-    assert loss is not None
     curve = next(curve for curve in quality.curves if curve.row == paper_results.row_of[0])
     assert curve.values == [noted.ms_ssim for noted in paper_results.trained[0].quality]
     assert curve.steps == [75, 150, 300, 600, 1200]

@@ -44,7 +44,7 @@ def test_columns_of_one_group_stand_together_and_share_a_reason() -> None:
     assert [column.key for column in shown] == ["a", "c", "b"]
     missing = Cell("no record", missing=True)
     table = Table("", shown, (Row("n", "", (missing, missing, missing)),))
-    assert [(group.title, group.columns) for group in table.groups] == [("One", ("x", "z")), ("Two", ("",))]
+    assert table.groups == [("One", ("x", "z")), ("Two", ("",))]
     spans = [(span, kinds) for _, span, kinds in table.spans(table.rows[0])]
     assert spans == [(2, "start missing"), (1, "start missing")]
 

@@ -2,6 +2,7 @@ import multiprocessing
 import os
 import signal
 from pathlib import Path
+from unittest.mock import Mock
 
 import optuna
 import pytest
@@ -98,39 +99,27 @@ def test_a_url_of_nothing_is_refused_by_name(tmp_path: Path, url: str) -> None:
         open_study(url, tmp_path, "study", RANDOM)
 
 
-class Away:
+def away(times: int) -> Mock:
     """A storage that does not answer the first few times."""
-
-    def __init__(self, times: int) -> None:
-        self.times = times
-
-    def __call__(self) -> str:
-        self.times -= 1
-        if self.times >= 0:
-            try:
-                raise sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("server closed the connection"))
-            except sqlalchemy.exc.OperationalError as error:
-                raise StorageInternalError("An exception is raised during the commit.") from error
-        return "answer"
+    error = StorageInternalError("An exception is raised during the commit.")
+    error.__cause__ = sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("server closed the connection"))
+    return Mock(side_effect=[*[error] * times, "answer"])
 
 
 def test_a_storage_that_is_away_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
     pauses: list[float] = []
-    assert retry_while_unavailable(Away(4), sleep=pauses.append) == "answer"
+    assert retry_while_unavailable(away(4), sleep=pauses.append) == "answer"
     assert pauses == [0.5, 1.0, 2.0, 4.0]
     assert capsys.readouterr().err.count("The storage does not answer; waiting for it (server closed") == 1
 
 
 def test_patience_ends_and_says_what_to_do() -> None:
-    with pytest.raises(
-        ConfigError, match=r"search.storage: it has not answered for 66 s \(server closed the connection\). Nothing is"
-    ):
-        retry_while_unavailable(Away(1000), patience_s=60, sleep=lambda _: None)
+    message = r"search.storage: it has not answered for 66 s \(server closed the connection\). Nothing is"
+    with pytest.raises(ConfigError, match=message):
+        retry_while_unavailable(away(1000), patience_s=60, sleep=lambda _: None)
 
 
 def test_any_other_error_is_not_waited_out() -> None:
-    def broken() -> None:
-        raise StorageInternalError("no such column")
-
+    broken = Mock(side_effect=StorageInternalError("no such column"))
     with pytest.raises(StorageInternalError, match="no such column"):
         retry_while_unavailable(broken, sleep=lambda _: pytest.fail("waited"))

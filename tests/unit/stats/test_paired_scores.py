@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,6 +7,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from enhance_sweep.stats.paired_scores import MARGIN, Difference, PairedScores
+
+#: Scores of three trainings, of 8 images that are all equally hard.
+FLAT = np.repeat([[0.90], [0.92], [0.95]], 8, axis=1)
 
 
 def pooled(per_training: list[list[float]] | np.ndarray, network_of: list[int], networks: int) -> PairedScores:
@@ -26,7 +31,6 @@ def hard_images(networks: int, images: int = 60, seed: int = 0) -> np.ndarray:
 def test_a_difference_is_the_paired_t_test() -> None:
     scores = hard_images(2)
     found = difference(pooled(scores, [0, 1], 2), 0, 1)
-    assert found is not None
     known = stats.ttest_rel(scores[0], scores[1])
     interval = known.confidence_interval(0.95)
     assert (found.mean, found.low, found.high) == pytest.approx(
@@ -36,13 +40,11 @@ def test_a_difference_is_the_paired_t_test() -> None:
 
 def test_seeds_are_pooled_and_what_they_change_is_counted() -> None:
     # Without images' noise: a network's trainings differ by 0.01 from their mean, so variance 2e-4 with one degree.
-    flat = [np.full(8, value) for value in (0.90, 0.92, 0.95)]
-    scores = pooled(np.stack(flat), [0, 0, 1], 2)
+    scores = pooled(FLAT, [0, 0, 1], 2)
     assert scores.trainings.tolist() == [2, 1]
     assert scores.seed_deviation == pytest.approx(0.01 * np.sqrt(2))
     assert scores.seed_freedom == 1
     found = difference(scores, 1, 0)
-    assert found is not None
     error = np.sqrt(2e-4 / 1 + 2e-4 / 2)
     assert found.mean == pytest.approx(0.04)
     assert (found.error, found.freedom) == pytest.approx((error, 1.0))
@@ -53,7 +55,6 @@ def test_an_image_without_a_score_is_left_out_for_all() -> None:
     scores = pooled([[1.0, 2.0, np.inf, 4.0], [2.0, 2.0, 3.0, 5.0]], [0, 1], 2)
     assert scores.images == 3
     found = difference(scores, 0, 1)
-    assert found is not None
     assert found.mean == pytest.approx(-2 / 3)
 
 
@@ -65,7 +66,6 @@ def test_a_training_with_a_score_that_is_no_number_takes_no_image_from_the_other
     assert scores.trainings.tolist() == [1, 0, 1]
     assert difference(scores, 0, 1) is None
     found = difference(scores, 0, 2)
-    assert found is not None
     assert found.mean == pytest.approx((one - other).mean())
 
 
@@ -90,7 +90,6 @@ def test_a_contrast_is_computed_image_by_image() -> None:
     scores = hard_images(3)
     weights = np.array([0.5, 0.5, -1.0])
     found = pooled(scores, [0, 1, 2], 3).contrast(weights)
-    assert found is not None
     each = weights @ scores
     interval = stats.ttest_1samp(each, 0).confidence_interval(0.95)
     assert (found.mean, found.low, found.high) == pytest.approx((each.mean(), interval.low, interval.high))
@@ -111,15 +110,11 @@ def test_all_pairs_at_once_agree_with_each_alone(networks: int, images: int, see
     owners = [*range(networks), *random.integers(networks, size=2)]
     scores = pooled(0.9 + random.normal(0, 0.004, (len(owners), images)), owners, networks)
     together = scores.not_worse()
-    for first in range(networks):
-        for second in range(networks):
-            if first != second:
-                alone = difference(scores, first, second)
-                assert alone is not None
-                assert together[first, second] == (alone.low > -MARGIN)
-                means, lows, highs = scores.differences_from(second)
-                found = (means[first], lows[first], highs[first])
-                assert found == pytest.approx((alone.mean, alone.low, alone.high))
+    for first, second in permutations(range(networks), 2):
+        alone = difference(scores, first, second)
+        assert together[first, second] == (alone.low > -MARGIN)
+        found = [values[first] for values in scores.differences_from(second)]
+        assert found == pytest.approx([alone.mean, alone.low, alone.high])
 
 
 def test_resampled_means_spread_as_the_means_do() -> None:
@@ -132,9 +127,7 @@ def test_resampled_means_spread_as_the_means_do() -> None:
 
 
 def test_resampled_means_count_seeds() -> None:
-    flat = np.stack([np.full(8, value) for value in (0.90, 0.92, 0.95)])
-    scores = pooled(flat, [0, 0, 1], 2)
-    means = scores.resampled_means(4000, np.random.default_rng(0))
+    means = pooled(FLAT, [0, 0, 1], 2).resampled_means(4000, np.random.default_rng(0))
     assert means.std(axis=0) == pytest.approx([0.01, 0.01 * np.sqrt(2)], rel=0.05)
 
 
@@ -142,11 +135,8 @@ def test_resampled_means_count_seeds() -> None:
 def test_intervals_hold_the_truth_as_often_as_they_say(images: int) -> None:
     random, held = np.random.default_rng(1), 0
     for _ in range(400):
-        hard, quality = random.normal(0, 0.05, images), np.array([0.90, 0.91])
-        trainings = []
-        for network in (0, 0, 0, 1, 1, 1):
-            trainings.append(quality[network] + hard + random.normal(0, 0.004) + random.normal(0, 0.01, images))
-        found = difference(pooled(np.stack(trainings), [0, 0, 0, 1, 1, 1], 2), 1, 0)
-        assert found is not None
+        hard, quality = random.normal(0, 0.05, images), np.repeat([0.90, 0.91], 3)[:, None]
+        trainings = quality + hard + random.normal(0, 0.004, (6, 1)) + random.normal(0, 0.01, (6, images))
+        found = difference(pooled(trainings, [0, 0, 0, 1, 1, 1], 2), 1, 0)
         held += found.low <= 0.01 <= found.high
     assert 0.92 <= held / 400 <= 0.98

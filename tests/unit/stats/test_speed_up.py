@@ -5,6 +5,10 @@ from enhance_sweep.records.schema import Conditions, Process, Round, Samples
 from enhance_sweep.stats.speed_up import paired_ratio, speed_up, speed_ups
 
 
+def paired(latency_ms: float, baseline_ms: float, **more: Conditions) -> Round:
+    return Round(latency_ms=latency_ms, baseline_latency_ms=baseline_ms, **more)
+
+
 def samples(*processes: list[Round]) -> Samples:
     return Samples(processes=[Process(rounds=rounds) for rounds in processes])
 
@@ -36,8 +40,7 @@ def test_a_process_with_few_rounds_counts_like_the_others() -> None:
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
-    random = np.random.default_rng(0)
-    held = 0
+    random, held = np.random.default_rng(0), 0
     for _ in range(200):
         luck = random.normal(1.0, 0.02, size=8)
         processes = [[(1.0, 2.0 * p * random.normal(1.0, 0.01)) for _ in range(5)] for p in luck]
@@ -51,19 +54,14 @@ def test_nothing_measured_is_an_error() -> None:
 
 
 def test_a_record_without_a_baseline_beside_it_has_no_speed_up() -> None:
-    assert speed_up(samples([Round(latency_ms=10.0)])) is None
-    assert speed_up(samples()) is None
-    assert speed_up(None) is None
+    assert [speed_up(one) for one in (samples([Round(latency_ms=10.0)]), samples(), None)] == [None] * 3
 
 
 def test_a_records_speed_up_is_of_the_rounds_that_count() -> None:
-    disturbed = Round(latency_ms=10.0, baseline_latency_ms=90.0, conditions=Conditions(disturbed_by=["other work"]))
-    ratio = speed_up(samples(*[[Round(latency_ms=10.0, baseline_latency_ms=20.0), disturbed]] * 3))
-    assert ratio is not None
+    disturbed = paired(10.0, 90.0, conditions=Conditions(disturbed_by=["other work"]))
+    ratio = speed_up(samples(*[[paired(10.0, 20.0), disturbed]] * 3))
     assert (ratio.median, ratio.processes, ratio.rounds) == (2.0, 3, 3)
-    few = speed_up(samples([Round(latency_ms=10.0, baseline_latency_ms=20.0)] * 2 + [disturbed]))
-    assert few is not None
-    assert few.rounds == 3, "of so few all count"
+    assert speed_up(samples([paired(10.0, 20.0)] * 2 + [disturbed])).rounds == 3, "of so few all count"
 
 
 def test_the_interval_is_of_the_medians_of_the_resamples() -> None:
@@ -80,9 +78,7 @@ def test_timings_of_different_shapes_together_are_each_as_they_are_alone() -> No
     random = np.random.default_rng(1)
 
     def timed(*lengths: int) -> Samples:
-        return samples(
-            *([Round(latency_ms=1.0, baseline_latency_ms=ms) for ms in random.normal(5, 0.2, n)] for n in lengths)
-        )
+        return samples(*([paired(1.0, ms) for ms in random.normal(5, 0.2, length)] for length in lengths))
 
     made = [timed(3, 3), None, timed(2, 5, 1), timed(4), *(timed(3, 3) for _ in range(150))]
     together = speed_ups(made)

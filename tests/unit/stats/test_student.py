@@ -7,10 +7,17 @@ from scipy import stats
 
 from enhance_sweep.stats.pooling import pooled_deviation
 from enhance_sweep.stats.rank_agreement import kendall_tau
-from enhance_sweep.stats.student import half_width, welch_satterthwaite
+from enhance_sweep.stats.student import half_width, t_quantile, welch_satterthwaite
 
 FIRST = np.array([3.1, 2.7, 4.4, 3.9, 2.2])
 SECOND = np.array([1.0, 9.5, 4.0, 6.6])
+
+
+def test_the_quantile_is_students_for_few_and_for_many_degrees_of_freedom() -> None:
+    freedom = np.concatenate([np.linspace(1, 3, 101), np.linspace(3, 200, 500), np.geomspace(200, 1e5, 100)])
+    assert t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-9)
+    assert t_quantile(freedom.reshape(-1, 1)[::-1])[-1, 0] == pytest.approx(t_quantile(1))
+    assert np.isnan(t_quantile(np.array([np.nan, 4.0]))).tolist() == [True, False]
 
 
 def test_half_a_means_interval_is_students() -> None:

@@ -37,17 +37,8 @@ def test_a_timings_reason_has_a_class(reason: str, failure: str) -> None:
     assert classify_timing(reason) == failure
 
 
-def test_a_reason_is_one_line() -> None:
+def test_a_reason_is_one_line_and_names_its_class_once() -> None:
     assert reason_of(RuntimeError("cannot load:\n\tsize mismatch\n")) == "RuntimeError: cannot load: size mismatch"
-    assert reason_of(EOFError()) == "EOFError"
-
-
-def test_a_failure_of_an_unknown_class_is_not_tried_again() -> None:
-    assert not Retries().allow("flood", 0)
-    assert not Retries().allow(None, 0)
-
-
-def test_a_reason_names_its_class_once() -> None:
     assert reason_of(DivergedError("the loss is nan")) == "diverged: the loss is nan"
     assert reason_of(KeyError("x")) == "KeyError: 'x'"
     assert reason_of(MemoryError()) == "MemoryError"
@@ -60,7 +51,10 @@ def test_attempts_are_counted_by_class() -> None:
 
 @pytest.mark.parametrize(
     ("failure", "attempts", "again"),
-    [("bug", 1, True), ("bug", 2, False), ("diverged", 1, False), ("interrupted", 1000, True), (None, 1, False)],
+    [
+        *[("bug", 1, True), ("bug", 2, False), ("diverged", 1, False), ("interrupted", 1000, True)],
+        *[(None, 0, False), (None, 1, False), ("flood", 0, False)],  # of an unknown class
+    ],
 )
 def test_a_limit_counts_what_is_tried_again(failure: str | None, attempts: int, again: bool) -> None:
     assert Retries().allow(failure, attempts) == again

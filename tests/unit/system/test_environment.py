@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
 import sys
 
 import pytest
 
 from enhance_sweep.system import environment
 from enhance_sweep.system.environment import ALLOCATORS, allocator_environment, current_allocator, usable_cores
+from tests.unit.system.processes import printed
 
 SHOW = "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if k.startswith(('MALLOC', 'GLIBC'))}))"
 
@@ -26,14 +26,7 @@ def test_a_process_starts_itself_anew_once_with_its_arguments() -> None:
         "restart_with_allocator('tuned')\n"
         "print(os.environ['STARTS'], sys.argv[1:])\n" + SHOW
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "a b", "model.channels=16,32"],
-        env=stock_environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    arguments, variables = done.stdout.strip().splitlines()
+    arguments, variables = printed(code, "a b", "model.channels=16,32", env=stock_environment()).splitlines()
     assert arguments == "2 ['a b', 'model.channels=16,32']"
     assert json.loads(variables) == ALLOCATORS["tuned"]
 
@@ -44,14 +37,8 @@ def test_a_users_own_setting_wins_and_is_named() -> None:
         "from enhance_sweep.system.environment import restart_with_allocator, current_allocator\n"
         "restart_with_allocator('tuned')\nprint(current_allocator())"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=stock_environment() | {"MALLOC_TRIM_THRESHOLD_": "33554432"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "custom: MALLOC_TRIM_THRESHOLD_=33554432"
+    own = stock_environment() | {"MALLOC_TRIM_THRESHOLD_": "33554432"}
+    assert printed(code, env=own) == "custom: MALLOC_TRIM_THRESHOLD_=33554432"
 
 
 def test_environments_of_each_setting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,15 +59,13 @@ def test_usable_cores_honours_affinity() -> None:
     )
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("this platform has no affinity")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "1"
+    assert printed(code) == "1"
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
 
 
 def test_importing_the_package_is_light() -> None:
     code = "import sys, enhance_sweep; print([m for m in ('torch', 'hydra', 'numpy', 'pandas') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert printed(code) == "[]"
 
 
 def test_a_processor_without_bf16_says_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -23,11 +24,7 @@ def test_a_full_disk_keeps_what_was_there_and_says_what_to_do(
 ) -> None:
     path = tmp_path / "record.json"
     write_whole(path, "before")
-
-    def full(*_: object) -> None:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=OSError(number, os.strerror(number))))
     with pytest.raises(NoSpaceError, match=r"no space left to write .*record\.json: free some and start the same"):
         write_whole(path, "after")
     assert path.read_text() == "before"

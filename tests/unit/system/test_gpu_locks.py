@@ -1,14 +1,14 @@
 """One GPU for one training, between real processes; the GPUs are made up."""
 
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
 from enhance_sweep.system import locks
+from tests.unit.system.processes import said, started
 
 CLAIM = """
 import sys
@@ -68,23 +68,12 @@ def test_a_gpu_is_known_by_what_it_is_not_by_its_number(monkeypatch: pytest.Monk
     assert locks.gpu_lock_path(1).name == "enhance_sweep-gpu-def.lock"
 
 
-def test_one_more_than_there_are_waits_and_a_dead_holder_lets_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_more_than_there_are_waits_and_a_dead_holder_lets_go(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
-    def claimant() -> "subprocess.Popen[str]":
-        pipe = subprocess.PIPE
-        return subprocess.Popen([sys.executable, "-c", CLAIM], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-
-    def said(process: "subprocess.Popen[str]") -> str:
-        assert process.stdout is not None
-        return process.stdout.readline().strip()
-
-    one, two = claimant(), claimant()
+    one, two = started(CLAIM), started(CLAIM)
     assert {said(one), said(two)} == {"[0]", "[1]"}
-    three = claimant()
-    assert three.stderr is not None
+    three = started(CLAIM)
     assert three.stderr.readline() == "training waits for one of 2 GPUs: other trainings hold them all\n"
     one.kill()
     one.wait()

@@ -1,28 +1,20 @@
 """The host's lock, between real processes."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from enhance_sweep.system.locks import host_lock
+from tests.unit.system.processes import said, started
 
 HOLD = "import sys; from pathlib import Path; from enhance_sweep.system.locks import host_lock"
 
 
 def holder(path: Path, shared: bool) -> "subprocess.Popen[str]":
     """A process that holds the lock, and has said so."""
-    program = (
-        f"{HOLD}\nwith host_lock({shared}, Path({str(path)!r})):\n    print('held', flush=True)\n    sys.stdin.read()"
-    )
-    pipe = subprocess.PIPE
-    return subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-
-
-def said(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
+    lock = f"host_lock({shared}, Path({str(path)!r}))"
+    return started(f"{HOLD}\nwith {lock}:\n    print('held', flush=True)\n    sys.stdin.read()")
 
 
 @pytest.mark.parametrize(("first", "second"), [(False, False), (True, False), (False, True)])
@@ -31,7 +23,6 @@ def test_timing_is_alone_and_a_dead_holder_lets_go(tmp_path: Path, first: bool, 
     one = holder(path, first)
     assert said(one) == "held"
     two = holder(path, second)
-    assert two.stderr is not None
     message = two.stderr.readline()
     assert ("a training run" if first else f"timing in process {one.pid}") in message
     one.kill()

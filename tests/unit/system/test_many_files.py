@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from enhance_sweep.system import files
-from enhance_sweep.system.files import contents, files_below, files_in
+from enhance_sweep.system.files import contents, files_below, files_in, files_named
 
 
 @pytest.mark.parametrize("waiting", [0.0, math.inf], ids=["by several threads", "by one"])
@@ -32,5 +32,7 @@ def test_files_are_listed_sorted_without_hidden_ones_and_those_half_written(tmp_
     found = [str(Path(path).relative_to(tmp_path)) for path in files_below(tmp_path, ".json")]
     assert found == ["a/3.json", "b/1.json", "b/2.json"]
     assert files_in(tmp_path / "b", ".json") == [str(tmp_path / "b" / "1.json"), str(tmp_path / "b" / "2.json")]
-    assert files_below(tmp_path / "nowhere", ".json") == []
+    named = [str(Path(path).relative_to(tmp_path)) for path in files_named(tmp_path, "3.json")]
+    assert named == ["a/3.json", "b/3.json", "not a folder/3.json"]
+    assert files_below(tmp_path / "nowhere", ".json") == files_named(tmp_path / "nowhere", "3.json") == []
     assert files_in(tmp_path / "nowhere", ".json") == []

@@ -1,19 +1,22 @@
 """`python -m enhance_sweep.timing`: what it is asked for, and what it writes."""
 
 from contextlib import nullcontext
+from itertools import product
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from enhance_sweep.paper.baseline import BASELINE
 from enhance_sweep.records import load_records
-from enhance_sweep.records.keys import architecture_key, architecture_of
-from enhance_sweep.records.store import challenge_records, write_trained
+from enhance_sweep.records.keys import architecture_of
+from enhance_sweep.records.store import challenge_records
 from enhance_sweep.timing import __main__ as command
 from enhance_sweep.timing import variants
 from enhance_sweep.timing.challenge import challenge
 from enhance_sweep.timing.protocol import time_variants
+from tests.unit.report import record_factory as make
 from tests.unit.timing.simulated import EAGER, SimulatedHost, network, settings
 from tests.unit.timing.test_protocol import _no_lock  # noqa: F401 - nothing real is timed here either
 
@@ -42,11 +45,9 @@ def test_the_named_sweeps_are_the_papers_tables() -> None:
 def test_records_are_written_with_the_baselines_beside_them(host: SimulatedHost, tmp_path: Path) -> None:
     arguments = ["model.channels=16,32", "model.blocks=4", "--runs", str(tmp_path), "--size", "64x36"]
     assert command.main(arguments) == 0
-    table = load_records(tmp_path)
-    assert sorted(table["channels"]) == [16, 32, 64]
+    table = load_records(tmp_path).set_index("channels")
     assert set(table["size"]) == {"64x36"}
-    by_channels = table.set_index("channels")["latency_ms_median"]
-    assert by_channels.to_dict() == pytest.approx({16: 100.0, 32: 300.0, 64: 1000.0})
+    assert table["latency_ms_median"].to_dict() == pytest.approx({16: 100.0, 32: 300.0, 64: 1000.0})
 
 
 def test_every_combination_is_measured(host: SimulatedHost, tmp_path: Path) -> None:
@@ -61,35 +62,17 @@ def test_every_combination_is_measured(host: SimulatedHost, tmp_path: Path) -> N
         "stock",
         "--threads",
         "2",
+        "--budget",
+        "7",
     ]
-    command.main(["model.channels=16", "--runs", str(tmp_path), "--budget", "7", *options])
-    asked = [(t.precision, t.allocator, t.threads, t.budget_s, r["name"]) for t, r in host.measurements]  # type: ignore[attr-defined]
-    assert asked == [
-        ("fp32", "stock", 2, 7.0, "eager"),
-        ("bf16", "stock", 2, 7.0, "eager"),
-        ("fp32", "stock", 2, 7.0, "openvino"),
-        ("bf16", "stock", 2, 7.0, "openvino"),
-    ]
+    command.main(["model.channels=16", "--runs", str(tmp_path), *options])
+    asked = [(r["name"], t.precision, t.allocator, t.threads, t.budget_s) for t, r in host.measurements]  # type: ignore[attr-defined]
+    assert asked == list(product(("eager", "openvino"), ("fp32", "bf16"), ("stock",), (2,), (7.0,)))
 
 
 def test_what_was_trained_is_timed_where_nothing_else_is_asked(host: SimulatedHost, tmp_path: Path) -> None:
-    for seed in range(2):
-        architecture = architecture_of(network(16))
-        write_trained(
-            tmp_path,
-            {
-                "schema": 1,
-                "kind": "trained",
-                "key": f"seed{seed}",
-                "status": "completed",
-                "architecture_key": architecture_key(architecture),
-                "architecture": architecture,
-                "description": {"parameters": 1, "macs": 1},
-                "steps": 1,
-                "learned_from": {"dataset": "d", "data_fingerprint": "f", "loss": "l", "seed": seed},
-                "environment": {},
-            },
-        )
+    architecture = architecture_of(network(16))
+    make.write(tmp_path, [make.trained(architecture, seed=seed) for seed in range(2)])
     assert variants.of_runs(tmp_path) == [network(16)]
 
 
@@ -145,10 +128,7 @@ def test_a_place_that_takes_no_records_is_found_before_the_work(
 def test_a_disk_that_fills_up_ends_in_one_line(
     host: SimulatedHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(command, "write_timed", full)
+    monkeypatch.setattr(command, "write_timed", Mock(side_effect=OSError(28, "No space left on device")))
     assert command.main(["model.channels=16", "--runs", str(tmp_path)]) == 1
     assert "No space left on device: anything measured before is in" in capsys.readouterr().err
 

@@ -26,14 +26,20 @@ def _no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "host_lock", unlocked)
 
 
-def time(host: SimulatedHost, channels: list[int], runtime: dict[str, Any] = EAGER, **changes: Any) -> list[Any]:
+def host_of(latency_ms: float = 100.0, **wrong: Any) -> SimulatedHost:
+    """The baseline takes a second, a network of 32 channels 300 ms and that of 16 this; with what goes wrong."""
+    host = SimulatedHost({64: 1000.0, 16: latency_ms, 32: 300.0})
+    vars(host).update(wrong)
+    return host
+
+
+def time(host: SimulatedHost, channels: list[int], runtime: Any = EAGER, says: Any = None, **changes: Any) -> list[Any]:
     models = [network(c) for c in channels]
-    return protocol.time_variants(models, settings(**changes), runtime, machine=host.machine())
+    return protocol.time_variants(models, settings(**changes), runtime, machine=host.machine(), **says or {})
 
 
 def test_the_baseline_runs_in_every_round_and_orders_differ() -> None:
-    host = SimulatedHost({64: 1000.0, 16: 100.0, 32: 300.0})
-    records = time(host, [16, 32], samples=8)
+    records = time(host_of(), [16, 32], samples=8)
     rounds = [one for record in records for process in record.samples.processes for one in process.rounds]
     assert len(rounds) == 2 * 3 * 8
     assert all(one.baseline_latency_ms == pytest.approx(1000) for one in rounds)
@@ -41,18 +47,14 @@ def test_the_baseline_runs_in_every_round_and_orders_differ() -> None:
 
 
 def test_paired_ratios_survive_a_host_that_slows_down() -> None:
-    host = SimulatedHost({64: 1000.0, 16: 500.0})
-    host.slowdown = lambda time_s: 1.0 + time_s / 100
-    (record,) = time(host, [16], samples=5, warm_up_calls=3)
+    (record,) = time(host_of(500.0, slowdown=lambda time_s: 1.0 + time_s / 100), [16], samples=5, warm_up_calls=3)
     ratio = speed_up(record.samples)
-    assert ratio is not None
     assert ratio.median == pytest.approx(2.0, rel=0.02)
     # The medians of each, taken one after the other as is common practice, would be far off.
     assert 1000.0 / record.latency_ms_median < 1.8
 
 
 def test_what_an_interrupted_run_measured_is_kept() -> None:
-    host = SimulatedHost({64: 1000.0, 16: 100.0, 32: 300.0})
     kept: list[Any] = []
 
     def interrupt(line: str) -> None:
@@ -60,32 +62,26 @@ def test_what_an_interrupted_run_measured_is_kept() -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        protocol.time_variants(
-            [network(16), network(32)], settings(), EAGER, machine=host.machine(), tell=interrupt, done=kept.append
-        )
+        time(host_of(), [16, 32], says={"tell": interrupt, "done": kept.append})
     assert sorted(record.architecture["channels"] for record in kept) == [16, 32]
     assert {record.stopped for record in kept} == {"interrupted"}
     assert all(record.latency_ms_median > 0 for record in kept)
 
 
 def test_a_quiet_variant_stops_when_its_interval_is_narrow() -> None:
-    host = SimulatedHost({64: 1000.0, 16: 100.0})
-    host.noise = 0.003
-    (record,) = time(host, [16], budget_s=1e6)
+    (record,) = time(host_of(noise=0.003), [16], budget_s=1e6)
     assert record.stopped == "interval within 2%"
     assert len(record.samples.processes) == 3
     assert record.flags == []
 
 
 def test_an_unsteady_variant_gets_more_processes_until_the_budget_ends() -> None:
-    host = SimulatedHost({64: 1000.0, 16: 1000.0})
-    host.process_luck = 0.2
+    host = host_of(1000.0, process_luck=0.2)
     (record,) = time(host, [16], budget_s=200.0, warm_up_calls=2)
     assert record.stopped == "budget spent"
     assert len(record.samples.processes) > 3
     assert host.time_s >= 2 * 200.0  # the baseline against itself brings its share of the budget
     ratio = speed_up(record.samples)
-    assert ratio is not None
     assert not ratio.within(0.02)
 
 
@@ -94,9 +90,8 @@ def test_the_baseline_against_itself_is_among_the_first_and_is_believed_when_ste
     host.noise = 0.003
     records = time(host, list(range(1, 13)))
     loads = [channels for command, channels in host.asked if command == "load"]
-    sessions = [
-        loads[start : start + protocol.GROUP_SIZE + 1] for start in range(0, len(loads), protocol.GROUP_SIZE + 1)
-    ]
+    size = protocol.GROUP_SIZE + 1
+    sessions = [loads[start : start + size] for start in range(0, len(loads), size)]
     assert all(session.count(64) == 2 for session in sessions[:3])
     assert loads.count(64) < len(sessions) + 5  # settled, it is there once in each session, for the others' sake
     for record in records:
@@ -105,26 +100,16 @@ def test_the_baseline_against_itself_is_among_the_first_and_is_believed_when_ste
 
 
 def test_no_record_is_written_before_the_check_is_done() -> None:
-    host = SimulatedHost({64: 1000.0, 16: 100.0})
-    host.process_luck = 0.05
     told: list[str] = []
     written: list[int] = []
-    protocol.time_variants(
-        [network(16)],
-        settings(budget_s=200.0),
-        EAGER,
-        machine=host.machine(),
-        tell=told.append,
-        done=lambda record: written.append(len(told)),
-    )
+    says = {"tell": told.append, "done": lambda record: written.append(len(told))}
+    time(host_of(process_luck=0.05), [16], says=says, budget_s=200.0)
     stopped = next(index for index, line in enumerate(told) if "c64" in line and "to be continued" not in line)
     assert written[0] > stopped
 
 
 def test_a_run_whose_baseline_differs_from_itself_is_flagged() -> None:
-    host = SimulatedHost({64: 1000.0, 16: 100.0})
-    host.process_luck = 0.1
-    (record,) = time(host, [16], budget_s=10.0)
+    (record,) = time(host_of(process_luck=0.1), [16], budget_s=10.0)
     assert any("the baseline against itself gave" in flag for flag in record.flags)
 
 
@@ -132,16 +117,13 @@ def test_the_baselines_own_record_is_the_check() -> None:
     host = SimulatedHost({64: 1000.0})
     (record,) = time(host, [64])
     ratio = speed_up(record.samples)
-    assert ratio is not None
     assert ratio.median == record.baseline_check.median == pytest.approx(1.0)
     assert believable(ratio)
     assert Counter(command for command, _ in host.asked)["load"] == 6
 
 
 def test_a_disturbed_call_is_repeated_and_both_are_kept() -> None:
-    host = SimulatedHost({64: 1000.0, 16: 500.0})
-    host.others = lambda time_s: 0.4 if time_s % 5 < 1 else 0.0
-    (record,) = time(host, [16], repeats=2)
+    (record,) = time(host_of(500.0, others=lambda time_s: 0.4 if time_s % 5 < 1 else 0.0), [16], repeats=2)
     processes = record.samples.processes
     repeated = [one for process in processes for one in process.repeated_calls]
     assert record.repeated_calls == len(repeated) > 0
@@ -152,21 +134,16 @@ def test_a_disturbed_call_is_repeated_and_both_are_kept() -> None:
 
 
 def test_a_host_that_stays_busy_is_flagged() -> None:
-    host = SimulatedHost({64: 1000.0, 16: 500.0})
-    host.others = lambda time_s: 0.5
-    (record,) = time(host, [16], repeats=1)
+    (record,) = time(host_of(500.0, others=lambda time_s: 0.5), [16], repeats=1)
     assert any(flag.startswith("9 of 9 rounds were disturbed: other work took 50%") for flag in record.flags)
     assert record.repeated_calls == 9
     assert record.disturbed_rounds == 9
 
 
 def test_neighbours_that_slow_the_machine_down_now_and_then_are_waited_for() -> None:
-    host = SimulatedHost({64: 1000.0, 16: 100.0})
-    host.noise = 0.005
-    host.contention = lambda time_s: 1.3 if time_s % 7 < 3 else 1.0
+    host = host_of(noise=0.005, contention=lambda time_s: 1.3 if time_s % 7 < 3 else 1.0)
     (record,) = time(host, [16], budget_s=1e5)
     ratio = speed_up(record.samples)
-    assert ratio is not None
     assert ratio.median == pytest.approx(10.0, rel=0.01)
     assert record.latency_ms_median == pytest.approx(100, rel=0.02)
     assert record.stopped == "interval within 2%"
@@ -177,26 +154,27 @@ def test_neighbours_that_slow_the_machine_down_now_and_then_are_waited_for() -> 
 
 
 def test_a_machine_that_turns_slow_for_good_is_flagged() -> None:
-    host = SimulatedHost({64: 1000.0, 16: 100.0})
-    host.contention = lambda time_s: 1.2 if time_s > 8 else 1.0
-    (record,) = time(host, [16], budget_s=50.0)
+    (record,) = time(host_of(contention=lambda time_s: 1.2 if time_s > 8 else 1.0), [16], budget_s=50.0)
     assert any("the machine was 20% slower than at its best" in flag for flag in record.flags)
     assert record.samples.processes[-1].rounds[0].conditions.slowdown_during == pytest.approx(0.2)
 
 
 def test_disturbed_rounds_are_left_out_where_enough_others_are_left() -> None:
-    host = SimulatedHost({64: 1000.0, 16: 500.0})
-    host.others = lambda time_s: 0.5 if time_s > 90 else 0.0
-    (record,) = time(host, [16], samples=8, repeats=0, processes=3, budget_s=100.0)
+    (record,) = time(
+        host_of(500.0, others=lambda time_s: 0.5 if time_s > 90 else 0.0),
+        [16],
+        samples=8,
+        repeats=0,
+        processes=3,
+        budget_s=100.0,
+    )
     assert record.disturbed_rounds > 0
     assert record.latency_ms_median == pytest.approx(500)
     assert record.latency_ms_iqr == pytest.approx(0)
 
 
 def test_warm_up_lasts_until_three_calls_agree() -> None:
-    host = SimulatedHost({16: 100.0})
-    host.cold = [3.0, 2.0, 1.5, 1.0]
-    (record,) = time(host, [16], paired=False, processes=1)
+    (record,) = time(host_of(cold=[3.0, 2.0, 1.5, 1.0]), [16], paired=False, processes=1)
     (process,) = record.samples.processes
     assert process.warm_up_ms == pytest.approx([200, 150, 100, 100, 100])
     assert process.warm
@@ -205,15 +183,12 @@ def test_warm_up_lasts_until_three_calls_agree() -> None:
 
 
 def test_a_network_that_never_gets_warm_is_flagged() -> None:
-    host = SimulatedHost({16: 100.0})
-    host.slowdown = lambda time_s: 1.0 + time_s
-    (record,) = time(host, [16], paired=False, processes=1, warm_up_calls=4)
+    (record,) = time(host_of(slowdown=lambda time_s: 1.0 + time_s), [16], paired=False, processes=1, warm_up_calls=4)
     assert any("warm-up ended" in flag for flag in record.flags)
 
 
 def test_a_variant_that_dies_is_failed_and_the_others_go_on() -> None:
-    host = SimulatedHost({64: 1000.0, 16: 100.0, 32: 300.0})
-    host.dies = {32}
+    host = host_of(dies={32})
     small, large = time(host, [16, 32])
     assert (small.status, large.status) == ("completed", "failed")
     assert "SIGKILL" in large.reason
@@ -222,9 +197,7 @@ def test_a_variant_that_dies_is_failed_and_the_others_go_on() -> None:
 
 
 def test_without_a_baseline_nothing_is_completed() -> None:
-    host = SimulatedHost({64: 1000.0, 16: 100.0})
-    host.dies = {64}
-    (record,) = time(host, [16])
+    (record,) = time(host_of(dies={64}), [16])
     assert record.status == "failed"
     assert "the baseline could not be timed" in record.reason
 
@@ -242,8 +215,7 @@ def test_few_networks_are_held_at_once_and_fewer_where_memory_is_short() -> None
 
 
 def test_memory_is_the_median_of_a_fresh_process_each() -> None:
-    host = SimulatedHost({64: 1000.0, 16: 100.0})
-    (record,) = time(host, [16])
+    (record,) = time(host_of(), [16])
     deltas = [p.first_call.memory.peak_rss_delta_mib for p in record.samples.processes]
     assert len(set(deltas)) == 3
     assert record.peak_rss_delta_mib == median(deltas)
@@ -259,11 +231,8 @@ def test_memory_is_the_median_of_a_fresh_process_each() -> None:
         ("bf16", {"max_abs_error": 0.0, "psnr_db": None}, False),
     ],
 )
-def test_a_runtime_that_computes_something_else_is_an_error(
-    precision: str, check: dict[str, Any], failed: bool
-) -> None:
-    host = SimulatedHost({16: 100.0})
-    host.check = check
+def test_a_runtime_that_computes_something_else_is_an_error(precision: str, check: Any, failed: bool) -> None:
+    host = host_of(check=check)
     (record,) = time(host, [16], {"_target_": "x.Y", "name": "other"}, paired=False, precision=precision)
     assert (record.status == "failed") == failed
     assert record.check == Check(**check)
@@ -271,7 +240,7 @@ def test_a_runtime_that_computes_something_else_is_an_error(
 
 
 def test_eager_fp32_is_what_others_are_compared_with() -> None:
-    host = SimulatedHost({16: 100.0})
+    host = host_of()
     time(host, [16], paired=False)
     assert "check" not in [command for command, _ in host.asked]
     time(host, [16], paired=False, precision="bf16")

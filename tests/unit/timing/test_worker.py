@@ -1,6 +1,7 @@
 """Real worker processes: their protocol, their deaths, their memory."""
 
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,9 +12,15 @@ import pytest
 
 from enhance_sweep.timing import worker as worker_module
 from enhance_sweep.timing.process import TimingError, Worker
+from tests.unit.timing.simulated import EAGER
 
 NETWORKS = "tests.unit.timing.networks"
-EAGER = {"_target_": "enhance_sweep.timing.runtimes.eager.Eager", "name": "eager"}
+
+
+JOB: dict[str, Any] = {
+    **{"model": {"_target_": f"{NETWORKS}.Tiny"}, "runtime": EAGER, "precision": "fp32", "layout": "channels_last"},
+    **{"threads": 1, "seed": 0, "width": 32, "height": 18, "photograph": None},
+}
 
 Load = Callable[..., Worker]
 
@@ -24,11 +31,9 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[3]))
     workers: list[Worker] = []
 
-    def start(network: str, command: str = "load", allocator: str = "stock", **job: Any) -> Worker:
+    def start(network: str, allocator: str = "stock", **job: Any) -> Worker:
         workers.append(Worker(1, [], allocator))
-        defaults = {"runtime": EAGER, "precision": "fp32", "layout": "channels_last", "threads": 1, "seed": 0}
-        size = {"width": 32, "height": 18, "photograph": None}
-        workers[-1].ask(command, model={"_target_": f"{NETWORKS}.{network}", "name": "tiny"}, **(defaults | size | job))
+        workers[-1].ask("load", **JOB | {"model": {"_target_": f"{NETWORKS}.{network}", "name": "tiny"}} | job)
         return workers[-1]
 
     yield start
@@ -45,8 +50,7 @@ def test_a_call_is_timed_in_another_process(load: Load) -> None:
 def test_a_second_network_can_be_loaded_after_the_first(load: Load) -> None:
     worker = load("Tiny")
     worker.ask("call", memory=False)
-    job = {"precision": "fp32", "layout": "channels_first", "threads": 1, "seed": 0, "width": 16, "height": 9}
-    worker.ask("load", model={"_target_": f"{NETWORKS}.Tiny"}, runtime=EAGER, photograph=None, **job)
+    worker.ask("load", **JOB | {"layout": "channels_first", "width": 16, "height": 9})
     assert worker.ask("call", memory=True)["latency_ms"] > 0
 
 
@@ -72,11 +76,10 @@ def test_a_killed_worker_is_an_error_with_its_signal_and_last_words(load: Load) 
 
 @pytest.mark.parametrize("allocator", ["tuned", pytest.param("stock", marks=pytest.mark.slow)])
 def test_memory_is_that_of_the_call_alone(load: Load, allocator: str) -> None:
-    large = load("Tiny", allocator=allocator, runtime={"_target_": f"{NETWORKS}.Allocating", "mib": 1024})
-    assert large.ask("call", memory=True)["memory"]["peak_rss_delta_mib"] == pytest.approx(1024, abs=10)
-    large.close()
-    small = load("Tiny", allocator=allocator, runtime={"_target_": f"{NETWORKS}.Allocating", "mib": 200})
-    assert small.ask("call", memory=True)["memory"]["peak_rss_delta_mib"] == pytest.approx(200, abs=10)
+    for mib in (1024, 200):
+        worker = load("Tiny", allocator, runtime={"_target_": f"{NETWORKS}.Allocating", "mib": mib})
+        assert worker.ask("call", memory=True)["memory"]["peak_rss_delta_mib"] == pytest.approx(mib, abs=10)
+        worker.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the high-water mark can be reset on Linux alone")
@@ -108,8 +111,6 @@ def _ended(pid: int) -> bool:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
         return True
-    import select
-
     try:
         return bool(select.select([handle], [], [], 60)[0])
     finally:
@@ -117,14 +118,8 @@ def _ended(pid: int) -> bool:
 
 
 def test_a_comparison_with_eager_shows_the_error(load: Load) -> None:
-    worker = Worker(1, [], "stock")
-    try:
-        found = worker.ask(
-            "check", model={"_target_": f"{NETWORKS}.Tiny"}, runtime={"_target_": f"{NETWORKS}.Wrong", "error": 0.25},
-            precision="fp32", layout="channels_last", threads=1, seed=0, width=32, height=18, photograph=None,
-        )  # fmt: skip
-    finally:
-        worker.close()
+    with Worker(1, [], "stock") as worker:
+        found = worker.ask("check", **JOB | {"runtime": {"_target_": f"{NETWORKS}.Wrong", "error": 0.25}})
     assert found["max_abs_error"] == pytest.approx(0.25, abs=1e-6)
     assert found["reference_std"] > 0.05
 

@@ -20,9 +20,7 @@ class Shift(nn.Module):
 
 
 @pytest.mark.parametrize(("by", "low", "high", "target"), [(0.5, 140, 256, 255), (-0.5, 0, 116, 0)])
-def test_psnr_is_of_clipped_outputs_and_ms_ssim_of_outputs_as_they_are(
-    by: float, low: int, high: int, target: int
-) -> None:
+def test_psnr_is_of_clipped_outputs_and_ms_ssim_of_whole_ones(by: float, low: int, high: int, target: int) -> None:
     random = np.random.default_rng(0)
     pixels = random.integers(low, high, (1, 16, 16, 3), dtype=np.uint8)  # shifted, all is beyond white, or black
     scores = score(Shift(by), Split(pixels, np.full_like(pixels, target), ["one"]))

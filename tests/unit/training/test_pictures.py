@@ -28,6 +28,10 @@ class Brighter(nn.Module):
         return input + 20 / 255
 
 
+#: The folder, what its record says, and what the network was called with.
+Written = tuple[Path, list[dict[str, object]], Brighter]
+
+
 @pytest.fixture(scope="module")
 def pairs() -> Pairs:
     rng = np.random.default_rng(0)
@@ -37,7 +41,7 @@ def pairs() -> Pairs:
 
 
 @pytest.fixture(scope="module")
-def written(pairs: Pairs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, object]], Brighter]:
+def written(pairs: Pairs, tmp_path_factory: pytest.TempPathFactory) -> Written:
     folder, generator = tmp_path_factory.mktemp("variant"), Brighter()
     return folder, write_pictures(generator, pairs, folder), generator
 
@@ -47,7 +51,7 @@ def read(path: Path) -> np.ndarray:  # type: ignore[type-arg]
         return np.asarray(picture).astype(int)
 
 
-def test_what_the_network_made_is_kept_to_the_last_bit(written: tuple[Path, list[dict[str, object]], Brighter]) -> None:
+def test_what_the_network_made_is_kept_to_the_last_bit(written: Written) -> None:
     folder, record, _ = written
     made = {entry["photograph"]: folder / str(entry["file"]) for entry in record if entry["kind"] == "photograph"}
     assert list(made) == [photograph.name for photograph in PHOTOGRAPHS]
@@ -56,7 +60,7 @@ def test_what_the_network_made_is_kept_to_the_last_bit(written: tuple[Path, list
         np.testing.assert_array_equal(read(made[shot.photograph.name]), expected)
 
 
-def test_the_shot_and_its_photograph_lie_beside_it(written: tuple[Path, list[dict[str, object]], Brighter]) -> None:
+def test_the_shot_and_its_photograph_lie_beside_it(written: Written) -> None:
     folder, record, _ = written
     for shot in shots():
         for kind, pixels in (("input", shot.input), ("target", shot.target)):
@@ -67,7 +71,7 @@ def test_the_shot_and_its_photograph_lie_beside_it(written: tuple[Path, list[dic
             assert entry["trained_on"] == (shot.photograph.name in ("cat", "rocket"))
 
 
-def test_one_photograph_at_a_time_and_none_is_heavy(written: tuple[Path, list[dict[str, object]], Brighter]) -> None:
+def test_one_photograph_at_a_time_and_none_is_heavy(written: Written) -> None:
     folder, record, generator = written
     sizes = [(1, 3, *shot.input.shape[:2]) for shot in shots()]
     assert generator.shapes[1:] == sizes
@@ -77,15 +81,10 @@ def test_one_photograph_at_a_time_and_none_is_heavy(written: tuple[Path, list[di
     ), "nothing is left beside them"
 
 
-def test_the_strip_of_patches_has_untouched_enhanced_and_target_below_each_other(
-    written: tuple[Path, list[dict[str, object]], Brighter], pairs: Pairs
-) -> None:
+def test_the_strip_of_patches_shows_untouched_enhanced_and_target(written: Written, pairs: Pairs) -> None:
     folder, record, generator = written
-    assert record[0] == {
-        "file": "pictures/patches.jpg",
-        "title": "Untouched, enhanced, target: test patches",
-        "kind": "patches",
-    }
+    title = "Untouched, enhanced, target: test patches"
+    assert record[0] == {"file": "pictures/patches.jpg", "title": title, "kind": "patches"}
     assert generator.shapes[0] == (8, 3, 16, 16)
     strip = pictures._patches(generator, pairs.test).astype(int)
     assert strip.shape == (48, 128, 3)

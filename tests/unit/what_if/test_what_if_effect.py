@@ -29,21 +29,13 @@ def test_pairs_are_what_the_definition_says(shapes: list[tuple[int, int, int, bo
     for i, j in product(range(len(shapes)), repeat=2):
         one, other = list(shapes[i]), list(shapes[j])
         before, after = one.pop(place), other.pop(place)
-        between = any(
-            [*shape[:place], *shape[place + 1 :]] == one and before < shape[place] < after for shape in shapes
-        )
-        if one == other and before < after and not between:
+        between = [shape for shape in shapes if before < shape[place] < after]
+        if one == other and before < after and not any([*s[:place], *s[place + 1 :]] == one for s in between):
             expected[(*one, before, after)] = ((j - i) / 100, 2.0 ** (j - i))
     pairs = effect_of(frame, axis)
-    others = [name for name in SETTINGS if name != axis]
-    found = {
-        tuple(row[name] for name in [*others, "from", "to"]): (
-            pytest.approx(row["ms_ssim_difference"]),
-            pytest.approx(row["latency_ms_median_ratio"]),
-        )
-        for row in pairs.to_dict("records")
-    }
-    assert found == expected
+    where = pairs[[*(name for name in SETTINGS if name != axis), "from", "to"]].itertuples(index=False, name=None)
+    changes = pairs[["ms_ssim_difference", "latency_ms_median_ratio"]].itertuples(index=False, name=None)
+    assert {w: pytest.approx(change) for w, change in zip(where, changes, strict=True)} == expected
     assert len(pairs) == len(expected)
 
 
@@ -101,10 +93,8 @@ def test_seeds_are_averaged_and_give_the_standard_error() -> None:
 
 def test_only_what_was_trained_alike_is_compared_in_quality() -> None:
     shapes = [plain(3, 16, 1), plain(3, 16, 1, prelu=True)]
-    frame = frame_of(
-        [trained(shapes[0], 0.90), trained(shapes[1], 0.95, steps=40_000)], [timed(shape, 80) for shape in shapes]
-    )
-    pair = effect_of(frame, "prelu").iloc[0]
+    trainings = [trained(shapes[0], 0.90), trained(shapes[1], 0.95, steps=40_000)]
+    pair = effect_of(frame_of(trainings, [timed(shape, 80) for shape in shapes]), "prelu").iloc[0]
     assert math.isnan(pair["ms_ssim_difference"])
     assert pair["latency_ms_median_ratio"] == 1
 
@@ -120,9 +110,7 @@ def test_only_what_was_timed_alike_is_compared_in_cost() -> None:
 
 def test_several_ways_of_training_have_a_row_and_a_column() -> None:
     shapes = [plain(3, 16, 1), plain(3, 16, 1, prelu=True)]
-    trainings = [
-        trained(s, 0.9 + i / 10 + steps / 1e6, steps=steps) for i, s in enumerate(shapes) for steps in (10, 20)
-    ]
+    trainings = [trained(one, 0.9 + i / 10 + s / 1e6, steps=s) for i, one in enumerate(shapes) for s in (10, 20)]
     pairs = effect_of(frame_of(trainings, [timed(shape, 80) for shape in shapes]), "prelu")
     assert sorted(pairs["steps"]) == [10, 20]
     assert list(pairs["ms_ssim_difference"]) == pytest.approx([0.1, 0.1])

@@ -1,7 +1,7 @@
 """Shares of variance: worked by hand, against all orders one by one, and against dealing the scores out at random."""
 
 import math
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from enhance_sweep.what_if import shares_of_variance
 AXES = ["kernel_size", "channels", "blocks"]
 
 
-def frame_with(rows: list[tuple[int, int, int]], scores: list[float]) -> pd.DataFrame:
+def frame_with(rows: list[tuple[int, ...]], scores: list[float]) -> pd.DataFrame:
     return frame_of([trained(plain(*row), score) for row, score in zip(rows, scores, strict=True)])
 
 
@@ -25,11 +25,9 @@ def by_axis(shares: pd.DataFrame, column: str = "share") -> dict[str, float]:
 
 def test_a_balanced_design_worked_by_hand() -> None:
     """Two channels by three blocks. Mean 5; rows 3, 7: 3·(4 + 4) = 24; columns 2, 4, 9: 2·(9 + 1 + 16) = 52; all 80."""
-    table = {(16, 1): 1, (16, 2): 2, (16, 3): 6, (32, 1): 3, (32, 2): 6, (32, 3): 12}
-    frame = frame_with([(3, c, b) for c, b in table], [float(value) for value in table.values()])
+    frame = frame_with([(3, c, b) for c in (16, 32) for b in (1, 2, 3)], [1.0, 2.0, 6.0, 3.0, 6.0, 12.0])
     shares = shares_of_variance(frame, ["channels", "blocks"])
-    expected = {"channels": 24 / 80, "blocks": 52 / 80, "rest": 4 / 80}
-    assert by_axis(shares) == pytest.approx(expected)
+    assert by_axis(shares) == pytest.approx({"channels": 24 / 80, "blocks": 52 / 80, "rest": 4 / 80})
     assert list(shares["axis"]) == ["blocks", "channels", "rest"]
     assert by_axis(shares, "degrees_of_freedom") == {"blocks": 2, "channels": 1, "rest": 2}
     assert by_axis(shares, "share_by_chance") == pytest.approx({"blocks": 0.4, "channels": 0.2, "rest": 0.4})
@@ -43,14 +41,7 @@ def test_an_unbalanced_design_worked_by_hand() -> None:
     Channels alone have means 1/2 and 11/2, squares 25; blocks alone 0 and 4, squares 12. Both together fit 0, 1, 5.5
     and 5.5: 1/2 is left, 25.5 explained. Over both orders channels add (25 + 13.5) / 2, blocks (12 + 0.5) / 2.
     """
-    frame = frame_of(
-        [
-            trained(plain(3, 16, 1), 0.0),
-            trained(plain(3, 16, 2), 1.0),
-            trained(plain(3, 32, 2), 5.0),
-            trained(plain(3, 32, 2, prelu=True), 6.0),
-        ]
-    )
+    frame = frame_with([(3, 16, 1), (3, 16, 2), (3, 32, 2), (3, 32, 2, True)], [0.0, 1.0, 5.0, 6.0])
     shares = shares_of_variance(frame, ["channels", "blocks"])
     assert by_axis(shares) == pytest.approx({"channels": 19.25 / 26, "blocks": 6.25 / 26, "rest": 0.5 / 26})
     assert by_axis(shares.head(2), "share_first") == pytest.approx({"channels": 25 / 26, "blocks": 12 / 26})
@@ -61,14 +52,12 @@ def all_orders(rows: list[tuple[int, int, int]], scores: list[float]) -> dict[st
     """Type I sums of squares of every order, with an intercept and plain indicator columns, averaged."""
     y = np.array(scores)
     columns = {
-        axis: np.array([[row[i] == level for level in sorted({r[i] for r in rows})] for row in rows], dtype=float)
-        for i, axis in enumerate(AXES)
+        axis: np.equal.outer(values, np.unique(values)) for axis, values in zip(AXES, np.transpose(rows), strict=True)
     }
 
     def left(axes: tuple[str, ...]) -> float:
         design = np.concatenate([np.ones((len(y), 1)), *(columns[axis] for axis in axes)], axis=1)
-        fitted = design @ np.linalg.lstsq(design, y, rcond=None)[0]
-        return float(np.sum((y - fitted) ** 2))
+        return float(np.sum((y - design @ np.linalg.lstsq(design, y, rcond=None)[0]) ** 2))
 
     total, orders = left(()), list(permutations(AXES))
     shares = dict.fromkeys(AXES, 0.0)
@@ -79,12 +68,7 @@ def all_orders(rows: list[tuple[int, int, int]], scores: list[float]) -> dict[st
 
 
 SEEDS = st.integers(0, 2**32 - 1)
-ROWS = st.lists(
-    st.tuples(st.sampled_from([3, 5]), st.sampled_from([16, 32, 64]), st.sampled_from([1, 2, 4])),
-    unique=True,
-    min_size=8,
-    max_size=18,
-)
+ROWS = st.lists(st.sampled_from(list(product([3, 5], [16, 32, 64], [1, 2, 4]))), unique=True, min_size=8)
 
 
 @settings(deadline=None, max_examples=40)
@@ -124,11 +108,9 @@ def test_by_chance_is_the_mean_over_all_ways_to_deal_the_scores_out() -> None:
     rows = [(3, 16, 1), (3, 16, 2), (3, 32, 1), (3, 32, 2), (3, 16, 4)]
     scores = [0.90, 0.91, 0.95, 0.93, 0.88]
     frame = frame_with(rows, scores)
-    dealt = [
-        by_axis(shares_of_variance(frame.assign(ms_ssim=order), ["channels", "blocks"]))
-        for order in permutations(scores)
-    ]
-    by_chance = by_axis(shares_of_variance(frame, ["channels", "blocks"]), "share_by_chance")
+    axes = ["channels", "blocks"]
+    dealt = [by_axis(shares_of_variance(frame.assign(ms_ssim=order), axes)) for order in permutations(scores)]
+    by_chance = by_axis(shares_of_variance(frame, axes), "share_by_chance")
     for axis, share in by_chance.items():
         assert share == pytest.approx(np.mean([one[axis] for one in dealt]))
 
@@ -155,13 +137,10 @@ def test_a_number_can_be_a_straight_line_in_its_logarithm() -> None:
 
 
 def test_a_setting_that_some_networks_do_not_have_explains_only_those_that_have_it() -> None:
-    plains = [plain(3, c, 2) for c in (16, 32)]
-    strideds = [strided(3, s, c) for s in (3, 4) for c in (16, 32)]
     topology, kernel = 0.03, 0.002
-    frame = frame_of(
-        [trained(shape, 0.90) for shape in plains]
-        + [trained(s, 0.90 + topology + kernel * (s["strided_kernel_size"] - 3.5)) for s in strideds]
-    )
+    made = [trained(plain(3, c, 2), 0.90) for c in (16, 32)]
+    made += [trained(strided(3, s, c), 0.90 + topology + kernel * (s - 3.5)) for s in (3, 4) for c in (16, 32)]
+    frame = frame_of(made)
     shares = shares_of_variance(frame, ["topology", "strided_kernel_size", "channels"])
     squares = {"topology": 6 * 2 / 9 * topology**2, "strided_kernel_size": 4 * (kernel / 2) ** 2}
     total = sum(squares.values())
@@ -207,7 +186,7 @@ def test_an_axis_that_does_not_vary_has_no_share_rather_than_none() -> None:
         ([None] * 4, "not known: no network has a value of ms_ssim"),
     ],
 )
-def test_where_nothing_can_be_told_all_shares_are_missing_and_the_note_says_why(
+def test_where_nothing_can_be_told_shares_are_missing_and_a_note_says_why(
     scores: list[float | None], note: str
 ) -> None:
     rows = [(3, 16, 1), (3, 32, 1), (3, 16, 2), (3, 32, 2)][: len(scores)]
@@ -220,16 +199,18 @@ def test_where_nothing_can_be_told_all_shares_are_missing_and_the_note_says_why(
 
 def test_a_network_counts_once_however_many_seeds_it_has() -> None:
     rows, scores = [(3, 16, 1), (3, 32, 1), (3, 16, 2), (3, 32, 2)], [0.90, 0.92, 0.93, 0.99]
-    once = shares_of_variance(frame_with(rows, scores), ["channels", "blocks"])
-    seeds = [trained(plain(*rows[0]), 0.90 + offset, seed) for seed, offset in ((1, 0.002), (2, -0.002))]
     all_rows = [trained(plain(*row), score) for row, score in zip(rows, scores, strict=True)]
-    thrice = shares_of_variance(frame_of([*all_rows, *seeds]), ["channels", "blocks"])
+
+    def with_seeds(*offsets: float) -> pd.DataFrame:
+        seeds = [trained(plain(*rows[0]), 0.90 + offset, seed) for seed, offset in enumerate(offsets, 1)]
+        return shares_of_variance(frame_of([*all_rows, *seeds]), ["channels", "blocks"])
+
+    once, thrice = with_seeds(), with_seeds(0.002, -0.002)
     assert by_axis(thrice) == pytest.approx(by_axis(once))
     assert "no network has several seeds" in once["note"].iloc[-1]
     # 0.002² between seeds, of means of 3, 1, 1 and 1 seeds: 0.002² · (1/3 + 3) · 3/4, over squares of 0.0045.
     assert thrice["note"].iloc[-1] == "of all variance about 0% is chance between seeds"
-    wide = [trained(plain(*rows[0]), 0.90 + offset, seed) for seed, offset in ((1, 0.02), (2, -0.02))]
-    noisy = shares_of_variance(frame_of([*all_rows, *wide]), ["channels", "blocks"])
+    noisy = with_seeds(0.02, -0.02)
     assert noisy["note"].iloc[-1] == "of all variance about 22% is chance between seeds"
 
 
