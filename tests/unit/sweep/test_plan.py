@@ -17,7 +17,11 @@ PAIRS: Any = SimpleNamespace(dataset="photos", fingerprint="0123456789abcdef")
 @pytest.mark.parametrize(
     ("overrides", "learned", "measured"),
     [
-        ("model=plain", "plain-k3-c64-b4-photos-fidelity-s0-0283f9f7", "d0a6c619"),
+        (
+            "model=plain trainer.schedule=one_cycle trainer.learning_rate=2e-3",
+            "plain-k3-c64-b4-photos-fidelity-s0-0283f9f7",
+            "d0a6c619",
+        ),
         (
             "model=strided model.prelu=true loss=dped_code content=vgg19 timing=default runtime=compile "
             "trainer.max_steps=1000",
