@@ -52,7 +52,8 @@ def frontier_runs(
     if "data_fingerprint" in frame and len(set(frame["data_fingerprint"])) > 1:
         names = ", ".join(sorted(set(frame["dataset"])))
         raise ValueError(f"--run best: scores in {runs} are of different data ({names}): name a network")
-    quality = "ms_ssim" if frame["validation_ms_ssim"].isna().any() else "validation_ms_ssim"
+    chosen_by = "validation_ms_ssim"
+    quality = chosen_by if chosen_by in frame and frame[chosen_by].notna().all() else "ms_ssim"
     front = pareto_front(frame, quality=quality)
     if max_latency_ms is not None:
         front = front[front["latency_ms_median"] <= max_latency_ms]

@@ -16,7 +16,7 @@ from enhance_sweep.config import ConfigError
 from enhance_sweep.records.keys import digest
 from enhance_sweep.search.halving import rung_steps
 from enhance_sweep.search.space import MODEL, read_space
-from enhance_sweep.sweep.plan import Plan, plan_variant
+from enhance_sweep.sweep.plan import Plan, plan_variant, start
 from enhance_sweep.timing.recording import measurement_of
 
 TRAINING = "stages=[train,evaluate]"
@@ -101,7 +101,7 @@ class SearchSpec:
                     name = parameter.name.removeprefix(f"{MODEL}.")
                     for value in parameter.extremes:
                         with torch.device("meta"):
-                            configuration.build(settings.model | {name: value}, "model")
+                            start(configuration.build(settings.model | {name: value}, "model"), settings)
             except (ConfigError, HydraException) as error:
                 raise ConfigError(f"{' '.join([*chosen, ''])}{error}") from error
 
@@ -125,9 +125,19 @@ class SearchSpec:
         return frozenset(configuration.arguments(node))
 
     def study_name(self) -> str:
-        """The same for all searches whose trials compare: one space, one data set, one way to train and time."""
+        """The same for all searches whose trials compare: one space, one data set, one way to train and time.
+
+        Raises:
+            ConfigError: the data have no validation pairs.
+        """
         plan = self.plan(self._choosing(self.space.models()[0]))
         assert plan.learned_from is not None
+        assert plan.pairs is not None
+        if plan.pairs.validation is None:
+            raise ConfigError(
+                "data.validation: expected validation pairs, on which a search compares its networks, got none; "
+                "take a share above 0"
+            )
         measurement = self.measurement
         comparable = {
             "learned_from": plan.learned_from,

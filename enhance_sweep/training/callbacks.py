@@ -57,10 +57,6 @@ class LossCurve(_Curve):
             values = {name: float(value) for name, value in pl_module.losses.items()}
             self.note(trainer, "loss", pl_module.steps_done, values)
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the curve."""
-        self.write()
-
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Write the curve after a failure too: it often shows what went wrong."""
         self.write()

@@ -133,10 +133,12 @@ def fit(
     with locks.claimed_gpu(settings.accelerator) as devices, _quiet_lightning(), stopping_gently() as asked:
         last = LastCheckpoint(checkpoint, _CHECKPOINT_EVERY_S, asked, note)
         # The checkpoint comes after those whose state it keeps.
-        own = [Progress(name), LossCurve(folder / LOSSES_FILE), quality, last]
+        losses = LossCurve(folder / LOSSES_FILE)
+        own = [Progress(name), losses, quality, last]
         trainer = _trainer(folder, settings, module.players, devices, [*own, *callbacks])
         start = str(checkpoint) if checkpoint.exists() else None
         trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
+    losses.write()  # also where the checkpoint had all steps already, and nothing was left to train
     return Fitted(module.result.cpu(), module.steps_done, quality.rows, round(module.wall_s, 3))
 
 

@@ -253,6 +253,7 @@ def test_samplers_are_chosen_by_configuration(search: Search, sampler: str) -> N
         (["model.channels=choice(4,wide)"], "model=plain model.channels: expected int, got 'wide'"),
         (["model.channels=glob(*)"], "model.channels=glob(*): expected values to choose from"),
         (["model.channels=choice(4,0)"], "model=plain model: channels: expected at least 1, got 0"),
+        (["trainer.start=identity"], "model=plain trainer.start: expected at least 3 channels"),
         (["model.channels=interval(0,4)"], "model=plain model: channels: expected at least 1, got 0"),
         (["model.blocks=interval(0.5,2.5)"], "model.blocks: expected int, got 0.5"),
         (["stages=[train]"], "stages=[train]: a search decides itself"),
@@ -331,10 +332,10 @@ def test_a_real_search_over_two_widths(quick: list[str], tmp_path: Path) -> None
     assert len(frame) == 2
     assert frame["status"].eq("completed").all()
     for key, one in finished.items():
-        assert one.values == pytest.approx([frame.loc[key, "latency_ms_median"], frame.loc[key, "ms_ssim"]])
+        assert one.values == pytest.approx([frame.loc[key, "latency_ms_median"], frame.loc[key, "validation_ms_ssim"]])
         assert frame.loc[key, "steps"] == 4
     for record in trained_records(runs):
-        assert [row.step for row in record.quality] == ([2, 4] if record.steps == 4 else [2])
+        assert [row.step for row in record.quality] == ([0, 2, 4] if record.steps == 4 else [2])
         assert bool(record.pictures) == (record.steps == 4), "only the finished are looked at"
 
     second = run("enhance_sweep", *arguments, cwd=tmp_path)

@@ -186,7 +186,9 @@ def test_a_finished_variant_is_skipped_and_moving_the_photographs_changes_nothin
         ("trainer.crop_size=33", True),
         ("trainer.precision=bf16", True),
         ("trainer.augment=false", True),
-        ("trainer.max_steps=12", True),  # one cycle of another length
+        ("trainer.averaging=false", True),
+        ("trainer.exposure_ev=0.5", True),
+        ("trainer.max_steps=12", False),  # at a constant rate it goes on
         ("loss.weights.l1=2.0", True),
         ("data.camera.haze=0.1", True),
         ("seed=1", True),
@@ -200,6 +202,16 @@ def test_a_finished_variant_is_skipped_and_moving_the_photographs_changes_nothin
 def test_what_changes_weights_changes_the_key(quick: list[str], override: str, changes: bool) -> None:
     key, changed = (plan_of(*quick, *more).key for more in ([], [override]))
     assert (key != changed) == changes
+
+
+def test_one_cycle_of_another_length_is_another_training(quick: list[str]) -> None:
+    keys = [plan_of(*quick, "trainer.schedule=one_cycle", f"trainer.max_steps={steps}").key for steps in (6, 12)]
+    assert keys[0] != keys[1]
+
+
+def test_the_start_is_a_part_of_the_key(quick: list[str]) -> None:
+    keys = [plan_of(*quick, "model.channels=3", f"trainer.start={start}").key for start in ("identity", "dped_code")]
+    assert keys[0] != keys[1]
 
 
 def test_a_diverging_run_is_failed_with_its_reason_and_retried_only_when_asked(constant: list[str]) -> None:

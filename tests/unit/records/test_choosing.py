@@ -17,3 +17,16 @@ def test_a_variant_goes_by_the_first_parts_of_its_key(tmp_path: Path) -> None:
         choose_run(tmp_path, "plain-k3-c16", None)
     with pytest.raises(ValueError, match="no completed variant 'plain-k3-c1' "):
         choose_run(tmp_path, "plain-k3-c1", None)
+
+
+@pytest.mark.parametrize(("validated", "best"), [((0.88, 0.87), 0), ((0.88, None), 1)])
+def test_the_best_is_that_on_the_validation_pairs_where_all_have_scores_there(
+    validated: tuple[float, float | None], best: int, tmp_path: Path
+) -> None:
+    networks = [make.trained(make.plain(3, 16, 1), 0.9), make.trained(make.plain(3, 16, 12), 0.91)]
+    for network, ms_ssim in zip(networks, validated, strict=True):
+        if ms_ssim is not None:
+            network["quality"] = [{"step": network["steps"], "psnr_db": 21.0, "ms_ssim": ms_ssim}]
+            network["quality_on"] = "validation"
+    make.write(tmp_path, networks)
+    assert choose_run(tmp_path, "best", None).name == networks[best]["key"]
