@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_table
+from enhance_sweep.records.schema import LearnedFrom
 from enhance_sweep.report.labels import decimals, is_number, network_label
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.references import references
@@ -133,6 +134,16 @@ def _has(facts: Facts, key: str) -> bool:
 
 #: How the paper trained: pairs of its data set, generator steps (its pick's last), batch and crop.
 _PAPERS = {"pairs": 160_000, "steps": 25_000, "longer": 40_000, "batch": 50, "crop": 100}
+#: The rest of its recipe (conf/recipe/paper.yaml), as records name it.
+_RECIPE = {
+    "content": "vgg19",
+    "learning_rate": 5e-4,
+    "schedule": "constant",
+    "start": "dped_code",
+    "averaging": False,
+    "augment": False,
+    "precision": "fp32",
+}
 
 
 def conditions(results: Results) -> str:
@@ -142,7 +153,6 @@ def conditions(results: Results) -> str:
     pairs = counts.pop() if len(counts) == 1 else None
     batch, crop, steps = _all_alike(learned, "batch_size"), _all_alike(learned, "crop_size"), results.steps
     as_long = set(steps) <= {_PAPERS["steps"], _PAPERS["longer"]}
-    content = {str(one.content or "none") for one in learned}
     machines = {
         (record.environment.cpu or "unknown", record.measurement.threads)
         for record in results.timed
@@ -155,11 +165,23 @@ def conditions(results: Results) -> str:
         "steps": steps if not (as_long and (batch, crop) == (_PAPERS["batch"], _PAPERS["crop"])) else [],
         "batch": batch,
         "crop": crop,
-        "loss": results.loss if results.loss != "paper" or content != {"vgg19"} else None,
-        "content": sorted(content),
+        "loss": results.loss if results.loss != "paper" else None,
+        "recipe": _RECIPE,
+        "other": _other_than_recipe(learned),
         "machines": sorted(machines),
     }
     return phrase("notes", "conditions", facts)
+
+
+def _other_than_recipe(learned: Sequence[LearnedFrom]) -> dict[str, list[Any]]:
+    """All values of each setting that is not the paper's everywhere, none of others; what records lack is left out."""
+    values = {name: {one[name] for one in learned if one.get(name) is not None} for name in _RECIPE}
+    values |= {
+        "content": {one.content or "none" for one in learned},
+        "start": {one.start for one in learned},
+        "averaging": {one.averaging for one in learned},
+    }
+    return {name: sorted(found) if found - {_RECIPE[name]} else [] for name, found in values.items()}
 
 
 def _all_alike(mappings: Sequence[Mapping[str, Any]], name: str) -> Any:
