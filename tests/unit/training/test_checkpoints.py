@@ -65,7 +65,7 @@ def test_a_lost_process_costs_a_twentieth_at_least_ten_seconds_and_at_most_ten_m
 ) -> None:
     saved = [0.0, *(trained_s for _, trained_s in train(20_000, step_s))]
     for before, after in itertools.pairwise(saved):
-        assert after - before <= min(max(0.05 * after, 10), 600) + step_s
+        assert after - before <= min(max(0.05 * after, 10), 600) + step_s + 1e-6
 
 
 def test_the_baselines_training_by_the_papers_recipe_writes_as_much_as_the_documentation_says(train: Train) -> None:
