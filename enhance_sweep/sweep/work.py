@@ -17,7 +17,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from enhance_sweep import config as configuration
 from enhance_sweep.data.pairs import Split
 from enhance_sweep.losses import ContentLoss, TextureLoss
-from enhance_sweep.models import rearranged
 from enhance_sweep.records.schema import Description, TrainedRecord
 from enhance_sweep.sweep.plan import Plan
 
@@ -62,7 +61,7 @@ def work_of(plan: Plan) -> Work:
     steps = max(plan.max_steps - ((record and record.steps) or 0), 0)
     scored = pixels_of(plan.pairs.test)
     if plan.pairs.validation is not None:
-        scorings = 1 + sum(step < trainer.max_steps for step in trainer.evaluate_at)
+        scorings = 2 + sum(step < trainer.max_steps for step in trainer.evaluate_at)  # at the start and at the end, too
         scored += scorings * pixels_of(plan.pairs.validation)
     loss = loss_work(plan.settings.loss, trainer.crop_size) or LossWork()
     return _work(
@@ -126,7 +125,7 @@ def _loss_work(loss_json: str, crop_size: int, trusted: bool) -> LossWork | None
     if not trusted and not set(_classes(loss)) <= _known_classes():
         return None
     try:
-        with torch.device("meta"), rearranged.as_written(), warnings.catch_warnings():
+        with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # weights read from a file are lost on the meta device, as they should be
             terms = [
                 configuration.build(term, f"loss.terms.{name}")
@@ -148,7 +147,7 @@ def _macs(term: nn.Module, crop_size: int, simultaneous: bool) -> int:
     with FlopCounterMode(display=False) as counter:
         for loss in _passes(term, enhanced, target, simultaneous):
             loss.backward()  # type: ignore[no-untyped-call]
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2
 
 
 def _passes(term: nn.Module, enhanced: Tensor, target: Tensor, simultaneous: bool) -> Iterator[Tensor]:

@@ -36,7 +36,7 @@ MEASURED = {
 def test_any_training_foretells_any_other_within_a_factor_of_one_and_a_half(known: str) -> None:
     done, took_s = MEASURED[known]
     for other, (due, took) in MEASURED.items():
-        steps = 1000  # so that what a training takes beside its steps is of no account
+        steps = 100_000  # so that what a training takes beside its steps is of no account
         forecast_s = remaining_s([times(due, steps)], [(times(done, steps), steps * took_s)]) / steps
         assert 1 / 1.5 < forecast_s / took < 1.5, other
 
