@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import record_factory as make
 
+from enhance_sweep.config import compose_settings
 from enhance_sweep.report import labels
 from enhance_sweep.report.tables import columns
 from enhance_sweep.report.tables import networks as tables
@@ -65,7 +66,7 @@ def test_a_gain_over_an_input_without_a_score_says_so(tmp_path: Path) -> None:
     assert [cell.text for cell in row.cells].count("input not scored") == 2
 
 
-#: What records say of a training by the paper's recipe (`test_config` has the recipe itself).
+#: What records say of a training by the paper's recipe.
 RECIPE = {
     "batch_size": 50,
     "crop_size": 100,
@@ -75,6 +76,14 @@ RECIPE = {
     "augment": False,
     "precision": "fp32",
 }
+
+
+def test_the_report_and_the_recipe_say_the_same_of_the_paper() -> None:
+    settings, pick = (compose_settings([f"recipe={name}"]) for name in ("paper", "paper_pick"))
+    recipe = vars(settings.trainer) | {"content": settings.content["name"]}
+    assert {name: recipe[name] for name in tables._RECIPE} == tables._RECIPE
+    sizes = {"steps": recipe["max_steps"], "batch": recipe["batch_size"], "crop": recipe["crop_size"]}
+    assert {"pairs": 160_000, **sizes, "longer": pick.trainer.max_steps} == tables._PAPERS
 
 
 def conditions(folder: Path, **learned: object) -> str:
