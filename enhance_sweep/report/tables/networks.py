@@ -144,6 +144,8 @@ _RECIPE = {
     "augment": False,
     "precision": "fp32",
 }
+#: Settings that are on where they are not false or 0: turns and flips, and changes of color.
+_AUGMENTATIONS = ("augment", "permute_channels", "channel_gains_ev", "saturation", "exposure_ev")
 
 
 def conditions(results: Results) -> str:
@@ -180,6 +182,7 @@ def _other_than_recipe(learned: Sequence[LearnedFrom]) -> dict[str, list[Any]]:
         "content": {one.content or "none" for one in learned},
         "start": {one.start for one in learned},
         "averaging": {one.averaging for one in learned},
+        "augment": {any(one.get(name) for name in _AUGMENTATIONS) for one in learned if "augment" in one},
     }
     return {name: sorted(found) if found - {_RECIPE[name]} else [] for name, found in values.items()}
 

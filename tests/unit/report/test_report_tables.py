@@ -112,6 +112,7 @@ def test_only_what_differs_from_the_paper_is_called_different(tmp_path: Path) ->
         ({"start": "identity"}, "initial weights: identity, the paper: dped_code"),
         ({"averaging": True}, "averaged weights: yes, the paper: no"),
         ({"augment": True}, "augmentation: yes, the paper: no"),
+        ({"saturation": 0.3, "exposure_ev": 0.0}, "augmentation: yes, the paper: no"),
         ({"precision": "bf16"}, "precision: bf16, the paper: fp32"),
     ],
 )
