@@ -77,5 +77,6 @@ def test_the_baselines_training_by_the_papers_recipe_writes_as_much_as_the_docum
     day_s = 86_400
     a_day_later = [trained_s for _, trained_s in train(2 * day_s // 10, step_s=10.0) if trained_s > day_s]
     assert len(a_day_later) * checkpoint_bytes / 1e9 == pytest.approx(13, abs=1)
-    whole = train(25_000, step_s=8.1)  # 56 h: reports/training/profile.txt
-    assert len(whole) * checkpoint_bytes / 1e9 == pytest.approx(39, abs=2)
+    # With EfficientNet-Lite0, as in reports/training/profile.txt; with VGG-19, as forecast.
+    for step_s, written_gb in ((8.1, 39), (14.5, 61)):
+        assert len(train(25_000, step_s)) * checkpoint_bytes / 1e9 == pytest.approx(written_gb, abs=2)
