@@ -22,7 +22,7 @@ class VGG19Features(nn.Module):
     """relu5_4 of VGG-19 (Simonyan & Zisserman 2015), with torchvision's weights.
 
     (N, 3, H, W) in [0, 1], at least 16x16, to (N, 512, H // 16, W // 16). The DPED code uses the same layer with the
-    Caffe weights.
+    Caffe weights. On torch's meta device, where there are only shapes, it needs no weights.
 
     Args:
         weights_file: a file with torchvision's VGG-19 weights; None fetches them once into `torch.hub`'s cache folder.
@@ -40,6 +40,10 @@ class VGG19Features(nn.Module):
         super().__init__()
         self.scale, self.smallest = scale, 16
         self.layers = nn.Sequential(*_layers())
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+        if self.mean.is_meta:
+            return
         # torchvision numbers the layers in the same way, behind "features.".
         state = {name.removeprefix("features."): value for name, value in _load(weights_file, url).items()}
         wanted = self.layers.state_dict()
@@ -49,8 +53,6 @@ class VGG19Features(nn.Module):
                 f"{weights_file or url}: expected torchvision's VGG-19 weights; {missing[0]} is missing or misshapen"
             )
         self.layers.load_state_dict({name: state[name] for name in wanted})
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 1] to (N, 512, H // 16, W // 16)."""

@@ -262,6 +262,11 @@ class LearnedFrom(dict[str, Any]):
         return str(self.get("start", "dped_code"))
 
     @property
+    def averaging(self) -> bool:
+        """Whether its weights are averages over steps; in records from before there was a choice they are not."""
+        return bool(self.get("averaging", False))
+
+    @property
     def precision(self) -> str | None:
         """Of the arithmetic in training."""
         return self.get("precision")

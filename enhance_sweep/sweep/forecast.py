@@ -1,6 +1,5 @@
 """What a sweep would do, how fast its networks are and how long it takes, before anything is computed."""
 
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from enhance_sweep.data.pairs import Split
-from enhance_sweep.records.schema import Description, Measurement, TrainedRecord
+from enhance_sweep.records.schema import Description, Measurement
 from enhance_sweep.records.store import timed_records, trained_records
 from enhance_sweep.stats.cost_model import CostModel
 from enhance_sweep.sweep.plan import Plan
+from enhance_sweep.sweep.work import Work, loss_work, work_of, work_of_record
 from enhance_sweep.system.clock import duration
 from enhance_sweep.system.environment import describe_environment
 
@@ -26,32 +25,12 @@ _FEWEST_FOR_A_MODEL = 3
 _PROCESS_S = 4.0
 #: Seconds a training takes beside arithmetic: data, pictures.
 _OVERHEAD_S = 12.0
-#: Seconds a training step takes beside arithmetic.
-_STEP_S = 0.01
-#: Multiply-adds a second until something has been measured: roughly two server cores.
-_FIRST_RATE = 6e10
-
-
-@dataclass(frozen=True)
-class Work:
-    """What one variant costs to train and score.
-
-    Attributes:
-        steps: of training.
-        macs: multiply-adds of the generator in all training steps, forward and backward, and in scoring.
-    """
-
-    steps: int
-    macs: float
-
-    @classmethod
-    def of(cls, macs: int, pixels: int, steps: int, training_pixels: float, scored_pixels: float) -> "Work":
-        """From a generator's `macs` at `pixels`, and the pixels that it is trained on and scored on.
-
-        A backward pass costs two forward passes.
-        """
-        per_pixel = macs / pixels
-        return cls(steps, per_pixel * (3 * training_pixels + scored_pixels))
+#: Until something has been trained: seconds of a training step and of each of its pixels (norms, terms without layers),
+#: and multiply-adds a second, of roughly two server cores. After that their proportions alone matter: with them, small
+#: networks and cheap losses tell how long large and dear ones take.
+_STEP_S = 2e-3
+_PIXEL_S = 1e-6
+_FIRST_RATE = 1e11
 
 
 @dataclass(frozen=True)
@@ -85,9 +64,9 @@ class Past:
             model = CostModel.fit(list(known.values()), [latencies[key] for key in known])
         host = describe_environment()["host"]
         trained = [
-            (_work_of_record(record), record.train_wall_s + _OVERHEAD_S)
+            (work, record.train_wall_s + _OVERHEAD_S)
             for record in trained_records(runs_dir)
-            if record.train_wall_s and record.environment.host == host
+            if record.train_wall_s and record.environment.host == host and (work := work_of_record(record)) is not None
         ]
         return cls(trained, latencies, model)
 
@@ -120,7 +99,8 @@ class Past:
 def remaining_s(work: Sequence[Work], past: Sequence[tuple[Work, float]]) -> float:
     """Seconds that `work` takes, in proportion to what the `past` took, as (work, seconds).
 
-    Without a past it is a guess, good to a factor of a few.
+    Trainings with one loss foretell those with another within a factor of about 1.5. Without a past it is a guess, good
+    to a factor of a few.
     """
     work = [one for one in work if one.macs > 0]
     guessed_s, overhead_s = sum(map(_guess_s, work)), _OVERHEAD_S * len(work)
@@ -131,39 +111,12 @@ def remaining_s(work: Sequence[Work], past: Sequence[tuple[Work, float]]) -> flo
 
 
 def _guess_s(work: Work) -> float:
-    return work.steps * _STEP_S + work.macs / _FIRST_RATE + 1e-9
+    return work.steps * _STEP_S + work.pixels * _PIXEL_S + work.macs / _FIRST_RATE + 1e-9
 
 
 def past_of(plans: Sequence[Plan]) -> Past:
     """What has been measured on this host, in these plans' folder and in their way."""
     return Past.of(plans[0].runs_dir, plans[0].measurement)
-
-
-def work_of(plan: Plan) -> Work:
-    """The training and scoring that a variant still needs."""
-    trainer = plan.settings.trainer
-    pixels = plan.description.height * plan.description.width
-    training, scored, steps = 0.0, 0.0, 0
-    if plan.needs_training() and plan.pairs is not None:
-        record = plan.trained_record()
-        steps = max(plan.max_steps - ((record and record.steps) or 0), 0)
-        training = steps * trainer.batch_size * trainer.crop_size**2
-        scored = pixels_of(plan.pairs.test)
-        if plan.pairs.validation is not None:
-            scorings = 1 + sum(step < trainer.max_steps for step in trainer.evaluate_at)
-            scored += scorings * pixels_of(plan.pairs.validation)
-    return Work.of(plan.description.macs, pixels, steps, training, scored)
-
-
-def pixels_of(split: Split) -> int:
-    """All pixels of the inputs of a split."""
-    return math.prod(split.input.shape[:3])
-
-
-def _work_of_record(record: TrainedRecord) -> Work:
-    learned, description, steps = record.learned_from, record.description, record.steps or 0
-    training = steps * (learned.batch_size or 0) * (learned.crop_size or 0) ** 2
-    return Work.of(description.macs, description.height * description.width, steps, training, 0.0)
 
 
 def announcement(plans: Sequence[Plan], past: Past) -> str:
@@ -203,3 +156,13 @@ def show(plans: Sequence[Plan]) -> None:
         + ("" if past.model else " Too few were timed here to predict others: a first guess is for two Xeon cores.")
     )
     print(announcement(plans, past), file=sys.stdout)
+    uncounted = {plan.settings.loss["name"] for plan in plans if plan.needs_training() and not _is_counted(plan)}
+    if uncounted:
+        print(
+            f"Loss {', '.join(sorted(uncounted))}: its networks cannot be counted without computing them: times are "
+            "those of training without them."
+        )
+
+
+def _is_counted(plan: Plan) -> bool:
+    return loss_work(plan.settings.loss, plan.settings.trainer.crop_size) is not None

@@ -2,7 +2,6 @@
 
 import io
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ from enhance_sweep.training.evaluation import score
 from enhance_sweep.training.module import EnhancementModule
 
 _LOG_EVERY = 10
+#: Between checkpoints: a share of the time trained so far, and its limits in seconds.
+_CHECKPOINT_SHARE, _SHORTEST_S, _LONGEST_S = 0.05, 10.0, 600.0
 
 
 class _Curve(Callback):
@@ -94,33 +95,37 @@ class QualityCurve(_Curve):
 
 
 class LastCheckpoint(Callback):
-    """Keeps the newest state in one file: at intervals, when this process is asked to stop, and at the end.
+    """Keeps the newest state in one file: after the first step, at intervals, when asked to stop, and at the end.
+
+    An interval is a share of the time trained so far. A lost process costs no more, and a training of days does not
+    write a file every few steps. The first step is saved so that a disk without room shows at once.
 
     Args:
         path: of the file.
-        every_s: save after so many seconds.
         asked: whether to stop after this step.
         note: called after each step with the steps done and wanted, before saving. An exception from it ends the
             training.
     """
 
-    def __init__(self, path: Path, every_s: float, asked: Interruption, note: Callable[[int, int], None]) -> None:
+    def __init__(self, path: Path, asked: Interruption, note: Callable[[int, int], None]) -> None:
         self.path = path
-        self.every_s = every_s
         self.asked = asked
         self.note = note
-        self.saved_s = time.monotonic()
+        self.saved_s: float | None = None
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Save if due, and stop if asked."""
         assert isinstance(pl_module, EnhancementModule)
         step = pl_module.steps_done
         self.note(step, pl_module.max_steps)
-        due = time.monotonic() - self.saved_s > self.every_s
-        if due or step == pl_module.max_steps or self.asked.signal is not None:
+        if self._is_due(pl_module.wall_s) or step == pl_module.max_steps or self.asked.signal is not None:
             trainer.save_checkpoint(self.path)
-            self.saved_s = time.monotonic()
+            self.saved_s = pl_module.wall_s
         self.asked.stop_if_asked()
+
+    def _is_due(self, trained_s: float) -> bool:
+        every_s = min(max(_CHECKPOINT_SHARE * trained_s, _SHORTEST_S), _LONGEST_S)
+        return self.saved_s is None or trained_s - self.saved_s > every_s
 
 
 class WholeCheckpoints(TorchCheckpointIO):

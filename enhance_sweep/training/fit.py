@@ -30,7 +30,6 @@ from enhance_sweep.training.parts import DATA, Watch, unwatched
 
 CHECKPOINT_FILE = "last.ckpt"
 LOSSES_FILE = "losses.csv"
-_CHECKPOINT_EVERY_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def fit(
     checkpoint = folder / CHECKPOINT_FILE
     _set_aside_unusable(checkpoint, module, name)
     with locks.claimed_gpu(settings.accelerator) as devices, _quiet_lightning(), stopping_gently() as asked:
-        last = LastCheckpoint(checkpoint, _CHECKPOINT_EVERY_S, asked, note)
+        last = LastCheckpoint(checkpoint, asked, note)
         # The checkpoint comes after those whose state it keeps.
         losses = LossCurve(folder / LOSSES_FILE)
         own = [Progress(name), losses, quality, last]

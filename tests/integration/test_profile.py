@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from enhance_sweep.config import compose_settings
 from enhance_sweep.profile.__main__ import main
 from enhance_sweep.profile.measure import REST, Profile, profile_variant
 from enhance_sweep.profile.show import frame, picture, text
+from enhance_sweep.sweep.work import loss_work
 from tests.commands import FORKED
 
 Said = pytest.CaptureFixture[str]
@@ -55,6 +57,14 @@ def test_operations_are_counted_as_the_layers_say(profile: Profile) -> None:
     assert flops["content"] > flops["total_variation"] == 0
     assert flops["data"] == flops["optimizer"] == flops[REST] == 0
     assert 0 < profile.share_of_limit < 1
+
+
+def test_a_forecast_counts_the_operations_of_a_real_step(profile: Profile) -> None:
+    flops = {part.name: part.flops for part in profile.parts}
+    loss = loss_work(compose_settings(["loss=paper", "trainer.crop_size=32"]).loss, 32)
+    assert loss is not None
+    networks = flops["content"] + flops["texture"] + flops["discriminator step"]
+    assert networks == 2 * 2 * loss.macs + loss.more_passes * flops["generator forward"]
 
 
 def test_a_profile_is_shown_as_a_table_and_a_picture(profile: Profile) -> None:

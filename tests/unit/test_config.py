@@ -9,7 +9,7 @@ from enhance_sweep.config import CONF_DIR, ConfigError, build, check, compose_co
 from enhance_sweep.models import StridedGenerator
 
 
-@pytest.mark.parametrize("group", ["model", "data", "loss", "content", "timing", "runtime"])
+@pytest.mark.parametrize("group", ["model", "data", "loss", "content", "timing", "runtime", "recipe"])
 def test_every_choice_composes_and_fits_its_class(group: str) -> None:
     choices = sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
     assert choices
@@ -83,6 +83,61 @@ def test_loss_presets_have_the_papers_and_the_codes_weights_and_reductions(
     assert loss["weights"] == weights
     assert loss["terms"]["texture"]["reduction"] == texture
     assert (loss["terms"]["color"]["sigma"], loss["terms"]["color"]["amplitude"]) == (sigma, amplitude)
+
+
+#: How the paper trains (de Stoutz et al. 2018, Section 4; what it leaves open is the DPED code's).
+THE_PAPERS = {
+    "max_steps": 25_000,
+    "batch_size": 50,
+    "crop_size": 100,
+    "learning_rate": 5e-4,
+    "schedule": "constant",
+    "start": "dped_code",
+    "averaging": False,
+    "augment": False,
+    "precision": "fp32",
+}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "topology", "different"),
+    [
+        ("recipe=paper", "plain", {}),
+        ("recipe=paper data=dped", "plain", {}),
+        ("recipe=paper sweeps=table1", "plain", {}),
+        ("sweeps=table2 recipe=paper", "strided", {}),
+        ("recipe=paper_pick", "strided", {"max_steps": 40_000}),
+        ("sweeps=table1 recipe=paper_pick", "plain", {"max_steps": 40_000}),
+        ("recipe=paper trainer.max_steps=100 trainer.augment=true", "plain", {"max_steps": 100, "augment": True}),
+        ("trainer.learning_rate=1e-3 recipe=paper", "plain", {"learning_rate": 1e-3}),
+        ("recipe=paper_pick model=plain trainer.max_steps=7", "plain", {"max_steps": 7}),
+    ],
+)
+def test_a_recipe_fixes_how_to_train_and_the_command_line_wins(
+    overrides: str, topology: str, different: dict[str, object]
+) -> None:
+    settings = compose_settings(overrides.split())
+    check(settings)
+    trainer = vars(settings.trainer)
+    assert {name: trainer[name] for name in THE_PAPERS} == THE_PAPERS | different
+    assert settings.model["name"] == topology
+    assert settings.loss["name"] == "paper"
+    assert settings.loss["terms"]["content"]["features"]["name"] == settings.content["name"] == "vgg19"
+    # The last step is always scored; between, the curve goes on to the end.
+    assert {19_200, 38_400} <= set(settings.trainer.evaluate_at)
+
+
+def test_the_papers_pick_is_the_recipes_network() -> None:
+    model = compose_settings(["recipe=paper_pick"]).model
+    numbers = {"kernel_size": 3, "strided_kernel_size": 4, "channels": 16, "blocks": 2, "prelu": False}
+    assert {name: model[name] for name in numbers} == numbers
+
+
+def test_a_loss_and_a_content_network_of_the_command_line_win_over_the_recipes() -> None:
+    settings = compose_settings(["recipe=paper", "loss=dped_code", "content=efficientnet_lite0"])
+    assert settings.loss["name"] == "dped_code"
+    assert settings.loss["terms"]["content"]["features"]["name"] == "efficientnet_lite0"
+    assert settings.trainer.max_steps == 25_000
 
 
 @pytest.mark.parametrize(("sweep", "file"), [("table1", "table1.csv"), ("table2", "table2.csv")])

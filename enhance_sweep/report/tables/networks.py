@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_table
+from enhance_sweep.records.schema import LearnedFrom
 from enhance_sweep.report.labels import decimals, is_number, network_label
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.references import references
@@ -118,6 +119,18 @@ def _agreement(columns: Sequence[Column], rows: Sequence[Facts]) -> Row | None:
 
 #: How the paper trained: pairs of its data set, generator steps (its pick's last), batch and crop.
 _PAPERS = {"pairs": 160_000, "steps": 25_000, "longer": 40_000, "batch": 50, "crop": 100}
+#: The rest of its recipe (conf/recipe/paper.yaml), as records name it.
+_RECIPE = {
+    "content": "vgg19",
+    "learning_rate": 5e-4,
+    "schedule": "constant",
+    "start": "dped_code",
+    "averaging": False,
+    "augment": False,
+    "precision": "fp32",
+}
+#: Settings that are on where they are not false or 0: turns and flips, and changes of color.
+_AUGMENTATIONS = ("augment", "permute_channels", "channel_gains_ev", "saturation", "exposure_ev")
 
 
 def conditions(results: Results) -> str:
@@ -126,7 +139,6 @@ def conditions(results: Results) -> str:
     pairs = _all_alike([record.data for record in results.trained if record.data], "train_pairs")
     batch, crop, steps = _all_alike(learned, "batch_size"), _all_alike(learned, "crop_size"), results.steps
     as_long = set(steps) <= {_PAPERS["steps"], _PAPERS["longer"]}
-    content = {str(one.content or "none") for one in learned}
     timed = [(one.environment, one.measurement.threads) for one in results.timed]
     facts = {
         "paper": _PAPERS,
@@ -135,11 +147,24 @@ def conditions(results: Results) -> str:
         "steps": steps if not (as_long and (batch, crop) == (_PAPERS["batch"], _PAPERS["crop"])) else [],
         "batch": batch,
         "crop": crop,
-        "loss": results.loss if results.loss != "paper" or content != {"vgg19"} else None,
-        "content": sorted(content),
+        "loss": results.loss if results.loss != "paper" else None,
+        "recipe": _RECIPE,
+        "other": _other_than_recipe(learned),
         "machines": sorted({(one.cpu or "unknown", threads) for one, threads in timed if one}),
     }
     return phrase("notes", "conditions", facts)
+
+
+def _other_than_recipe(learned: Sequence[LearnedFrom]) -> dict[str, list[Any]]:
+    """All values of each setting that is not the paper's everywhere, none of others; what records lack is left out."""
+    values = {name: {one[name] for one in learned if one.get(name) is not None} for name in _RECIPE}
+    values |= {
+        "content": {one.content or "none" for one in learned},
+        "start": {one.start for one in learned},
+        "averaging": {one.averaging for one in learned},
+        "augment": {any(one.get(name) for name in _AUGMENTATIONS) for one in learned if "augment" in one},
+    }
+    return {name: sorted(found) if found - {_RECIPE[name]} else [] for name, found in values.items()}
 
 
 def _all_alike(mappings: Sequence[Mapping[str, Any]], name: str) -> Any:

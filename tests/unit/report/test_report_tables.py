@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import record_factory as make
 
+from enhance_sweep.config import compose_settings
 from enhance_sweep.report import labels
 from enhance_sweep.report.tables import columns
 from enhance_sweep.report.tables import networks as tables
@@ -65,15 +66,74 @@ def test_a_gain_over_an_input_without_a_score_says_so(tmp_path: Path) -> None:
     assert [cell.text for cell in row.cells].count("input not scored") == 2
 
 
-def test_only_what_differs_from_the_paper_is_called_different(tmp_path: Path) -> None:
-    alike = {"batch_size": 50, "crop_size": 100, "content": "vgg19"}
+#: What records say of a training by the paper's recipe.
+RECIPE = {
+    "batch_size": 50,
+    "crop_size": 100,
+    "content": "vgg19",
+    "learning_rate": 5e-4,
+    "schedule": "constant",
+    "augment": False,
+    "precision": "fp32",
+}
+
+
+def test_the_report_and_the_recipe_say_the_same_of_the_paper() -> None:
+    settings, pick = (compose_settings([f"recipe={name}"]) for name in ("paper", "paper_pick"))
+    recipe = vars(settings.trainer) | {"content": settings.content["name"]}
+    assert {name: recipe[name] for name in tables._RECIPE} == tables._RECIPE
+    sizes = {"steps": recipe["max_steps"], "batch": recipe["batch_size"], "crop": recipe["crop_size"]}
+    assert {"pairs": 160_000, **sizes, "longer": pick.trainer.max_steps} == tables._PAPERS
+
+
+def conditions(folder: Path, **learned: object) -> str:
+    """The line of a report on the paper's pick, trained by its recipe but for `learned`."""
     made = make.trained(
-        make.PROPOSED, 0.92, loss="paper", steps=40_000, learned_from=alike, data={"train_pairs": 160_000}
+        make.PROPOSED, 0.92, loss="paper", steps=40_000, learned_from=RECIPE | learned, data={"train_pairs": 160_000}
     )
-    assert tables.conditions(make.results_of(tmp_path / "alike", made)) == ""
+    return tables.conditions(make.results_of(folder, made))
+
+
+def test_only_what_differs_from_the_paper_is_called_different(tmp_path: Path) -> None:
+    assert conditions(tmp_path / "alike") == ""
+    assert conditions(tmp_path / "named", start="dped_code", averaging=False) == ""
     line = tables.conditions(make.results_of(tmp_path / "other", make.trained(make.PROPOSED, 0.92)))
     for name in ("data: dped-iphone, the paper", "steps: 1,200 of 16 crops of 100x100, the paper", "loss: fidelity"):
         assert name in line
+
+
+@pytest.mark.parametrize(
+    ("learned", "said"),
+    [
+        ({"content": "efficientnet_lite0"}, "content network: efficientnet_lite0, the paper: VGG-19"),
+        ({"content": None}, "content network: none, the paper: VGG-19"),
+        ({"learning_rate": 2e-3}, "learning rate: 0.002, the paper: 0.0005"),
+        ({"schedule": "one_cycle"}, "schedule: one_cycle, the paper: constant"),
+        ({"start": "identity"}, "initial weights: identity, the paper: dped_code"),
+        ({"averaging": True}, "averaged weights: yes, the paper: no"),
+        ({"augment": True}, "augmentation: yes, the paper: no"),
+        ({"saturation": 0.3, "exposure_ev": 0.0}, "augmentation: yes, the paper: no"),
+        ({"precision": "bf16"}, "precision: bf16, the paper: fp32"),
+    ],
+)
+def test_each_setting_that_is_not_the_papers_is_named_alone(
+    tmp_path: Path, learned: dict[str, object], said: str
+) -> None:
+    assert conditions(tmp_path, **learned) == f"Different from the paper: {said}."
+
+
+def test_what_differs_in_some_networks_only_is_named_with_all_its_values(tmp_path: Path) -> None:
+    changes = ({}, {"augment": True, "precision": "bf16"})
+    made = [
+        make.trained(
+            architecture, 0.92, loss="paper", steps=25_000, learned_from=RECIPE | one, data={"train_pairs": 160_000}
+        )
+        for architecture, one in zip((make.PROPOSED, make.BASELINE), changes, strict=True)
+    ]
+    line = tables.conditions(make.results_of(tmp_path, *made))
+    assert (
+        line == "Different from the paper: augmentation: some, the paper: no; precision: bf16, fp32, the paper: fp32."
+    )
 
 
 def test_very_many_variants_are_cut_on_the_page_and_whole_in_the_csv(tmp_path: Path) -> None:
