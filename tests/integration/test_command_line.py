@@ -150,7 +150,7 @@ def test_ctrl_c_while_it_starts_ends_cleanly(tmp_path: Path) -> None:
     stopped = (
         "import sys; from enhance_sweep import __main__ as start\n"
         "def imports(): raise KeyboardInterrupt\n"
-        "start._run = imports; start.restart_with_allocator = lambda name: None; start.main()"
+        "start._run = imports; start.prepare_process = lambda: None; start.main()"
     )
     done = subprocess.run([sys.executable, "-c", stopped], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 130

@@ -17,10 +17,11 @@ from enhance_sweep.report.tables.columns import CHALLENGE, why_no_challenge_scor
 from enhance_sweep.report.tables.model import Row, Table, cut, shown_columns, to_csv
 from enhance_sweep.report.words import paragraphs
 from enhance_sweep.stats.rank_agreement import kendall_tau
+from enhance_sweep.system.waiting import DEFAULT
 
 #: How many of the four calls the challenge's rules discard.
 _DISCARDED = 2
-_WAY = ("runtime", "precision", "layout", "size", "threads", "allocator", "host")
+_WAY = ("runtime", "precision", "layout", "size", "threads", "allocator", "wait_policy", "host")
 _TAGS = {BASELINE_SLUG: "baseline", PROPOSED_SLUG: "the paper's pick", SRCNN_SLUG: "speed is measured against it"}
 _GB_PER_GIB = 2**30 / 1e9
 
@@ -138,9 +139,11 @@ def _in_words(measurement: Measurement, names: Sequence[str]) -> list[str]:
         "size": "x".join(map(str, measurement.size)),
         "threads": plural(measurement.threads, "thread"),
         "allocator": f"{measurement.allocator} allocator",
+        "wait_policy": f"wait policy {measurement.wait_policy}",
     }
+    usual = {"layout": None, "wait_policy": DEFAULT}
     known = {name: getattr(measurement, name) for name in names}
-    return [written.get(name, str(value)) for name, value in known.items() if value is not None]
+    return [written.get(name, str(value)) for name, value in known.items() if value != usual.get(name)]
 
 
 # --- shown and CSV ----------------------------------------------------------------------------------------------------
