@@ -141,9 +141,8 @@ def _in_words(measurement: Measurement, names: Sequence[str]) -> list[str]:
         "allocator": f"{measurement.allocator} allocator",
         "wait_policy": f"wait policy {measurement.wait_policy}",
     }
-    usual = {"layout": None, "wait_policy": DEFAULT}
     known = {name: getattr(measurement, name) for name in names}
-    return [written.get(name, str(value)) for name, value in known.items() if value != usual.get(name)]
+    return [written.get(name, str(value)) for name, value in known.items() if value is not None]
 
 
 # --- shown and CSV ----------------------------------------------------------------------------------------------------
@@ -211,7 +210,10 @@ def _options(facts: Mapping[str, Any]) -> str:
 
 def _timed_how(entries: Sequence[Entry]) -> dict[str, Any]:
     records = [entry.record for entry in entries if entry.record]
-    names = [name for name in _WAY if name not in ("size", "host")]
+    unsaid = {"size", "host"}
+    if all(one.measurement.wait_policy == DEFAULT for one in records):
+        unsaid.add("wait_policy")
+    names = [name for name in _WAY if name not in unsaid]
     ways = [", ".join([*_in_words(one.measurement, names), f"on {_machine(one)}"]) for one in records]
     photographs = [call.photograph for one in records for call in one.samples if call.photograph is not None]
     return {

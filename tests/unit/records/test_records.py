@@ -305,6 +305,16 @@ def test_a_careful_timing_is_not_replaced_by_a_later_look(tmp_path: Path) -> Non
     assert list(load_records(tmp_path)["latency_ms_median"]) == [50.0]
 
 
+def test_a_timing_at_the_default_of_waiting_is_not_replaced_by_a_newer_one_under_another(tmp_path: Path) -> None:
+    asleep = timed(BASELINE, 99.0, measurement={"wait_policy": "passive"}, finished_at="2026-03-01T00:00:00Z")
+    write(tmp_path, trained(BASELINE), asleep)
+    assert list(load_records(tmp_path)["latency_ms_median"]) == [99.0]
+    write(tmp_path, timed(BASELINE, 50.0, finished_at="2026-02-01T00:00:00Z"))
+    frame = load_records(tmp_path)
+    assert list(zip(frame["latency_ms_median"], frame["wait_policy"], strict=True)) == [(50.0, "default")]
+    assert list(load_records(tmp_path, {"wait_policy": "passive"})["latency_ms_median"]) == [99.0]
+
+
 def test_only_timed_and_only_trained(tmp_path: Path) -> None:
     write(tmp_path / "timed-only", timed(STRIDED, 30.0))
     write(tmp_path / "trained-only", trained(STRIDED))

@@ -96,12 +96,13 @@ def test_ours_are_scored_against_srcnn_on_the_same_host(tmp_path: Path) -> None:
     assert "no score, as" not in text
 
 
-@pytest.mark.parametrize("name", ["host", "threads", "allocator", "runtime", "precision", "layout"])
+@pytest.mark.parametrize("name", ["host", "threads", "allocator", "wait_policy", "runtime", "precision", "layout"])
 def test_without_srcnn_under_the_same_conditions_there_is_no_score(tmp_path: Path, name: str) -> None:
     other: dict[str, Any] = {
         "host": "bench-2",
         "threads": 1,
         "allocator": "tuned",
+        "wait_policy": "passive",
         "runtime": "openvino",
         "precision": "bf16",
         "layout": "channels_first",
@@ -117,7 +118,7 @@ def test_without_srcnn_under_the_same_conditions_there_is_no_score(tmp_path: Pat
         "--challenge model=srcnn --runtime eager --precision fp32 --layout channels_last --threads 2 --allocator stock"
     ) in text
     own = {"host": "bench-1", "threads": "2 threads", "allocator": "stock allocator", "layout": "channels last"}
-    own |= {"runtime": "eager", "precision": "fp32"}
+    own |= {"runtime": "eager", "precision": "fp32", "wait_policy": "wait policy default"}
     assert proposed.tag == f"ours, the paper's pick, {own[name]}"
 
 
