@@ -66,7 +66,10 @@ def test_every_command_sets_it_before_torch_is_imported(
 @pytest.mark.skipif(sys.platform != "linux", reason="orig_argv and exec as here are Linux's")
 def test_a_process_that_has_torch_already_starts_itself_anew(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("import os\nloaded_with = os.environ.get('OMP_WAIT_POLICY')\n")
-    code = "import torch\nfrom enhance_sweep.system.environment import prepare_process\nprepare_process()\nprint(torch.loaded_with)"
+    code = (
+        "import torch\nfrom enhance_sweep.system.environment import prepare_process\n"
+        "prepare_process()\nprint(torch.loaded_with)"
+    )
     environment = as_people_start(PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
     for allocator in ({}, ALLOCATORS["tuned"]):  # with the allocator set there is no other reason for a new start
         done = subprocess.run(
