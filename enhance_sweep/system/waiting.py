@@ -1,9 +1,10 @@
 """How a process's OpenMP threads wait for each other.
 
 A step of training has thousands of moments in which one thread waits for another. By default libgomp's threads spin
-meanwhile: quick on a quiet machine, but where another process wants the core, they take it from the very thread that
-they wait for. So wherever we compute they sleep at once (`OMP_WAIT_POLICY=passive`, OpenMP 5.2, 21.7), unless the user
-has set how they wait. Only timing leaves it at the default: a faster or slower wait is another measurement.
+300,000 times before they sleep (its manual, GOMP_SPINCOUNT): quick on a quiet machine, but where another process wants
+the core, they take it from the very thread that they wait for. So wherever we compute they sleep at once
+(`OMP_WAIT_POLICY=passive`, OpenMP 5.0, 6.7), unless the user has set how they wait. Only timing leaves it at the
+default: another wait is another measurement.
 
 libgomp reads its variables once, when torch loads it. `docs/decisions/waiting-threads.md` has the figures.
 """
