@@ -228,7 +228,7 @@ def test_timings_whose_threads_waited_differently_never_share_a_column(tmp_path:
         *(make.timed(one, ms) for one, ms in ((make.BASELINE, 900.0), (make.PROPOSED, 300.0))),
         make.timed(small, 100.0, measurement={"wait_policy": "passive"}),
     )
-    assert {one.text for one in results.timing_conditions} == {"wait policy default", "wait policy passive"}
+    assert {one.meaning for one in results.timing_conditions} == {"wait policy default", "wait policy passive"}
 
 
 def test_without_the_baseline_the_frontier_is_of_latencies_of_one_host(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import enhance_sweep
 from enhance_sweep.system.environment import ALLOCATORS, allocator_environment
 from enhance_sweep.system.waiting import VARIABLES, as_the_user_set, asleep, wait_policy
 
@@ -41,26 +42,35 @@ def as_people_start(**variables: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ours} | variables
 
 
-@pytest.mark.parametrize("module", COMMANDS)
 @pytest.mark.parametrize(
-    ("set_by_user", "found"),
+    ("module", "set_by_user", "found"),
     [
-        ({}, "OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=None"),
-        ({"OMP_WAIT_POLICY": "active"}, "OMP_WAIT_POLICY=active GOMP_SPINCOUNT=None"),
-        ({"GOMP_SPINCOUNT": "1000"}, "OMP_WAIT_POLICY=None GOMP_SPINCOUNT=1000"),
+        *((module, {}, "OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=None") for module in COMMANDS),
+        ("enhance_sweep", {"OMP_WAIT_POLICY": "active"}, "OMP_WAIT_POLICY=active GOMP_SPINCOUNT=None"),
+        ("enhance_sweep", {"GOMP_SPINCOUNT": "1000"}, "OMP_WAIT_POLICY=None GOMP_SPINCOUNT=1000"),
     ],
 )
 def test_every_command_sets_it_before_torch_is_imported(
     module: str, set_by_user: dict[str, str], found: str, tmp_path: Path
 ) -> None:
-    if set_by_user and module != "enhance_sweep":
-        pytest.skip("all call one function")
     command = [sys.executable, "-c", SPY, module, *COMMANDS[module]]
     environment = as_people_start(PYTHONPATH=os.pathsep.join(path or str(Path.cwd()) for path in sys.path))
     done = subprocess.run(
         command, env=environment | set_by_user, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert f"waits {found}" in done.stdout, done.stderr
+
+
+def test_every_command_is_known() -> None:
+    """A new one belongs to those that compute, or to those that do not: the report, the status, and timing."""
+    package = Path(enhance_sweep.__file__).parent
+    found = set()
+    for path in package.rglob("*.py"):
+        if '\nif __name__ == "__main__":' in path.read_text():
+            parts = path.relative_to(package.parent).with_suffix("").parts
+            found.add(".".join(part for part in parts if part != "__main__"))
+    others = {f"enhance_sweep.{name}" for name in ("report", "status", "timing", "timing.worker")}
+    assert found == {*COMMANDS} | others
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="orig_argv and exec as here are Linux's")
