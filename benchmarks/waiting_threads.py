@@ -1,6 +1,6 @@
 """What it costs and saves that threads sleep while they wait: libgomp's default against OMP_WAIT_POLICY=passive.
 
-    python benchmarks/waiting_threads.py [--rounds N]
+    python benchmarks/waiting_threads.py [--rounds N] [--only steps|calls]
 
 A training step of plain 3/16/2 (8 crops of 64, the default loss) with two threads on two cores: quiet, and with one
 busy loop beside it. And one timed call at 1280x720, quiet, of the baseline and of strided 3-4/16, as the timing
@@ -44,6 +44,7 @@ QUIET, BUSY = "quiet", "beside a busy loop"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="default: 3")
+    parser.add_argument("--only", choices=("steps", "calls"), help="default: both")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -57,7 +58,8 @@ def main() -> None:
     if cores:  # what is started from here stays on them, the busy loop too
         os.sched_setaffinity(0, set(cores))
     found: dict[tuple[str, str, str], list[float]] = {}
-    jobs = [(what, when) for what, when in ((STEP, QUIET), (STEP, BUSY), *((name, QUIET) for name in CALLED))]
+    steps, calls = [(STEP, QUIET), (STEP, BUSY)], [(name, QUIET) for name in CALLED]
+    jobs = {"steps": steps, "calls": calls, None: steps + calls}[options.only]
     with host_lock():
         print(
             f"{cpu_model()}, {THREADS} threads on cores {cores or 'of any number'}, {options.rounds} rounds", flush=True
