@@ -38,6 +38,8 @@ CALLED = {
     "strided 3-4/16": (["model=strided", "model.strided_kernel_size=4", "model.channels=16"], 3),
 }
 STEP = "training step"
+#: Other work that takes more than this share of the cores is told as a disturbance.
+NOISE = 0.05
 QUIET, BUSY = "quiet", "beside a busy loop"
 
 
@@ -62,10 +64,13 @@ def main() -> None:
     jobs = {"steps": steps, "calls": calls, None: steps + calls}[options.only]
     with host_lock():
         print(
-            f"{cpu_model()}, {THREADS} threads on cores {cores or 'of any number'}, {options.rounds} rounds", flush=True
+            f"{cpu_model()}, {THREADS} threads{f' on cores {cores}' if cores else ''}, {options.rounds} rounds",
+            flush=True,
         )
         for number in range(options.rounds):
-            print(f"round {number + 1}: other work takes {others_share(cores):.0%} of these cores", flush=True)
+            share = others_share(cores)
+            remark = "" if share < NOISE else ": not quiet, so what is called quiet is not"
+            print(f"round {number + 1}: other work takes {share:.0%} of these cores{remark}", flush=True)
             for what, when in random.sample(jobs, len(jobs)):
                 for policy in random.sample(list(POLICIES), len(POLICIES)):
                     ms = step_ms(policy, when) if what == STEP else call_ms(policy, what, cores)
