@@ -52,6 +52,7 @@ def test_a_workers_threads_wait_as_the_user_has_set_and_else_by_default(
     for name, value in own.items():
         monkeypatch.setenv(name, value)
     with Worker(1, [], "stock") as worker:
+        worker.ask("watch", cores=[])  # when it answers, it is there
         lines = Path(f"/proc/{worker._process.pid}/environ").read_text().split("\0")
     environment = dict(line.split("=", 1) for line in lines if line)
     assert {name: environment[name] for name in VARIABLES if name in environment} == own
