@@ -20,6 +20,7 @@ from enhance_sweep.data.pairs import Pixels
 from enhance_sweep.data.photos import Photos
 from enhance_sweep.metrics.ms_ssim import ms_ssim
 from enhance_sweep.metrics.psnr import psnr
+from enhance_sweep.system.environment import prepare_process
 
 Values = NDArray[np.float64]
 Sides = tuple[Pixels, Pixels]
@@ -185,4 +186,5 @@ def _noise(side: Values, before: Values, after: Values) -> float:
 
 
 if __name__ == "__main__":
+    prepare_process()
     main()

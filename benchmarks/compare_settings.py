@@ -24,7 +24,7 @@ from enhance_sweep.data.pairs import Pixels
 from enhance_sweep.metrics import chroma
 from enhance_sweep.sweep.learning import fit_plan
 from enhance_sweep.sweep.plan import plan_variant
-from enhance_sweep.system.environment import cpu_model, restart_with_allocator
+from enhance_sweep.system.environment import cpu_model, prepare_process
 from enhance_sweep.training.evaluation import score
 from enhance_sweep.training.module import EnhancementModule
 
@@ -96,5 +96,5 @@ def pooled_chroma(pixels: Pixels, generator: nn.Module | None = None) -> float:
 
 
 if __name__ == "__main__":
-    restart_with_allocator("tuned")
+    prepare_process()
     main()

@@ -15,6 +15,7 @@ from enhance_sweep.config import build, compose_settings
 from enhance_sweep.data.batches import to_unit
 from enhance_sweep.losses import ContentLoss
 from enhance_sweep.sweep.plan import plan_variant
+from enhance_sweep.system.environment import prepare_process
 
 
 def main() -> None:
@@ -39,4 +40,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    prepare_process()
     main()

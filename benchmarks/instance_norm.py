@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from enhance_sweep.models.instance_norm import NORM_EPS, InstanceNorm2d
-from enhance_sweep.system.environment import restart_with_allocator, usable_cores
+from enhance_sweep.system.environment import prepare_process, usable_cores
 
 CALLS = 9
 
@@ -67,5 +67,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    restart_with_allocator("tuned")
+    prepare_process()
     main()

@@ -17,7 +17,7 @@ from enhance_sweep.config import compose_settings
 from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.store import trained_records
 from enhance_sweep.sweep.variant import run_variant
-from enhance_sweep.system.environment import cpu_model, restart_with_allocator
+from enhance_sweep.system.environment import cpu_model, prepare_process
 
 SEEDS, MARGIN = range(5), 0.002
 NETWORK = ["model=strided", "model.strided_kernel_size=4", "model.channels=16"]
@@ -50,5 +50,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    restart_with_allocator("tuned")
+    prepare_process()
     main()

@@ -20,6 +20,7 @@ from enhance_sweep.data.dped import Dped
 from enhance_sweep.data.packing import default_cache_dir
 from enhance_sweep.data.showcase import shots
 from enhance_sweep.enhance.loading import load_weights
+from enhance_sweep.system.environment import prepare_process
 from enhance_sweep.training.evaluation import score
 
 PUBLISHED = {
@@ -82,4 +83,5 @@ def write_pictures(networks: dict[str, list[str]], out: Path) -> None:
 
 
 if __name__ == "__main__":
+    prepare_process()
     main()

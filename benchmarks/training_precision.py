@@ -11,7 +11,7 @@ import time
 import torch
 
 from enhance_sweep.models import PlainGenerator, StridedGenerator
-from enhance_sweep.system.environment import cpu_flags, cpu_model, restart_with_allocator, usable_cores
+from enhance_sweep.system.environment import cpu_flags, cpu_model, prepare_process, usable_cores
 
 PASSES = 7
 LAYOUTS = {"channels last": torch.channels_last, "channels first": torch.contiguous_format}
@@ -44,5 +44,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    restart_with_allocator("tuned")
+    prepare_process()
     main()

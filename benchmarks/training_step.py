@@ -4,10 +4,10 @@
 
 Batch 50 of 100x100, both players, the terms of the preset `paper`, with and without content. Ours is the step of
 `enhance_sweep.training` as a sweep runs it here; the plain one is `plain_step.py`: fp32, channels-first, stock
-allocator. `simultaneous` is ours with `loss.simultaneous=true`; `compiled` is ours with its networks compiled, whose
-first step is told apart, with the number of steps after which it has paid. Each lives in a process of its own. With
---tensorflow, a Python that has TensorFlow runs `tensorflow_step.py` as well. Prints images a second (medians of
-rounds) and the median of per-round ratios with the least and the largest.
+allocator, threads that wait by default. `simultaneous` is ours with `loss.simultaneous=true`; `compiled` is ours with
+its networks compiled, whose first step is told apart, with the number of steps after which it has paid. Each lives in a
+process of its own. With --tensorflow, a Python that has TensorFlow runs `tensorflow_step.py` as well. Prints images a
+second (medians of rounds) and the median of per-round ratios with the least and the largest.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from enhance_sweep.system import waiting
 from enhance_sweep.system.environment import allocator_environment, cpu_model, usable_cores
 from enhance_sweep.system.locks import host_lock
 
@@ -87,10 +88,11 @@ class Worker:
             {"network": network, "content": content, "batch": BATCH, "patch": PATCH, "threads": usable_cores()}
         )
         script = [str(here / "tensorflow_step.py"), job]
+        environment = allocator_environment(ALLOCATORS[who])
         command = script if who == "tensorflow" else [__file__, "--worker", who, job]
         self.process = subprocess.Popen(
             [python, *command],
-            env=allocator_environment(ALLOCATORS[who]),
+            env=waiting.asleep(environment) if ALLOCATORS[who] == "tuned" else environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

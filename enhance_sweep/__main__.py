@@ -2,7 +2,7 @@
 
 import sys
 
-from enhance_sweep.system.environment import restart_with_allocator
+from enhance_sweep.system.environment import prepare_process
 from enhance_sweep.system.signals import STOPPED
 from enhance_sweep.version import VERSION_LINE
 
@@ -12,7 +12,7 @@ def main() -> None:
     if "--version" in sys.argv[1:]:
         print(VERSION_LINE)
         return
-    restart_with_allocator("tuned")  # before torch is imported
+    prepare_process()  # before torch is imported
     sys.argv = ["dry_run=true" if argument == "--dry-run" else argument for argument in sys.argv]
 
     try:

@@ -1,6 +1,6 @@
 """Commands in processes of their own that need not import torch first: forked from a server that has.
 
-They are what `python -m MODULE ...` is, but for `restart_with_allocator`, whose variables are set already.
+They are what `python -m MODULE ...` is, but for `prepare_process`, whose variables are set already.
 """
 
 import atexit

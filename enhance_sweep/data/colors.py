@@ -45,7 +45,8 @@ class ColorChanges:
         matrices = matrices * np.exp2(stops)
         if self.permute_channels:
             matrices = np.take_along_axis(matrices, orders[:, :, None], axis=1)
-        return matrices.astype(np.float32)
+        drawn: NDArray[np.float32] = matrices.astype(np.float32)
+        return drawn
 
 
 def changed(images: Tensor, matrices: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from enhance_sweep.system.environment import restart_with_allocator
+from enhance_sweep.system.environment import prepare_process
 from enhance_sweep.version import VERSION_LINE
 
 _LARGEST_PORT = 65535
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         2 if there is no network to offer or the address cannot be used, else 0.
     """
     if arguments is None:
-        restart_with_allocator("tuned")  # before torch is imported
+        prepare_process()  # before torch is imported
     options = _parser().parse_args(arguments)
     try:
         import uvicorn

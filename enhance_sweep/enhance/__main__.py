@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enhance_sweep.settings import PRECISIONS
-from enhance_sweep.system.environment import restart_with_allocator
+from enhance_sweep.system.environment import prepare_process
 from enhance_sweep.version import VERSION_LINE
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         1 if any photograph failed, 2 if there is no network or an option is wrong, 130 if Ctrl-C ended it.
     """
     if arguments is None:
-        restart_with_allocator("tuned")  # before torch is imported
+        prepare_process()  # before torch is imported
     options = _options(arguments)
 
     from tqdm import tqdm

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from enhance_sweep.system.environment import restart_with_allocator
+from enhance_sweep.system.environment import prepare_process
 from enhance_sweep.version import VERSION_LINE
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Export a network and print the figures; returns 1 if an export failed, 2 if there is no run."""
     if arguments is None:
-        restart_with_allocator("tuned")  # before torch is imported
+        prepare_process()  # before torch is imported
     options = _options(arguments)
 
     from hydra.errors import HydraException

@@ -136,9 +136,9 @@ def _speed(export: ExportRecord, timed: str | None) -> str:
     text = f"""## Speed
 
 {export.latency_ms_median:.0f} ms for one photograph of {width}x{height} on {measured.threads} threads of {cpu} \
-(host {measured.host}, allocator {measured.allocator}): {ratio.median:.2f} times as fast as eager fp32 beside it \
-(95% interval {ratio.low:.2f} to {ratio.high:.2f}; {ratio.rounds} rounds in {ratio.processes} processes). Peak memory \
-{export.peak_rss_mib:.0f} MiB. A phone's times are its own."""
+(host {measured.host}, allocator {measured.allocator}, wait policy {measured.wait_policy}): {ratio.median:.2f} times \
+as fast as eager fp32 beside it (95% interval {ratio.low:.2f} to {ratio.high:.2f}; {ratio.rounds} rounds in \
+{ratio.processes} processes). Peak memory {export.peak_rss_mib:.0f} MiB. A phone's times are its own."""
     if export.flags:
         text += f"\n\nNot on a quiet machine: {'; '.join(export.flags)}. Trust the ratio more than the time."
     return text + (f"\n\n{timed}" if timed else "")

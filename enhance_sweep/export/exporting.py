@@ -23,6 +23,7 @@ from enhance_sweep.records.store import EXPORT_FILE, GENERATOR_FILE, SCORES_FILE
 from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment
 from enhance_sweep.system.files import remove_leftovers
+from enhance_sweep.timing.recording import timed_wait_policy
 
 CARD_FILE = "README.md"  # where Hugging Face's hub looks for a card
 _STEM = "model"
@@ -115,7 +116,7 @@ def _about(trained: TrainedRecord, kind: Format, precision: str, file: Path) -> 
         "file": file.name,
         "bytes": sum(one.stat().st_size for one in file.parent.iterdir()),
         "versions": versions(kind.packages),
-        "environment": describe_environment(),
+        "environment": describe_environment() | {"wait_policy": timed_wait_policy()},
     }
 
 

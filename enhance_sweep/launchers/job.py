@@ -18,6 +18,7 @@ from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from enhance_sweep.system import waiting
 from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import ALLOCATORS
 
@@ -138,11 +139,11 @@ def with_environment(job: Job, environment: Environment) -> Job:
 def travelling_environment() -> dict[str, str]:
     """The environment variables that a process on another machine needs.
 
-    They are the allocator's, this harness's own, and the path to code that is not installed, such as a checkout or a
-    user's own topology.
+    They are the allocator's, those for how threads wait, this harness's own, and the path to code that is not
+    installed, such as a checkout or a user's own topology.
     """
-    allocator = {name for settings in ALLOCATORS.values() for name in settings}
-    own = {name: value for name, value in os.environ.items() if name in allocator or name.startswith("ENHANCE_SWEEP_")}
+    known = {name for settings in ALLOCATORS.values() for name in settings} | set(waiting.VARIABLES)
+    own = {name: value for name, value in os.environ.items() if name in known or name.startswith("ENHANCE_SWEEP_")}
     installed = (sys.prefix, sys.base_prefix)
     code = [path or str(Path.cwd()) for path in sys.path if not path.startswith(installed)]
     return own | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(code))}

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from enhance_sweep.system.environment import restart_with_allocator
+from enhance_sweep.system.environment import prepare_process
 from enhance_sweep.version import VERSION_LINE
 
 
@@ -76,5 +76,5 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    restart_with_allocator("tuned")  # before torch is imported
+    prepare_process()  # before torch is imported
     sys.exit(main())

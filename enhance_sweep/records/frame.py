@@ -16,6 +16,7 @@ from enhance_sweep.records.schema import (
     TrainedRecord,
 )
 from enhance_sweep.records.store import timed_records, trained_records
+from enhance_sweep.system.waiting import DEFAULT
 
 #: What `load_records` shows unless it is asked for something else.
 DEFAULT_MEASUREMENT: Mapping[str, Any] = {"runtime": "eager", "precision": "fp32", "allocator": "tuned"}
@@ -27,9 +28,10 @@ def load_records(runs_dir: str | Path, measurement: Mapping[str, Any] | None = D
     Args:
         runs_dir: the folder that `python -m enhance_sweep` wrote (`runs_dir=...`, `runs` unless set).
         measurement: which timings to join, by any of their fields (`runtime`, `precision`, `layout`, `size`,
-            `threads`, `allocator`, `host`). Of those that fit, one that was completed comes before one that failed, one
-            with the baseline beside it before one without, and then the newest. None: a row per pair of a trained
-            variant and a timing of its architecture.
+            `threads`, `allocator`, `wait_policy`, `host`). Of those that fit, one that was completed comes before one
+            that failed, one with the baseline beside it before one without, one whose threads waited by default before
+            one where the user had set it, and then the newest. None: a row per pair of a trained variant and a timing
+            of its architecture.
 
     Returns:
         A row per trained variant, joined with its timing where there is one, and a row without scores per
@@ -62,9 +64,11 @@ def join_records(
     trained_rows = pd.DataFrame([_trained_row(record) for record in trained], dtype=object)
     columns = _columns(trained_rows, timed_rows)
     if timings and measurement is not None:
-        order = timed_rows.assign(completed=timed_rows["timing_status"] == "completed")
-        newest = order.sort_values(["completed", "paired", "timed_at"], kind="stable")
-        timed_rows = newest.drop_duplicates("architecture_key", keep="last").drop(columns="completed")
+        order = timed_rows.assign(
+            completed=timed_rows["timing_status"] == "completed", usual=timed_rows["wait_policy"] == DEFAULT
+        )
+        newest = order.sort_values(["completed", "paired", "usual", "timed_at"], kind="stable")
+        timed_rows = newest.drop_duplicates("architecture_key", keep="last").drop(columns=["completed", "usual"])
     if timed_rows.empty:
         frame = trained_rows
     elif trained_rows.empty:
@@ -127,6 +131,7 @@ def _timed_row(record: TimedRecord) -> dict[str, Any]:
         "size": "x".join(map(str, measurement.size)),
         "threads": measurement.threads,
         "allocator": measurement.allocator,
+        "wait_policy": measurement.wait_policy,
         "host": measurement.host,
         "measured_key": record.key,
         "timed_at": record.finished_at or "",

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from enhance_sweep.system.waiting import DEFAULT
+
 SCHEMA: Literal[1] = 1
 
 #: The paper's architectural axes, in the order in which it names a network: {kernel, channels, blocks}.
@@ -71,7 +73,11 @@ class Description(Part, kw_only=True, frozen=True):
 
 
 class Measurement(Part, kw_only=True, frozen=True):
-    """How speed is measured: with the architecture, what makes a `measured_key`. `size` is width and height."""
+    """How speed is measured: with the architecture, what makes a `measured_key`.
+
+    `size` is width and height. `wait_policy` says how threads waited (`system.waiting`): at the default, which is all
+    that older records have, it is not part of the key.
+    """
 
     runtime: str
     precision: str
@@ -79,6 +85,7 @@ class Measurement(Part, kw_only=True, frozen=True):
     size: tuple[Count, Count]
     threads: Count
     allocator: str
+    wait_policy: str = DEFAULT
     host: str
 
     def as_json(self) -> dict[str, Any]:
@@ -87,7 +94,11 @@ class Measurement(Part, kw_only=True, frozen=True):
 
 
 class Environment(Part, kw_only=True, frozen=True):
-    """Where and with what it was made; `threads` and `code` of a training, the rest of a timing."""
+    """Where and with what it was made; `threads` and `code` of a training, the rest of a timing.
+
+    `wait_policy` is how threads waited while it trained, or in the timed calls. Older records lack it: they were made
+    at the default, unless the user had set it.
+    """
 
     host: str | None = None
     cpu: str | None = None
@@ -97,6 +108,7 @@ class Environment(Part, kw_only=True, frozen=True):
     enhance_sweep: str | None = None
     versions: dict[str, str | None] = {}
     allocator: str | None = None
+    wait_policy: str | None = None
     git_commit: str | None = None
     threads: Count | None = None
     code: str | None = None

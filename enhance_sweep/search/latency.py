@@ -49,14 +49,17 @@ class Latencies:
         Nothing changes where none was timed, or as many on this host.
         """
         keys = {architecture_key(architecture) for architecture in architectures}
-        # The number of threads depends on the host's cores.
-        others = {name: value for name, value in self.measurement.items() if name not in ("host", "threads")}
+        others = _elsewhere(self.measurement)
         found: dict[str, list[dict[str, Any]]] = {self.measurement["host"]: []}
         for record in timed_records(self.runs_dir):
             known = record.measurement.as_json()
-            same = all(known.get(name) == value for name, value in others.items())
-            if same and record.status == "completed" and record.architecture_key in keys:
+            if _elsewhere(known) == others and record.status == "completed" and record.architecture_key in keys:
                 found.setdefault(known["host"], []).append(known)
         host = max(found, key=lambda name: len(found[name]))
         if found[host]:
             self.measurement = dict(found[host][-1])
+
+
+def _elsewhere(measurement: Mapping[str, Any]) -> dict[str, Any]:
+    """What is the same on every host; the number of threads depends on the host's cores."""
+    return {name: value for name, value in measurement.items() if name not in ("host", "threads")}

@@ -143,9 +143,7 @@ class SearchSpec:
             "learned_from": plan.learned_from,
             "rungs": self.rungs,
             # Not the host: a search may continue elsewhere, with the latencies of the host where it began.
-            "measurement": {
-                name: measurement[name] for name in ("runtime", "precision", "layout", "size", "allocator")
-            },
+            "measurement": {name: value for name, value in measurement.items() if name not in ("threads", "host")},
             "max_latency_ms": self.settings.max_latency_ms,
             "space": {one.name: [str(one.distribution), str(one.conditions)] for one in self.space.parameters},
             "fixed": dict(self.space.fixed),

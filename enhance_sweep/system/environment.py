@@ -1,8 +1,8 @@
-"""The process's environment: its allocator, set before anything else, and what a record says about host and versions.
+"""The process's environment: allocator and waiting threads, set first, and what a record says about host and versions.
 
 By default glibc returns the memory of every large activation to the kernel and faults it in again. These millions of
 page faults halve the speed of training and inference. glibc reads its settings when a process starts, so a process that
-needs others restarts itself. Nothing here imports torch at module level.
+needs others restarts itself. How threads wait is in `waiting`. Nothing here imports torch at module level.
 """
 
 import os
@@ -15,6 +15,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from enhance_sweep.system import waiting
 
 _EIGHT_GIB = str(8 * 2**30)
 
@@ -51,17 +53,23 @@ def current_allocator() -> str:
     return "custom: " + " ".join(f"{name}={value}" for name, value in present.items())
 
 
-def restart_with_allocator(allocator: str) -> None:
-    """Restart this process with `allocator`, unless it already uses it or the user set glibc's variables.
+def prepare_process() -> None:
+    """Give this process the tuned allocator and threads that sleep while they wait; before torch is imported.
 
-    The user's own settings win, and the record names them. Without glibc (macOS, musl) the variables mean nothing, so
-    nothing happens.
+    The user's own settings win, and the record names them. What is read when a process starts, or was read when torch
+    was imported, takes a restart: the process becomes a new one with the same arguments. Without glibc (macOS, musl)
+    the allocator's variables mean nothing, so they are left alone.
     """
-    if platform.libc_ver()[0] != "glibc" or current_allocator() != "stock" or allocator == "stock":
-        return
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], allocator_environment(allocator))
+    environment = waiting.asleep(os.environ)
+    too_late = "torch" in sys.modules and environment != dict(os.environ)
+    if platform.libc_ver()[0] == "glibc" and current_allocator() == "stock":
+        environment |= ALLOCATORS["tuned"]
+        too_late = True
+    if too_late:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+    os.environ.update(environment)
 
 
 def usable_cores() -> int:
@@ -123,6 +131,7 @@ def describe_environment() -> dict[str, Any]:
         "enhance_sweep": installed_versions(["enhance-sweep"])["enhance-sweep"],
         "versions": installed_versions(packages),
         "allocator": current_allocator(),
+        "wait_policy": waiting.wait_policy(os.environ),
         "git_commit": git_commit(),
     }
 

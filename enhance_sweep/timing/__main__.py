@@ -27,6 +27,7 @@ from enhance_sweep.timing.challenge import challenge
 from enhance_sweep.timing.photograph import photograph
 from enhance_sweep.timing.process import TimingError
 from enhance_sweep.timing.protocol import time_variants
+from enhance_sweep.timing.recording import timed_wait_policy
 from enhance_sweep.version import VERSION_LINE
 
 #: The baseline holds a photograph's 64 channels several times over: no machine has memory for more pixels.
@@ -53,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for timing, runtime in measurements:
             print(
                 f"--- {runtime['name']}, {timing.precision}, {timing.layout}, {timing.allocator} allocator, "
-                f"{timing.width}x{timing.height}, {timing.used_threads} threads: {len(models)} networks",
+                f"{timing.width}x{timing.height}, {timing.used_threads} threads, wait policy {timed_wait_policy()}: "
+                f"{len(models)} networks",
                 flush=True,
             )
             if options.challenge:

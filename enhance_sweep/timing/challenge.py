@@ -20,7 +20,7 @@ from enhance_sweep.system.environment import describe_environment
 from enhance_sweep.system.locks import host_lock
 from enhance_sweep.timing.machine import Machine
 from enhance_sweep.timing.photograph import INSTALLED
-from enhance_sweep.timing.recording import measurement_of
+from enhance_sweep.timing.recording import measurement_of, timed_wait_policy
 
 PHOTOGRAPHS, DISCARDED = 4, 2
 
@@ -64,6 +64,7 @@ def challenge(
                 worker.ask("load", **job, photograph=file)
                 calls.append(worker.ask("call", memory=True) | {"photograph": file.rpartition("/")[2]})
     counted = calls[DISCARDED:]
+    environment = describe_environment() | {"allocator": timing.allocator, "wait_policy": timed_wait_policy()}
     architecture = architecture_of(model)
     return ChallengeRecord(
         schema=SCHEMA,
@@ -75,5 +76,5 @@ def challenge(
         samples=convert(calls, list[Call]),
         started_at=started_at,
         finished_at=now(),
-        environment=convert(describe_environment() | {"allocator": timing.allocator}, Environment),
+        environment=convert(environment, Environment),
     )

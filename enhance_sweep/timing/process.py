@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from enhance_sweep.system.environment import allocator_environment
+from enhance_sweep.system.waiting import as_the_user_set
 
 #: Far longer than any sensible call; a worker that is silent for longer hangs.
 SILENCE_LIMIT_S = 3600.0
@@ -26,6 +27,8 @@ class TimingError(RuntimeError):
 class Worker:
     """A fresh process that holds a network; its environment is set before it imports torch.
 
+    Its threads wait as the user has set, else by default: not as where we train (`enhance_sweep.system.waiting`).
+
     Args:
         threads: how many it computes with.
         cores: what it is pinned to; empty means not pinned.
@@ -35,7 +38,7 @@ class Worker:
     def __init__(self, threads: int, cores: list[int], allocator: str) -> None:
         """Start it; it waits for commands."""
         names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-        environment = allocator_environment(allocator) | dict.fromkeys(names, str(threads))
+        environment = as_the_user_set(allocator_environment(allocator)) | dict.fromkeys(names, str(threads))
         # The worker can import what the parent can, such as a topology in the user's own folder.
         environment["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         command = [sys.executable, "-m", "enhance_sweep.timing.worker", ",".join(str(core) for core in cores)]

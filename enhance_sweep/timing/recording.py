@@ -1,5 +1,6 @@
 """Make timed records (see `enhance_sweep.records`)."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -22,6 +23,7 @@ from enhance_sweep.settings import TimingSettings
 from enhance_sweep.stats.speed_up import Ratio, disturbances
 from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment, installed_versions
+from enhance_sweep.system.waiting import DEFAULT, as_the_user_set, wait_policy
 from enhance_sweep.timing import host
 from enhance_sweep.timing.statistics import interquartile_range, median
 from enhance_sweep.timing.subject import JsonObject, Subject
@@ -33,7 +35,11 @@ _RUNTIME_PACKAGES = ("torch", "onnx", "onnxruntime", "openvino")
 
 
 def measurement_of(timing: TimingSettings, runtime: Mapping[str, Any]) -> JsonObject:
-    """How this host measures with these settings; with the architecture it makes a `measured_key`."""
+    """How this host measures with these settings; with the architecture it makes a `measured_key`.
+
+    How threads wait is part of it only where the user has set it: so earlier keys stand.
+    """
+    waiting = timed_wait_policy()
     return {
         "runtime": runtime["name"],
         "precision": timing.precision,
@@ -41,8 +47,14 @@ def measurement_of(timing: TimingSettings, runtime: Mapping[str, Any]) -> JsonOb
         "size": [timing.width, timing.height],
         "threads": timing.used_threads,
         "allocator": timing.allocator,
+        **({} if waiting == DEFAULT else {"wait_policy": waiting}),
         "host": host.host_id(host.fingerprint()),
     }
+
+
+def timed_wait_policy() -> str:
+    """How threads wait in the timed calls (`system.waiting.wait_policy`)."""
+    return wait_policy(as_the_user_set(os.environ))
 
 
 def record(
@@ -74,6 +86,7 @@ def record(
         description = describe(build(dict(subject.model)), 720, 1280)
     environment = describe_environment() | {
         "allocator": timing.allocator,
+        "wait_policy": timed_wait_policy(),
         "timing": asdict(timing),
         "fingerprint": host.fingerprint(),
         "runtime_versions": installed_versions(_RUNTIME_PACKAGES),

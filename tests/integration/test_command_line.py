@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from enhance_sweep.records import load_records
-from enhance_sweep.records.store import trained_records
+from enhance_sweep.records.store import timed_records, trained_records
 from tests.commands import run
 from tests.integration.conftest import NOT_FOR_A_SEARCH
 
@@ -23,7 +23,7 @@ def start(*arguments: str, cwd: Path, fails: bool = False) -> "subprocess.Comple
 
 
 def test_a_sweep_trains_and_times_and_is_skipped_when_all_is_there(quick: list[str], tmp_path: Path) -> None:
-    """The first time with an interpreter of its own, as people start it; so it is here that its allocator counts."""
+    """The first time with an interpreter of its own, as people start it; so it is here that its environment counts."""
     grid = ["-m", *quick, "model.channels=2,3"]
     command = [sys.executable, "-m", "enhance_sweep", *grid, TRAIN]
     first = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
@@ -36,7 +36,9 @@ def test_a_sweep_trains_and_times_and_is_skipped_when_all_is_there(quick: list[s
     assert len(frame) == 2
     assert frame["status"].eq("completed").all()
     assert frame[["psnr_db", "ms_ssim", "latency_ms_median", "peak_rss_mib"]].notna().all(axis=None)
-    assert {one.environment.allocator for one in trained_records(tmp_path / "runs")} == {"tuned"}
+    trained = [one.environment for one in trained_records(tmp_path / "runs")]
+    assert {(one.allocator, one.wait_policy) for one in trained} == {("tuned", "passive")}
+    assert {one.environment.wait_policy for one in timed_records(tmp_path / "runs")} == {"default"}
 
     def files() -> dict[Path, int]:
         return {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*") if path.is_file()}
@@ -135,7 +137,7 @@ def test_ctrl_c_while_it_starts_ends_cleanly(tmp_path: Path) -> None:
     stopped = (
         "import sys; from enhance_sweep import __main__ as start\n"
         "def imports(): raise KeyboardInterrupt\n"
-        "start._run = imports; start.restart_with_allocator = lambda name: None; start.main()"
+        "start._run = imports; start.prepare_process = lambda: None; start.main()"
     )
     done = subprocess.run([sys.executable, "-c", stopped], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 130

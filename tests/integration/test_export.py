@@ -136,6 +136,7 @@ def test_the_report_shows_a_point_for_each_file(trained: Path, monkeypatch: pyte
     assert len(process["rounds"]) == 3
     assert all("others_share" in one["conditions"] for one in process["rounds"]), "as in every timing"
     assert "layout" not in record["measurement"]
+    assert record["environment"]["wait_policy"] == "default"
     assert "times eager's speed" in said
     page = write_report(gather(trained.parents[1]), tmp_path / "report", pictures=False)
     assert "Exports" in page.read_text()

@@ -17,6 +17,7 @@ import pytest
 from msgspec.structs import asdict
 
 from enhance_sweep.records import load_records
+from enhance_sweep.records.schema import TrainedRecord
 from enhance_sweep.records.store import timed_records, trained_records
 from enhance_sweep.system.environment import ALLOCATORS, describe_environment, usable_cores
 from tests.commands import Command, run
@@ -92,6 +93,7 @@ def test_no_job_waits_for_a_slow_one_and_no_job_takes_others_with_it(
     for process in processes.values():
         assert process["environment"].items() >= ALLOCATORS["tuned"].items()
         assert process["environment"]["OMP_NUM_THREADS"] == str(threads)
+        assert process["environment"]["OMP_WAIT_POLICY"] == "passive"
         assert not process["torch"]
     killed = (tmp_path / "runs" / "logs" / "001-seed=1.log").read_text()
     assert killed.count(f"{host}, process ") == 2
@@ -109,6 +111,7 @@ def test_a_training_in_a_process_of_its_own(launcher: list[str], quick: list[str
     assert record.scores.images > 0
     assert record.environment.host == describe_environment()["host"]
     assert record.environment.allocator == "tuned"
+    assert record.environment.wait_policy == "passive"
     assert {path.name for path in tmp_path.iterdir()} == {"runs"}
 
 
@@ -126,6 +129,7 @@ def test_a_sweep_on_each_launcher(launcher: list[str], quick: list[str], tmp_pat
     for record in [*trained_records(tmp_path / "runs"), *timed_records(tmp_path / "runs")]:
         assert record.environment.host == host
         assert record.environment.allocator == "tuned"
+        assert record.environment.wait_policy == ("passive" if isinstance(record, TrainedRecord) else "default")
     assert {path.name for path in tmp_path.iterdir()} == {"runs"}
 
 

@@ -12,6 +12,7 @@ from enhance_sweep.report.labels import decimals, is_number, plural
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.words import plain_text
 from enhance_sweep.system.clock import duration
+from enhance_sweep.system.waiting import DEFAULT
 
 
 def provenance(results: Results) -> list[tuple[str, str]]:
@@ -67,6 +68,8 @@ def _timing(results: Results) -> Iterator[_Fact]:
     environments = _alike(record.environment for record in results.timed)
     for name in Measurement.__struct_fields__:
         values = [(getattr(one, name), count) for one, count in measurements]
+        if name == "wait_policy" and {value for value, _ in values} == {DEFAULT}:
+            continue
         words = _size if name == "size" else plain_text
         yield f"Timing: {name.replace('_', ' ')}", values, words
     yield "Timed on", environments, _machine
@@ -92,7 +95,8 @@ def _machine(one: Environment) -> str:
 
 
 def _software(one: Environment) -> str:
-    named = {"enhance_sweep": one.enhance_sweep, "Python": one.python, **one.versions, "allocator": one.allocator}
+    named = {"enhance_sweep": one.enhance_sweep, "Python": one.python, **one.versions}
+    named |= {"allocator": one.allocator, "wait policy": one.wait_policy}
     return ", ".join(f"{name} {version}" for name, version in named.items() if version)
 
 

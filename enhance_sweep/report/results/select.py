@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from msgspec.structs import asdict
+
 from enhance_sweep.paper import BASELINE_SLUG
 from enhance_sweep.records.code_versions import canonical
 from enhance_sweep.records.frame import DEFAULT_MEASUREMENT
@@ -149,7 +151,7 @@ class Timings:
         counts = Counter(record.measurement for record in chosen.values())
         used = [group for group in order if group in counts]
         marks = {group: f"T{number}" for number, group in enumerate(used, start=1)}
-        meanings = differences([group.as_json() for group in used])
+        meanings = differences([asdict(group) for group in used])
         found = {key: baselines[record.measurement] for key, record in chosen.items()}
         return cls(
             chosen=list(chosen.values()),

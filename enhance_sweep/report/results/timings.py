@@ -18,6 +18,7 @@ from enhance_sweep.report.words import paragraphs
 from enhance_sweep.stats.cost_model import CostModel, left_out_errors
 from enhance_sweep.stats.rank_agreement import kendall_tau
 from enhance_sweep.stats.speed_up import Ratio, speed_up
+from enhance_sweep.system.waiting import DEFAULT
 
 #: The fewest networks for a rank agreement, or for a cost model's error.
 FEWEST = 6
@@ -30,17 +31,19 @@ _PHOTOGRAPH = 1280 * 720
 
 @dataclass(frozen=True)
 class Place:
-    """The host, threads and image size of a timing; latencies of two places are never compared."""
+    """The host, threads, how they wait, and image size of a timing; latencies of two places are never compared."""
 
     host: str
     threads: int
     size: tuple[int, int]
     machine: str
+    wait_policy: str = DEFAULT
 
     @property
     def text(self) -> str:
         """In words."""
-        return f"{self.machine}, {plural(self.threads, 'thread')}, {self.size[0]}x{self.size[1]}"
+        waiting = "" if self.wait_policy == DEFAULT else f", wait policy {self.wait_policy}"
+        return f"{self.machine}, {plural(self.threads, 'thread')}{waiting}, {self.size[0]}x{self.size[1]}"
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def _place(record: TimedRecord) -> Place:
     measurement, environment = record.measurement, record.environment or Environment()
     parts = [environment.cpu or measurement.host]
     parts += [plural(environment.cores, "core")] if environment.cores is not None else []
-    return Place(measurement.host, measurement.threads, measurement.size, ", ".join(parts))
+    return Place(measurement.host, measurement.threads, measurement.size, ", ".join(parts), measurement.wait_policy)
 
 
 def latency_to_limit(record: TimedRecord) -> float | None:

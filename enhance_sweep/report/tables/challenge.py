@@ -19,10 +19,11 @@ from enhance_sweep.report.tables.columns import CHALLENGE, why_no_challenge_scor
 from enhance_sweep.report.tables.model import Row, Table, cut, shown_columns, to_csv
 from enhance_sweep.report.words import paragraphs
 from enhance_sweep.stats.rank_agreement import kendall_tau
+from enhance_sweep.system.waiting import DEFAULT
 
 #: How many of the four calls the challenge's rules discard.
 _DISCARDED = 2
-_WAY = ("runtime", "precision", "layout", "size", "threads", "allocator", "host")
+_WAY = ("runtime", "precision", "layout", "size", "threads", "allocator", "wait_policy", "host")
 _TAGS = {BASELINE_SLUG: "baseline", PROPOSED_SLUG: "the paper's pick", SRCNN_SLUG: "speed is measured against it"}
 _GB_PER_GIB = 2**30 / 1e9
 
@@ -126,6 +127,7 @@ def _in_words(measurement: Measurement, names: Sequence[str]) -> list[str]:
         "size": "x".join(map(str, measurement.size)),
         "threads": plural(measurement.threads, "thread"),
         "allocator": f"{measurement.allocator} allocator",
+        "wait_policy": f"wait policy {measurement.wait_policy}",
     }
     known = {name: getattr(measurement, name) for name in names}
     return [written.get(name, str(value)) for name, value in known.items() if value is not None]
@@ -194,7 +196,10 @@ def _options(facts: Mapping[str, Any]) -> str:
 
 def _timed_how(entries: Sequence[Entry]) -> dict[str, Any]:
     records = [entry.record for entry in entries if entry.record]
-    names = [name for name in _WAY if name not in ("size", "host")]
+    unsaid = {"size", "host"}
+    if all(one.measurement.wait_policy == DEFAULT for one in records):
+        unsaid.add("wait_policy")
+    names = [name for name in _WAY if name not in unsaid]
     machines = [(one.environment and one.environment.cpu) or one.measurement.host for one in records]
     ways = [
         ", ".join([*_in_words(one.measurement, names), f"on {machine}"])

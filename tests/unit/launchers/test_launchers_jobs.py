@@ -13,6 +13,7 @@ from enhance_sweep import config
 from enhance_sweep.launchers import share
 from enhance_sweep.launchers.job import Job, LauncherError, lost, travelling_environment, with_threads
 from enhance_sweep.system import locks
+from enhance_sweep.system.waiting import as_the_user_set, wait_policy
 
 MakeJobs = Callable[..., list[Job]]
 
@@ -90,6 +91,10 @@ def test_what_travels_to_other_machines(monkeypatch: pytest.MonkeyPatch) -> None
     assert travelling["MALLOC_TRIM_THRESHOLD_"] == "1"
     assert travelling["ENHANCE_SWEEP_CACHE"] == "/cache of mine"
     assert "SECRET" not in travelling
+    assert wait_policy(travelling) == "passive"
+    assert wait_policy(as_the_user_set(travelling)) == "default", "and there, too, timing waits by default"
+    monkeypatch.setenv("GOMP_SPINCOUNT", "1000")
+    assert travelling_environment()["GOMP_SPINCOUNT"] == "1000"
     assert str(config.HOME) in travelling["PYTHONPATH"].split(":") or "site-packages" in str(config.HOME)
 
 

@@ -275,6 +275,16 @@ def test_an_architecture_timed_but_not_trained_is_a_row_without_scores(tmp_path:
     assert row["parameters"] == make.description(STRIDED)["parameters"]
 
 
+def test_a_timing_at_the_default_of_waiting_is_not_replaced_by_a_newer_one_under_another(tmp_path: Path) -> None:
+    asleep = timed(BASELINE, 99.0, measurement={"wait_policy": "passive"}, finished_at="2026-03-01T00:00:00Z")
+    write(tmp_path, trained(BASELINE), asleep)
+    assert list(load_records(tmp_path)["latency_ms_median"]) == [99.0]
+    write(tmp_path, timed(BASELINE, 50.0, finished_at="2026-02-01T00:00:00Z"))
+    frame = load_records(tmp_path)
+    assert list(zip(frame["latency_ms_median"], frame["wait_policy"], strict=True)) == [(50.0, "default")]
+    assert list(load_records(tmp_path, {"wait_policy": "passive"})["latency_ms_median"]) == [99.0]
+
+
 def test_only_timed_and_only_trained(tmp_path: Path) -> None:
     assert latencies(tmp_path / "timed-only", timed(STRIDED, 30.0)) == [30.0]
     write(tmp_path / "trained-only", trained(STRIDED))

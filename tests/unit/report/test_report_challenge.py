@@ -101,6 +101,7 @@ def test_ours_are_scored_against_srcnn_on_the_same_host(tmp_path: Path) -> None:
         ("host", "bench-2", "bench-1"),
         ("threads", 1, "2 threads"),
         ("allocator", "tuned", "stock allocator"),
+        ("wait_policy", "passive", "wait policy default"),
         ("runtime", "openvino", "eager"),
         ("precision", "bf16", "fp32"),
         ("layout", "channels_first", "channels last"),

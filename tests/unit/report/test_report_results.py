@@ -164,6 +164,17 @@ def test_another_measurement_is_taken_where_the_default_was_not_made_and_named_w
     assert results.other_measurements == ["eager, fp32, stock (1)"]
 
 
+def test_timings_whose_threads_waited_differently_never_share_a_column(tmp_path: Path) -> None:
+    small = make.plain(3, 16, 1)
+    results = make.results_of(
+        tmp_path,
+        *(make.trained(one, 0.92) for one in (make.BASELINE, make.PROPOSED, small)),
+        *(make.timed(one, ms) for one, ms in ((make.BASELINE, 900.0), (make.PROPOSED, 300.0))),
+        make.timed(small, 100.0, measurement={"wait_policy": "passive"}),
+    )
+    assert {one.meaning for one in results.timing_conditions} == {"wait policy default", "wait policy passive"}
+
+
 def test_without_the_baseline_the_frontier_is_of_latencies_of_one_host(tmp_path: Path) -> None:
     made = make.measured((make.PROPOSED, 0.92, 300.0), (SMALL, 0.90, 200.0), (make.plain(3, 16, 2), 0.91, None))
     results = make.results_of(tmp_path, *made, make.timed(make.plain(3, 16, 2), 1.0, measurement=LAPTOP))

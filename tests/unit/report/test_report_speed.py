@@ -143,6 +143,13 @@ def test_runtimes_stand_beside_each_other(tmp_path: Path) -> None:
     assert cells[11] == "2.00"
 
 
+def test_each_way_to_wait_has_a_table_of_its_own(tmp_path: Path) -> None:
+    asleep = {"wait_policy": "passive"}
+    tables = runtimes_shown(results(tmp_path, *ways(make.PROPOSED, 1000.0), *ways(make.PROPOSED, 1100.0, **asleep)))
+    assert [len(table.rows) for table in tables] == [2, 2]
+    assert [", wait policy passive, " in table.title for table in tables] == [False, True]
+
+
 def test_each_host_has_a_table_of_its_own(tmp_path: Path) -> None:
     found = results(tmp_path, *ways(make.PROPOSED, 1000.0), *ways(make.PROPOSED, 300.0, **OTHER_HOST))
     tables = runtimes_shown(found)

@@ -4,9 +4,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec import convert
 
 from enhance_sweep.config import compose_settings
 from enhance_sweep.records.keys import architecture_of, learned_key
+from enhance_sweep.records.schema import Measurement
 from enhance_sweep.sweep.manifest import measured_without_host
 from enhance_sweep.sweep.plan import what_is_learned_from
 from enhance_sweep.timing.protocol import measurement_of
@@ -41,3 +43,22 @@ def test_keys_are_those_of_earlier_versions(overrides: str, learned: str, measur
     architecture = architecture_of(settings.model)
     assert learned_key(architecture, what_is_learned_from(settings, PAIRS)) == learned
     assert measured_without_host(architecture, measurement_of(settings.timing, settings.runtime)) == measured
+
+
+@pytest.mark.parametrize(
+    ("own", "policy"),
+    [({"OMP_WAIT_POLICY": "PASSIVE"}, "passive"), ({"GOMP_SPINCOUNT": "9"}, "custom: GOMP_SPINCOUNT=9")],
+)
+def test_how_the_user_lets_threads_wait_is_part_of_the_measurement(
+    own: dict[str, str], policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = compose_settings(["model=plain"])
+    usual = measurement_of(settings.timing, settings.runtime)
+    assert "wait_policy" not in usual
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    measurement = measurement_of(settings.timing, settings.runtime)
+    assert measurement == usual | {"wait_policy": policy}
+    assert convert(measurement, Measurement).as_json() == measurement
+    assert convert(usual, Measurement).as_json() == usual
+    assert convert(usual, Measurement).wait_policy == "default"

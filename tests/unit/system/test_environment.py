@@ -22,8 +22,8 @@ def test_a_process_starts_itself_anew_once_with_its_arguments() -> None:
     code = (
         "import os, sys\n"
         "os.environ['STARTS'] = str(int(os.environ.get('STARTS', 0)) + 1)\n"
-        "from enhance_sweep.system.environment import restart_with_allocator\n"
-        "restart_with_allocator('tuned')\n"
+        "from enhance_sweep.system.environment import prepare_process\n"
+        "prepare_process()\n"
         "print(os.environ['STARTS'], sys.argv[1:])\n" + SHOW
     )
     arguments, variables = printed(code, "a b", "model.channels=16,32", env=stock_environment()).splitlines()
@@ -34,8 +34,8 @@ def test_a_process_starts_itself_anew_once_with_its_arguments() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's variables mean nothing elsewhere")
 def test_a_users_own_setting_wins_and_is_named() -> None:
     code = (
-        "from enhance_sweep.system.environment import restart_with_allocator, current_allocator\n"
-        "restart_with_allocator('tuned')\nprint(current_allocator())"
+        "from enhance_sweep.system.environment import current_allocator, prepare_process\n"
+        "prepare_process()\nprint(current_allocator())"
     )
     own = stock_environment() | {"MALLOC_TRIM_THRESHOLD_": "33554432"}
     assert printed(code, env=own) == "custom: MALLOC_TRIM_THRESHOLD_=33554432"

@@ -1,5 +1,6 @@
 """`python -m enhance_sweep.timing`: what it is asked for, and what it writes."""
 
+import json
 from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from enhance_sweep.paper.baseline import BASELINE
 from enhance_sweep.records import load_records
 from enhance_sweep.records.keys import architecture_of
-from enhance_sweep.records.store import challenge_records
+from enhance_sweep.records.store import challenge_records, timed_records
 from enhance_sweep.timing import __main__ as command
 from enhance_sweep.timing import variants
 from enhance_sweep.timing.challenge import challenge
@@ -48,6 +49,20 @@ def test_records_are_written_with_the_baselines_beside_them(host: SimulatedHost,
     table = load_records(tmp_path).set_index("channels")
     assert set(table["size"]) == {"64x36"}
     assert table["latency_ms_median"].to_dict() == pytest.approx({16: 100.0, 32: 300.0, 64: 1000.0})
+
+
+@pytest.mark.parametrize(("own", "policy"), [(None, "default"), ("active", "active")])
+def test_records_say_how_threads_waited(
+    own: str | None, policy: str, host: SimulatedHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if own:
+        monkeypatch.setenv("OMP_WAIT_POLICY", own)
+    assert command.main(["model.channels=16", "--timing", "quick", "--runs", str(tmp_path)]) == 0
+    found = list(timed_records(tmp_path))
+    assert {(one.measurement.wait_policy, one.environment.wait_policy) for one in found} == {(policy, policy)}
+    texts = [json.loads(path.read_text()) for path in (tmp_path / "timed").rglob("*.json")]
+    assert {text["environment"]["wait_policy"] for text in texts} == {policy}, "in so many words"
+    assert {"wait_policy" in text["measurement"] for text in texts} == {bool(own)}, "but no new key at the default"
 
 
 def test_every_combination_is_measured(host: SimulatedHost, tmp_path: Path) -> None:
@@ -155,6 +170,7 @@ def test_what_the_challenge_finds_is_written_and_read_again(
     found = {record.architecture["channels"]: record for record in challenge_records(tmp_path)}
     assert {channels: record.latency_s_mean for channels, record in found.items()} == pytest.approx({16: 0.1, 32: 0.3})
     assert {(r.measurement.allocator, r.environment.allocator) for r in found.values()} == {("stock", "stock")}
+    assert {(r.measurement.wait_policy, r.environment.wait_policy) for r in found.values()} == {("default", "default")}
     assert "plain-k3-c16-b4: 0.10 s, 0.10 GiB" in capsys.readouterr().out
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from enhance_sweep.system.waiting import VARIABLES
 from enhance_sweep.timing import worker as worker_module
 from enhance_sweep.timing.process import TimingError, Worker
 from tests.unit.timing.simulated import EAGER
@@ -45,6 +46,21 @@ def test_a_call_is_timed_in_another_process(load: Load) -> None:
     call = load("Tiny").ask("call", memory=True)
     assert call["latency_ms"] > 0
     assert call["memory"]["peak_rss_mib"] >= call["memory"]["peak_rss_delta_mib"] >= 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process's environment is a file on Linux alone")
+@pytest.mark.parametrize("own", [{}, {"OMP_WAIT_POLICY": "active"}, {"GOMP_SPINCOUNT": "1000"}])
+def test_a_workers_threads_wait_as_the_user_has_set_and_else_by_default(
+    own: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert os.environ["OMP_WAIT_POLICY"] == "passive", "as wherever we compute"
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    with Worker(1, [], "stock") as worker:
+        worker.ask("watch", cores=[])  # when it answers, it is there
+        lines = Path(f"/proc/{worker._process.pid}/environ").read_text().split("\0")
+    environment = dict(line.split("=", 1) for line in lines if line)
+    assert {name: environment[name] for name in VARIABLES if name in environment} == own
 
 
 def test_a_second_network_can_be_loaded_after_the_first(load: Load) -> None:
