@@ -9,6 +9,7 @@ from torch import Tensor
 
 from enhance_sweep.config import build, compose_config, resolved
 from enhance_sweep.data.batches import to_unit
+from enhance_sweep.data.mix import find_mixed
 from enhance_sweep.data.packing import default_cache_dir, find_packed
 from enhance_sweep.data.pairs import Pairs, Pixels
 from enhance_sweep.data.showcase import shots
@@ -40,6 +41,8 @@ def pairs_of(trained: TrainedRecord, overrides: Sequence[str]) -> Pairs | None:
     learned_from = trained.learned_from
     fingerprint = learned_from.data_fingerprint
     if not overrides:
+        if "parts" in (trained.data or {}):
+            return find_mixed(default_cache_dir(), trained.data or {})
         return find_packed(default_cache_dir(), learned_from.dataset, fingerprint)
     pairs: Pairs = build(resolved(compose_config(list(overrides)), "data"), "data").load(default_cache_dir())
     if pairs.fingerprint != fingerprint:
