@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 class Joined:
     """Several uint8 arrays of shape (N, H, W, 3), one after the other.
 
-    It is indexed as NumPy's arrays are, by what training and scoring need: a pair's number, a slice or an array of
-    numbers, and within one pair by rows and columns of pixels. What it returns is NumPy's.
+    It is indexed as NumPy's arrays are, by what training and scoring need: a patch's number, a slice or an array of
+    numbers, and after that by rows and columns of pixels. What it returns is NumPy's.
 
     Args:
         arrays: at least one, memory-mapped or not, whose patches have one size.
@@ -31,10 +31,13 @@ class Joined:
     def __getitem__(self, index: Any) -> NDArray[np.uint8]:
         """Return one patch (a view), a part of one patch (a view), or several patches (a copy)."""
         if isinstance(index, tuple):
-            array, row = self._find(index[0])
-            return array[(row, *index[1:])]
+            first, *within = index
+            if not isinstance(first, int | np.integer):
+                return self[first][(slice(None), *within)]
+            array, row = self._find(int(first))
+            return array[(row, *within)]
         if isinstance(index, int | np.integer):
-            array, row = self._find(index)
+            array, row = self._find(int(index))
             return array[row]
         rows = np.arange(len(self))[index]
         found = np.empty((len(rows), *self.shape[1:]), np.uint8)
@@ -44,7 +47,7 @@ class Joined:
 
     def _find(self, index: int) -> tuple[NDArray[np.uint8], int]:
         """The array that holds a patch, and its number there."""
-        row = int(index) + (len(self) if index < 0 else 0)
+        row = index + (len(self) if index < 0 else 0)
         if not 0 <= row < len(self):
             raise IndexError(f"there are {len(self)} patches, none has number {index}")
         which = int(np.searchsorted(self._ends, row, side="right"))

@@ -22,7 +22,7 @@ class Part:
     Attributes:
         name: Its name within the mix.
         pairs: How many pairs of the split are its.
-        share: The probability that a training crop is drawn from it; all parts' sum to 1.
+        share: The probability that a training crop is drawn from it; all of a mix sum to 1.
     """
 
     name: str
