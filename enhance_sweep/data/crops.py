@@ -56,7 +56,8 @@ def _rows(rng: np.random.Generator, split: Split, count: int) -> NDArray[np.int6
     pairs = np.array([part.pairs for part in split.parts])
     chosen = rng.choice(len(pairs), size=count, p=[part.share for part in split.parts])
     firsts = np.cumsum(pairs) - pairs
-    return firsts[chosen] + rng.integers(pairs[chosen])
+    rows: NDArray[np.int64] = firsts[chosen] + rng.integers(pairs[chosen])
+    return rows
 
 
 def cut(split: Split, crops: Crops) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ class Joined:
     def __init__(self, arrays: Sequence[NDArray[np.uint8]]) -> None:
         self.arrays = tuple(arrays)
         self._ends = np.cumsum([len(array) for array in self.arrays])
-        self.shape = (int(self._ends[-1]), *self.arrays[0].shape[1:])
+        self.shape: tuple[int, ...] = (int(self._ends[-1]), *self.arrays[0].shape[1:])
         self.dtype = np.result_type(*self.arrays)
         self.nbytes = sum(array.nbytes for array in self.arrays)
 
@@ -32,13 +32,13 @@ class Joined:
         """Return one patch (a view), a part of one patch (a view), or several patches (a copy)."""
         if isinstance(index, tuple):
             first, *within = index
-            if not isinstance(first, int | np.integer):
-                return self[first][(slice(None), *within)]
-            array, row = self._find(int(first))
-            return array[(row, *within)]
+            one = isinstance(first, int | np.integer)
+            part: NDArray[np.uint8] = self[first][tuple(within) if one else (slice(None), *within)]
+            return part
         if isinstance(index, int | np.integer):
             array, row = self._find(int(index))
-            return array[row]
+            patch: NDArray[np.uint8] = array[row]
+            return patch
         rows = np.arange(len(self))[index]
         found = np.empty((len(rows), *self.shape[1:]), np.uint8)
         for place, row in enumerate(rows):

@@ -52,5 +52,6 @@ class ReadAhead:
 def _starts_as_its_map(array: "np.memmap[Any, Any]") -> bool:
     """Whether this is a whole map or its first rows: any slice reports the offset of the whole map."""
     whole = array if isinstance(array.base, mmap.mmap) else array.base
-    is_map = isinstance(whole, np.memmap) and isinstance(whole.base, mmap.mmap)
-    return is_map and array.flags.c_contiguous and whole.ctypes.data == array.ctypes.data
+    if not (isinstance(whole, np.memmap) and isinstance(whole.base, mmap.mmap)):
+        return False
+    return array.flags.c_contiguous and whole.ctypes.data == array.ctypes.data

@@ -168,7 +168,7 @@ def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
     counts = [*shape, "steps", "seed", "threads", "batch_size", "crop_size", "test_images"]
     measures = [*TRAINED_COLUMNS, *TIMED_COLUMNS, "train_wall_s"]
     measures += [f"{of}_{measure}" for of in ("untouched", "validation") for measure in ("psnr_db", "ms_ssim")]
-    measures += [name for name in frame if is_of_a_part(str(name))]
+    measures += [name for name in map(str, frame) if is_of_a_part(name)]
     for name in [*counts, *measures]:
         if name not in frame:
             continue

@@ -86,7 +86,7 @@ def _pooled(trained: Sequence[TrainedRecord], timings: Timings, keys: Sequence[b
     pooled["seeds"] = None
     if len(completed):
         groups = completed.groupby(["architecture_key", "condition_key"], sort=False)
-        scores = [*_SCORES, *(name for name in rows if is_of_a_part(name))]
+        scores = [*_SCORES, *filter(is_of_a_part, map(str, rows))]
         pooled[scores] = groups[scores].mean().astype("float64").to_numpy()
         seeds: dict[tuple[Any, ...], set[Any]] = {}
         for key, condition, seed in zip(

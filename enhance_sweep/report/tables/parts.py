@@ -48,7 +48,7 @@ def parts_csv(results: Results) -> str:
 
 
 def _columns(results: Results) -> tuple[Column, ...]:
-    names = [str(name) for name in results.variants if is_of_a_part(str(name)) and not name.startswith("untouched_")]
+    names = [name for name in map(str, results.variants) if is_of_a_part(name) and not name.startswith("untouched_")]
     parts = dict.fromkeys(name.partition("_on_")[2] for name in names)
     return tuple(
         Column(f"{measure}_on_{part}", part, title, partial(decimals, digits=places))

@@ -27,11 +27,9 @@ SHARES = {"old": 2.0, "new": 1.0, "third": 1.0}
 class _Made:
     """A data set whose patches are all of one color, another for each pair; mapped from files as packed ones are."""
 
-    def __init__(
-        self, folder: Path, name: str, first: int, pairs: int, side: int = 16, validation: bool = True
-    ) -> None:
-        self.folder, self.name, self.first, self.pairs, self.side = folder, name, first, pairs, side
-        self.validation = validation
+    def __init__(self, folder: Path, name: str, first: int, pairs: int, validation: bool = True) -> None:
+        self.folder, self.name, self.first, self.pairs = folder, name, first, pairs
+        self.side, self.validation = 16, validation
 
     def load(self, cache_dir: Path) -> Pairs:
         splits = {}
@@ -104,9 +102,8 @@ def test_fingerprint_is_of_the_parts_and_not_of_their_order_or_shares(
 def test_crops_are_drawn_by_share_and_evenly_within_a_part(mixed: Pairs) -> None:
     batches = Batches(mixed.train, batch_size=500, crop_size=8, augment=True, seed=0)
     drawn = Counter(value for step in range(8) for value in batches.at(step)["generator"]["input"][:, 0, 0, 0].tolist())
-    new, old, third = (
-        sum(drawn[value] for value in values) for values in (range(30, 33), range(10, 17), range(40, 60))
-    )
+    colors = range(30, 33), range(10, 17), range(40, 60)
+    new, old, third = (sum(drawn[value] for value in values) for values in colors)
     # 4,000 draws: a share of a half has a standard deviation of 32, of a quarter 27.
     assert (new, old, third) == pytest.approx((1000, 2000, 1000), abs=130)
     assert len(drawn) == 30
@@ -155,14 +152,14 @@ def test_whole_patches_of_all_parts_are_numbered_apart(mixed: Pairs) -> None:
     assert all(len(some) == 1 for some in colors.values())
 
 
-@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system takes no advice on files")
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists a process's open files")
 def test_the_disk_is_asked_for_the_crops_in_each_parts_own_file(mixed: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, int, int]] = []
-    monkeypatch.setattr(
-        os,
-        "posix_fadvise",
-        lambda file, start, length, _: asked.append((os.readlink(f"/proc/self/fd/{file}"), start, length)),
-    )
+
+    def advise(file: int, start: int, length: int, _: int) -> None:
+        asked.append((str(Path(f"/proc/self/fd/{file}").readlink()), start, length))
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
     split = mixed.train
     places = crops.draw(np.random.default_rng(1), split, 12, 8, augment=True)
     reader = ReadAhead(split)
@@ -188,22 +185,10 @@ def test_nothing_is_copied(mixed: Pairs) -> None:
     assert np.shares_memory(patch, mixed.train.input.arrays[2])
 
 
-@pytest.mark.parametrize(
-    "index",
-    [
-        0,
-        3,
-        29,
-        -1,
-        np.int64(11),
-        slice(1, 12),
-        slice(None),
-        slice(28, 99),
-        np.array([29, 0, 3, 3]),
-        [2, 11],
-        (10, slice(2, 4)),
-    ],
-)
+_INDICES = [0, 3, 29, -1, np.int64(11), slice(1, 12), slice(None), slice(28, 99), np.array([29, 0, 3, 3]), [2, 11]]
+
+
+@pytest.mark.parametrize("index", [*_INDICES, (10, slice(2, 4)), (slice(2, 5), 0, slice(3))])
 def test_joined_arrays_are_indexed_as_one(index: Any, mixed: Pairs) -> None:
     assert isinstance(mixed.train.input, Joined)
     whole = np.concatenate(mixed.train.input.arrays)
