@@ -11,7 +11,7 @@ from enhance_sweep.sweep.manifest import measured_without_host
 from enhance_sweep.sweep.plan import what_is_learned_from
 from enhance_sweep.timing.protocol import measurement_of
 
-PAIRS: Any = SimpleNamespace(dataset="photos", fingerprint="0123456789abcdef")
+PAIRS: Any = SimpleNamespace(dataset="photos", fingerprint="0123456789abcdef", shares=None)
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,14 @@ def test_keys_are_those_of_earlier_versions(overrides: str, learned: str, measur
     architecture = architecture_of(settings.model)
     assert learned_key(architecture, what_is_learned_from(settings, PAIRS)) == learned
     assert measured_without_host(architecture, measurement_of(settings.timing, settings.runtime)) == measured
+
+
+def test_the_shares_of_a_mix_are_part_of_what_is_learned() -> None:
+    settings = compose_settings([])
+    architecture = architecture_of(settings.model)
+    keys = set()
+    for shares in (None, {"city": 0.25, "dped": 0.75}, {"city": 0.5, "dped": 0.5}):
+        learned_from = what_is_learned_from(settings, SimpleNamespace(**vars(PAIRS) | {"shares": shares}))  # type: ignore[arg-type]
+        assert learned_from.get("shares") == shares
+        keys.add(learned_key(architecture, learned_from))
+    assert len(keys) == 3
