@@ -20,13 +20,13 @@ class Joined:
     def __init__(self, arrays: Sequence[NDArray[np.uint8]]) -> None:
         self.arrays = tuple(arrays)
         self._ends = np.cumsum([len(array) for array in self.arrays])
-        self.shape: tuple[int, ...] = (int(self._ends[-1]), *self.arrays[0].shape[1:])
+        self.shape: tuple[Any, ...] = (int(self._ends[-1]), *self.arrays[0].shape[1:])
         self.dtype = np.result_type(*self.arrays)
         self.nbytes = sum(array.nbytes for array in self.arrays)
 
     def __len__(self) -> int:
         """Return the number of patches, N."""
-        return self.shape[0]
+        return int(self.shape[0])
 
     def __getitem__(self, index: Any) -> NDArray[np.uint8]:
         """Return one patch (a view), a part of one patch (a view), or several patches (a copy)."""
