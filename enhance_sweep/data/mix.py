@@ -79,7 +79,7 @@ class Mix:
             try:
                 loaded[name] = self.parts[name].load(cache_dir)
             except DataError as error:
-                raise DataError(f"data.parts.{name}: {error}") from error
+                raise DataError(f"data.parts.{name}: {error} (in a mix, data is data.parts.{name} here)") from error
         return joined(loaded, self.shares)
 
 
