@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from enhance_sweep.data.joined import Joined
 from enhance_sweep.data.pairs import Pixels, Split
 
 TURNS = 8
@@ -38,15 +39,25 @@ class Crops:
 
 
 def draw(rng: np.random.Generator, split: Split, count: int, side: int, augment: bool) -> Crops:
-    """Crops at random places in the split, randomly turned if `augment`."""
+    """Crops at random places in the split, randomly turned if `augment`; each from a part with the part's share."""
     height, width = split.input.shape[1:3]
     return Crops(
         side,
-        rows=rng.integers(len(split), size=count),
+        rows=_rows(rng, split, count),
         tops=rng.integers(height - side + 1, size=count),
         lefts=rng.integers(width - side + 1, size=count),
         turns=rng.integers(TURNS, size=count) if augment else np.zeros(count, dtype=np.int64),
     )
+
+
+def _rows(rng: np.random.Generator, split: Split, count: int) -> NDArray[np.int64]:
+    if not split.parts:
+        return rng.integers(len(split), size=count)
+    pairs = np.array([part.pairs for part in split.parts])
+    chosen = rng.choice(len(pairs), size=count, p=[part.share for part in split.parts])
+    firsts = np.cumsum(pairs) - pairs
+    rows: NDArray[np.int64] = firsts[chosen] + rng.integers(pairs[chosen])
+    return rows
 
 
 def cut(split: Split, crops: Crops) -> tuple[Tensor, Tensor]:
@@ -112,7 +123,7 @@ def _turned(pixels: NDArray[Any], turn: int) -> NDArray[Any]:
     return quarters[:, ::-1] if turn >= 4 else quarters
 
 
-def _copied(pixels: Pixels, device: torch.device) -> Tensor:
+def _copied(pixels: Pixels | Joined, device: torch.device) -> Tensor:
     copy = torch.empty(pixels.shape, dtype=torch.uint8, device=device)
     for start in range(0, len(pixels), _CHUNK):
         copy[start : start + _CHUNK] = torch.from_numpy(np.array(pixels[start : start + _CHUNK]))

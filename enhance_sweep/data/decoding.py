@@ -102,12 +102,13 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in {"thumbs.db", "desktop.ini"}
 
 
-def refuse(problems: Iterable[str], remedy: str) -> None:
+def refuse(problems: Iterable[str], remedy: str, named: int = _NAMED_FILES) -> None:
     """Raise one error for all problems; do nothing if there are none.
 
     Args:
         problems: One sentence for each bad file.
         remedy: What to do about them, in the imperative.
+        named: How many are named.
 
     Raises:
         DataError: Names the first few problems, how many more there are, and the remedy.
@@ -115,8 +116,8 @@ def refuse(problems: Iterable[str], remedy: str) -> None:
     sentences = list(problems)
     if not sentences:
         return
-    more = len(sentences) - _NAMED_FILES
-    text = "; ".join(sentences[:_NAMED_FILES]) + (f"; and {more} more" if more > 0 else "")
+    more = len(sentences) - named
+    text = "; ".join(sentences[:named]) + (f"; and {more} more" if more > 0 else "")
     raise DataError(f"{text}. {remedy}")
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from enhance_sweep.data.joined import Joined
+
 Pixels = NDArray[np.uint8]
 
 
@@ -14,21 +16,38 @@ class DataError(ValueError):
 
 
 @dataclass(frozen=True)
+class Part:
+    """One of the data sets that a split is joined from.
+
+    Attributes:
+        name: Its name within the mix.
+        pairs: How many pairs of the split are its.
+        share: The probability that a training crop is drawn from it; all of a mix sum to 1.
+    """
+
+    name: str
+    pairs: int
+    share: float
+
+
+@dataclass(frozen=True)
 class Split:
     """One part of a data set: what networks learn from, are chosen by, or are scored on.
 
     Attributes:
-        input: What the phone took, uint8 RGB of shape (N, H, W, 3), memory-mapped read-only.
+        input: What the phone took, uint8 RGB of shape (N, H, W, 3), memory-mapped read-only, or several such arrays.
         target: What the network should make of it, in the same shape; ``target[i]`` belongs to ``input[i]``.
         names: N names, one for each pair.
+        parts: The data sets that it is joined from, in the order of their pairs; none where it is one data set.
 
     Raises:
         DataError: images or names are not so; says what they are.
     """
 
-    input: Pixels
-    target: Pixels
+    input: Pixels | Joined
+    target: Pixels | Joined
     names: list[str]
+    parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
         """Check what a data set's class gives."""
@@ -40,6 +59,8 @@ class Split:
             )
         if self.input.dtype != np.uint8 or self.target.dtype != np.uint8:
             raise DataError(f"pairs: expected uint8, got input {self.input.dtype}, target {self.target.dtype}")
+        if self.parts and sum(part.pairs for part in self.parts) != len(self.names):
+            raise DataError(f"pairs: expected parts of {len(self.names)} pairs in all, got {self.parts}")
 
     def __len__(self) -> int:
         """Return the number of pairs, N."""
@@ -65,6 +86,11 @@ class Pairs:
     test: Split
     description: dict[str, Any] = field(default_factory=dict)
     validation: Split | None = None
+
+    @property
+    def shares(self) -> dict[str, float] | None:
+        """The share of the training crops that each part gives; None for one data set."""
+        return {part.name: part.share for part in self.train.parts} or None
 
     def validated_by_last(self, share: float, most: int) -> "Pairs":
         """Set the last pairs of ``train`` apart for validation; nothing is copied.

@@ -1,11 +1,8 @@
 """Pairs made from single photographs; :mod:`enhance_sweep.data.camera` simulates the phone's side."""
 
-import hashlib
 import importlib.metadata
 import zlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +10,21 @@ import numpy as np
 from tqdm import tqdm
 
 from enhance_sweep.data.camera import Camera
-from enhance_sweep.data.decoding import decode_rgb, is_hidden, refuse, thread_pool
+from enhance_sweep.data.decoding import decode_rgb, refuse, thread_pool
+from enhance_sweep.data.grid import cut, grid, step_of
 from enhance_sweep.data.installed import installed_file
 from enhance_sweep.data.packing import Description, Packer, packed, source_digest
-from enhance_sweep.data.pairs import DataError, Pairs, Pixels
+from enhance_sweep.data.pairs import DataError, Pairs
+from enhance_sweep.data.scenes import (
+    SUFFIXES,
+    Copies,
+    Picture,
+    choose_scenes,
+    digest_of_pixels,
+    pictures_in,
+    refuse_few_scenes,
+)
 from enhance_sweep.system.code_meaning import digest_of
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
-"""File names that end like this are photographs."""
 
 # The natural color photographs that come with scikit-image and scikit-learn, without gray, drawn, medical and
 # astronomical pictures. The two halves of the stereo pair show one scene.
@@ -33,22 +37,12 @@ _INSTALLED = {
     "pagoda": ("sklearn/datasets/images/china.jpg",),
     "rocket": ("skimage/data/rocket.jpg",),
 }
+# What decides the simulated pixels and how they are divided.
+_MADE_BY = ("camera.py", "photos.py", "decoding.py", "grid.py", "scenes.py")
 # One outdoors by day, one indoors. Both have fine detail, flat areas and strong color.
 _INSTALLED_TEST_SCENES = {"coffee", "pagoda"}
 # The smallest of the others.
 _INSTALLED_VALIDATION_SCENES = {"cat"}
-
-_FEWEST_SCENES = 4
-_FEWEST_TEST_SCENES = 2
-
-
-@dataclass(frozen=True)
-class _Photo:
-    """A photograph: the scene it shows, its name relative to the root, and its file."""
-
-    scene: str
-    name: str
-    path: Path
 
 
 class Photos:
@@ -142,10 +136,10 @@ class Photos:
         )
         return packed(cache_dir, "photos" if self.root is None else "own-photos", source, pack)
 
-    def _examine(self, photos: list[_Photo]) -> dict[_Photo, tuple[int, int]]:
+    def _examine(self, photos: list[Picture]) -> dict[Picture, tuple[int, int]]:
         """Read every photograph once, refuse unusable ones, and return their heights and widths."""
 
-        def examine(photo: _Photo) -> tuple[int, int, bytes] | str:
+        def examine(photo: Picture) -> tuple[int, int, bytes] | str:
             try:
                 pixels = decode_rgb(photo.path, self.max_side)
             except DataError as error:
@@ -153,11 +147,11 @@ class Photos:
             height, width = pixels.shape[:2]
             if min(height, width) < self.patch_size:
                 return f"{photo.path} is {width}x{height} here, smaller than a patch of {self.patch_size}"
-            return height, width, hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()
+            return height, width, digest_of_pixels(pixels)
 
         problems: list[str] = []
-        sizes: dict[_Photo, tuple[int, int]] = {}
-        same: dict[bytes, list[_Photo]] = defaultdict(list)
+        sizes: dict[Picture, tuple[int, int]] = {}
+        copies = Copies()
         with thread_pool() as threads:
             found = threads.map(examine, photos)
             for photo, result in tqdm(
@@ -167,25 +161,17 @@ class Photos:
                     problems.append(result)
                     continue
                 sizes[photo] = result[:2]
-                same[result[2]].append(photo)
+                copies.note(photo, result[2])
         refuse(problems, "Move these out of the folder, or replace them")
-        refuse(
-            (
-                " and ".join(str(photo.path) for photo in copies) + " are the same picture, in different scenes"
-                for copies in same.values()
-                if len({photo.scene for photo in copies}) > 1
-            ),
-            "Keep one of them, or put them into one subfolder: else a network is tested on what it was trained on",
-        )
+        copies.refuse()
         return sizes
 
     def _pack_split(
-        self, packer: Packer, split: str, photos: list[_Photo], sizes: dict[_Photo, tuple[int, int]]
+        self, packer: Packer, split: str, photos: list[Picture], sizes: dict[Picture, tuple[int, int]]
     ) -> None:
         size = self.patch_size
-        step = max(1, size // 2) if split == "train" else size
         shots = [(photo, shot) for photo in photos for shot in range(self.shots)]
-        corners = {photo: list(_grid(*sizes[photo], size, step)) for photo in photos}
+        corners = {photo: list(grid(*sizes[photo], size, step_of(split, size))) for photo in photos}
         names = [f"{photo.name}#{shot}@{left},{top}" for photo, shot in shots for top, left in corners[photo]]
         firsts = np.cumsum([0] + [len(corners[photo]) for photo, _ in shots])
         packer.allocate(split, names, (size, size))
@@ -195,78 +181,38 @@ class Photos:
             target = decode_rgb(photo.path, self.max_side)
             input = self.camera.take(target, self._generator(photo, shot))
             for index, (top, left) in enumerate(corners[photo], start=int(firsts[number])):
-                packer.put(split, index, _cut(input, top, left, size), _cut(target, top, left, size))
+                packer.put(split, index, cut(input, top, left, size), cut(target, top, left, size))
 
         # Few threads: each holds a whole photograph as several float64 arrays.
         with thread_pool(most=4) as threads:
             for _ in tqdm(threads.map(put, range(len(shots))), f"Simulating {split} shots", len(shots), unit="shot"):
                 pass
 
-    def _generator(self, photo: _Photo, shot: int) -> np.random.Generator:
+    def _generator(self, photo: Picture, shot: int) -> np.random.Generator:
         """Return the random generator of one shot; it does not depend on which other photographs there are."""
         return np.random.default_rng([self.seed, shot, zlib.crc32(photo.name.encode())])
 
 
-def _installed_photos() -> list[_Photo]:
+def _installed_photos() -> list[Picture]:
     return [
-        _Photo(scene, f"{scene}/{path.stem}", path)
+        Picture(scene, f"{scene}/{path.stem}", path)
         for scene, files in _INSTALLED.items()
         for path in map(installed_file, files)
     ]
 
 
-def _own_photos(root: Path) -> list[_Photo]:
+def _own_photos(root: Path) -> list[Picture]:
     """Return the photographs in a folder, ordered by name."""
     if not root.is_dir():
         state = "not a folder" if root.exists() else "missing"
         raise DataError(f"data.root={root} is {state}: give a folder of photographs ({', '.join(SUFFIXES)})")
-    photos = []
-    for path in sorted(root.rglob("*")):
-        inside = path.relative_to(root)
-        if path.suffix.lower() not in SUFFIXES or not path.is_file() or any(is_hidden(part) for part in inside.parts):
-            continue
-        # A picture saved in two formats, holiday.jpg and holiday.png, is one scene: hence the stem.
-        scene = inside.stem if len(inside.parts) == 1 else inside.parts[0]
-        photos.append(_Photo(scene, inside.as_posix(), path))
-    scenes = {photo.scene for photo in photos}
-    if len(scenes) < _FEWEST_SCENES:
-        raise DataError(
-            f"{root} holds {len(photos)} photographs ({', '.join(SUFFIXES)}) of {len(scenes)} scenes, and at least "
-            f"{_FEWEST_SCENES} scenes are needed, one of them for validation and two for testing: add some. Each file "
-            "in the folder is a scene, and each subfolder, with everything in it, is one scene"
-        )
+    photos = pictures_in(root)
+    refuse_few_scenes(root, photos)
     return photos
-
-
-def choose_scenes(scenes: Iterable[str]) -> tuple[set[str], set[str]]:
-    """Choose scenes for testing, a fifth and at least two, and for validation, a tenth and at least one.
-
-    A hash of their names decides: the same on every machine.
-    """
-    shuffled = sorted(set(scenes), key=lambda scene: hashlib.blake2b(scene.encode()).digest())
-    tests = max(_FEWEST_TEST_SCENES, round(len(shuffled) / 5))
-    return set(shuffled[:tests]), set(shuffled[tests : tests + max(1, round(len(shuffled) / 10))])
-
-
-def _grid(height: int, width: int, size: int, step: int) -> Iterator[tuple[int, int]]:
-    """Yield the top left corners of patches that are at least ``step`` apart and reach all edges."""
-    for top in _spread(height - size, step):
-        for left in _spread(width - size, step):
-            yield top, left
-
-
-def _spread(length: int, step: int) -> list[int]:
-    if length < step:
-        return [length // 2]
-    return [int(place) for place in np.linspace(0, length, length // step + 1)]
-
-
-def _cut(picture: Pixels, top: int, left: int, size: int) -> Pixels:
-    return picture[top : top + size, left : left + size]
 
 
 def _simulation_version() -> list[str]:
     """What else determines the simulated pixels: this code, and the versions of the libraries it calls."""
-    code = [Path(__file__).with_name(name).read_text("utf-8") for name in ("camera.py", "photos.py", "decoding.py")]
+    code = [Path(__file__).with_name(name).read_text("utf-8") for name in _MADE_BY]
     versions = [importlib.metadata.version(name) for name in ("numpy", "scipy", "pillow")]
     return [digest_of(code), *versions]

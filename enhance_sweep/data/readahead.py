@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from enhance_sweep.data.crops import Crops
+from enhance_sweep.data.joined import Joined
 from enhance_sweep.data.pairs import Split
 
 
@@ -23,19 +24,23 @@ class ReadAhead:
 
     def __init__(self, split: Split) -> None:
         self._height, self._width = split.input.shape[1:3]
-        self._files: list[tuple[int, int]] = []
+        self._files: list[tuple[int, int, int, int]] = []
         self._opened = ExitStack()
-        for array in (split.input, split.target):
-            if isinstance(array, np.memmap) and _starts_as_its_map(array) and hasattr(os, "posix_fadvise"):
-                file = os.open(str(array.filename), os.O_RDONLY)
-                self._opened.callback(os.close, file)
-                self._files.append((file, array.offset))
+        for images in (split.input, split.target):
+            end = 0
+            for array in images.arrays if isinstance(images, Joined) else (images,):
+                first, end = end, end + len(array)
+                if isinstance(array, np.memmap) and _starts_as_its_map(array) and hasattr(os, "posix_fadvise"):
+                    file = os.open(str(array.filename), os.O_RDONLY)
+                    self._opened.callback(os.close, file)
+                    self._files.append((file, array.offset, first, end))
 
     def __call__(self, crops: Crops) -> None:
         """Ask for the rows of pixels that hold these crops; returns at once."""
         row_bytes = self._width * 3
-        starts = (crops.rows * self._height + crops.tops) * row_bytes
-        for file, offset in self._files:
+        for file, offset, first, end in self._files:
+            here = (crops.rows >= first) & (crops.rows < end)
+            starts = ((crops.rows[here] - first) * self._height + crops.tops[here]) * row_bytes
             for start in starts.tolist():
                 os.posix_fadvise(file, offset + start, crops.side * row_bytes, os.POSIX_FADV_WILLNEED)
 

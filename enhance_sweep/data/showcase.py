@@ -91,4 +91,5 @@ def _shot(photograph: Photograph) -> Shot:
 
 def was_trained_on(photograph: Photograph, pairs: Pairs) -> bool:
     """Whether a data set trains on this very scene; assumes not where the photographs are the user's own."""
-    return pairs.dataset == "photos" and photograph.name in pairs.description.get("train_scenes", [])
+    parts = pairs.description.get("parts", {"": {"dataset": pairs.dataset, **pairs.description}}).values()
+    return any(part["dataset"] == "photos" and photograph.name in part.get("train_scenes", []) for part in parts)

@@ -3,6 +3,8 @@
 Markdown with YAML in front, as Hugging Face's hub reads it (huggingface.co/docs/hub/model-cards).
 """
 
+from typing import Any
+
 import yaml
 
 from enhance_sweep.export.formats import INPUT, OUTPUT, Format
@@ -30,7 +32,7 @@ def model_card(export: ExportRecord, trained: TrainedRecord, kind: Format, timed
         "pipeline_tag": "image-to-image",
         "library_name": kind.name,
         "tags": ["image-enhancement", "enhance-sweep", trained.architecture["topology"], export.precision],
-        "datasets": [learned["dataset"]],
+        "datasets": [part["dataset"] for part in _parts(trained).values()] or [learned["dataset"]],
         "metrics": ["psnr", "ms-ssim"],
     }
     parts = [
@@ -75,10 +77,18 @@ Meant for enhancing photographs of the kind that it was trained on, and for rese
 evidence of what was in front of the camera: it changes colors, contrast and detail."""
 
 
+def _parts(trained: TrainedRecord) -> dict[str, Any]:
+    """The data sets that a mix is joined from, by name; none where it learned from one."""
+    return dict((trained.data or {}).get("parts", {}))
+
+
 def _training(trained: TrainedRecord) -> str:
     learned, data = trained.learned_from, trained.data or {}
     pairs = f", {data['train_pairs']:,} pairs" if "train_pairs" in data else ""
     source = f" ({data['source']})" if "source" in data else ""
+    if parts := _parts(trained):
+        shares = (f"{part['dataset']} {part['share']:.0%} of the crops" for part in parts.values())
+        source = f" ({', '.join(shares)})"
     return f"""## Training
 
 - Data: {learned["dataset"]}{source}{pairs}; fingerprint `{learned["data_fingerprint"]}`

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from enhance_sweep.config import build, compose_config, resolved
 from enhance_sweep.data.batches import to_unit
+from enhance_sweep.data.mix import find_mixed
 from enhance_sweep.data.packing import default_cache_dir, find_packed
-from enhance_sweep.data.pairs import Pairs, Pixels
+from enhance_sweep.data.pairs import Pairs, Part, Pixels, Split
 from enhance_sweep.data.showcase import shots
 from enhance_sweep.export.formats import ExportError
 from enhance_sweep.records.schema import TrainedRecord
@@ -40,6 +41,8 @@ def pairs_of(trained: TrainedRecord, overrides: Sequence[str]) -> Pairs | None:
     learned_from = trained.learned_from
     fingerprint = learned_from.data_fingerprint
     if not overrides:
+        if "parts" in (trained.data or {}):
+            return find_mixed(default_cache_dir(), trained.data or {})
         return find_packed(default_cache_dir(), learned_from.dataset, fingerprint)
     pairs: Pairs = build(resolved(compose_config(list(overrides)), "data"), "data").load(default_cache_dir())
     if pairs.fingerprint != fingerprint:
@@ -51,7 +54,7 @@ def pairs_of(trained: TrainedRecord, overrides: Sequence[str]) -> Pairs | None:
 
 
 def calibration_patches(pairs: Pairs | None) -> list[Tensor]:
-    """Training inputs, evenly spaced over the data, always the same.
+    """Training inputs, evenly spaced over the data, or over each data set of a mix by its share; always the same.
 
     Raises:
         ExportError: there are no pairs.
@@ -61,9 +64,25 @@ def calibration_patches(pairs: Pairs | None) -> list[Tensor]:
             "int8 is calibrated on training patches, and those of this run are not in the cache "
             f"({default_cache_dir()}): name them, such as data=dped data.root=FOLDER"
         )
-    count = min(_CALIBRATION_PATCHES, len(pairs.train))
-    places = np.linspace(0, len(pairs.train) - 1, count).round().astype(int)
-    return [_unit(pairs.train.input[int(place)]) for place in places]
+    train = pairs.train
+    return [
+        _unit(train.input[place])
+        for first, part in _parts(train)
+        for place in _spread(first, part.pairs, round(_CALIBRATION_PATCHES * part.share))
+    ]
+
+
+def _parts(split: Split) -> list[tuple[int, Part]]:
+    """The data sets that a split is joined from, each with the number of its first pair."""
+    parts = split.parts or (Part("", len(split), 1.0),)
+    firsts = np.cumsum([0, *(part.pairs for part in parts)])
+    return list(zip(firsts.tolist(), parts, strict=False))
+
+
+def _spread(first: int, pairs: int, count: int) -> list[int]:
+    """At most `count` of so many numbers, evenly spaced."""
+    places = np.linspace(first, first + pairs - 1, min(count, pairs)).round()
+    return [int(place) for place in places]
 
 
 def whole_photographs() -> list[Photograph]:

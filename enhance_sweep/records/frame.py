@@ -36,6 +36,8 @@ def load_records(runs_dir: str | Path, measurement: Mapping[str, Any] | None = D
     Returns:
         A row per trained variant, joined with its timing where there is one, and a row without scores per
         architecture that was timed but not trained. Times are in ms or s, memory in MiB, as the columns' names say.
+        Networks that learned from several data sets (`data=mix`) also have `psnr_db_on_PART` and `ms_ssim_on_PART`, and
+        both of the untouched input, `untouched_...`, for each.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -100,6 +102,7 @@ def _trained_row(record: TrainedRecord) -> dict[str, Any]:
         "untouched_psnr_db": untouched.psnr_db,
         "untouched_ms_ssim": untouched.ms_ssim,
         "test_images": scores.images,
+        **_scores_of_parts(record),
         "validation_psnr_db": validation and validation.psnr_db,
         "validation_ms_ssim": validation and validation.ms_ssim,
         "dataset": learned_from.dataset,
@@ -115,6 +118,22 @@ def _trained_row(record: TrainedRecord) -> dict[str, Any]:
         "trained_host": record.environment.host,
         "git_commit": record.environment.git_commit,
     }
+
+
+def _scores_of_parts(record: TrainedRecord) -> dict[str, float | None]:
+    """`psnr_db_on_PART` and `ms_ssim_on_PART` for each data set of a mix, and both of the untouched input."""
+    by_part = (("", record.scores_by_part), ("untouched_", record.untouched_by_part))
+    return {
+        f"{of}{measure}_on_{part}": getattr(scores, measure)
+        for of, parts in by_part
+        for part, scores in parts.items()
+        for measure in TRAINED_COLUMNS
+    }
+
+
+def is_of_a_part(column: str) -> bool:
+    """Whether a column has scores on one data set of a mix."""
+    return column.removeprefix("untouched_").startswith(("psnr_db_on_", "ms_ssim_on_"))
 
 
 def _timed_row(record: TimedRecord) -> dict[str, Any]:
@@ -154,6 +173,7 @@ def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
     counts = [*shape, "steps", "seed", "threads", "batch_size", "crop_size", "test_images"]
     measures = [*TRAINED_COLUMNS, *TIMED_COLUMNS, "train_wall_s"]
     measures += [f"{of}_{measure}" for of in ("untouched", "validation") for measure in ("psnr_db", "ms_ssim")]
+    measures += [name for name in map(str, frame) if is_of_a_part(name)]
     for name in [*counts, *measures]:
         if name not in frame:
             continue

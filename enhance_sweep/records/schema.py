@@ -342,6 +342,7 @@ class TrainedRecord(_Record, kw_only=True, frozen=True, tag="trained"):
         quality: its curve.
         quality_on: which pairs the curve is scored on; None in older records: the test pairs.
         untouched: the scores of the input itself.
+        scores_by_part, untouched_by_part: on the test pairs of each data set of a mix (`data=mix`), by its name.
         pictures: what was made for people (`training.pictures`). No result depends on them: unchecked.
     """
 
@@ -364,6 +365,8 @@ class TrainedRecord(_Record, kw_only=True, frozen=True, tag="trained"):
     train_wall_s: float | None = None
     scores: Scores | None = None
     untouched: Scores | None = None
+    scores_by_part: dict[str, Scores] = {}
+    untouched_by_part: dict[str, Scores] = {}
     pictures: Any = None
 
     @property

@@ -93,7 +93,7 @@ def evaluate(plan: Plan, lease: Lease, record: TrainedRecord) -> TrainedRecord:
             scores = score(generator, plan.pairs.test, progress=f"{plan.name}, scoring")
             untouched = _untouched(plan.pairs)
             _write_scores(plan.folder / SCORES_FILE, plan.pairs, scores, untouched)
-            record = training_record.scored(record, scores, untouched)
+            record = training_record.scored(record, scores, untouched, plan.pairs.test)
         except Exception as error:
             record = training_record.failed(record, error)
         _written(plan, lease, record)

@@ -240,6 +240,7 @@ def what_is_learned_from(settings: Settings, pairs: Pairs) -> dict[str, Any]:
         "seed": settings.seed,
         **{name: value for name, value in learned.items() if name not in _BEFORE or value != _BEFORE[name]},
         **length,
+        **({} if pairs.shares is None else {"shares": pairs.shares}),
     }
 
 

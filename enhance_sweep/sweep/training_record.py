@@ -8,6 +8,7 @@ import msgspec
 import torch
 from msgspec.structs import replace
 
+from enhance_sweep.data.pairs import Split
 from enhance_sweep.records.code_versions import canonical
 from enhance_sweep.records.keys import architecture_key
 from enhance_sweep.records.schema import (
@@ -31,7 +32,17 @@ from enhance_sweep.training.errors import DivergedError
 from enhance_sweep.training.fit import CHECKPOINT_FILE, Fitted
 
 #: Results that a training keeps until it has better ones.
-_RESULTS = ("steps", "quality", "quality_on", "train_wall_s", "scores", "untouched", "pictures")
+_RESULTS = (
+    "steps",
+    "quality",
+    "quality_on",
+    "train_wall_s",
+    "scores",
+    "untouched",
+    "scores_by_part",
+    "untouched_by_part",
+    "pictures",
+)
 
 
 def begun(plan: Plan, earlier: TrainedRecord | None, afresh: bool) -> TrainedRecord:
@@ -113,14 +124,27 @@ def finished(record: TrainedRecord, fitted: Fitted) -> TrainedRecord:
         train_wall_s=fitted.wall_s,
         scores=None,
         untouched=None,
+        scores_by_part={},
+        untouched_by_part={},
         pictures=None,
     )
 
 
-def scored(record: TrainedRecord, scores: evaluation.Scores, untouched: evaluation.Scores) -> TrainedRecord:
-    """The record with scores on the test pairs."""
-    mean, mean_untouched = (msgspec.convert(one.means(), Scores) for one in (scores, untouched))
-    return replace(record, scores=mean, untouched=mean_untouched)
+def scored(
+    record: TrainedRecord, scores: evaluation.Scores, untouched: evaluation.Scores, split: Split
+) -> TrainedRecord:
+    """The record with scores on the test pairs, and on those of each data set where there are several."""
+    mean, mean_untouched = (_means(one) for one in (scores, untouched))
+    parts, untouched_parts = (
+        {name: _means(of_part) for name, of_part in one.by_part(split).items()} for one in (scores, untouched)
+    )
+    return replace(
+        record, scores=mean, untouched=mean_untouched, scores_by_part=parts, untouched_by_part=untouched_parts
+    )
+
+
+def _means(scores: evaluation.Scores) -> Scores:
+    return msgspec.convert(scores.means(), Scores)
 
 
 def joined_curves(earlier: list[Quality], later: list[Quality]) -> list[Quality]:

@@ -39,6 +39,14 @@ class Scores:
             "identical_pairs": int(np.isposinf(self.psnr_db).sum()),
         }
 
+    def by_part(self, split: Split) -> dict[str, "Scores"]:
+        """The scores of each data set that a split is joined from, by its name; empty where it is one data set."""
+        ends = np.cumsum([part.pairs for part in split.parts])
+        return {
+            part.name: Scores(self.psnr_db[end - part.pairs : end], self.ms_ssim[end - part.pairs : end])
+            for part, end in zip(split.parts, ends, strict=True)
+        }
+
 
 def score(
     generator: nn.Module | None, split: Split, device: torch.device | str = "cpu", progress: str | None = None

@@ -24,7 +24,7 @@ from enhance_sweep.report.photographs.gallery import Slides, slides
 from enhance_sweep.report.results import findings, timings
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.provenance import provenance
-from enhance_sweep.report.tables import challenge, claims, exports, networks, runtimes
+from enhance_sweep.report.tables import challenge, claims, exports, networks, parts, runtimes
 from enhance_sweep.report.words import phrase, templates
 
 PAGE = "index.html"
@@ -108,6 +108,7 @@ def _sections(results: Results) -> dict[str, Any]:
         "references": networks.references_shown(results),
         "runtimes": runtimes.runtimes_shown(results),
         "exports": exports.exports_shown(results),
+        "parts": parts.parts_shown(results),
         "others": networks.others_shown(results),
         "problems": results.problems,
         "unfinished": results.unfinished,
@@ -123,6 +124,7 @@ def _csv_files(results: Results, judged: Sequence[claims.Claim]) -> dict[str, by
         "table3.csv": challenge.challenge_csv(results),
         "variants.csv": networks.variants_csv(results),
         "claims.csv": claims.claims_csv(judged) if judged else "",
+        parts.FILE: parts.parts_csv(results),
         "runtimes.csv": runtimes.runtimes_csv(results) if timings.by_place(results) else "",
         "exports.csv": exports.exports_csv(results) if results.exports else "",
     }

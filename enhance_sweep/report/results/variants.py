@@ -9,7 +9,7 @@ import pandas as pd
 
 from enhance_sweep.frontier import pareto_front
 from enhance_sweep.paper import BASELINE_SLUG, published_table
-from enhance_sweep.records.frame import join_records
+from enhance_sweep.records.frame import is_of_a_part, join_records
 from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, TIMED_COLUMNS, TrainedRecord
 from enhance_sweep.report.labels import network_label, spreadsheet_letters
 from enhance_sweep.report.results.select import Condition, Timings
@@ -86,7 +86,8 @@ def _pooled(trained: Sequence[TrainedRecord], timings: Timings, keys: Sequence[b
     pooled["seeds"] = None
     if len(completed):
         groups = completed.groupby(["architecture_key", "condition_key"], sort=False)
-        pooled[_SCORES] = groups[_SCORES].mean().astype("float64").to_numpy()
+        scores = [*_SCORES, *filter(is_of_a_part, map(str, rows))]
+        pooled[scores] = groups[scores].mean().astype("float64").to_numpy()
         seeds: dict[tuple[Any, ...], set[Any]] = {}
         for key, condition, seed in zip(
             *(completed[c] for c in ("architecture_key", "condition_key", "seed")), strict=True

@@ -13,7 +13,7 @@ from enhance_sweep.sweep.manifest import measured_without_host
 from enhance_sweep.sweep.plan import what_is_learned_from
 from enhance_sweep.timing.protocol import measurement_of
 
-PAIRS: Any = SimpleNamespace(dataset="photos", fingerprint="0123456789abcdef")
+PAIRS: Any = SimpleNamespace(dataset="photos", fingerprint="0123456789abcdef", shares=None)
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,14 @@ def test_how_the_user_lets_threads_wait_is_part_of_the_measurement(
     assert convert(measurement, Measurement).as_json() == measurement
     assert convert(usual, Measurement).as_json() == usual
     assert convert(usual, Measurement).wait_policy == "default"
+
+
+def test_the_shares_of_a_mix_are_part_of_what_is_learned() -> None:
+    settings = compose_settings([])
+    architecture = architecture_of(settings.model)
+    keys = set()
+    for shares in (None, {"city": 0.25, "dped": 0.75}, {"city": 0.5, "dped": 0.5}):
+        learned_from = what_is_learned_from(settings, SimpleNamespace(**vars(PAIRS) | {"shares": shares}))  # type: ignore[arg-type]
+        assert learned_from.get("shares") == shares
+        keys.add(learned_key(architecture, learned_from))
+    assert len(keys) == 3
