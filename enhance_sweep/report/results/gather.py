@@ -143,8 +143,6 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None, c
         )
     try:
         trained = list(trained_records(runs, for_report=True))
-        scored = [record.key for record in trained if record.status == "completed"]
-        tables = store.image_scores(runs, scored, MEASURES)
         timed = list(timed_records(runs, for_report=True))
         challenges, exports = list(challenge_records(runs)), list(export_records(runs))
     except RecordError as error:
@@ -160,6 +158,7 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None, c
     ratios = _speed_ups(timings.chosen)
     variants, conditions, row_of = variants_of(chosen, timings, ratios, slugs)
     variants, cost_kind = with_frontier(variants)
+    tables = store.image_scores(runs, [record.key for record in chosen if record.status == "completed"], MEASURES)
     scores = pool_scores(tables, chosen, row_of, len(variants))
     untouched = usual(variants["untouched_ms_ssim"])
     variants, evidence = weigh(variants, scores, ratios, cost_kind == "speed_up", untouched)
