@@ -40,7 +40,7 @@ $(DEVELOPER): $(USER)
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,demo,export,ray,slurm,postgresql]'
 	@touch $@
 
-sweep: setup  ## train, score and time 12 networks on installed photographs, then report: about 12 minutes
+sweep: setup  ## train, score and time 12 networks on installed photographs, then report: about 13 minutes
 	@failed=0; \
 	$(BIN)/python -m enhance_sweep -m model.channels=16,32,64 model.blocks=1,2,3,4 || failed=$$?; \
 	$(BIN)/python -m enhance_sweep.report || failed=$$?; \
