@@ -1,7 +1,35 @@
-"""Metrics, image by image: PSNR and MS-SSIM as the DPED code and the 2018 challenge computed them, and chroma."""
+"""Metrics, image by image: what `enhance_sweep.measures` describes, and chroma.
+
+PSNR and MS-SSIM are computed as the DPED code and the 2018 challenge computed them, the others as in their papers.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from torch import Tensor
 
 from enhance_sweep.metrics.chroma import chroma
+from enhance_sweep.metrics.ciede2000 import ciede2000
+from enhance_sweep.metrics.dss import dss
+from enhance_sweep.metrics.gmsd import gmsd
+from enhance_sweep.metrics.haarpsi import haarpsi
+from enhance_sweep.metrics.mdsi import mdsi
 from enhance_sweep.metrics.ms_ssim import ms_ssim
 from enhance_sweep.metrics.psnr import psnr
+from enhance_sweep.metrics.vsi import vsi
 
-__all__ = ["chroma", "ms_ssim", "psnr"]
+#: The function of each measure, by the measure's name and in the order of `MEASURES`: (N, 3, H, W) twice to (N,).
+METRICS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
+    {
+        "ms_ssim": ms_ssim,
+        "psnr_db": psnr,
+        "ciede2000": ciede2000,
+        "haarpsi": haarpsi,
+        "mdsi": mdsi,
+        "dss": dss,
+        "vsi": vsi,
+        "gmsd": gmsd,
+    }
+)
+
+__all__ = ["METRICS", "chroma", "ciede2000", "dss", "gmsd", "haarpsi", "mdsi", "ms_ssim", "psnr", "vsi"]
