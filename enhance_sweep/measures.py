@@ -99,7 +99,7 @@ _ALL = (
         digits=4,
         higher_is_better=True,
         margin=0.003,
-        range="0 to 1, perfect",
+        range="mostly from 0, to 1, perfect",
         source="Balanov, Schwartz, Moshe and Peleg 2015",
         smallest_side=8,
     ),

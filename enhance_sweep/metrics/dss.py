@@ -37,7 +37,8 @@ def dss(enhanced: Tensor, target: Tensor) -> Tensor:
         target: the same shape.
 
     Returns:
-        (N,), in 0 to 1, in float64. Higher is better: 1, within 1e-12, for identical images.
+        (N,), at most 1, in float64; blocks whose means vary against each other can bring it below 0. Higher is better:
+        1, within 1e-12, for identical images.
 
     Raises:
         ValueError: the shapes differ, are not (N, 3, H, W), or are too small.

@@ -43,7 +43,7 @@ def vsi(enhanced: Tensor, target: Tensor) -> Tensor:
 
     Returns:
         (N,), in 0 to 1, in float64; photographs are mostly above 0.9. Higher is better: 1, within 1e-12, for identical
-        images. The saliency is computed in float32, which changes scores by less than 1e-5.
+        images. The saliency is computed in float32, which changes scores by less than 1e-6.
 
     Raises:
         ValueError: the shapes differ, are not (N, 3, H, W), or are too small.
