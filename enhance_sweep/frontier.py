@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from enhance_sweep.measures import higher_is_better
+
 
 def pareto_front(frame: pd.DataFrame, cost: str = "latency_ms_median", quality: str = "ms_ssim") -> pd.DataFrame:
     """The rows that no other row dominates, cheapest first.
@@ -13,7 +15,7 @@ def pareto_front(frame: pd.DataFrame, cost: str = "latency_ms_median", quality: 
     Args:
         frame: a row per candidate; rows with a missing cost or quality are left out.
         cost: the column to keep small.
-        quality: the column to keep large.
+        quality: the column to keep large; or small, where it is a measure of which less is better, such as `mdsi`.
 
     Raises:
         KeyError: the frame has no such column.
@@ -21,8 +23,11 @@ def pareto_front(frame: pd.DataFrame, cost: str = "latency_ms_median", quality: 
     for column in (cost, quality):
         if column not in frame.columns:
             raise KeyError(f"no column {column!r} to draw a frontier on; the frame has {sorted(frame.columns)}")
-    known = frame.dropna(subset=[cost, quality]).sort_values([cost, quality], ascending=[True, False], kind="stable")
-    costs, qualities = known[cost].to_numpy(dtype=float), known[quality].to_numpy(dtype=float)
+    rises = higher_is_better(quality)
+    known = frame.dropna(subset=[cost, quality]).sort_values(
+        [cost, quality], ascending=[True, not rises], kind="stable"
+    )
+    costs, qualities = known[cost].to_numpy(dtype=float), known[quality].to_numpy(dtype=float) * (1 if rises else -1)
     if not len(known):
         return known
     # Rows of equal cost are adjacent, the best first. A row stays if it is as good as that best row, and that row is
@@ -46,9 +51,8 @@ def hypervolume(
     Rows beyond that point on either axis add nothing. 0.0 where no row is left (Zitzler & Thiele 1998).
     """
     front = pareto_front(frame, cost, quality)
-    front = front[(front[cost] < worst_cost) & (front[quality] > worst_quality)]
     costs = front[cost].to_numpy(dtype=float)
-    qualities = front[quality].to_numpy(dtype=float)
+    gained = (front[quality].to_numpy(dtype=float) - worst_quality) * (1 if higher_is_better(quality) else -1)
+    inside = (costs < worst_cost) & (gained > 0)
     # Cheapest first, quality rises along the front: each step in quality counts from its cost to `worst_cost`.
-    gains = np.diff(np.concatenate([[worst_quality], qualities]))
-    return float(np.sum(gains * (worst_cost - costs)))
+    return float(np.sum(np.diff(gained[inside], prepend=0.0) * (worst_cost - costs[inside])))

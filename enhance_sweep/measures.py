@@ -129,3 +129,9 @@ _ALL = (
 
 #: Every measure by its name, in the order of tables.
 MEASURES: Mapping[str, Measure] = MappingProxyType({measure.name: measure for measure in _ALL})
+
+
+def higher_is_better(column: str) -> bool:
+    """The direction of a column of records, such as `ms_ssim` or `validation_mdsi`; True where it is no measure's."""
+    name = column.removeprefix("untouched_").removeprefix("validation_").partition("_on_")[0]
+    return name not in MEASURES or MEASURES[name].higher_is_better

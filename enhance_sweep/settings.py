@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from enhance_sweep.measures import MEASURES
 from enhance_sweep.system.environment import ALLOCATORS, usable_cores
 
 STAGES = ("train", "evaluate", "time")
@@ -154,6 +155,7 @@ class SearchSettings:
     cohort: int = 24
     max_latency_ms: float | None = None
     latency: str = "measured"
+    quality: str = "ms_ssim"
     first_rung: int = 75
     reduction_factor: float = 2.0
     finalists: int = 4
@@ -167,6 +169,7 @@ class SearchSettings:
             if getattr(self, name) < 1:
                 raise ValueError(f"search.{name}: expected at least 1, got {getattr(self, name)}")
         one_of("search.latency", self.latency, LATENCIES)
+        one_of("search.quality", self.quality, list(MEASURES))
         if self.max_latency_ms is not None and not 0 < self.max_latency_ms < math.inf:
             raise ValueError(f"search.max_latency_ms: expected a positive number or null, got {self.max_latency_ms}")
         for name in ("reduction_factor", "saturation"):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from enhance_sweep.measures import MEASURES
 from enhance_sweep.settings import PRECISIONS
 from enhance_sweep.system.environment import prepare_process
 from enhance_sweep.version import VERSION_LINE
@@ -94,7 +95,8 @@ def _enhancer(options: argparse.Namespace) -> "tuple[Enhancer, str]":
     if options.weights:
         network, name = load_weights(options.weights, options.overrides), str(options.weights)
     else:
-        run_dir = choose_run(options.runs, options.run, options.max_latency_ms, options.runtime, options.precision)
+        chosen_by = (options.max_latency_ms, options.runtime, options.precision, options.quality)
+        run_dir = choose_run(options.runs, options.run, *chosen_by)
         network, name = load_network(run_dir), run_dir.name
     enhancer = Enhancer(network, options.runtime, options.precision, spill_dir=_spill_dir(options))
     enhancer.warm_up()
@@ -153,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--run", default=BEST, metavar="KEY", help="a variant's key, or best: on the frontier, by MS-SSIM (best)")
     add("--runs", default=Path("runs"), type=Path, metavar="DIR", help="folder of runs (runs)")
     add("--max-latency-ms", type=float, metavar="MS", help="best among networks this fast at 1280x720")
+    add("--quality", choices=MEASURES, default="ms_ssim", help="the score that makes it the best (default: ms_ssim)")
     add(
         "--weights",
         type=Path,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from enhance_sweep.measures import MEASURES
 from enhance_sweep.system.environment import prepare_process
 from enhance_sweep.version import VERSION_LINE
 
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from enhance_sweep.timing.process import TimingError
 
     try:
-        run_dir = choose_run(options.runs, options.run, options.max_latency_ms)
+        run_dir = choose_run(options.runs, options.run, options.max_latency_ms, quality=options.quality)
     except (FileNotFoundError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -102,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--run", default="best", metavar="KEY", help="a variant's key, or best (highest MS-SSIM)")
     add("--runs", default=Path("runs"), type=Path, metavar="DIR", help="folder of runs (runs)")
     add("--max-latency-ms", type=float, metavar="MS", help="best among networks this fast at 1280x720")
+    add("--quality", choices=MEASURES, default="ms_ssim", help="the score that makes it the best (default: ms_ssim)")
     add("--format", nargs="+", required=True, metavar="FORMAT", help=f"one or more of {', '.join(FORMATS)}")
     add("--precision", nargs="+", default=["fp32"], help=f"one or more of {', '.join(PRECISIONS)} (fp32)")
     add("--out", type=Path, metavar="DIR", help="folder of exports (<runs>/exports)")

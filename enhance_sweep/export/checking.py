@@ -1,6 +1,6 @@
 """Compare an export on real photographs with its network in eager fp32."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from enhance_sweep.export.formats import ExportError, Format, Runner
 from enhance_sweep.export.photographs import Photograph, cropped
-from enhance_sweep.metrics import ms_ssim, psnr
+from enhance_sweep.metrics import psnr, scores_of
 from enhance_sweep.stats.student import half_width
 
 #: How close an export must be to eager fp32. This finds broken exports; the scores show what int8 costs in quality.
@@ -18,10 +18,7 @@ _LARGEST_ERROR_FP32 = 1e-3
 _LEAST_PSNR_DB = {"fp16": 40.0, "bf16": 40.0, "int8": 20.0}
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
-_MEASURES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "psnr_db": lambda enhanced, target: psnr(enhanced.clamp(0, 1), target),
-    "ms_ssim": ms_ssim,
-}
+_MEASURES = ("psnr_db", "ms_ssim")
 
 
 @dataclass(frozen=True)
@@ -94,8 +91,8 @@ def score(
     for one in photographs:
         fitting = cropped(one, kind.multiple, kind.largest)
         for scores, result in ((exported, run(fitting.input)), (eager, _eager(network, fitting.input))):
-            for measure, function in _MEASURES.items():
-                scores[measure].append(float(function(result, fitting.target)))
+            for measure, values in scores_of(result, fitting.target, _MEASURES).items():
+                scores[measure].append(float(values))
     return Scored(
         on,
         of_test_pairs,

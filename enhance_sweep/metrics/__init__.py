@@ -3,7 +3,7 @@
 PSNR and MS-SSIM are computed as the DPED code and the 2018 challenge computed them, the others as in their papers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from torch import Tensor
@@ -32,4 +32,19 @@ METRICS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
     }
 )
 
-__all__ = ["METRICS", "chroma", "ciede2000", "dss", "gmsd", "haarpsi", "mdsi", "ms_ssim", "psnr", "vsi"]
+__all__ = ["METRICS", "chroma", "ciede2000", "dss", "gmsd", "haarpsi", "mdsi", "ms_ssim", "psnr", "scores_of", "vsi"]
+
+
+def scores_of(enhanced: Tensor, target: Tensor, measures: Iterable[str]) -> dict[str, Tensor]:
+    """Scores of a network's outputs as they are reported: MS-SSIM of unclipped outputs, all others of clipped ones.
+
+    Args:
+        enhanced: (N, 3, H, W), as a network gives it.
+        target: the same shape, in [0, 1].
+        measures: names of `MEASURES`.
+
+    Returns:
+        (N,) by measure.
+    """
+    clipped = enhanced.clamp(0, 1)
+    return {name: METRICS[name](enhanced if name == "ms_ssim" else clipped, target) for name in measures}

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, PercentFormatter
 
+from enhance_sweep.measures import higher_is_better
 from enhance_sweep.notebook.tables import axis_name, labels_of, value_name
 from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS
 from enhance_sweep.report.figures.frontier import mark_ratios, networks_figure
@@ -122,7 +123,8 @@ def effects_figure(
         for panel, name in zip(panels, shown, strict=True):
             _draw_pairs(panel, list(changes.values()), name, VERMILLION if name == ratio else BLUE)
         if difference in shown:
-            panels[0].set_xlabel(f"{axis_name(quality)}: difference, right is better")
+            side = "right" if higher_is_better(quality) else "left"
+            panels[0].set_xlabel(f"{axis_name(quality)}: difference, {side} is better")
             panels[0].xaxis.set_major_formatter(FuncFormatter(lambda value, _: signed(value, 3)))
             panels[0].xaxis.set_major_locator(MaxNLocator(6))
         if ratio in shown:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from enhance_sweep.measures import MEASURES
 from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS
 from enhance_sweep.report.labels import TIMES, decimals, is_number, network_label, signed, significant
 from enhance_sweep.what_if import networks_of, spread_between_seeds
@@ -47,6 +48,8 @@ def first_existing(*folders: str | Path) -> Path:
 
 def axis_name(axis: str) -> str:
     """An axis or a measure as a reader would say it: `kernel`, `PReLU`, `MS-SSIM`."""
+    if axis in MEASURES:
+        return MEASURES[axis].label
     return _NAMES.get(axis) or (_SHOWN[axis][0].partition(",")[0] if axis in _SHOWN else axis.replace("_", " "))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from enhance_sweep.frontier import pareto_front
+from enhance_sweep.measures import higher_is_better
 from enhance_sweep.records import load_records
 from enhance_sweep.records.frame import DEFAULT_MEASUREMENT
 from enhance_sweep.records.store import trained_dir
@@ -13,9 +14,14 @@ BEST = "best"
 
 
 def choose_run(
-    runs: Path, run: str, max_latency_ms: float | None, runtime: str = "eager", precision: str = "fp32"
+    runs: Path,
+    run: str,
+    max_latency_ms: float | None,
+    runtime: str = "eager",
+    precision: str = "fp32",
+    quality: str = "ms_ssim",
 ) -> Path:
-    """The folder of a variant by its key, or of the best on the frontier by MS-SSIM, among those fast enough.
+    """The folder of a variant by its key, or of the best on the frontier by a measure, among those fast enough.
 
     Which is the best is decided on the validation pairs, where all networks have scores there.
 
@@ -26,7 +32,7 @@ def choose_run(
         ValueError: no such variant, or several; or several data sets, whose scores do not compare.
     """
     if run == BEST:
-        return trained_dir(runs, str(frontier_runs(runs, max_latency_ms, runtime, precision)["key"].iloc[-1]))
+        return trained_dir(runs, str(frontier_runs(runs, max_latency_ms, runtime, precision, quality)["key"].iloc[-1]))
     frame = _completed(runs, runtime, precision)
     keys = list(dict.fromkeys(map(str, frame["key"])))
     found = [key for key in keys if key == run] or [key for key in keys if key.startswith(f"{run}-")]
@@ -37,24 +43,34 @@ def choose_run(
 
 
 def frontier_runs(
-    runs: Path, max_latency_ms: float | None = None, runtime: str = "eager", precision: str = "fp32"
+    runs: Path,
+    max_latency_ms: float | None = None,
+    runtime: str = "eager",
+    precision: str = "fp32",
+    quality: str = "ms_ssim",
 ) -> pd.DataFrame:
-    """The rows of `load_records` on the frontier, the best by MS-SSIM last, and among them those fast enough.
+    """The rows of `load_records` on the frontier, the best by a measure last, and among them those fast enough.
 
-    The MS-SSIM is that on the validation pairs; that on the test pairs if some network has no other. Where nothing was
-    timed in this runtime and precision, and no latency is asked for, all scored networks.
+    The scores are those on the validation pairs; those on the test pairs if some network has no other. Where nothing
+    was timed in this runtime and precision, and no latency is asked for, all scored networks.
 
     Raises:
         FileNotFoundError: no such folder of runs.
         ValueError: there are none, or of several data sets, whose scores do not compare.
     """
-    frame = _completed(runs, runtime, precision).dropna(subset=["ms_ssim"])
+    frame = _completed(runs, runtime, precision)
+    if len(frame) and frame[quality].isna().all():
+        raise ValueError(
+            f"--quality {quality}: no network in {runs} has this score: run the sweep again with stages=[evaluate], "
+            "which trains nothing"
+        )
+    frame = frame.dropna(subset=[quality])
     if "data_fingerprint" in frame and len(set(frame["data_fingerprint"])) > 1:
         names = ", ".join(sorted(set(frame["dataset"])))
         raise ValueError(f"--run best: scores in {runs} are of different data ({names}): name a network")
-    chosen_by = "validation_ms_ssim"
-    quality = chosen_by if chosen_by in frame and frame[chosen_by].notna().all() else "ms_ssim"
-    front = pareto_front(frame, quality=quality)
+    on_validation = f"validation_{quality}"
+    chosen_by = on_validation if on_validation in frame and frame[on_validation].notna().all() else quality
+    front = pareto_front(frame, quality=chosen_by)
     if max_latency_ms is not None:
         front = front[front["latency_ms_median"] <= max_latency_ms]
     elif front.empty:
@@ -62,7 +78,7 @@ def frontier_runs(
     if front.empty:
         limit = "" if max_latency_ms is None else f" of at most {max_latency_ms:g} ms"
         raise ValueError(f"--run best: no scored variant{limit} in {runs} (in {runtime} {precision})")
-    return front.sort_values(quality, kind="stable")
+    return front.sort_values(chosen_by, ascending=higher_is_better(chosen_by), kind="stable")
 
 
 def _completed(runs: Path, runtime: str, precision: str) -> pd.DataFrame:

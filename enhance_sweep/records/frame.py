@@ -9,6 +9,7 @@ import pandas as pd
 
 from enhance_sweep.records.schema import (
     ARCHITECTURE_COLUMNS,
+    SCORE_COLUMNS,
     TIMED_COLUMNS,
     TRAINED_COLUMNS,
     Scores,
@@ -36,8 +37,9 @@ def load_records(runs_dir: str | Path, measurement: Mapping[str, Any] | None = D
     Returns:
         A row per trained variant, joined with its timing where there is one, and a row without scores per
         architecture that was timed but not trained. Times are in ms or s, memory in MiB, as the columns' names say.
-        Networks that learned from several data sets (`data=mix`) also have `psnr_db_on_PART` and `ms_ssim_on_PART`, and
-        both of the untouched input, `untouched_...`, for each.
+        Scores on the test pairs are named as in `enhance_sweep.measures`, and `chroma_ratio` is the outputs' color over
+        the targets'; `untouched_...` are the same of the input itself, `validation_...` those on the validation pairs.
+        Networks that learned from several data sets (`data=mix`) also have `ms_ssim_on_PART` and so on for each.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -98,13 +100,11 @@ def _trained_row(record: TrainedRecord) -> dict[str, Any]:
         "reason": record.reason,
         "architecture_key": record.architecture_key,
         **_architecture_row(record),
-        **{name: getattr(scores, name) for name in TRAINED_COLUMNS},
-        "untouched_psnr_db": untouched.psnr_db,
-        "untouched_ms_ssim": untouched.ms_ssim,
+        **{name: getattr(scores, name) for name in SCORE_COLUMNS},
+        **{f"untouched_{name}": getattr(untouched, name) for name in SCORE_COLUMNS},
         "test_images": scores.images,
         **_scores_of_parts(record),
-        "validation_psnr_db": validation and validation.psnr_db,
-        "validation_ms_ssim": validation and validation.ms_ssim,
+        **{f"validation_{name}": validation and getattr(validation, name) for name in SCORE_COLUMNS},
         "dataset": learned_from.dataset,
         "data_fingerprint": learned_from.data_fingerprint,
         "loss": learned_from.loss,
@@ -121,19 +121,19 @@ def _trained_row(record: TrainedRecord) -> dict[str, Any]:
 
 
 def _scores_of_parts(record: TrainedRecord) -> dict[str, float | None]:
-    """`psnr_db_on_PART` and `ms_ssim_on_PART` for each data set of a mix, and both of the untouched input."""
+    """`MEASURE_on_PART` for each data set of a mix, and the same of the untouched input."""
     by_part = (("", record.scores_by_part), ("untouched_", record.untouched_by_part))
     return {
         f"{of}{measure}_on_{part}": getattr(scores, measure)
         for of, parts in by_part
         for part, scores in parts.items()
-        for measure in TRAINED_COLUMNS
+        for measure in SCORE_COLUMNS
     }
 
 
 def is_of_a_part(column: str) -> bool:
     """Whether a column has scores on one data set of a mix."""
-    return column.removeprefix("untouched_").startswith(("psnr_db_on_", "ms_ssim_on_"))
+    return column.removeprefix("untouched_").startswith(tuple(f"{name}_on_" for name in SCORE_COLUMNS))
 
 
 def _timed_row(record: TimedRecord) -> dict[str, Any]:
@@ -171,8 +171,8 @@ def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Numbers as nullable numbers, `prelu` as bool, so that a missing value is missing and not a 0 or a NaN string."""
     shape = ["kernel_size", "strided_kernel_size", "channels", "blocks", "parameters", "macs"]
     counts = [*shape, "steps", "seed", "threads", "batch_size", "crop_size", "test_images"]
-    measures = [*TRAINED_COLUMNS, *TIMED_COLUMNS, "train_wall_s"]
-    measures += [f"{of}_{measure}" for of in ("untouched", "validation") for measure in ("psnr_db", "ms_ssim")]
+    measures = [*SCORE_COLUMNS, *TIMED_COLUMNS, "train_wall_s"]
+    measures += [f"{of}_{measure}" for of in ("untouched", "validation") for measure in SCORE_COLUMNS]
     measures += [name for name in map(str, frame) if is_of_a_part(name)]
     for name in [*counts, *measures]:
         if name not in frame:

@@ -11,16 +11,22 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from enhance_sweep.measures import MEASURES
 from enhance_sweep.system.waiting import DEFAULT
 
 SCHEMA: Literal[1] = 1
 
 #: The paper's architectural axes, in the order in which it names a network: {kernel, channels, blocks}.
 ARCHITECTURE_COLUMNS = ["topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu"]
+#: Every mean score that a training may have.
+SCORE_COLUMNS = [*MEASURES, "chroma_ratio"]
+#: Those that stand first in a table.
 TRAINED_COLUMNS = ["psnr_db", "ms_ssim"]
 TIMED_COLUMNS = ["latency_ms_median", "latency_ms_iqr", "cpu_s_median", "peak_rss_mib", "peak_rss_delta_mib"]
 
 STATUSES = ("running", "completed", "failed")
+#: Measures that every image has, unless it is too small: the PSNR may be infinite, MS-SSIM may be not a number.
+_ALWAYS_FINITE = [name for name in MEASURES if name not in ("psnr_db", "ms_ssim")]
 Status = Literal["running", "completed", "failed"]
 #: Larger whole numbers are damage, and would not fit a table's column.
 Count = Annotated[int, Meta(ge=-(2**62), le=2**62)]
@@ -307,21 +313,54 @@ class Learned(Struct):
     crop_size: Count | None = None
 
 
-class Scores(Part, kw_only=True, frozen=True):
-    """Means over the test images; the PSNR leaves out `identical_pairs`, where it is infinite."""
+class _Measured(Part, kw_only=True, frozen=True):
+    """Means over images, by the names of `MEASURES`; None where older code did not compute one.
+
+    `chroma` and `target_chroma` are how much color outputs and targets have, pooled over the images (`metrics.chroma`).
+    """
 
     psnr_db: float | None = None
     ms_ssim: float | None = None
+    ciede2000: float | None = None
+    haarpsi: float | None = None
+    mdsi: float | None = None
+    dss: float | None = None
+    vsi: float | None = None
+    gmsd: float | None = None
+    chroma: float | None = None
+    target_chroma: float | None = None
+
+    @property
+    def chroma_ratio(self) -> float | None:
+        """How much of the targets' color the outputs have, 1 where it is as much; None where targets have none."""
+        return self.chroma / self.target_chroma if self.chroma is not None and self.target_chroma else None
+
+
+class Scores(_Measured, kw_only=True, frozen=True):
+    """Scores on the test images.
+
+    Attributes:
+        images: how many they are.
+        identical_pairs: of those, how many are equal to their target; there the PSNR is infinite, and is left out.
+        too_small_for: the measures that have no score of images so small.
+    """
+
     images: Count | None = None
     identical_pairs: Count | None = None
+    too_small_for: list[str] = []
+
+    @property
+    def lacks_measures(self) -> bool:
+        """Whether code that knew fewer measures computed them."""
+        return any(
+            getattr(self, name) is None for name in (*_ALWAYS_FINITE, "chroma") if name not in self.too_small_for
+        )
 
 
-class Quality(Part, kw_only=True, frozen=True):
-    """Scores during training, after `step` steps of the generator."""
+class Quality(_Measured, kw_only=True, frozen=True):
+    """Scores during training, after `step` steps of the generator; most measures have them at the last step alone."""
 
     step: Count
-    psnr_db: float | None = None
-    ms_ssim: float | None = None
 
 
 class TrainingProcess(Part, kw_only=True, frozen=True):

@@ -203,52 +203,46 @@ def export_records(runs_dir: Path) -> Iterator[ExportRecord]:
     yield from _read_all(paths, "export")
 
 
-#: Of each test image: the PSNR in dB and the MS-SSIM, then those of the untouched input.
-_SCORE_COLUMNS = ("psnr_db", "ms_ssim", "untouched_psnr_db", "untouched_ms_ssim")
-
-
 def image_scores(
-    runs_dir: Path, keys: Iterable[str], columns: Sequence[str] = _SCORE_COLUMNS
+    runs_dir: Path, keys: Iterable[str], columns: Sequence[str]
 ) -> dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]:
     """What evaluation left beside records, by key: (images, columns), scores of each test image.
 
-    A key whose table is missing or damaged is left out: the record's means stand without it.
+    A column that older code did not write is NaN. A key whose table is missing or damaged is left out: the record's
+    means stand without it.
 
     Args:
         runs_dir: the folder of runs.
         keys: of trained variants.
-        columns: some of `psnr_db`, `ms_ssim`, `untouched_psnr_db` and `untouched_ms_ssim`, in this order.
+        columns: names of `MEASURES`, `chroma` or `target_chroma`, in this order; with `untouched_` those of the input.
     """
     wanted = list(keys)
     folder = str(runs_dir / "trained")
     read = contents([f"{folder}/{key}/{SCORES_FILE}" for key in wanted])
-    texts = {key: text for key, text in zip(wanted, read, strict=True) if text is not None}
+    tables: dict[bytes, dict[str, bytes]] = {}
+    for key, text in zip(wanted, read, strict=True):
+        header, _, rows = (text or b"").partition(b"\n")
+        tables.setdefault(header.strip(), {})[key] = rows
     found = {}
-    for key, table in zip(texts, _score_tables(list(texts.values()), list(columns)), strict=True):
-        if table is not None:
-            found[key] = table
-    return found
+    for header, rows_of in tables.items():
+        of_header = _score_tables(header, list(rows_of.values()), list(columns))
+        found.update({key: table for key, table in zip(rows_of, of_header, strict=True) if table is not None})
+    return {key: found[key] for key in wanted if key in found}
 
 
-def _score_tables(texts: list[bytes], columns: list[str]) -> list["np.ndarray[Any, np.dtype[np.float64]] | None"]:
-    """Score tables as numbers: all at once, since thousands one by one take a reader's patience; else one by one."""
-    header = ",".join(("name", *_SCORE_COLUMNS)).encode()
-    bodies = [text.partition(b"\n") for text in texts]
-    if not all(first.strip() == header and rest.endswith(b"\n") for first, _, rest in bodies):
-        return [_score_table(text, columns) for text in texts]
-    lengths = [rest.count(b"\n") for _, _, rest in bodies]
+def _score_tables(
+    header: bytes, rows: list[bytes], columns: list[str]
+) -> list["np.ndarray[Any, np.dtype[np.float64]] | None"]:
+    """Tables of one header as numbers: all at once, since thousands one by one take a reader's patience."""
+    lengths = [text.count(b"\n") for text in rows]
+    known = [name for name in columns if name.encode() in header.split(b",")]
     try:
-        joined = io.BytesIO(header + b"\n" + b"".join(rest for _, _, rest in bodies))
-        numbers = pd.read_csv(joined, usecols=columns, dtype=float).to_numpy()
+        joined = io.BytesIO(header + b"\n" + b"".join(rows))
+        numbers = pd.read_csv(joined, usecols=known, dtype=float).reindex(columns=columns).to_numpy()
     except (ValueError, pd.errors.ParserError):
         numbers = np.zeros((0, len(columns)))
-    if len(numbers) != sum(lengths):
-        return [_score_table(text, columns) for text in texts] if len(texts) > 1 else [None]
-    return list(np.split(numbers, np.cumsum(lengths)[:-1])) if texts else []
-
-
-def _score_table(text: bytes, columns: list[str]) -> "np.ndarray[Any, np.dtype[np.float64]] | None":
-    try:
-        return pd.read_csv(io.BytesIO(text), usecols=columns, dtype=float)[columns].to_numpy()
-    except (ValueError, pd.errors.ParserError):
-        return None
+    if known and all(lengths) and len(numbers) == sum(lengths) and all(text.endswith(b"\n") for text in rows):
+        return list(np.split(numbers, np.cumsum(lengths)[:-1]))
+    if len(rows) == 1:
+        return [None]
+    return [table for text in rows for table in _score_tables(header, [text], columns)]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from hydra.plugins.launcher import Launcher
 
+from enhance_sweep.measures import MEASURES
 from enhance_sweep.records.keys import architecture_key
 from enhance_sweep.records.schema import Quality
 from enhance_sweep.search.latency import FEWEST_TIMED, Latencies
@@ -133,14 +134,15 @@ class JobEvaluator:
         }
 
     def _reached(self, candidate: Candidate, steps: int, failures: Mapping[str, str]) -> float | None:
-        """The MS-SSIM after a training; None, and the candidate fails, where there is none."""
+        """The quality after a training; None, and the candidate fails, where there is none."""
         record = self._plans[candidate.key].trained_record()
         if candidate.key in failures or (record and record.status == "failed"):
             candidate.fail(failures.get(candidate.key) or str(record and record.reason))
             return None
-        quality = _quality_at(record.quality if record else [], steps)
+        measure = MEASURES[self._spec.settings.quality]
+        quality = _quality_at(record.quality if record else [], steps, measure.name)
         if quality is None:
-            candidate.fail(f"it has no MS-SSIM after {steps} steps")
+            candidate.fail(f"it has no {measure.label} after {steps} steps")
         return quality
 
     def _launch(self, jobs: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], set[str]]:
@@ -163,13 +165,14 @@ class JobEvaluator:
         return failures, held
 
 
-def _quality_at(curve: Sequence[Quality], steps: int) -> float | None:
-    """A training's MS-SSIM after so many steps, interpolated between the steps that have one; None if none has.
+def _quality_at(curve: Sequence[Quality], steps: int, measure: str) -> float | None:
+    """A training's quality after so many steps, interpolated between the steps that have one.
 
-    A network that was trained further outside the search may have no score at a rung.
+    A network that was trained further outside the search may have no score at a rung. None where no step up to then
+    has one: what a longer training reached says nothing of it.
     """
-    scored = {row.step: row.ms_ssim for row in curve if row.ms_ssim is not None}
-    if not scored:
-        return None
+    scored = {row.step: value for row in curve if (value := getattr(row, measure)) is not None}
     at = sorted(scored)
+    if not at or at[0] > steps:
+        return None
     return float(np.interp(steps, at, [scored[step] for step in at]))

@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from optuna.trial import FrozenTrial, TrialState
 
 from enhance_sweep.config import ConfigError
+from enhance_sweep.measures import MEASURES
 from enhance_sweep.search.halving import Dropped, Halving
 from enhance_sweep.search.trials import Trials, Verdict, rivals
 from enhance_sweep.settings import SearchSettings
@@ -69,8 +70,8 @@ class Evaluator(Protocol):
         """Train each candidate up to so many steps in all.
 
         Returns:
-            The MS-SSIM reached, by key; None where the candidate failed. A candidate that another process is training
-            is left out.
+            The quality reached (`search.quality`), by key; None where the candidate failed. A candidate that another
+            process is training is left out.
         """
         ...
 
@@ -103,6 +104,8 @@ class SearchLoop:
         self._trials = trials
         self._evaluator = evaluator
         self._settings = settings
+        # A halving keeps the larger quality.
+        self._sign = 1 if MEASURES[settings.quality].higher_is_better else -1
         self._rungs = list(rungs)
         self._parallel_jobs = parallel_jobs
         self._tell = tell
@@ -161,7 +164,10 @@ class SearchLoop:
             self._settings.reduction_factor,
             self._settings.finalists,
             self._settings.saturation,
-            {key: curve for key, (curve, _) in known.items()},
+            {
+                key: {steps: self._sign * quality for steps, quality in curve.items()}
+                for key, (curve, _) in known.items()
+            },
             {key: latency_ms for key, (_, latency_ms) in known.items()},
         )
         held: list[tuple[str, int]] = []
@@ -170,7 +176,7 @@ class SearchLoop:
             again = work is held
             results = self._evaluator.train([(candidates[key], steps) for key, steps in work])
             for key, quality in results.items():
-                halving.tell(key, quality)
+                halving.tell(key, None if quality is None else self._sign * quality)
             left = [(key, steps) for key, steps in work if key not in results]
             if again and len(left) == len(held):
                 time.sleep(HELD_PAUSE_S)
@@ -190,5 +196,5 @@ class SearchLoop:
             return Verdict(TrialState.PRUNED, None, about | {"steps": 0}, over_limit_ms)
         steps = max(curve)
         about |= {"steps": steps, "finished": steps == self._rungs[-1]}
-        about["curve"] = {str(at): quality for at, quality in curve.items()}
-        return Verdict(TrialState.COMPLETE, [candidate.latency_ms, curve[steps]], about, over_limit_ms)
+        about["curve"] = {str(at): self._sign * quality for at, quality in curve.items()}
+        return Verdict(TrialState.COMPLETE, [candidate.latency_ms, self._sign * curve[steps]], about, over_limit_ms)

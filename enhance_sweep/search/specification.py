@@ -139,7 +139,7 @@ class SearchSpec:
                 "take a share above 0"
             )
         measurement = self.measurement
-        comparable = {
+        comparable: dict[str, Any] = {
             "learned_from": plan.learned_from,
             "rungs": self.rungs,
             # Not the host: a search may continue elsewhere, with the latencies of the host where it began.
@@ -148,6 +148,8 @@ class SearchSpec:
             "space": {one.name: [str(one.distribution), str(one.conditions)] for one in self.space.parameters},
             "fixed": dict(self.space.fixed),
         }
+        if self.settings.quality != "ms_ssim":  # by which all searches went before there was a choice
+            comparable["quality"] = self.settings.quality
         dataset, loss = plan.learned_from["dataset"], plan.learned_from["loss"]
         return f"{dataset}-{loss}-{digest(comparable)}"
 

@@ -22,14 +22,13 @@ from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from enhance_sweep.config import ConfigError
+from enhance_sweep.measures import MEASURES
 
 JOURNAL_FILE = "search.journal"
 #: Held while opening a study or proposing trials, by one of the processes that share a folder of runs.
 LOCK_FILE = ".search.lock"
 #: How long to wait for a storage that does not answer: enough for a database server's restart.
 PATIENCE_S = 600.0
-#: The names of the two objectives; the first is minimised, the second maximised.
-METRICS = ["latency_ms", "ms_ssim"]
 
 Result = TypeVar("Result")
 
@@ -78,7 +77,9 @@ def _end_of_last_line(content: bytes) -> int:
     return content.rfind(b"\n") + 1
 
 
-def open_study(url: str | None, runs_dir: Path, name: str, sampler: BaseSampler) -> optuna.Study:
+def open_study(
+    url: str | None, runs_dir: Path, name: str, sampler: BaseSampler, quality: str = "ms_ssim"
+) -> optuna.Study:
     """The study of that name, new or as the last search left it.
 
     Args:
@@ -86,6 +87,7 @@ def open_study(url: str | None, runs_dir: Path, name: str, sampler: BaseSampler)
         runs_dir: the folder of runs.
         name: of the study.
         sampler: proposes trials.
+        quality: the measure to search by, beside latency.
 
     Raises:
         ConfigError: the storage cannot be opened.
@@ -100,7 +102,7 @@ def open_study(url: str | None, runs_dir: Path, name: str, sampler: BaseSampler)
                 storage=storage,
                 study_name=name,
                 sampler=sampler,
-                directions=["minimize", "maximize"],
+                directions=["minimize", "maximize" if MEASURES[quality].higher_is_better else "minimize"],
                 load_if_exists=True,
             )
         except DuplicatedStudyError:  # another process created it meanwhile
@@ -108,7 +110,7 @@ def open_study(url: str | None, runs_dir: Path, name: str, sampler: BaseSampler)
         if study.metric_names is None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)  # experimental for years; only names axes
-                study.set_metric_names(METRICS)
+                study.set_metric_names(["latency_ms", quality])
         return study
 
     return retry_while_unavailable(create)

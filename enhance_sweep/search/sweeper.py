@@ -23,11 +23,12 @@ from optuna.trial import TrialState
 
 from enhance_sweep.config import ConfigError
 from enhance_sweep.frontier import pareto_front
+from enhance_sweep.measures import MEASURES, Measure
 from enhance_sweep.records.store import check_writable
 from enhance_sweep.search.jobs import JobEvaluator
 from enhance_sweep.search.loop import SearchLoop
 from enhance_sweep.search.specification import SearchSpec
-from enhance_sweep.search.store import METRICS, open_study
+from enhance_sweep.search.store import open_study
 from enhance_sweep.search.trials import Trials
 from enhance_sweep.sweep.run import USER_ERRORS, tell
 
@@ -73,14 +74,15 @@ def search_variants(
 def _search(spec: SearchSpec, launcher: Launcher, parallel_jobs: int) -> list[Any]:
     runs_dir = Path(spec.config.runs_dir)
     check_writable(runs_dir)
-    study = open_study(spec.settings.storage, runs_dir, spec.study_name(), spec.sampler(0))
+    quality = spec.settings.quality
+    study = open_study(spec.settings.storage, runs_dir, spec.study_name(), spec.sampler(0), quality)
     trials = Trials(study, spec.space, spec.settings_of, spec.sampler, runs_dir)
     evaluator = JobEvaluator(spec, trials, launcher, parallel_jobs, runs_dir)
     loop = SearchLoop(trials, evaluator, spec.settings, spec.rungs, parallel_jobs, tell)
     _announce(spec, trials)
     while loop.run_cohort():
         pass
-    _summarise(trials)
+    _summarise(trials, MEASURES[quality])
     return evaluator.returns
 
 
@@ -117,7 +119,7 @@ def _announce(spec: SearchSpec, trials: Trials) -> None:
         tell(f"Left out, because no model of this search has it: {', '.join(unused)}.")
 
 
-def _summarise(shared: Trials) -> None:
+def _summarise(shared: Trials, measure: Measure) -> None:
     trials = shared.all()
     repeats = sum("same_as" in one.user_attrs for one in trials)
     failed = sum(one.state == TrialState.FAIL for one in trials)
@@ -128,10 +130,11 @@ def _summarise(shared: Trials) -> None:
         f"{untrained} dropped untrained, {failed} failed, {len(finished)} trained to the end."
         + (" On the frontier, of those:" if finished else "")
     )
-    points = pd.DataFrame([one.values for one in finished], index=[one.number for one in finished], columns=METRICS)
-    best = set(pareto_front(points, *METRICS).index)
+    axes = ["latency_ms", measure.name]
+    points = pd.DataFrame([one.values for one in finished], index=[one.number for one in finished], columns=axes)
+    best = set(pareto_front(points, *axes).index)
     for one in sorted(finished, key=lambda one: float(one.values[0])):
         if one.number in best:
-            about, (latency_ms, ms_ssim) = one.user_attrs, one.values
+            about, (latency_ms, quality) = one.user_attrs, one.values
             predicted = " (predicted)" if about["latency"] == "predicted" else ""
-            tell(f"  {about['name']}: {latency_ms:.1f} ms{predicted}, MS-SSIM {ms_ssim:.4f}")
+            tell(f"  {about['name']}: {latency_ms:.1f} ms{predicted}, {measure.label} {quality:.{measure.digits}f}")

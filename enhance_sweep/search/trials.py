@@ -30,7 +30,7 @@ class Verdict:
 
     Attributes:
         state: complete with values, pruned (dropped untrained) or failed without.
-        values: the latency in ms and the MS-SSIM reached.
+        values: the latency in ms and the quality reached (`search.quality`).
         about: further facts to keep: the reason, the steps, the curve.
         over_limit_ms: how much slower it is than allowed, negative where it is faster; None without a limit.
     """

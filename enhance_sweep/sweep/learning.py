@@ -11,6 +11,7 @@ from pytorch_lightning import Callback
 
 from enhance_sweep import config as configuration
 from enhance_sweep.data.pairs import Pairs
+from enhance_sweep.measures import MEASURES
 from enhance_sweep.records.schema import TrainedRecord
 from enhance_sweep.records.store import GENERATOR_FILE, SCORES_FILE, write_trained
 from enhance_sweep.sweep import training_record
@@ -81,22 +82,23 @@ def fit_plan(
         watch=watch,
         note=note,
         callbacks=callbacks,
+        curves=("psnr_db", "ms_ssim", settings.search.quality),
     )
 
 
 def evaluate(plan: Plan, lease: Lease, record: TrainedRecord) -> TrainedRecord:
     """Score a trained generator on every test pair unless that is done, then make its pictures."""
     assert plan.pairs is not None
-    if record.scores is None:
+    if record.scores is None or record.scores.lacks_measures:
         try:
-            generator = load_generator(plan.folder / GENERATOR_FILE)
-            scores = score(generator, plan.pairs.test, progress=f"{plan.name}, scoring")
-            untouched = _untouched(plan.pairs)
-            _write_scores(plan.folder / SCORES_FILE, plan.pairs, scores, untouched)
-            record = training_record.scored(record, scores, untouched, plan.pairs.test)
+            scored = _scored(plan, record)
         except Exception as error:
-            record = training_record.failed(record, error)
-        _written(plan, lease, record)
+            if record.scores is not None:  # older code scored it: it stands as it is
+                raise_if_full(error, plan.folder)
+                print(f"{plan.name}: not scored again ({reason_of(error)})", file=sys.stderr, flush=True)
+                return record
+            scored = training_record.failed(record, error)
+        record = _written(plan, lease, scored)
     if record.status != "completed" or not plan.settings.pictures:
         return record
     # Pictures are for people, and no result depends on them: without them the record stands, and the next evaluation
@@ -109,6 +111,18 @@ def evaluate(plan: Plan, lease: Lease, record: TrainedRecord) -> TrainedRecord:
         print(f"{plan.name}: no pictures ({reason_of(error)})", file=sys.stderr, flush=True)
         return record
     return _written(plan, lease, msgspec.structs.replace(record, pictures=pictures))
+
+
+def _scored(plan: Plan, record: TrainedRecord) -> TrainedRecord:
+    """The record with scores on the test pairs; those of each image are written."""
+    assert plan.pairs is not None
+    generator = load_generator(plan.folder / GENERATOR_FILE)
+    scores, untouched = score(generator, plan.pairs.test, progress=f"{plan.name}, scoring"), _untouched(plan.pairs)
+    if scores.too_small_for:
+        labels = ", ".join(MEASURES[name].label for name in scores.too_small_for)
+        print(f"{plan.name}: the test images are too small for {labels}", file=sys.stderr, flush=True)
+    _write_scores(plan.folder / SCORES_FILE, plan.pairs, scores, untouched)
+    return training_record.scored(record, scores, untouched, plan.pairs.test)
 
 
 def tell_cost(plan: Plan, precision: str) -> None:
@@ -135,6 +149,6 @@ def _untouched(pairs: Pairs) -> Scores:
 
 
 def _write_scores(path: Path, pairs: Pairs, scores: Scores, untouched: Scores) -> None:
-    of_untouched = {f"untouched_{name}": values for name, values in vars(untouched).items()}
-    table = pd.DataFrame({"name": pairs.test.names, **vars(scores), **of_untouched})
+    of_untouched = {f"untouched_{name}": values for name, values in untouched.values.items() if name != "target_chroma"}
+    table = pd.DataFrame({"name": pairs.test.names, **scores.values, **of_untouched})
     write_whole(path, table.to_csv(index=False, float_format="%.6f"))

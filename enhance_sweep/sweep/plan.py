@@ -125,9 +125,9 @@ class Plan:
         return "train" in self.settings.stages and standing.may_train_again(record, self.settings.retries)
 
     def needs_evaluation(self) -> bool:
-        """Whether a trained network lacks scores, or pictures that its weights can still make.
+        """Whether a trained network lacks scores, or some scores or pictures that its weights can still give.
 
-        A record from before there were as many pictures gets them without being scored or trained again.
+        A record from before there were as many measures or pictures gets them without being trained again.
         """
         if "evaluate" not in self.settings.stages:
             return False
@@ -135,9 +135,9 @@ class Plan:
         reached = standing.of_training(record, steps=None)
         if reached is not Standing.DONE or record is None:
             return reached is Standing.UNSCORED
-        if not self.settings.pictures or are_complete(record.pictures, self.folder):
-            return False
-        return (self.folder / GENERATOR_FILE).is_file()
+        lacks_pictures = self.settings.pictures and not are_complete(record.pictures, self.folder)
+        lacks_measures = record.scores is not None and record.scores.lacks_measures
+        return (lacks_pictures or lacks_measures) and (self.folder / GENERATOR_FILE).is_file()
 
     def needs_timing(self) -> bool:
         """Whether its speed has not been measured in this way yet."""

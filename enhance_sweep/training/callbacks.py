@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +68,19 @@ class LossCurve(_Curve):
 
 
 class QualityCurve(_Curve):
-    """PSNR and MS-SSIM on the validation pairs, if there are any: at the start, at given steps and at the last."""
+    """Scores on the validation pairs, if there are any: at the start, at given steps and, all that exist, at the last.
 
-    def __init__(self, split: Split | None, steps: list[int]) -> None:
+    Args:
+        split: the validation pairs.
+        steps: at which to score.
+        measures: the names of those of `MEASURES` that every point has.
+    """
+
+    def __init__(self, split: Split | None, steps: list[int], measures: Collection[str]) -> None:
         super().__init__()
         self.split = split
         self.steps = set(steps)
+        self.measures = measures
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Score the network as it starts."""
@@ -89,9 +96,10 @@ class QualityCurve(_Curve):
 
     def _score(self, trainer: Trainer, module: EnhancementModule) -> None:
         if self.split is not None:
-            means = score(module.result, self.split, module.device).means()
-            values = {name: float(means[name]) for name in ("psnr_db", "ms_ssim")}
-            self.note(trainer, "quality", module.steps_done, values)
+            measures = None if module.steps_done == module.max_steps else self.measures
+            scores = score(module.result, self.split, module.device, measures=measures)
+            means = scores.means()
+            self.note(trainer, "quality", module.steps_done, {name: means[name] for name in scores.values})
 
 
 class LastCheckpoint(Callback):

@@ -1,6 +1,7 @@
 """Scores on the test pairs, by the challenge's protocol."""
 
 import sys
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,45 +12,64 @@ from tqdm import tqdm
 
 from enhance_sweep.data.batches import to_unit
 from enhance_sweep.data.pairs import Split
-from enhance_sweep.metrics import ms_ssim, psnr
+from enhance_sweep.measures import MEASURES
+from enhance_sweep.metrics import chroma, scores_of
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
 
 #: Patches per batch; it affects memory and speed, not scores.
 _BATCH = 10
+_CHROMA = ("chroma", "target_chroma")
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Per-image scores, in the order of the split.
+    """Per-image scores.
 
     Attributes:
-        psnr_db: (N,), of outputs clipped to [0, 1]; infinite for an image identical to its target.
-        ms_ssim: (N,), of unclipped outputs.
+        values: (N,) by measure, in the order of the split, each as `metrics.scores_of` gives it; the PSNR is infinite
+            for an image identical to its target. Beside the measures, `chroma` and `target_chroma` may be there.
+        too_small_for: the measures that have no score of images so small.
     """
 
-    psnr_db: np.ndarray[Any, np.dtype[np.float64]]
-    ms_ssim: np.ndarray[Any, np.dtype[np.float64]]
+    values: Mapping[str, Array]
+    too_small_for: tuple[str, ...] = ()
 
-    def means(self) -> dict[str, float | int]:
-        """Means over images; PSNR's leaves out identical pairs, which are counted."""
-        finite = np.isfinite(self.psnr_db)
-        return {
-            "psnr_db": float(self.psnr_db[finite].mean()) if finite.any() else float("nan"),
-            "ms_ssim": float(self.ms_ssim.mean()),
-            "images": len(self.psnr_db),
-            "identical_pairs": int(np.isposinf(self.psnr_db).sum()),
-        }
+    def means(self) -> dict[str, Any]:
+        """Means over images, as a record has them.
+
+        PSNR's leaves out identical pairs, which are counted. Chroma is pooled: the root of its mean square.
+        """
+        means: dict[str, Any] = {name: _mean(name, values) for name, values in self.values.items()}
+        identical = np.isposinf(self.values["psnr_db"])
+        means |= {"images": len(identical), "identical_pairs": int(identical.sum())}
+        return means | {"too_small_for": list(self.too_small_for)}
 
     def by_part(self, split: Split) -> dict[str, "Scores"]:
         """The scores of each data set that a split is joined from, by its name; empty where it is one data set."""
         ends = np.cumsum([part.pairs for part in split.parts])
         return {
-            part.name: Scores(self.psnr_db[end - part.pairs : end], self.ms_ssim[end - part.pairs : end])
+            part.name: Scores(
+                {name: values[end - part.pairs : end] for name, values in self.values.items()}, self.too_small_for
+            )
             for part, end in zip(split.parts, ends, strict=True)
         }
 
 
+def _mean(name: str, values: Array) -> float:
+    if name in _CHROMA:
+        return float(np.sqrt(np.square(values).mean()))
+    if name == "psnr_db":
+        values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else float("nan")
+
+
 def score(
-    generator: nn.Module | None, split: Split, device: torch.device | str = "cpu", progress: str | None = None
+    generator: nn.Module | None,
+    split: Split,
+    device: torch.device | str = "cpu",
+    progress: str | None = None,
+    measures: Collection[str] | None = None,
 ) -> Scores:
     """Score a generator, or the untouched input (None), on every pair of a split, in fp32.
 
@@ -58,9 +78,12 @@ def score(
         split: test pairs.
         device: where the generator is.
         progress: show a bar with this name, which vanishes at the end.
+        measures: the names of those wanted; None: all, and how much color outputs and targets have.
     """
-    psnrs: list[Tensor] = []
-    ms_ssims: list[Tensor] = []
+    side = min(split.target.shape[1:3])
+    wanted = [name for name in MEASURES if measures is None or name in measures]
+    large_enough = [name for name in wanted if MEASURES[name].smallest_side <= side]
+    found: list[dict[str, Tensor]] = []
     training = generator.training if generator is not None else False
     if generator is not None:
         generator.eval()
@@ -70,11 +93,14 @@ def score(
         for start in tqdm(starts, desc=progress, unit="batch", leave=False, disable=hidden):
             input, target = (_images(pixels[start : start + _BATCH], device) for pixels in (split.input, split.target))
             enhanced = input if generator is None else generator(input).float()
-            psnrs.append(psnr(enhanced.clamp(0, 1), target))
-            ms_ssims.append(ms_ssim(enhanced, target))
+            of_batch = scores_of(enhanced, target, large_enough)
+            if measures is None:
+                of_batch |= dict(zip(_CHROMA, (chroma(enhanced.clamp(0, 1)), chroma(target)), strict=True))
+            found.append(of_batch)
     if generator is not None:
         generator.train(training)
-    return Scores(torch.cat(psnrs).cpu().numpy(), torch.cat(ms_ssims).cpu().numpy())
+    values = {name: torch.cat([of_batch[name] for of_batch in found]).double().cpu().numpy() for name in found[0]}
+    return Scores(values, tuple(name for name in wanted if name not in large_enough))
 
 
 def _images(pixels: np.ndarray[Any, Any], device: torch.device | str) -> Tensor:

@@ -4,7 +4,7 @@ import io
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,7 @@ class Fitted:
     Attributes:
         generator: on the CPU.
         steps: of the generator, in all.
-        quality: rows of step, psnr_db and ms_ssim, on the validation pairs; empty where there are none.
+        quality: rows of step and scores, on the validation pairs; empty where there are none.
         wall_s: seconds of training in all, curves and checkpoints included.
     """
 
@@ -96,6 +96,7 @@ def fit(
     watch: Watch = unwatched,
     note: Callable[[int, int], None] = lambda step, steps: None,
     callbacks: Sequence[Callback] = (),
+    curves: Collection[str] = ("psnr_db", "ms_ssim"),
 ) -> Fitted:
     """Train a generator, from the checkpoint in `folder` if there is one.
 
@@ -112,6 +113,7 @@ def fit(
         watch: put around each part of a step.
         note: called after each step with the steps done and wanted.
         callbacks: run after this function's own.
+        curves: the measures of the curve of quality; its last step has all that there are.
 
     Raises:
         DivergedError: the loss is no longer a number, or has exploded.
@@ -126,7 +128,7 @@ def fit(
         watch,
     )
     data = _data(module, pairs, seed)
-    quality = QualityCurve(pairs.validation, settings.evaluate_at)
+    quality = QualityCurve(pairs.validation, settings.evaluate_at, curves)
     checkpoint = folder / CHECKPOINT_FILE
     _set_aside_unusable(checkpoint, module, name)
     with locks.claimed_gpu(settings.accelerator) as devices, _quiet_lightning(), stopping_gently() as asked:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from enhance_sweep.frontier import pareto_front
+from enhance_sweep.measures import higher_is_better
 from enhance_sweep.what_if.networks import COUNTED, RATIOS, check_columns, distinct, networks_of
 
 
@@ -21,7 +22,7 @@ def best_within(
         frame: rows of `load_records`; seeds are averaged, so that one lucky seed makes no network the best.
         max_latency_ms: the largest median latency of one image; None: any, even unknown.
         max_peak_rss_mib: the largest peak memory of the process; None: any, even unknown.
-        quality: the column to maximise.
+        quality: the column of scores; of measures such as `mdsi`, less is better.
         count: how many networks to return at most.
 
     Returns:
@@ -38,7 +39,8 @@ def best_within(
         networks = networks[networks[name] <= limit]
     known = networks.dropna(subset=[quality])
     tie = ["latency_ms_median"] if "latency_ms_median" in known else []
-    return known.sort_values([quality, *tie], ascending=[False, *[True] * len(tie)], kind="stable").head(count)
+    directions = [not higher_is_better(quality), *[True] * len(tie)]
+    return known.sort_values([quality, *tie], ascending=directions, kind="stable").head(count)
 
 
 def fastest_as_good_as(
@@ -52,8 +54,8 @@ def fastest_as_good_as(
 
     Args:
         frame: rows of `load_records`; seeds are averaged.
-        level: the least quality, in the unit of that column. To allow for chance, subtract the deviation of
-            `spread_between_seeds`.
+        level: the least quality (the most, of measures such as `mdsi`), in the unit of that column. To allow for
+            chance, give way by the deviation of `spread_between_seeds`.
         cost: the column to minimise.
         quality: the column to compare with `level`.
         count: how many networks to return at most.
@@ -66,8 +68,9 @@ def fastest_as_good_as(
         ValueError: scores of several data sets, or costs of several hosts, which cannot be ranked together.
     """
     networks = _rankable(frame, [quality], [cost])
-    good = networks[networks[quality] >= level].dropna(subset=[cost])
-    return good.sort_values([cost, quality], ascending=[True, False], kind="stable").head(count)
+    rises = higher_is_better(quality)
+    good = networks[networks[quality] >= level if rises else networks[quality] <= level].dropna(subset=[cost])
+    return good.sort_values([cost, quality], ascending=[True, not rises], kind="stable").head(count)
 
 
 def frontier_of(frame: pd.DataFrame, cost: str = "latency_ms_median", quality: str = "ms_ssim") -> pd.DataFrame:
@@ -76,7 +79,7 @@ def frontier_of(frame: pd.DataFrame, cost: str = "latency_ms_median", quality: s
     Args:
         frame: rows of `load_records`.
         cost: the column to minimise.
-        quality: the column to maximise.
+        quality: the column of scores.
 
     Raises:
         KeyError: the frame has no such column.

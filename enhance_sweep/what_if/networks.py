@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, TIMED_COLUMNS, TRAINED_COLUMNS
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, SCORE_COLUMNS, TIMED_COLUMNS
 from enhance_sweep.stats.pooling import pooled_deviation
 
 #: What a score depends on beside the network and the seed, as far as a table of records shows it. `condition` is the
@@ -47,7 +47,7 @@ def networks_of(frame: pd.DataFrame) -> pd.DataFrame:
         ValueError: one network has several results of one seed that no column distinguishes.
     """
     check_columns(frame, ARCHITECTURE_COLUMNS)
-    scores = [name for name in TRAINED_COLUMNS if name in frame]
+    scores = [name for name in SCORE_COLUMNS if name in frame]
     frame = completed_only(frame, scores)
     _check_seeds(frame)
     groups = _groups(frame, (*TRAINED_ALIKE, *TIMED_ALIKE))
@@ -205,7 +205,7 @@ def _seed_groups(frame: pd.DataFrame, of: str) -> tuple["pd.Series[str]", "pd.Se
 def _check_seeds(frame: pd.DataFrame) -> None:
     if not {"key", "seed"} <= set(frame.columns):
         return
-    scores = [name for name in TRAINED_COLUMNS if name in frame]
+    scores = [name for name in SCORE_COLUMNS if name in frame]
     trained = frame[frame["seed"].notna() & frame[scores].notna().any(axis=1)]
     seeds = _groups(trained, TRAINED_ALIKE) + trained["seed"].astype(str)
     keys = trained["key"].groupby(seeds).unique()

@@ -14,13 +14,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from msgspec.structs import asdict
 
 from enhance_sweep.records import load_records
 from enhance_sweep.records.schema import TrainedRecord
 from enhance_sweep.records.store import timed_records, trained_records
 from enhance_sweep.system.environment import ALLOCATORS, describe_environment, usable_cores
 from tests.commands import Command, run
+from tests.integration.figures import figures
 
 TASK = Path(__file__).with_name("launcher_task.py")
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="the extra ray is not installed")
@@ -152,7 +152,8 @@ def test_a_training_whose_ray_worker_is_killed_goes_on(ray_cluster: str, quick: 
     whole = run("enhance_sweep", "-m", *again, cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
     ended, uninterrupted = (
-        {record.key: asdict(record.scores) for record in trained_records(tmp_path / name)} for name in ("runs", "whole")
+        {record.key: figures(record.scores) for record in trained_records(tmp_path / name)}
+        for name in ("runs", "whole")
     )
     assert ended.keys() == uninterrupted.keys()
     for key, scores in ended.items():

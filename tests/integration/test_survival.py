@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from msgspec.structs import asdict
 
 from enhance_sweep.records.schema import TrainedRecord
 from enhance_sweep.records.store import timed_records, trained_records
 from enhance_sweep.sweep.code_digest import code_digest
 from tests.commands import Command, run
+from tests.integration.figures import figures
 
 FOUR = ["model.channels=2,3", "model.blocks=0,1"]
 TWO = ["model.channels=2", "model.blocks=0,1"]
@@ -65,8 +65,8 @@ def assert_equal(one: dict[str, TrainedRecord], other: dict[str, TrainedRecord])
     for key, record in one.items():
         assert record.steps == other[key].steps
         for mine, its in zip(record.quality, other[key].quality, strict=True):
-            assert asdict(mine) == pytest.approx(asdict(its), abs=1e-4)
-        assert asdict(record.scores) == pytest.approx(asdict(other[key].scores), abs=1e-4)
+            assert figures(mine) == pytest.approx(figures(its), abs=1e-4)
+        assert figures(record.scores) == pytest.approx(figures(other[key].scores), abs=1e-4)
 
 
 def test_a_killed_sweep_goes_on(quick: list[str], tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import torch
 from msgspec import convert
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from enhance_sweep.config import ConfigError, compose_settings
 from enhance_sweep.records import load_records
@@ -29,6 +29,7 @@ from enhance_sweep.sweep.variant import run_variant
 from enhance_sweep.system.leases import Lease, lease
 from enhance_sweep.timing.recording import measurement_of
 from enhance_sweep.training import module
+from tests.integration.figures import figures
 
 TRAIN = "stages=[train,evaluate]"
 WITH_PICTURES = "pictures=true"
@@ -137,7 +138,7 @@ def test_a_longer_run_continues_a_shorter_one_as_in_one_go(
     assert continued.key == short.key
     assert [row.step for row in continued.quality] == [0, 3, 6, 12]
     _, one_go = run(*longer, f"runs_dir={tmp_path / 'other'}")
-    assert asdict(continued.scores) == pytest.approx(asdict(one_go.scores), abs=1e-6)
+    assert figures(continued.scores) == pytest.approx(figures(one_go.scores), abs=1e-6)
     weights, other = (
         load_generator(tmp_path / name / "trained" / short.key / "generator.pt").state_dict()
         for name in ("runs", "other")
@@ -409,7 +410,7 @@ def test_a_checkpoint_that_cannot_be_gone_on_from_is_set_aside_and_the_training_
     write_trained(plan.runs_dir, replace(whole, status="running"))
     outcome, record = run(*training)
     assert (outcome["status"], outcome["stages"]) == ("completed", ["train", "evaluate"])
-    assert asdict(record.scores) == pytest.approx(asdict(whole.scores), abs=1e-4)
+    assert figures(record.scores) == pytest.approx(figures(whole.scores), abs=1e-4)
     assert (plan.folder / "last.ckpt.unusable").read_bytes() == damaged
     assert f"its checkpoint is {'of another network' if 'network' in damage else 'damaged'}" in capsys.readouterr().err
 
@@ -437,6 +438,39 @@ def test_a_record_from_before_photographs_gets_them_without_training_or_scoring(
     (folder / "pictures" / "coffee.webp").unlink()
     (folder / "generator.pt").unlink()
     assert outcome_of(*pictured)["stages"] == [], "nothing to make them with"
+
+
+def test_a_record_from_before_a_measure_gets_it_without_training(
+    training: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, made = run(*training)
+    folder = tmp_path / "runs" / "trained" / made.key
+    assert not made.scores.lacks_measures
+    assert made.validation.mdsi is not None
+    assert made.quality[0].mdsi is None
+    scores = pd.read_csv(folder / "scores.csv")
+    assert {"mdsi", "chroma", "target_chroma", "untouched_mdsi", "untouched_chroma"} <= set(scores)
+
+    before = dict.fromkeys(["ciede2000", "haarpsi", "mdsi", "dss", "vsi", "gmsd", "chroma", "target_chroma"])
+    old = replace(made, scores=replace(made.scores, **before), untouched=replace(made.untouched, **before))
+    write_trained(tmp_path / "runs", old)
+    scores[["name", "psnr_db", "ms_ssim", "untouched_psnr_db", "untouched_ms_ssim"]].to_csv(folder / "scores.csv")
+    monkeypatch.setattr(learning, "fit", raising(AssertionError("not trained again")))
+    assert outcome_of(*training, "stages=[train]")["stages"] == []
+    with monkeypatch.context() as patched:
+        patched.setattr(learning, "score", raising(MemoryError("too large")))
+        outcome, record = run(*training)
+    assert (outcome["status"], record) == ("completed", old), "what it has stands"
+    assert "not scored again (MemoryError: too large)" in capsys.readouterr().err
+
+    outcome, record = run(*training)
+    assert outcome["stages"] == ["evaluate"]
+    assert record == made
+    pd.testing.assert_frame_equal(pd.read_csv(folder / "scores.csv"), scores)
+    assert outcome_of(*training)["stages"] == []
+    write_trained(tmp_path / "runs", old)
+    (folder / "generator.pt").unlink()
+    assert outcome_of(*training)["stages"] == [], "nothing to score"
 
 
 def test_scores_stand_where_pictures_cannot_be_made_and_are_tried_again(

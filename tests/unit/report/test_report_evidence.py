@@ -19,6 +19,7 @@ from enhance_sweep.report.tables.claims import FAILS, HOLDS, UNDECIDED, UNTESTED
 from enhance_sweep.stats.paired_scores import Difference
 
 SLOW = make.plain(5, 64, 4)
+COLUMNS = ("psnr_db", "ms_ssim", "untouched_psnr_db", "untouched_ms_ssim")
 
 
 def results_of(folder: Path, *networks: Any, spread: float | None = make.SPREAD) -> Results:
@@ -41,12 +42,23 @@ def row_of(results: Results, label: str) -> Any:
 def test_scores_are_read_as_they_were_written(tmp_path: Path) -> None:
     made = [make.trained(make.PROPOSED, 0.92), make.trained(make.BASELINE, 0.91)]
     runs = make.write(tmp_path, made, make.SPREAD)
-    found = image_scores(runs, [record["key"] for record in made])
+    found = image_scores(runs, [record["key"] for record in made], COLUMNS)
     for record in made:
         table = found[record["key"]]
         assert table.shape == (100, 4)
         assert table[:, 1].mean() == pytest.approx(record["scores"]["ms_ssim"], abs=1e-6)
         assert table[0, 2:].tolist() == [17.64, 0.8613]
+
+
+def test_a_measure_that_older_code_did_not_score_is_missing(tmp_path: Path) -> None:
+    made = [make.trained(make.PROPOSED, 0.92), make.trained(make.BASELINE, 0.91)]
+    runs = make.write(tmp_path, made, make.SPREAD)
+    path = trained_dir(runs, made[1]["key"]) / SCORES_FILE
+    pd.read_csv(path).assign(mdsi=0.25).to_csv(path, index=False)
+    older, newer = image_scores(runs, [record["key"] for record in made], ("mdsi", "ms_ssim")).values()
+    assert np.isnan(older[:, 0]).all()
+    assert np.isfinite(older[:, 1]).all()
+    assert (newer[:, 0] == 0.25).all()
 
 
 @pytest.mark.parametrize(
@@ -56,7 +68,7 @@ def test_a_damaged_table_of_scores_leaves_the_others_and_the_record(tmp_path: Pa
     made = [make.trained(make.PROPOSED, 0.92), make.trained(make.BASELINE, 0.91)]
     runs = make.write(tmp_path, made, make.SPREAD)
     (trained_dir(runs, made[0]["key"]) / SCORES_FILE).write_text(damage, encoding="latin-1")
-    assert set(image_scores(runs, [record["key"] for record in made])) == {made[1]["key"]}
+    assert set(image_scores(runs, [record["key"] for record in made], COLUMNS)) == {made[1]["key"]}
     results = gather(runs)
     assert row_of(results, "{3-4, 16}")["ms_ssim"] == pytest.approx(0.92)
     assert np.isnan(row_of(results, "{3-4, 16}")["ms_ssim_error"])
