@@ -1,8 +1,8 @@
 """The report's sentences: templates hold the words, code gives the facts.
 
 A template in `templates/` is plain text with a paragraph to a block of lines; page, Markdown and the command show the
-same text, and each escapes it for itself. `count`, `spread` and `with_interval` (`macros.j2`) and the formatters of
-`labels` are there in every template.
+same text, and each escapes it for itself. The macros of `macros.j2` and the formatters of `labels` are there in every
+template.
 """
 
 import re
@@ -55,5 +55,5 @@ def _environment() -> Environment:
     environment.tests["number"] = labels.is_number
     environment.globals |= {"margin": MARGIN, "baseline": "{3, 64, 4}"}
     macros = environment.get_template("macros.j2").module
-    environment.globals |= {name: getattr(macros, name) for name in ("count", "spread", "with_interval")}
+    environment.globals |= {name: getattr(macros, name) for name in ("count", "spread", "with_interval", "caveat")}
     return environment

@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 
 from enhance_sweep.measures import MEASURES
+from enhance_sweep.stats.holm import holm
 from enhance_sweep.stats.pooling import pooled_deviation
-from enhance_sweep.stats.student import t_quantile, welch_satterthwaite
+from enhance_sweep.stats.student import SIDE, t_quantile, t_quantiles, t_tail, welch_satterthwaite
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 #: A network is as good as another where it is surely not worse by this much MS-SSIM.
 MARGIN = MEASURES["ms_ssim"].margin
+#: What a comparison with one network can show of another.
+BETTER, AS_GOOD, WORSE, UNDECIDED = "better", "as good", "worse", "undecided"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,67 @@ class Difference:
     high: float
     error: float
     freedom: float
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Several networks, each compared with the same one: a family of tests, corrected for their number.
+
+    Attributes:
+        means: (networks,), each mean score minus that one's; NaN for that one itself, and where it is unknown.
+        errors: the standard errors.
+        freedom: the degrees of freedom of Student's t.
+    """
+
+    means: Array
+    errors: Array
+    freedom: Array
+
+    @property
+    def count(self) -> int:
+        """How many networks are compared."""
+        return int(np.count_nonzero(~np.isnan(self.means)))
+
+    def decisions(self, margin: float = MARGIN) -> np.ndarray[Any, np.dtype[np.object_]]:
+        """(networks,), what is sure of each: better, as good, worse, undecided; None where it is not compared.
+
+        As good: less than `margin` worse. Better: above 0. Worse: below 0, and not as good. Each of these questions is
+        a one-sided test at 2.5% of all networks together, by Holm's rule.
+        """
+        (better, _), (as_good, _), (worse, _) = self._above(0.0), self._above(-margin), self._above(0.0, sign=-1)
+        found = np.select([better, as_good, worse], [BETTER, AS_GOOD, WORSE], UNDECIDED).astype(object)
+        found[np.isnan(self.means)] = None
+        return found
+
+    def intervals(self, margin: float = MARGIN) -> tuple[Array, Array]:
+        """The ends of each difference's interval, each at the level of its test, so that they show what is decided.
+
+        The lower end is above 0 where a network is better, and else not; above minus `margin` where it is as good; the
+        upper end is below 0 where the test of being worse is passed.
+        """
+        (better, to_better), (_, to_margin), (_, to_worse) = (
+            self._above(0.0),
+            self._above(-margin),
+            self._above(0.0, sign=-1),
+        )
+        low = np.where(better, self.means - to_better, np.minimum(self.means - to_margin, 0.0))
+        return low, self.means + to_worse
+
+    def p_above(self, bound: float, sign: int = 1) -> Array:
+        """(networks,), the one-sided p-value of each difference (times `sign`) against one of at most `bound`.
+
+        Not corrected. Without any error a difference counts by which side it is on.
+        """
+        differences = sign * self.means - bound
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.where(differences == 0, 0.0, differences / self.errors)
+        return t_tail(t, self.freedom)
+
+    def _above(self, bound: float, sign: int = 1) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], Array]:
+        """Which differences (times `sign`) are surely above `bound`, and how far from its mean each is tested."""
+        p_values = self.p_above(bound, sign)
+        levels = holm(p_values, SIDE)
+        return p_values <= levels, t_quantiles(self.freedom, 1 - 2 * levels) * self.errors
 
 
 @dataclass(frozen=True)
@@ -108,17 +172,16 @@ class PairedScores:
         low, high = mean - half_width[0], mean + half_width[0]
         return Difference(float(mean), float(low), float(high), math.sqrt(of_images + of_seeds), float(freedom[0]))
 
-    def differences_from(self, second: int) -> tuple[Array, Array, Array]:
-        """Each network's mean score minus that of `second`, and the ends of its 95% interval; NaN where unknown."""
-        known = np.flatnonzero(self._is_known)
+    def compared_with(self, second: int | None) -> Comparisons:
+        """Each other network's mean score minus that of `second`; nothing is known where there is none."""
+        known = np.flatnonzero(self._is_known & (np.arange(len(self.trainings)) != second))
         found = np.full((3, len(self.trainings)), np.nan)
-        if self.known(second):
+        if second is not None and self.known(second):
             each = self.scores[known] - self.scores[second]
+            of_images = each.var(axis=1, ddof=1) / self.images
             of_seeds = self._seed_variances[known] + self._seed_variances[second]
-            half_widths, _ = self._half_widths(each.var(axis=1, ddof=1) / self.images, of_seeds)
-            means = each.mean(axis=1)
-            found[:, known] = means, means - half_widths, means + half_widths
-        return found[0], found[1], found[2]
+            found[:, known] = each.mean(axis=1), np.sqrt(of_images + of_seeds), self._freedom(of_images, of_seeds)
+        return Comparisons(*found)
 
     def half_widths(self) -> Array:
         """(networks,), half of each mean's 95% interval, without the images' difficulty, which all networks share.
@@ -149,7 +212,8 @@ class PairedScores:
     def not_worse(self, margin: float = MARGIN) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """(networks, networks): whether the row's network is surely not worse than the column's by `margin` or more.
 
-        One-sided paired tests at 2.5%, one for each pair. False where either has no scores.
+        One-sided paired tests at 2.5%, one for each pair, not corrected for their number. False where either has no
+        scores.
         """
         count = len(self.trainings)
         if self.images < 2:
@@ -174,5 +238,8 @@ class PairedScores:
 
     def _half_widths(self, of_images: Array, of_seeds: Array) -> tuple[Array, Array]:
         """Half the 95% interval for each pair of variances of a mean, and its degrees of freedom."""
-        freedom = welch_satterthwaite([of_images, of_seeds], [self.images - 1, self.seed_freedom])
+        freedom = self._freedom(of_images, of_seeds)
         return t_quantile(freedom) * np.sqrt(of_images + of_seeds), freedom
+
+    def _freedom(self, of_images: Array, of_seeds: Array) -> Array:
+        return welch_satterthwaite([of_images, of_seeds], [self.images - 1, self.seed_freedom])

@@ -54,6 +54,17 @@ class Ratio:
         return self.low <= value <= self.high
 
 
+def quotient_interval(first: tuple[float, float, float], second: tuple[float, float, float]) -> tuple[float, float]:
+    """The ends of the interval of one speed-up over another, from the two (`median`, `low`, `high`).
+
+    On logarithms the two distances to an end add as squares, for estimates that are independent (Zou & Donner 2008).
+    """
+    (middle, low, high), (other, other_low, other_high) = (map(math.log, one) for one in (first, second))
+    ratio = middle - other
+    below, above = math.hypot(middle - low, other_high - other), math.hypot(high - middle, other - other_low)
+    return math.exp(ratio - below), math.exp(ratio + above)
+
+
 def speed_up(samples: Samples | None, resamples: int = RESAMPLES) -> Ratio | None:
     """The speed-up over the baseline that a record's `samples` show, with its interval; None if not paired."""
     return speed_ups([samples], resamples)[0]

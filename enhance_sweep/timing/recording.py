@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import convert
 
 from enhance_sweep.paper.baseline import BASELINE
+from enhance_sweep.records.flags import UNSETTLED
 from enhance_sweep.records.keys import architecture_key, architecture_of, measured_key
 from enhance_sweep.records.schema import (
     SCHEMA,
@@ -131,7 +132,7 @@ def flags(subject: Subject, baseline_check: Ratio | None) -> list[str]:
         )
     cold = sum(not process["warm"] for process in subject.processes)
     if cold:
-        found.append(f"warm-up ended before calls agreed in {cold} of {len(subject.processes)} processes")
+        found.append(f"{UNSETTLED} in {cold} of {len(subject.processes)} processes")
     return found
 
 

@@ -51,7 +51,8 @@ _OPTIONAL = ("slug", "published", "ms_ssim_error", "speed_up_low", "speed_up_hig
 #: Columns that a point is made of, and what the pointer tells of it: making rows of all takes longer.
 _DRAWN = [*_OPTIONAL, "x", "ms_ssim", "topology", "label", "below_untouched", "on_frontier"]
 _HOVERED = [
-    *("ms_ssim", "ms_ssim_error", "psnr_db", "vs_baseline", "vs_baseline_low", "vs_baseline_high", "seeds"),
+    *("ms_ssim", "ms_ssim_error", "psnr_db", "seeds"),
+    *("vs_baseline", "vs_baseline_low", "vs_baseline_high", "vs_baseline_decision"),
     *("speed_up", "speed_up_low", "speed_up_high", "latency_ms_median", "frontier_probability"),
 ]
 
@@ -143,7 +144,9 @@ def measured(row: Any) -> dict[str, str]:
         facts["PSNR"] = f"{row.psnr_db:.2f} dB"
     if is_number(row.vs_baseline):
         interval = signed_interval(row.vs_baseline_low, row.vs_baseline_high)
-        facts["MS-SSIM against the baseline"] = f"{signed(row.vs_baseline, 4)} (95% interval {interval})"
+        facts["MS-SSIM against the baseline"] = (
+            f"{signed(row.vs_baseline, 4)} ({interval}, corrected), {row.vs_baseline_decision}"
+        )
     if is_number(row.speed_up):
         known = is_number(row.speed_up_low) and is_number(row.speed_up_high)
         interval = f" (95% interval {interval_text(row.speed_up_low, row.speed_up_high)})" if known else ""
@@ -231,6 +234,7 @@ def _exports(results: Results) -> list[Point]:
             f"MS-SSIM {one.ms_ssim:.4f}",
             f"{speed_up_text(one.ratio.median)} of eager ({interval_text(one.ratio.low, one.ratio.high)})",
             f"{decimals(one.record.bytes / 1024, 0)} KiB",
+            *(["timing flagged"] if one.record.flags else []),
             *(["on the frontier of networks and files"] if one.on_frontier else []),
         ]
         x, group = _place(one.cost, results.cost_kind), f"exported, {one.record.precision}"

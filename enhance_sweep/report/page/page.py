@@ -24,6 +24,7 @@ from enhance_sweep.report.photographs.gallery import Slides, slides
 from enhance_sweep.report.results import findings, timings
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.provenance import provenance
+from enhance_sweep.report.results.twins import largest_inversion
 from enhance_sweep.report.tables import challenge, claims, exports, networks, parts, runtimes
 from enhance_sweep.report.words import phrase, templates
 
@@ -165,6 +166,8 @@ def _captions(results: Results, figures: Mapping[str, Any]) -> dict[str, dict[st
         "curves_on": curves_on(results),
         "cut": len(results.variants) > MOST_CURVES,
         "against_paper": "paper_times" in figures,
+        "beside": "figure2" if "figure2" in figures else "speed",
+        "inversion": largest_inversion(results),
         **timings.shown_where(results),
     }
     parts = ("title", "caption", "pointer", "picture")

@@ -10,9 +10,10 @@ import pandas as pd
 from enhance_sweep.frontier import hypervolume
 from enhance_sweep.paper import BASELINE_SLUG
 from enhance_sweep.records.schema import TrainedRecord
+from enhance_sweep.stats.holm import holm
 from enhance_sweep.stats.paired_scores import MARGIN, PairedScores
 from enhance_sweep.stats.speed_up import Ratio
-from enhance_sweep.stats.student import CONFIDENCE
+from enhance_sweep.stats.student import SIDE
 
 MEASURES = ("psnr_db", "ms_ssim")
 #: Bootstrap draws of images, seeds and timing rounds; fewer for thousands of networks, so that a report takes seconds.
@@ -39,12 +40,14 @@ class Evidence:
         resamples: the bootstrap draws behind the probabilities and the hypervolume's interval.
         hypervolume: of the frontier: the area between it and (the baseline's latency, the untouched input's MS-SSIM),
             in MS-SSIM times the baseline's latency; None without speed-ups or the untouched input's score.
-        compared: how many networks were compared pair by pair.
+        comparisons: how many networks were compared with the baseline.
+        compared: how many were compared pair by pair.
     """
 
     scores: Mapping[str, PairedScores]
     resamples: int
     hypervolume: Interval | None
+    comparisons: int
     compared: int
 
     @property
@@ -93,8 +96,9 @@ def weigh(
     """Add columns to the variants that say how certain their figures are.
 
     They are: `ms_ssim_error`, `psnr_db_error`, half the 95% interval of a mean without what all networks share;
-    `vs_baseline`, `vs_baseline_low`, `vs_baseline_high`: MS-SSIM over the baseline's, paired; `frontier_probability`;
-    `beats`, `beaten_by`: of how many networks; `beats_baseline`.
+    `vs_baseline`, `vs_baseline_low`, `vs_baseline_high`: MS-SSIM over the baseline's, paired;
+    `vs_baseline_decision`: what that shows; `beats_baseline`: whether it is surely faster, too; all corrected for the
+    number of networks. `frontier_probability`; `beats`, `beaten_by`: of how many networks, each pair tested alone.
 
     Args:
         variants: the rows so far, in the order of `scores`.
@@ -105,11 +109,13 @@ def weigh(
     """
     ms_ssim = scores["ms_ssim"]
     columns: dict[str, Any] = {f"{measure}_error": scores[measure].half_widths() for measure in MEASURES}
-    baseline = _baseline_row(variants)
-    itself = np.arange(len(variants)) == baseline
-    paired = ms_ssim.differences_from(baseline) if baseline is not None else [np.full(len(variants), np.nan)] * 3
-    for name, found in zip(("vs_baseline", "vs_baseline_low", "vs_baseline_high"), paired, strict=True):
-        columns[name] = np.where(itself, np.nan, found)
+    against = ms_ssim.compared_with(_baseline_row(variants))
+    columns["vs_baseline"] = against.means
+    columns["vs_baseline_low"], columns["vs_baseline_high"] = against.intervals()
+    columns["vs_baseline_decision"] = against.decisions()
+    # A network that beats the baseline passes two tests, so the larger p-value counts (Berger 1982).
+    both = np.maximum(against.p_above(-MARGIN), _p_faster(variants, ratios))
+    columns["beats_baseline"] = both <= holm(both, SIDE)
     probability, volume, resamples = _bootstrap(variants, ms_ssim, ratios, has_speed_ups, untouched)
     columns["frontier_probability"] = probability
     compared = _comparable(variants, ms_ssim)
@@ -117,9 +123,7 @@ def weigh(
     beats = _beats(variants, rows, ms_ssim, ratios)
     for name, axis in (("beats", 1), ("beaten_by", 0)):
         columns[name] = pd.Series(_at(rows, beats.sum(axis=axis), len(variants)), dtype="Int64").where(compared)
-    over_baseline = np.asarray(beats[:, rows == baseline].any(axis=1))
-    columns["beats_baseline"] = _at(rows, over_baseline, len(variants)) if baseline is not None else False
-    return variants.assign(**columns), Evidence(scores, resamples, volume, len(rows))
+    return variants.assign(**columns), Evidence(scores, resamples, volume, against.count, len(rows))
 
 
 def _at(rows: np.ndarray[Any, Any], values: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
@@ -172,7 +176,7 @@ def _bootstrap(
     if not has_speed_ups or untouched is None:
         return probability, None, draws
     value = hypervolume(variants, worst_cost=1.0, worst_quality=untouched, cost="cost")
-    low, high = np.quantile(volumes, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    low, high = np.quantile(volumes, [SIDE, 1 - SIDE])
     return probability, Interval(value, float(low), float(high)), draws
 
 
@@ -204,12 +208,22 @@ def _comparable(variants: pd.DataFrame, scores: PairedScores) -> np.ndarray[Any,
     return np.asarray(has)
 
 
+def _p_faster(variants: pd.DataFrame, ratios: Mapping[str, Ratio]) -> np.ndarray[Any, Any]:
+    """The share of the bootstrap's draws in which each network is no faster than the baseline; 1 where none is known.
+
+    The baseline itself has a speed-up of 1 by definition.
+    """
+    slower = {key: float((ratio.resampled <= 1).mean()) for key, ratio in ratios.items()}
+    shares = variants["architecture_key"].map(slower).fillna(1.0).where(variants["slug"] != BASELINE_SLUG, 1.0)
+    return shares.to_numpy(dtype=float)
+
+
 def _beats(
     variants: pd.DataFrame, rows: np.ndarray[Any, Any], scores: PairedScores, ratios: Mapping[str, Ratio]
 ) -> np.ndarray[Any, Any]:
     """(rows, rows), of some: whether the first is surely faster than the second, and surely not worse by the margin.
 
-    Faster: in 97.5% of the bootstrap's draws. The baseline itself has a speed-up of 1 by definition.
+    Each pair is tested alone. Faster: in 97.5% of the bootstrap's draws. The baseline itself has a speed-up of 1.
     """
     beats = np.zeros((len(rows), len(rows)), dtype=bool)
     if len(rows) < 2:
@@ -223,6 +237,6 @@ def _beats(
     some = PairedScores(scores.scores[rows], scores.trainings[rows], scores.seed_deviation, scores.seed_freedom)
     as_good = some.not_worse(MARGIN)
     for place in range(len(rows)):
-        faster = (speed[place] > speed).mean(axis=1) >= (1 + CONFIDENCE) / 2
+        faster = (speed[place] > speed).mean(axis=1) >= 1 - SIDE
         beats[place] = faster & as_good[place]
     return beats

@@ -52,11 +52,13 @@ class Results:
     - `slug`, `label`; `published`: 1 or 2, the paper's table, or missing;
     - `trained`: completed, unfinished, failed or missing; `seeds`; `condition`: the mark of how it was trained;
     - `timing`: the mark of how it was timed; `timed_elsewhere`: on another host than most, whose latencies are left
-      out; `timing_failed`; `timing_flags`: why not to trust it, in words;
+      out; `timing_failed`; `timing_flags`: why not to trust it, in words; `timing_doubts`: those for which it is no
+      headline;
     - `speed_up`; where the baseline was called in the same rounds, `paired_speed_up` and its 95% interval
       `speed_up_low`, `speed_up_high`;
     - how sure the figures are: `ms_ssim_error`, `psnr_db_error`, `vs_baseline`, `vs_baseline_low`, `vs_baseline_high`,
-      `frontier_probability`, `beats`, `beaten_by`, `beats_baseline` (see `enhance_sweep.report.results.evidence`);
+      `vs_baseline_decision`, `beats_baseline`, `frontier_probability`, `beats`, `beaten_by` (see
+      `enhance_sweep.report.results.evidence`);
     - `gain_psnr_db`, `gain_ms_ssim`: above the untouched input; `below_untouched`;
     - `cost`: small is fast, in the unit that `cost_kind` names; `on_frontier`;
     - `record`: the index in `trained` of its first seed.

@@ -9,6 +9,7 @@ import pandas as pd
 
 from enhance_sweep.frontier import pareto_front
 from enhance_sweep.paper import BASELINE_SLUG, published_table
+from enhance_sweep.records.flags import doubts
 from enhance_sweep.records.frame import is_of_a_part, join_records
 from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, TIMED_COLUMNS, TrainedRecord
 from enhance_sweep.report.labels import network_label, spreadsheet_letters
@@ -123,8 +124,9 @@ def _add_speed(variants: pd.DataFrame, timings: Timings, ratios: Mapping[str, Ra
     usual_host = next(iter(host[variants["timing"] == "T1"]), None)
     variants["timed_elsewhere"] = variants["timing"].notna() & (host != usual_host)
     variants.loc[variants["timed_elsewhere"], TIMED_COLUMNS] = float("nan")
-    flags = {record.architecture_key: "; ".join(record.flags) for record in timings.chosen}
-    variants["timing_flags"] = [flags.get(key, "") for key in keys]
+    flags = {record.architecture_key: record.flags for record in timings.chosen}
+    variants["timing_flags"] = ["; ".join(flags.get(key, [])) for key in keys]
+    variants["timing_doubts"] = ["; ".join(doubts(flags.get(key, []), key in ratios)) for key in keys]
 
 
 def usual(column: "pd.Series[Any]") -> float | None:

@@ -91,7 +91,12 @@ def _in_csv_alone(*keys: str, csv: tuple[str, ...] = ()) -> tuple[Column, ...]:
 
 
 def _ends(
-    of: str, group: str, text: Writer, missing: str | Reason = NO_RECORD, page: tuple[str, ...] = ()
+    of: str,
+    group: str,
+    text: Writer,
+    missing: str | Reason = NO_RECORD,
+    page: tuple[str, ...] = (),
+    title: str = "95%",
 ) -> tuple[Column, Column]:
     """The ends of the interval of a figure: one column where it is shown, two in CSV."""
 
@@ -99,7 +104,7 @@ def _ends(
         return None if high is None else text(low, high)
 
     low, high = f"{of}_low", f"{of}_high"
-    return Column(low, group, "95%", both, missing, of=(low, high), page=page), Column(high)
+    return Column(low, group, title, both, missing, of=(low, high), page=page), Column(high)
 
 
 def _of_paper(key: str, group: str, text: Writer) -> Column:
@@ -137,7 +142,8 @@ NETWORKS: tuple[Column, ...] = (
     Column("gain_ms_ssim", _MS_SSIM, _TO_INPUT, _difference(4), _why_no_gain("ms_ssim"), page=_OURS, kind="gain"),
     *_in_csv_alone("below_untouched", "on_frontier"),
     Column("vs_baseline", _AGAINST, "mean", _difference(4), _NOT_COMPARED, page=_OURS),
-    *_ends("vs_baseline", _AGAINST, signed_interval, _NOT_COMPARED, page=_OURS),
+    *_ends("vs_baseline", _AGAINST, signed_interval, _NOT_COMPARED, page=_OURS, title="95%, Holm"),
+    Column("vs_baseline_decision", _AGAINST, "decision", missing=_NOT_COMPARED, page=_OURS),
     Column("frontier_probability", "On frontier", "", _fixed(2), _NOT_COMPARED, page=_OURS),
     Column("beats", "Networks", "beats", thousands, _NOT_COMPARED, page=_OURS),
     Column("beaten_by", "Networks", "beaten by", thousands, _NOT_COMPARED, page=_OURS),

@@ -95,7 +95,7 @@ def _hidden(results: Results) -> set[str]:
         ("paper_psnr_db", "psnr_db", "gain_psnr_db", "psnr_db_over_paper"): scored,
         ("paper_ms_ssim", "ms_ssim", "gain_ms_ssim", "ms_ssim_over_paper"): scored,
         ("ms_ssim_error",): scored and sure,
-        ("vs_baseline", "vs_baseline_low"): sure and known["vs_baseline"],
+        ("vs_baseline", "vs_baseline_low", "vs_baseline_decision"): sure and known["vs_baseline"],
         ("frontier_probability",): sure and known["frontier_probability"],
         ("beats", "beaten_by"): sure and results.evidence.compared > 1,
         ("steps", "seeds"): bool(results.trained),

@@ -1,5 +1,6 @@
 """How sure the report is of what it shows, and what it says of the paper's claims."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from enhance_sweep.report.results.evidence import _front_and_volume
 from enhance_sweep.report.results.findings import findings
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables import claims
-from enhance_sweep.report.tables.claims import FAILS, HOLDS, UNDECIDED, UNTESTED, at_least_zero, does_not_pay
-from enhance_sweep.stats.paired_scores import Difference
+from enhance_sweep.report.tables.claims import FAILS, HOLDS, UNDECIDED, UNTESTED, at_least, does_not_pay, gains
+from enhance_sweep.report.tables.networks import variants_csv
 
 SLOW = make.plain(5, 64, 4)
 COLUMNS = ("psnr_db", "ms_ssim", "untouched_psnr_db", "untouched_ms_ssim")
@@ -100,6 +101,43 @@ def test_a_network_beats_another_that_is_slower_and_not_surely_better(tmp_path: 
     assert pick["vs_baseline_low"] < 0.001 < pick["vs_baseline_high"]
     text = " ".join(findings(results))
     assert "1 network beats the baseline (surely faster, and surely less than 0.002 MS-SSIM worse on the same" in text
+
+
+def among(folder: Path, others: int) -> Results:
+    """The baseline, a faster network that is 0.0003 better, give or take 0.0008, and so many that are far worse."""
+    rest = [(make.plain(3, channels, 1), 0.90, 300.0) for channels in range(1, others + 1)]
+    return results_of(folder, (make.BASELINE, 0.9223, 1000.0), (make.PROPOSED, 0.9226, 150.0), *rest, spread=0.006)
+
+
+def test_what_beats_the_baseline_alone_may_do_so_by_chance_among_many(tmp_path: Path) -> None:
+    alone, many = among(tmp_path / "alone", 0), among(tmp_path / "many", 20)
+    found = [row_of(results, "{3-4, 16}") for results in (alone, many)]
+    assert [(row["vs_baseline_decision"], row["beats_baseline"]) for row in found] == [
+        ("as good", True),
+        ("undecided", False),
+    ]
+    assert found[1]["vs_baseline_low"] < found[0]["vs_baseline_low"], "an interval for all 21 together"
+    assert row_of(many, "{3, 64, 4}")["beaten_by"] == 1, "each pair alone"
+    said = " ".join(findings(many))
+    assert "20 of 21 comparisons with the baseline are decided: 20 worse. They are corrected for their number" in said
+    assert "No network beats the baseline" in said
+    assert "For 1 faster network the comparison is undecided." in said
+    assert "1 of 1 comparison with the baseline is decided: 1 as good (surely less than 0.002" in " ".join(
+        findings(alone)
+    )
+    assert "corrected for their number" not in " ".join(findings(alone))
+
+
+def test_a_network_that_is_hardly_faster_does_not_beat_the_baseline_however_good(tmp_path: Path) -> None:
+    made = make.measured((make.BASELINE, 0.92, 1000.0), (make.PROPOSED, 0.93, 1000.0), beside_ms=1000.0)
+    row = row_of(make.results_of(tmp_path, *made, spread=make.SPREAD), "{3-4, 16}")
+    assert (row["vs_baseline_decision"], row["beats_baseline"]) == ("better", False)
+
+
+def test_each_decision_is_in_the_table_of_variants(tmp_path: Path) -> None:
+    table = pd.read_csv(io.StringIO(variants_csv(three(tmp_path, best=0.915)))).set_index("network")
+    decisions = {"{3, 64, 4}": "", "{3-4, 16}": "worse", "{5, 64, 4}": "as good"}
+    assert table["vs_baseline_decision"].fillna("").to_dict() == decisions
 
 
 def test_a_network_that_is_worse_beats_nobody_however_fast(tmp_path: Path) -> None:
@@ -196,9 +234,50 @@ def test_claims_about_networks_that_are_not_there_are_not_tested(tmp_path: Path)
         (-0.003, -0.001, FAILS, HOLDS),
         (-0.001, 0.001, FAILS, HOLDS),
         (-0.01, 0.01, UNDECIDED, UNDECIDED),
+        # Above 0 and below what the paper found: there is a gain. Above it, too.
+        (0.0005, 0.0015, HOLDS, HOLDS),
+        (0.003, 0.004, HOLDS, FAILS),
+        # At the bounds: 0 is no gain, the paper's figure is not below itself, the margin pays.
+        (0.0, 0.003, UNDECIDED, UNDECIDED),
+        (-0.001, 0.0025, UNDECIDED, UNDECIDED),
+        (-0.001, 0.002, FAILS, UNDECIDED),
+        (0.0001, 0.002, HOLDS, FAILS),
     ],
 )
 def test_verdicts(low: float, high: float, gain: str, no_gain: str) -> None:
-    found = Difference((low + high) / 2, low, high, 0.001, 99.0)
-    assert at_least_zero(found, paper=0.002) == gain
-    assert does_not_pay(found, paper=0.002) == no_gain
+    assert gains(low, high, paper=0.0025) == gain
+    assert does_not_pay(low, high, paper=0.0025) == no_gain
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (8.8, 9.5, HOLDS),
+        (6.3, 6.3, HOLDS),
+        (6.29, 9.5, UNDECIDED),
+        (6.1, 6.3, UNDECIDED),
+        (6.1, 6.29, FAILS),
+    ],
+)
+def test_at_least_the_papers_speed_up_is_no_less_than_it(low: float, high: float, verdict: str) -> None:
+    assert at_least(low, high, paper=6.3) == verdict
+
+
+def test_the_printed_rules_are_those_that_judge(tmp_path: Path) -> None:
+    results = three(tmp_path)
+    (note,) = claims.claims_shown(claims.claims(results), results).notes
+    for rule in (
+        "(a) and (d) hold if all of it is above 0, and else fail if all of it is below the paper's own figure.",
+        "(b) and (c) hold if all of it is below 0.002 MS-SSIM, a gain too small to pay, and else fail if all of it is",
+        "(e) holds if all of it is at or above 6.3, and fails if all of it is below",
+    ):
+        assert rule in note
+    assert claims.claims(results)[4].statement == "The proposed network is at least 6.3 times as fast as the baseline"
+
+
+def test_a_claim_about_a_flagged_timing_says_so(tmp_path: Path) -> None:
+    disturbed = make.paired(make.PROPOSED, 150.0, 1000.0, flags=["2 of 9 rounds were disturbed"])
+    made = [*make.measured((make.BASELINE, 0.92, 1000.0), (make.PROPOSED, 0.92, None), beside_ms=1000.0), disturbed]
+    found = claims.claims(make.results_of(tmp_path, *made, spread=make.SPREAD))[4]
+    assert found.ours.endswith("timing flagged")
+    assert found.verdict == HOLDS

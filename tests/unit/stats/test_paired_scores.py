@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from enhance_sweep.stats.paired_scores import MARGIN, Difference, PairedScores
+from enhance_sweep.stats.paired_scores import MARGIN, Comparisons, Difference, PairedScores
 
 #: Scores of three trainings, of 8 images that are all equally hard.
 FLAT = np.repeat([[0.90], [0.92], [0.95]], 8, axis=1)
@@ -113,8 +113,99 @@ def test_all_pairs_at_once_agree_with_each_alone(networks: int, images: int, see
     for first, second in permutations(range(networks), 2):
         alone = difference(scores, first, second)
         assert together[first, second] == (alone.low > -MARGIN)
-        found = [values[first] for values in scores.differences_from(second)]
-        assert found == pytest.approx([alone.mean, alone.low, alone.high])
+        compared = scores.compared_with(second)
+        found = [values[first] for values in (compared.means, compared.errors, compared.freedom)]
+        assert found == pytest.approx([alone.mean, alone.error, alone.freedom])
+
+
+# --- several networks against one -------------------------------------------------------------------------------------
+
+
+def of(*means: float, error: float = 0.001, freedom: float = 99.0) -> Comparisons:
+    return Comparisons(np.array(means), np.full(len(means), error), np.full(len(means), freedom))
+
+
+def test_a_comparison_is_the_one_sided_paired_t_test() -> None:
+    scores = hard_images(4)
+    compared = pooled(scores, [0, 1, 2, 3], 4).compared_with(2)
+    assert compared.count == 3
+    assert np.isnan(compared.means[2])
+    for network in (0, 1, 3):
+        known = stats.ttest_rel(scores[network], scores[2] - MARGIN, alternative="greater")
+        assert compared.p_above(-MARGIN)[network] == pytest.approx(known.pvalue, abs=1e-9)
+
+
+def test_an_interval_of_one_comparison_is_the_t_tests() -> None:
+    scores = hard_images(2)
+    low, high = pooled(scores, [0, 1], 2).compared_with(0).intervals()
+    known = stats.ttest_rel(scores[1], scores[0]).confidence_interval(0.95)
+    assert (low[1], high[1]) == pytest.approx((min(known.low, 0), known.high))
+
+
+def test_the_ends_of_intervals_by_hand() -> None:
+    low, high = of(0.004, -0.008, 0.0).intervals()
+    quantile = {count: stats.t.ppf(1 - 0.025 / count, 99) for count in (1, 2, 3)}
+    # Better: one of three is tested first, alone. Worse: another. In errors of 0.001; the lower ends of those that are
+    # not better are of the tests against the margin, where the first is passed at a third, the third (2 errors) is not.
+    assert low == pytest.approx([0.004 - 0.001 * quantile[3], -0.008 - 0.001 * quantile[2], -0.001 * quantile[2]])
+    assert high == pytest.approx([0.004 + 0.001 * quantile[2], -0.008 + 0.001 * quantile[3], 0.001 * quantile[2]])
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-5, 5), min_size=1, max_size=8), st.floats(0.5, 4))
+def test_intervals_show_what_is_decided(means: list[float], margin: float) -> None:
+    compared = of(*means, error=1.0, freedom=12.0)
+    for mean, low, high, decision in zip(means, *compared.intervals(margin), compared.decisions(margin), strict=True):
+        assert low <= mean <= high
+        assert (low > 0) == (decision == "better")
+        assert (low > -margin) == (decision in ("better", "as good"))
+        assert (high < 0) == (decision == "worse") or decision == "as good"
+
+
+def test_each_decision_by_hand() -> None:
+    # In standard errors from 0 and, in brackets, from the margin: 4 (6), 0 (2), -1 (1), -8 (-6), 0.8 (2.8).
+    found = of(0.004, 0.0, -0.001, -0.008, 0.0008).decisions()
+    # One-sided, 5 tests: 4 is sure of being better; of those above the margin 6 is sure, then 2.8 (4 x 0.003 = 0.012),
+    # then 2 is not (3 x 0.024 = 0.072).
+    assert found.tolist() == ["better", "undecided", "undecided", "worse", "as good"]
+
+
+def test_what_is_surely_worse_but_by_less_than_the_margin_is_as_good() -> None:
+    assert of(-0.001, error=0.0001).decisions().tolist() == ["as good"]
+    assert of(-0.003, error=0.0001).decisions().tolist() == ["worse"]
+
+
+def test_a_winner_alone_is_none_of_23() -> None:
+    alone = of(0.0005, error=0.00095)
+    assert alone.p_above(-MARGIN) == pytest.approx([0.0049], abs=1e-4)
+    assert alone.decisions().tolist() == ["as good"]
+    among = of(0.0005, *[-0.0025] * 22, error=0.00095)
+    assert among.decisions()[0] == "undecided"
+
+
+def test_scores_without_any_spread_are_told_apart_by_their_sign() -> None:
+    assert of(0.0, 0.1, -0.1, error=0.0).decisions().tolist() == ["as good", "better", "worse"]
+
+
+def test_without_the_one_to_compare_with_nothing_is_decided() -> None:
+    for compared in (
+        pooled(hard_images(3), [0, 1, 2], 3).compared_with(None),
+        pooled(np.zeros((0, 0)), [], 2).compared_with(0),
+    ):
+        assert compared.count == 0
+        assert set(compared.decisions()) == {None}
+        assert np.isnan(compared.intervals()).all()
+
+
+def test_chance_decides_one_of_ten_equal_networks_seldom_and_uncorrected_often() -> None:
+    random, wrong, uncorrected = np.random.default_rng(2), 0, 0
+    for _ in range(300):
+        compared = pooled(0.9 + random.normal(0, 0.05, 40) + random.normal(0, 0.01, (11, 40)), range(11), 11)
+        compared = compared.compared_with(0)
+        wrong += bool({"better", "worse"} & set(compared.decisions()))
+        uncorrected += bool((compared.p_above(0)[1:] < 0.025).any() or (compared.p_above(0)[1:] > 0.975).any())
+    assert wrong / 300 <= 0.07
+    assert uncorrected / 300 >= 0.2
 
 
 def test_resampled_means_spread_as_the_means_do() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from enhance_sweep.records.schema import Conditions, Process, Round, Samples
-from enhance_sweep.stats.speed_up import paired_ratio, speed_up, speed_ups
+from enhance_sweep.stats.speed_up import paired_ratio, quotient_interval, speed_up, speed_ups
 
 
 def paired(latency_ms: float, baseline_ms: float, **more: Conditions) -> Round:
@@ -85,3 +85,12 @@ def test_timings_of_different_shapes_together_are_each_as_they_are_alone() -> No
     assert together[1] is None
     assert together == [speed_up(one) for one in made]
     assert len({ratio.median for ratio in together if ratio}) == len(made) - 1
+
+
+def test_the_interval_of_a_quotient_adds_distances_as_squares_on_logarithms() -> None:
+    # Both ends of each are a factor e^0.3 and e^0.4 away: together e^0.5.
+    first = (6.0, 6.0 / np.exp(0.3), 6.0 * np.exp(0.3))
+    second = (3.0, 3.0 / np.exp(0.4), 3.0 * np.exp(0.4))
+    assert quotient_interval(first, second) == pytest.approx((2 / np.exp(0.5), 2 * np.exp(0.5)))
+    # The lower end of a quotient comes of the upper end of what divides.
+    assert quotient_interval((6.0, 6.0, 6.0), (3.0, 3.0, 4.0)) == pytest.approx((1.5, 2.0))

@@ -7,7 +7,7 @@ from scipy import stats
 
 from enhance_sweep.stats.pooling import pooled_deviation
 from enhance_sweep.stats.rank_agreement import kendall_tau
-from enhance_sweep.stats.student import half_width, t_quantile, welch_satterthwaite
+from enhance_sweep.stats.student import half_width, t_quantile, t_quantiles, t_tail, welch_satterthwaite
 
 FIRST = np.array([3.1, 2.7, 4.4, 3.9, 2.2])
 SECOND = np.array([1.0, 9.5, 4.0, 6.6])
@@ -18,6 +18,25 @@ def test_the_quantile_is_students_for_few_and_for_many_degrees_of_freedom() -> N
     assert t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-9)
     assert t_quantile(freedom.reshape(-1, 1)[::-1])[-1, 0] == pytest.approx(t_quantile(1))
     assert np.isnan(t_quantile(np.array([np.nan, 4.0]))).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("tests", [5, 23, 400])
+def test_the_quantile_of_a_wider_interval_is_students(tests: int) -> None:
+    freedom = np.array([1, 2, 3, 4.5, 10, 19.9, 99, 1e4])
+    confidence = 1 - 0.05 / (tests + np.arange(len(freedom)))
+    assert t_quantiles(freedom, confidence) == pytest.approx(stats.t.ppf((1 + confidence) / 2, freedom), rel=2e-8)
+
+
+@pytest.mark.parametrize("t", [0.0, 0.3, 1.0, 2.9, 7.0, 40.0, np.inf, -0.5, -4.0])
+def test_the_tail_is_students(t: float) -> None:
+    freedom = np.concatenate([np.linspace(1, 5, 41), np.geomspace(5, 1e5, 40)])
+    assert t_tail(np.full(len(freedom), t), freedom) == pytest.approx(stats.t.sf(t, freedom), abs=2e-8)
+
+
+def test_the_tail_beyond_the_quantile_is_what_it_was_asked_for() -> None:
+    freedom = np.array([3.0, 12.5, 99.0])
+    assert t_tail(t_quantile(freedom), freedom) == pytest.approx([0.025] * 3)
+    assert np.isnan(t_tail(np.array([np.nan, 1.0]), np.array([np.nan, 9.0]))).tolist() == [True, False]
 
 
 def test_half_a_means_interval_is_students() -> None:
