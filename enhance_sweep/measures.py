@@ -35,6 +35,11 @@ class Measure:
     source: str
     smallest_side: int
 
+    @property
+    def sign(self) -> int:
+        """Times this, a difference is an improvement where it is above 0."""
+        return 1 if self.higher_is_better else -1
+
 
 _ALL = (
     Measure(

@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 
 from enhance_sweep.frontier import hypervolume
+from enhance_sweep.measures import MEASURES, Measure
 from enhance_sweep.paper import BASELINE_SLUG
 from enhance_sweep.records.schema import TrainedRecord
+from enhance_sweep.report.results.variants import usual
 from enhance_sweep.stats.holm import holm
-from enhance_sweep.stats.paired_scores import MARGIN, PairedScores
+from enhance_sweep.stats.paired_scores import PairedScores
 from enhance_sweep.stats.speed_up import Ratio
 from enhance_sweep.stats.student import SIDE
 
-MEASURES = ("psnr_db", "ms_ssim")
 #: Bootstrap draws of images, seeds and timing rounds; fewer for thousands of networks, so that a report takes seconds.
 _RESAMPLES, _RESAMPLES_OF_MANY, _MANY = 2000, 200, 1000
 #: With more networks than this, only those on the frontier and the published ones are compared in pairs.
@@ -36,15 +37,18 @@ class Evidence:
     """The evidence on how networks differ: from scores per image, seeds and timing rounds.
 
     Attributes:
-        scores: by measure, the paired scores of the rows of `Results.variants`, in their order.
+        scores: by measure, the paired scores of the rows of `Results.variants`, in their order; times the measure's
+            sign, so that larger is better.
+        quality: the same of the measure that the report goes by.
         resamples: the bootstrap draws behind the probabilities and the hypervolume's interval.
-        hypervolume: of the frontier: the area between it and (the baseline's latency, the untouched input's MS-SSIM),
-            in MS-SSIM times the baseline's latency; None without speed-ups or the untouched input's score.
+        hypervolume: of the frontier: the area between it and (the baseline's latency, the untouched input's score), in
+            that score times the baseline's latency; None without speed-ups or the untouched input's score.
         comparisons: how many networks were compared with the baseline.
         compared: how many were compared pair by pair.
     """
 
     scores: Mapping[str, PairedScores]
+    quality: PairedScores
     resamples: int
     hypervolume: Interval | None
     comparisons: int
@@ -52,13 +56,13 @@ class Evidence:
 
     @property
     def images(self) -> int:
-        """The number of test images behind comparisons of MS-SSIM; 0 where no scores per image were found."""
-        return self.scores["ms_ssim"].images
+        """The number of test images behind comparisons; 0 where no scores per image were found."""
+        return self.quality.images
 
     @property
     def seed_deviation(self) -> float | None:
-        """The standard deviation of a training's MS-SSIM between seeds; None if unknown."""
-        return self.scores["ms_ssim"].seed_deviation
+        """The standard deviation of a training's score between seeds; None if unknown."""
+        return self.quality.seed_deviation
 
 
 def pool_scores(
@@ -67,10 +71,10 @@ def pool_scores(
     rows: Sequence[int | None],
     networks: int,
 ) -> dict[str, PairedScores]:
-    """The paired scores of each measure.
+    """The paired scores of each measure, times its sign.
 
     Args:
-        tables: (images, measures) by the records' keys; not of those whose table cannot be read.
+        tables: (images, all of `MEASURES`) by the records' keys; not of those whose table cannot be read.
         trained: the records.
         rows: for each record, the row of the variants that pools it; None if none does.
         networks: how many rows there are.
@@ -82,7 +86,8 @@ def pool_scores(
     owners = [row for _, row in whole]
     stacked = np.stack([table for table, _ in whole]) if whole else np.zeros((0, 0, len(MEASURES)))
     return {
-        measure: PairedScores.pool(stacked[:, :, column], owners, networks) for column, measure in enumerate(MEASURES)
+        name: PairedScores.pool(measure.sign * stacked[:, :, column], owners, networks)
+        for column, (name, measure) in enumerate(MEASURES.items())
     }
 
 
@@ -91,12 +96,12 @@ def weigh(
     scores: Mapping[str, PairedScores],
     ratios: Mapping[str, Ratio],
     has_speed_ups: bool,
-    untouched: float | None,
+    quality: Measure,
 ) -> tuple[pd.DataFrame, Evidence]:
     """Add columns to the variants that say how certain their figures are.
 
-    They are: `ms_ssim_error`, `psnr_db_error`, half the 95% interval of a mean without what all networks share;
-    `vs_baseline`, `vs_baseline_low`, `vs_baseline_high`: MS-SSIM over the baseline's, paired;
+    They are: `ms_ssim_error` and so on, half the 95% interval of a mean without what all networks share;
+    `vs_baseline`, `vs_baseline_low`, `vs_baseline_high`: how much better than the baseline, paired;
     `vs_baseline_decision`: what that shows; `beats_baseline`: whether it is surely faster, too; all corrected for the
     number of networks. `frontier_probability`; `beats`, `beaten_by`: of how many networks, each pair tested alone.
 
@@ -105,25 +110,25 @@ def weigh(
         scores: of each measure.
         ratios: speed-ups by `architecture_key`, where the baseline was called in the same rounds.
         has_speed_ups: whether the cost is one over the speed-up.
-        untouched: the MS-SSIM of the untouched input.
+        quality: the measure that networks are compared by.
     """
-    ms_ssim = scores["ms_ssim"]
-    columns: dict[str, Any] = {f"{measure}_error": scores[measure].half_widths() for measure in MEASURES}
-    against = ms_ssim.compared_with(_baseline_row(variants))
+    of_quality, margin = scores[quality.name], quality.margin
+    columns: dict[str, Any] = {f"{name}_error": scores[name].half_widths() for name in MEASURES}
+    against = of_quality.compared_with(_baseline_row(variants, quality))
     columns["vs_baseline"] = against.means
-    columns["vs_baseline_low"], columns["vs_baseline_high"] = against.intervals()
-    columns["vs_baseline_decision"] = against.decisions()
+    columns["vs_baseline_low"], columns["vs_baseline_high"] = against.intervals(margin)
+    columns["vs_baseline_decision"] = against.decisions(margin)
     # A network that beats the baseline passes two tests, so the larger p-value counts (Berger 1982).
-    both = np.maximum(against.p_above(-MARGIN), _p_faster(variants, ratios))
+    both = np.maximum(against.p_above(-margin), _p_faster(variants, ratios))
     columns["beats_baseline"] = both <= holm(both, SIDE)
-    probability, volume, resamples = _bootstrap(variants, ms_ssim, ratios, has_speed_ups, untouched)
+    probability, volume, resamples = _bootstrap(variants, of_quality, ratios, has_speed_ups, quality)
     columns["frontier_probability"] = probability
-    compared = _comparable(variants, ms_ssim)
+    compared = _comparable(variants, of_quality)
     rows = np.flatnonzero(compared)
-    beats = _beats(variants, rows, ms_ssim, ratios)
+    beats = _beats(variants, rows, of_quality, ratios, margin)
     for name, axis in (("beats", 1), ("beaten_by", 0)):
         columns[name] = pd.Series(_at(rows, beats.sum(axis=axis), len(variants)), dtype="Int64").where(compared)
-    return variants.assign(**columns), Evidence(scores, resamples, volume, against.count, len(rows))
+    return variants.assign(**columns), Evidence(scores, of_quality, resamples, volume, against.count, len(rows))
 
 
 def _at(rows: np.ndarray[Any, Any], values: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
@@ -133,10 +138,10 @@ def _at(rows: np.ndarray[Any, Any], values: np.ndarray[Any, Any], count: int) ->
     return found
 
 
-def _baseline_row(variants: pd.DataFrame) -> int | None:
+def _baseline_row(variants: pd.DataFrame, quality: Measure) -> int | None:
     """The row of the scored baseline; under the most frequent training condition where there are several."""
     rows = variants.reset_index(drop=True)
-    rows = rows[(rows["slug"] == BASELINE_SLUG) & rows["ms_ssim"].notna()].sort_values("condition", kind="stable")
+    rows = rows[(rows["slug"] == BASELINE_SLUG) & rows[quality.name].notna()].sort_values("condition", kind="stable")
     return int(rows.index[0]) if len(rows) else None
 
 
@@ -148,7 +153,7 @@ def _bootstrap(
     scores: PairedScores,
     ratios: Mapping[str, Ratio],
     has_speed_ups: bool,
-    untouched: float | None,
+    quality: Measure,
 ) -> tuple[np.ndarray[Any, Any], Interval | None, int]:
     """The probability of each row to be on the frontier, the hypervolume, and how many draws they rest on."""
     probability = np.full(len(variants), np.nan)
@@ -167,15 +172,17 @@ def _bootstrap(
             resampled = np.stack([ratios[keys[column]].resampled for column in paired], axis=1)
             drawn = random.integers(len(resampled), size=(draws, len(paired)))
             costs[:, paired] = 1 / np.take_along_axis(resampled, drawn, axis=0)
+    untouched = usual(variants[f"untouched_{quality.name}"])
+    level = quality.sign * (untouched or 0.0)
     on_front = np.zeros(len(rows))
     volumes = np.zeros(draws)
     for draw in range(draws):
-        front, volumes[draw] = _front_and_volume(costs[draw], qualities[draw], untouched or 0.0)
+        front, volumes[draw] = _front_and_volume(costs[draw], qualities[draw], level)
         on_front[front] += 1
     probability[rows] = on_front / draws
     if not has_speed_ups or untouched is None:
         return probability, None, draws
-    value = hypervolume(variants, worst_cost=1.0, worst_quality=untouched, cost="cost")
+    value = hypervolume(variants, worst_cost=1.0, worst_quality=untouched, cost="cost", quality=quality.name)
     low, high = np.quantile(volumes, [SIDE, 1 - SIDE])
     return probability, Interval(value, float(low), float(high)), draws
 
@@ -219,7 +226,11 @@ def _p_faster(variants: pd.DataFrame, ratios: Mapping[str, Ratio]) -> np.ndarray
 
 
 def _beats(
-    variants: pd.DataFrame, rows: np.ndarray[Any, Any], scores: PairedScores, ratios: Mapping[str, Ratio]
+    variants: pd.DataFrame,
+    rows: np.ndarray[Any, Any],
+    scores: PairedScores,
+    ratios: Mapping[str, Ratio],
+    margin: float,
 ) -> np.ndarray[Any, Any]:
     """(rows, rows), of some: whether the first is surely faster than the second, and surely not worse by the margin.
 
@@ -235,7 +246,7 @@ def _beats(
         draws.append(np.ones_like(resampled) if itself else np.random.default_rng(row).permutation(resampled))
     speed = np.stack(draws)
     some = PairedScores(scores.scores[rows], scores.trainings[rows], scores.seed_deviation, scores.seed_freedom)
-    as_good = some.not_worse(MARGIN)
+    as_good = some.not_worse(margin)
     for place in range(len(rows)):
         faster = (speed[place] > speed).mean(axis=1) >= 1 - SIDE
         beats[place] = faster & as_good[place]

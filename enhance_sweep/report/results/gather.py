@@ -9,12 +9,13 @@ from typing import TypeVar
 
 import pandas as pd
 
+from enhance_sweep.measures import MEASURES, Measure
 from enhance_sweep.records import store
 from enhance_sweep.records.keys import architecture_slug
-from enhance_sweep.records.schema import ChallengeRecord, ExportRecord, TimedRecord, TrainedRecord
+from enhance_sweep.records.schema import SCORE_COLUMNS, ChallengeRecord, ExportRecord, TimedRecord, TrainedRecord
 from enhance_sweep.records.store import RecordError, challenge_records, export_records, timed_records, trained_records
 from enhance_sweep.report.labels import network_label
-from enhance_sweep.report.results.evidence import MEASURES, Evidence, pool_scores, weigh
+from enhance_sweep.report.results.evidence import Evidence, pool_scores, weigh
 from enhance_sweep.report.results.select import (
     Condition,
     ReportError,
@@ -63,6 +64,9 @@ class Results:
     - `cost`: small is fast, in the unit that `cost_kind` names; `on_frontier`;
     - `record`: the index in `trained` of its first seed.
 
+    `quality` is the measure that the frontier, its tests and the headline go by. Differences of scores (`gain_...`,
+    `vs_baseline...`) are improvements: above 0 is better, also where less is better.
+
     `slugs` has the short names of all architectures that were trained or timed, by key. `row_of` has for each record of
     `trained` the row in which its scores are pooled, None for one without.
     """
@@ -71,6 +75,7 @@ class Results:
     dataset: str | None
     fingerprint: str | None
     loss: str | None
+    quality: Measure
     one_of_several_losses: bool
     variants: pd.DataFrame
     cost_kind: str
@@ -90,18 +95,23 @@ class Results:
 
     @cached_property
     def scored(self) -> pd.DataFrame:
-        """The networks that have an MS-SSIM."""
-        return self.variants[self.variants["ms_ssim"].notna()]
+        """The networks that have a score of `quality`."""
+        return self.variants[self.variants[self.quality.name].notna()]
 
     @cached_property
     def frontier(self) -> pd.DataFrame:
         """The networks that no other beats, fastest first."""
-        return self.variants[self.variants["on_frontier"]].sort_values(["cost", "ms_ssim"], kind="stable")
+        return self.variants[self.variants["on_frontier"]].sort_values(["cost", self.quality.name], kind="stable")
 
     @cached_property
     def untouched(self) -> dict[str, float | None]:
         """The scores of the untouched input, as most rows have them."""
-        return {name: usual(self.variants[f"untouched_{name}"]) for name in MEASURES}
+        return {name: usual(self.variants[f"untouched_{name}"]) for name in SCORE_COLUMNS}
+
+    @cached_property
+    def measures(self) -> list[Measure]:
+        """The measures that any network has a score of."""
+        return [measure for name, measure in MEASURES.items() if self.variants[name].notna().any()]
 
     @cached_property
     def codes(self) -> Counter[str]:
@@ -126,7 +136,13 @@ class Results:
         return [int(steps) for steps in self.variants["steps"].dropna().value_counts().index]
 
 
-def gather(runs: str | Path, data: str | None = None, loss: str | None = None, code: str | None = None) -> Results:
+def gather(
+    runs: str | Path,
+    data: str | None = None,
+    loss: str | None = None,
+    code: str | None = None,
+    quality: str = "ms_ssim",
+) -> Results:
     """Read a folder of runs and compute what its report shows.
 
     Args:
@@ -134,9 +150,11 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None, c
         data: the data set to report, `NAME` or `NAME@FINGERPRINT`, where the folder holds several.
         loss: the loss preset to report, where the folder holds several.
         code: the version of the code that trained, where there were several: its digest, or `all` to mix them.
+        quality: the measure that frontier, tests and headline go by, by its name in `enhance_sweep.measures`.
 
     Raises:
-        ReportError: there is nothing to report, or several data sets, losses or versions and no choice between them.
+        ReportError: there is nothing to report, or several data sets, losses or versions and no choice between them;
+            or networks are scored, and none by this measure.
     """
     runs = Path(runs)
     if not runs.is_dir():
@@ -158,17 +176,23 @@ def gather(runs: str | Path, data: str | None = None, loss: str | None = None, c
     slugs = {key: architecture_slug(architecture) for key, architecture in architectures.items()}
     timings = Timings.choose(timed, {record.architecture_key for record in chosen}, slugs)
     ratios = _speed_ups(timings.chosen)
-    variants, conditions, row_of = variants_of(chosen, timings, ratios, slugs)
-    variants, cost_kind = with_frontier(variants)
-    tables = store.image_scores(runs, [record.key for record in chosen if record.status == "completed"], MEASURES)
-    scores = pool_scores(tables, chosen, row_of, len(variants))
-    untouched = usual(variants["untouched_ms_ssim"])
-    variants, evidence = weigh(variants, scores, ratios, cost_kind == "speed_up", untouched)
+    measure = MEASURES[quality]
+    variants, conditions, row_of = variants_of(chosen, timings, ratios, slugs, measure)
+    if variants[quality].isna().all() and variants["ms_ssim"].notna().any():
+        raise ReportError(
+            f"--quality {quality}: no network in {runs} has this score: run the sweep again with stages=[evaluate], "
+            "which trains nothing"
+        )
+    variants, cost_kind = with_frontier(variants, measure)
+    completed = [record.key for record in chosen if record.status == "completed"]
+    scores = pool_scores(store.image_scores(runs, completed, list(MEASURES)), chosen, row_of, len(variants))
+    variants, evidence = weigh(variants, scores, ratios, cost_kind == "speed_up", measure)
     return Results(
         runs=runs,
         dataset=learned_from.dataset if learned_from else None,
         fingerprint=learned_from.data_fingerprint if learned_from else None,
         loss=learned_from.loss if learned_from else None,
+        quality=measure,
         one_of_several_losses=len({record.learned_from.loss for record in of_data}) > 1,
         variants=variants,
         cost_kind=cost_kind,

@@ -8,10 +8,11 @@ import msgspec
 import pandas as pd
 
 from enhance_sweep.frontier import pareto_front
+from enhance_sweep.measures import MEASURES, Measure
 from enhance_sweep.paper import BASELINE_SLUG, published_table
 from enhance_sweep.records.flags import doubts
 from enhance_sweep.records.frame import is_of_a_part, join_records
-from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, TIMED_COLUMNS, TrainedRecord
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, SCORE_COLUMNS, TIMED_COLUMNS, TrainedRecord
 from enhance_sweep.report.labels import network_label, spreadsheet_letters
 from enhance_sweep.report.results.select import Condition, Timings
 from enhance_sweep.report.results.words import canonical_json, differences
@@ -19,12 +20,16 @@ from enhance_sweep.stats.speed_up import Ratio
 
 #: Parts of `learned_from` that the report is about as a whole, or that are pooled.
 _NOT_A_CONDITION = ("dataset", "data_fingerprint", "loss", "seed")
-_SCORES = ["psnr_db", "ms_ssim", "untouched_psnr_db", "untouched_ms_ssim"]
+_SCORES = [*SCORE_COLUMNS, *(f"untouched_{name}" for name in SCORE_COLUMNS)]
 _STATES = {"completed": "completed", "running": "unfinished", "failed": "failed"}
 
 
 def variants_of(
-    trained: Sequence[TrainedRecord], timings: Timings, ratios: Mapping[str, Ratio], slugs: Mapping[str, str]
+    trained: Sequence[TrainedRecord],
+    timings: Timings,
+    ratios: Mapping[str, Ratio],
+    slugs: Mapping[str, str],
+    quality: Measure,
 ) -> tuple[pd.DataFrame, list[Condition], list[int | None]]:
     """Make the table: a row per network and training condition, with its timing.
 
@@ -35,6 +40,7 @@ def variants_of(
         timings: of networks trained or not.
         ratios: speed-ups by `architecture_key`, where the baseline was called in the same rounds.
         slugs: short names of architectures, by key.
+        quality: the measure by which a network is better than the untouched input.
     """
     keys = [_condition_of(record) for record in trained]
     variants = _pooled(trained, timings, keys)
@@ -54,10 +60,11 @@ def variants_of(
     variants["published"] = variants["slug"].map(tables).astype("Int64")
     variants["trained"] = variants["status"].map(_STATES)
     _add_speed(variants, timings, ratios, slugs)
-    for name in ("psnr_db", "ms_ssim"):
-        variants[f"untouched_{name}"] = variants[f"untouched_{name}"].astype("float64")
-        variants[f"gain_{name}"] = variants[name] - variants[f"untouched_{name}"]
-    variants["below_untouched"] = variants["gain_ms_ssim"] < 0
+    for name, measure in MEASURES.items():
+        scores, untouched = (variants[column].astype("float64") for column in (name, f"untouched_{name}"))
+        columns = {name: scores, f"untouched_{name}": untouched, f"gain_{name}": measure.sign * (scores - untouched)}
+        variants = variants.assign(**columns)
+    variants["below_untouched"] = variants[f"gain_{quality.name}"] < 0
     places = zip(variants["architecture_key"], variants["condition_key"], variants["trained"], strict=True)
     row_of = {(key, condition): row for row, (key, condition, state) in enumerate(places) if state == "completed"}
     pooled_in = [
@@ -73,7 +80,7 @@ def _pooled(trained: Sequence[TrainedRecord], timings: Timings, keys: Sequence[b
     untrained = len(rows) - len(trained)
     # There is at most one timing of an architecture here, so the first rows are the records in their order.
     rows["record"] = pd.array([*range(len(trained)), *[None] * untrained], dtype="Int64")
-    for name in ("dataset", "seed", "steps", "test_images", "untouched_psnr_db", "untouched_ms_ssim", "timing_status"):
+    for name in ("dataset", "seed", "steps", "test_images", *_SCORES, "timing_status"):
         if name not in rows:
             rows[name] = None
     rows["condition_key"] = [*keys, *[b""] * untrained]
@@ -143,10 +150,11 @@ def in_order(variants: pd.DataFrame) -> pd.DataFrame:
     return variants.loc[keys.sort_values([str(name) for name in keys], kind="stable").index]
 
 
-def best_in_order(variants: pd.DataFrame, most: int) -> pd.DataFrame:
-    """The rows in order; of more than `most` the frontier's, the paper's and the best of all others."""
+def best_in_order(variants: pd.DataFrame, most: int, quality: Measure) -> pd.DataFrame:
+    """The rows in order; of more than `most` the frontier's, the paper's and the best of all others by a measure."""
     first = variants["on_frontier"].astype(int) * 2 + variants["published"].notna()
-    ranked = variants.assign(first=first).sort_values(["first", "ms_ssim"], ascending=False, kind="stable")
+    directions = [False, not quality.higher_is_better]
+    ranked = variants.assign(first=first).sort_values(["first", quality.name], ascending=directions, kind="stable")
     return in_order(variants.loc[ranked.index[:most]])
 
 
@@ -164,13 +172,13 @@ def plain_rows(variants: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
 
 
-def with_frontier(variants: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Mark the frontier, on the best measure of cost that there is.
+def with_frontier(variants: pd.DataFrame, quality: Measure) -> tuple[pd.DataFrame, str]:
+    """Mark the frontier of a measure of quality, on the best measure of cost that there is.
 
     Speed-ups may be compared between hosts, being ratios to a baseline timed beside them; latencies may not, so
     without a baseline only the rows of the first timing condition count. Multiply-adds stand in where nothing is timed.
     """
-    scored = variants[variants["ms_ssim"].notna()]
+    scored = variants[variants[quality.name].notna()]
     if scored["speed_up"].notna().any():
         kind, cost = "speed_up", 1.0 / variants["speed_up"]
     elif scored["latency_ms_median"].notna().any():
@@ -178,5 +186,5 @@ def with_frontier(variants: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     else:
         kind, cost = "macs", variants["macs"].astype("float64")
     variants = variants.assign(cost=cost.astype("float64"))
-    front = pareto_front(variants, cost="cost", quality="ms_ssim").index
+    front = pareto_front(variants, cost="cost", quality=quality.name).index
     return variants.assign(on_frontier=variants.index.isin(front)), kind
