@@ -27,7 +27,7 @@ def details(results: Results) -> dict[str, dict[str, Any]]:
     """
     timed = {record.architecture_key: record for record in results.timed}
     found = {}
-    for row in rows_of(best_in_order(results.variants, MOST_ROWS)):
+    for row in rows_of(best_in_order(results.variants, MOST_ROWS, results.quality)):
         record = results.trained[int(row.record)] if pd.notna(row.record) else None
         timing = timed.get(row.architecture_key)
         curves = {measure: noted(results, record, measure) for measure in MEASURES if record is not None}

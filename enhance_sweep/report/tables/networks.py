@@ -63,7 +63,7 @@ def frontier_shown(results: Results) -> Table:
 def others_shown(results: Results) -> Table:
     """Every variant that is not in the paper's tables; of too many the frontier's and the best."""
     others = results.variants[results.variants["published"].isna()]
-    kept = best_in_order(others, MOST_ROWS)
+    kept = best_in_order(others, MOST_ROWS, results.quality)
     return _own_table("Other variants", results, kept, left_out=len(others) - len(kept))
 
 
