@@ -6,7 +6,6 @@ import pytest
 from scipy import stats
 
 from enhance_sweep.stats.pooling import pooled_deviation
-from enhance_sweep.stats.rank_agreement import kendall_tau
 from enhance_sweep.stats.student import half_width, t_quantile, t_quantiles, t_tail, welch_satterthwaite
 
 FIRST = np.array([3.1, 2.7, 4.4, 3.9, 2.2])
@@ -66,9 +65,3 @@ def test_pooled_deviation_is_the_root_of_the_mean_square_within_groups() -> None
     assert deviation == pytest.approx(np.sqrt((within**2).sum() / 3))
     assert pooled_deviation(values[:2], np.array([0, 1])) == (None, 0)
     assert pooled_deviation(values[:0], groups[:0]) == (None, 0)
-
-
-def test_rank_agreement_counts_pairs_and_ties() -> None:
-    assert kendall_tau([1, 2, 3, 4], [10, 20, 40, 30]) == pytest.approx(4 / 6)
-    assert kendall_tau([1, 1, 2], [1, 2, 3]) == pytest.approx(2 / np.sqrt(2 * 3))
-    assert np.isnan(kendall_tau([1, 1], [1, 2]))
