@@ -132,6 +132,14 @@ _ALL = (
     ),
 )
 
+#: A network keeps the targets' color where its chroma ratio is not outside of these. The published baseline's is 0.86
+#: on the DPED sample, and half a stop less light makes 0.87. The upper limit is as many times too much
+#: (docs/metrics.md).
+CHROMA_RATIO_LIMITS = (0.8, 1.25)
+#: Images with less chroma than this, 2.5 of 255 levels, are gray: a ratio to theirs says nothing of color. The targets
+#: of the DPED sample, which are nearly colorless, have 0.047.
+LEAST_CHROMA = 0.01
+
 #: Every measure by its name, in the order of tables.
 MEASURES: Mapping[str, Measure] = MappingProxyType({measure.name: measure for measure in _ALL})
 

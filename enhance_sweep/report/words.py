@@ -55,5 +55,7 @@ def _environment() -> Environment:
     environment.tests["number"] = labels.is_number
     environment.globals |= {"margin": MARGIN, "baseline": "{3, 64, 4}"}
     macros = environment.get_template("macros.j2").module
-    environment.globals |= {name: getattr(macros, name) for name in ("count", "spread", "with_interval", "caveat")}
+    environment.globals |= {
+        name: getattr(macros, name) for name in ("count", "spread", "with_interval", "caveat", "off_color")
+    }
     return environment

@@ -10,12 +10,15 @@ from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG
 from enhance_sweep.records.schema import TimedRecord, TrainedRecord
 from enhance_sweep.report.architecture import architecture_figure, architecture_in_words
 from enhance_sweep.report.figures import style
+from enhance_sweep.report.figures.agreement import agreement_figure
 from enhance_sweep.report.figures.curve_series import CurveSeries
 from enhance_sweep.report.figures.frontier import networks_figure, published_figure
 from enhance_sweep.report.figures.quality import quality_figure
 from enhance_sweep.report.figures.series import Series
 from enhance_sweep.report.figures.speed import speed_figure
+from enhance_sweep.report.results.agreement import agreement
 from enhance_sweep.report.results.gather import Results, whole
+from enhance_sweep.report.words import phrase
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,17 @@ def draw_architectures(results: Results, files: dict[str, bytes]) -> list[Drawin
             end = "drawn from the layers in its record. In percent: shares of the multiply-adds."
             found.append(Drawing(name, f"{prefix}{label}, {end}", *embedded))
     return found
+
+
+def draw_agreement(results: Results, files: dict[str, bytes]) -> Drawing | None:
+    """How well the measures agree, for the page; its files are added. None where there is nothing to compare."""
+    found = agreement(results)
+    if found is None:
+        return None
+    figure, caption = agreement_figure(found), phrase("panel", "figure", {"found": found})
+    files |= _files("agreement", figure)
+    embedded = Markup(style.embedded_svg(style.svg(figure), "agreement", caption))
+    return Drawing("agreement", caption, embedded, embedded)
 
 
 def _files(name: str, figure: Figure) -> dict[str, bytes]:

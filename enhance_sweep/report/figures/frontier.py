@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from enhance_sweep.report.figures.frontier_series import published_series
 from enhance_sweep.report.figures.placement import Array, place_labels
-from enhance_sweep.report.figures.series import Level, Point, Series
+from enhance_sweep.report.figures.series import RINGED, Level, Point, Series
 from enhance_sweep.report.figures.style import (
     COLORS,
     DASHES,
@@ -41,6 +41,8 @@ _RASTERIZED_FROM = 800
 _MOST_INTERVALS = 80
 _INCH = 72.0
 _LABEL_SIZE = 7.5
+#: How many times as wide as its marker a ring is.
+_RING = 1.9
 #: A leader shorter than this would only be clutter between a label and its marker.
 _SHORTEST_LEADER = 7.5
 
@@ -77,6 +79,7 @@ def networks_figure(series: Series, shape: Shape = WIDE, intervals: bool = False
         if any(point.hollow for point in points):
             hollow: dict[str, Any] = {"ls": "none", "marker": "o", "mfc": PAPER, "mec": MUTED, "mew": 1.3}
             panels[0].plot([], [], label="below the untouched input", **hollow)
+        _draw_rings(panels, [point for point in points if point.ringed], _marker_size(points))
         _draw_lines(panels, series)
         _lay_out(figure, shape, series, panels[0])
         _draw_labels(figure, panels, series, points, [np.array(ends) for _, ends in bars])
@@ -214,6 +217,13 @@ def _draw_markers(panel: Axes, series: Series, points: Sequence[Point], look: Ma
             panel.plot(*some.T, label=name, ls="none", zorder=3, **filling, **look)
 
 
+def _draw_rings(panels: Sequence[Axes], points: Sequence[Point], marker_size: float) -> None:
+    """Ring points that have too little or too much color, and name the ring in the legend."""
+    look: dict[str, Any] = {"ls": "none", "marker": "o", "mfc": "none", "mec": INK, "mew": 1.0, "zorder": 3.1}
+    for panel in panels if points else ():
+        panel.plot(*_places(points).T, label=RINGED, markersize=_RING * marker_size, **look)
+
+
 def _places(points: Sequence[Point]) -> Array:
     """The points' coordinates: (N, 2)."""
     return np.array([(point.x, point.y) for point in points], dtype=float).reshape(-1, 2)
@@ -245,7 +255,7 @@ def _draw_labels(
     texts = [figure.text(0, 0, p.label, color=COLORS[series.looks[p.group].color], **look) for p in named]
     sizes = np.array([_extent(figure, text)[2:] - _extent(figure, text)[:2] for text in texts]).reshape(-1, 2)
     bounds = np.array([_extent(figure, panels[_panel_of(panels, point.y)]) for point in named]).reshape(-1, 4)
-    radius = _marker_size(points) / 2 + 1.0
+    radius = _marker_size(points) * (_RING if any(point.ringed for point in points) else 1) / 2 + 1.0
     centers = place_labels(anchors, sizes, bounds, markers, radius, np.concatenate(lines))
     inches = figure.get_size_inches() * _INCH
     for text, center, size, anchor in zip(texts, centers, sizes, anchors, strict=True):

@@ -10,6 +10,7 @@ import pandas as pd
 
 from enhance_sweep import paper
 from enhance_sweep.frontier import pareto_front
+from enhance_sweep.report.figures.rings import ringed
 from enhance_sweep.report.figures.series import (
     Axis,
     Level,
@@ -70,7 +71,8 @@ def frontier_series(results: Results) -> Series | None:
         return None
     further = (*_single_seeds(results, series), *_exports(results))
     looks = {point.group: _look_on_page(point.group) for point in further}
-    return replace(series, points=(*series.points, *further), looks={**series.looks, **looks})
+    points = ringed(series.points, results.variants)
+    return replace(series, points=(*points, *further), looks={**series.looks, **looks})
 
 
 def networks_series(

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from enhance_sweep.report.figures.curve_series import MEASURES, Curve, CurveSeries
-from enhance_sweep.report.figures.series import Axis, Level, Line, Look, Point, Series
+from enhance_sweep.report.figures.series import RINGED, Axis, Level, Line, Look, Point, Series
 from enhance_sweep.report.labels import topology_name
 
 Chart = dict[str, Any]
@@ -62,6 +62,7 @@ def series_chart(series: Series, names_at: str = "top right") -> Chart:
     kind = "scatter" if len(points) <= _MOST_SVG else "scattergl"
     look: Chart = {"type": kind, "textposition": names_at, "opacity": 1.0 if len(points) <= _MOST_OPAQUE else 0.5}
     traces = [_line(line) for line in series.lines]
+    traces += _rings(kind, [point for point in points if point.ringed])
     for group in series.looks:
         some = [point for point in series.points if point.group == group]
         traces.append(look | _points(some, series.looks[group], named, with_intervals))
@@ -106,6 +107,15 @@ def _points(points: Sequence[Point], look: Look, named: set[Point], with_interva
         trace |= _intervals(bars, "error_x", [(point.x, point.x_interval) for point in points])
         trace |= _intervals(bars, "error_y", [(point.y, point.y_interval) for point in points])
     return trace
+
+
+def _rings(kind: str, points: Sequence[Point]) -> list[Chart]:
+    """Rings around the points that have too little or too much color, for the legend to name; a pointer passes them."""
+    if not points:
+        return []
+    ring = {"symbol": "circle-open", "size": 17, "color": "var(--ink)", "line": {"width": 1.5}}
+    places = {"x": [point.x for point in points], "y": [point.y for point in points]}
+    return [{"type": kind, "mode": "markers", "name": RINGED, **places, "marker": ring, "hoverinfo": "skip"}]
 
 
 def _hover_text(point: Point) -> str:

@@ -46,6 +46,10 @@ def _look_of_another(number: int) -> Look:
     return Look(further[place].color, LOOKS[(2 + place + turn) % len(LOOKS)].marker)
 
 
+#: What a ring around a point means, for legends.
+RINGED = "too little or too much color"
+
+
 @dataclass(frozen=True)
 class Point:
     """One marker.
@@ -55,6 +59,7 @@ class Point:
         hover: the pointer's lines below the label.
         row: the row of `Results.variants` that a click opens.
         hollow: whether it lies below the untouched input.
+        ringed: whether its outputs have too little or too much color.
         rank: higher ranks are named first where there is no room for all names; 0: never, 1: only where all are.
         x_interval, y_interval: the ends of the 95% intervals.
     """
@@ -66,6 +71,7 @@ class Point:
     hover: tuple[str, ...] = ()
     row: int | None = None
     hollow: bool = False
+    ringed: bool = False
     rank: int = 0
     x_interval: tuple[float, float] | None = None
     y_interval: tuple[float, float] | None = None

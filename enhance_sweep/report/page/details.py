@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from enhance_sweep.records.schema import TimedRecord, TrainedRecord
+from enhance_sweep.measures import MEASURES as SCORES
+from enhance_sweep.records.schema import TRAINED_COLUMNS, TimedRecord, TrainedRecord
 from enhance_sweep.report.figures.curve_series import MEASURES, noted
 from enhance_sweep.report.figures.frontier_series import measured
 from enhance_sweep.report.labels import decimals, is_number, significant
@@ -45,7 +46,7 @@ def _facts(
     row: Any, record: TrainedRecord | None, timing: TimedRecord | None, trainings: list[TrainedRecord]
 ) -> list[tuple[str, str]]:
     """The facts about a network, by name, in the order shown."""
-    facts = measured(row)
+    facts = measured(row) | _panel(row)
     if is_number(row.peak_rss_mib):
         facts["Memory"] = f"{decimals(row.peak_rss_mib, 0)} MiB"
     facts["Timing flagged"] = row.timing_flags or ""
@@ -61,6 +62,18 @@ def _facts(
     if record is not None:
         facts |= _training_facts(record, trainings)
     return [(name, text) for name, text in facts.items() if text]
+
+
+def _panel(row: Any) -> dict[str, str]:
+    """The scores of the measures that older code did not compute, and what is wrong with the color."""
+    further = [measure for name, measure in SCORES.items() if name not in TRAINED_COLUMNS]
+    facts = {
+        one.label: decimals(getattr(row, one.name), one.digits) for one in further if is_number(getattr(row, one.name))
+    }
+    if is_number(row.chroma_ratio):
+        fault = f", {row.color_fault}" if row.color_fault else ""
+        facts["Chroma ratio"] = f"{decimals(row.chroma_ratio, 2)}{fault}"
+    return facts
 
 
 def _training_facts(record: TrainedRecord, trainings: list[TrainedRecord]) -> dict[str, str]:

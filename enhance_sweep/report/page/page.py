@@ -25,7 +25,7 @@ from enhance_sweep.report.results import findings, timings
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.provenance import provenance
 from enhance_sweep.report.results.twins import largest_inversion
-from enhance_sweep.report.tables import challenge, claims, exports, networks, parts, runtimes
+from enhance_sweep.report.tables import agreement, challenge, claims, exports, networks, panel, parts, runtimes
 from enhance_sweep.report.words import phrase, templates
 
 PAGE = "index.html"
@@ -49,6 +49,7 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
     context = {
         "pictures": pictures,
         "architectures": [],
+        "agreeing": None,
         "comparisons": [],
         "figures": _captions(results, figures),
         "claims": claims.claims_shown(judged, results),
@@ -57,11 +58,16 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     photographs = Slides()
     if pictures:
-        from enhance_sweep.report.figures.drawings import draw_architectures, draw_figures  # matplotlib imports slowly
+        from enhance_sweep.report.figures.drawings import (
+            draw_agreement,
+            draw_architectures,
+            draw_figures,
+        )  # matplotlib imports slowly
         from enhance_sweep.report.photographs.comparison import comparisons
 
         files |= draw_figures(figures, intervals=results.evidence.images > 0)
         context["architectures"] = draw_architectures(results, files)
+        context["agreeing"] = draw_agreement(results, files)
         context["comparisons"] = compared = comparisons(results)
         files |= {comparison.file_name: comparison.image for comparison in compared}
         photographs = slides(results, map(int, opened))
@@ -110,6 +116,8 @@ def _sections(results: Results) -> dict[str, Any]:
         "runtimes": runtimes.runtimes_shown(results),
         "exports": exports.exports_shown(results),
         "parts": parts.parts_shown(results),
+        "panel": panel.panel_shown(results),
+        "agreement": agreement.agreement_shown(results),
         "others": networks.others_shown(results),
         "problems": results.problems,
         "unfinished": results.unfinished,
@@ -126,6 +134,8 @@ def _csv_files(results: Results, judged: Sequence[claims.Claim]) -> dict[str, by
         "variants.csv": networks.variants_csv(results),
         "claims.csv": claims.claims_csv(judged) if judged else "",
         parts.FILE: parts.parts_csv(results),
+        panel.FILE: panel.panel_csv(results),
+        agreement.FILE: agreement.agreement_csv(results),
         "runtimes.csv": runtimes.runtimes_csv(results) if timings.by_place(results) else "",
         "exports.csv": exports.exports_csv(results) if results.exports else "",
     }
@@ -161,6 +171,7 @@ def _captions(results: Results, figures: Mapping[str, Any]) -> dict[str, dict[st
         "cost": _COST[results.cost_kind].lower(),
         "plain_line": scored.loc[scored["cost"].notna(), "topology"].nunique() > 1,
         "hollow": bool(scored["below_untouched"].any()),
+        "ringed": bool((scored["color_fault"] != "").any()),
         "placeless": int(scored["cost"].isna().sum()),
         "several_seeds": any(" " in str(seeds) for seeds in scored["seeds"]),
         "curves_on": curves_on(results),

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from enhance_sweep import paper
+from enhance_sweep.report.results.color_findings import color_sentences
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.select import Condition
 from enhance_sweep.report.words import paragraphs, phrase
@@ -35,7 +36,11 @@ def findings(results: Results) -> list[str]:
     best = _fastest_that_beats_the_baseline(results)
     budget = [] if best is None else [phrase("headline", "budget", _budget(results))]
     facts = _comparisons(results) | _coverage(results) | _speed(results) | _not_comparable(results)
-    return [*budget, *paragraphs("findings", {"results": results, "evidence": results.evidence, **facts})]
+    return [
+        *color_sentences(results),
+        *budget,
+        *paragraphs("findings", {"results": results, "evidence": results.evidence, **facts}),
+    ]
 
 
 def tiles(results: Results) -> list[dict[str, str]]:

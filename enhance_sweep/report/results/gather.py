@@ -15,6 +15,7 @@ from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.schema import SCORE_COLUMNS, ChallengeRecord, ExportRecord, TimedRecord, TrainedRecord
 from enhance_sweep.records.store import RecordError, challenge_records, export_records, timed_records, trained_records
 from enhance_sweep.report.labels import network_label
+from enhance_sweep.report.results.color import color_faults
 from enhance_sweep.report.results.evidence import Evidence, pool_scores, weigh
 from enhance_sweep.report.results.select import (
     Condition,
@@ -61,6 +62,7 @@ class Results:
       `vs_baseline_decision`, `beats_baseline`, `frontier_probability`, `beats`, `beaten_by` (see
       `enhance_sweep.report.results.evidence`);
     - `gain_psnr_db`, `gain_ms_ssim`: above the untouched input; `below_untouched`;
+    - `color_fault`: what is wrong with its outputs' color, in words (see `enhance_sweep.report.results.color`);
     - `cost`: small is fast, in the unit that `cost_kind` names; `on_frontier`;
     - `record`: the index in `trained` of its first seed.
 
@@ -183,7 +185,7 @@ def gather(
             f"--quality {quality}: no network in {runs} has this score: run the sweep again with stages=[evaluate], "
             "which trains nothing"
         )
-    variants, cost_kind = with_frontier(variants, measure)
+    variants, cost_kind = with_frontier(variants.assign(color_fault=color_faults(variants, chosen)), measure)
     completed = [record.key for record in chosen if record.status == "completed"]
     scores = pool_scores(store.image_scores(runs, completed, list(MEASURES)), chosen, row_of, len(variants))
     variants, evidence = weigh(variants, scores, ratios, cost_kind == "speed_up", measure)

@@ -13,12 +13,13 @@ from enhance_sweep.paper.challenge import MOST_SPEED_UP, MS_SSIM_BASELINE, PSNR_
 from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.schema import ChallengeRecord, Measurement
 from enhance_sweep.report.labels import is_number, network_label, plural
+from enhance_sweep.report.results.color import color_tag_of
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.variants import plain_rows
 from enhance_sweep.report.tables.columns import CHALLENGE, why_no_challenge_score
 from enhance_sweep.report.tables.model import Row, Table, cut, shown_columns, to_csv
 from enhance_sweep.report.words import paragraphs
-from enhance_sweep.stats.rank_agreement import kendall_tau
+from enhance_sweep.stats.rank_agreement import kendall_tau, tau_interval, unrelated_limit, unrelated_share
 from enhance_sweep.system.waiting import DEFAULT
 
 #: How many of the four calls the challenge's rules discard.
@@ -81,6 +82,7 @@ def own_entries(results: Results) -> list[Entry]:
             marked = len(results.training_conditions) > 1 and variant.get("condition")
             tags = ["ours", _TAGS.get(architecture_slug(record.architecture), ""), words[way]]
             tags += [f"trained as {variant['condition']}"] if marked else []
+            tags.append(color_tag_of(variant))
             facts = _own_facts(record, variant, srcnn.get(way), here)
             entries.append(Entry(_with_scores(facts), ", ".join(filter(None, tags)), record))
     return entries
@@ -181,11 +183,18 @@ def challenge_notes(results: Results) -> list[str]:
 
 
 def _liked(entries: Sequence[Entry]) -> dict[str, Any]:
-    """Whether people agree with the scores: Kendall's tau of each score and measure with MOS."""
-    mos = [entry.facts["mos"] for entry in entries]
-    names = [*(f"score_{name.lower()}" for name in SCORES), "psnr_db", "ms_ssim"]
-    taus = {name: kendall_tau(mos, [entry.facts[name] for entry in entries]) for name in names}
-    return {"entries": len(entries), "scores": list(taus.values())[: len(SCORES)], **taus}
+    """Whether people agree with the scores: Kendall's tau of each score and measure with MOS, and how sure that is."""
+    mos, count = [entry.facts["mos"] for entry in entries], len(entries)
+    keys = {**{name: f"score_{name.lower()}" for name in SCORES}, "PSNR": "psnr_db", "MS-SSIM": "ms_ssim"}
+    taus = {name: kendall_tau(mos, [entry.facts[key] for entry in entries]) for name, key in keys.items()}
+    most = max(taus, key=lambda name: abs(taus[name]))
+    return {
+        "entries": count,
+        "taus": {name: (tau, *tau_interval(tau, count)) for name, tau in taus.items()},
+        "limit": unrelated_limit(count),
+        "most": most,
+        "p_value": unrelated_share(taus[most], count),
+    }
 
 
 def _options(facts: Mapping[str, Any]) -> str:

@@ -5,7 +5,9 @@ The lists stand in the order of the CSV files. A page has the columns of one gro
 
 from collections.abc import Callable
 
+from enhance_sweep.measures import MEASURES
 from enhance_sweep.paper.challenge import SCORES
+from enhance_sweep.records.schema import TRAINED_COLUMNS
 from enhance_sweep.report.labels import (
     decimals,
     interval_text,
@@ -117,6 +119,14 @@ def _whole_training(steps: float, trained: str) -> str | None:
 
 _LATENCY, _SPEED_UP, _PSNR, _MS_SSIM, _MEMORY = "Latency, ms", "Speed-up", "PSNR, dB", "MS-SSIM", "Memory, MiB"
 _AGAINST = "MS-SSIM, vs. baseline"
+#: What stands before and behind a measure's name in its columns: mean, half the interval, gain over the input.
+_OF_A_MEASURE = (("", ""), ("", "_error"), ("gain_", ""))
+
+#: Of the measures that older code did not compute; variants.csv has those of them that are known.
+PANEL_COLUMNS = (
+    *(f"{of}{name}{error}" for name in MEASURES if name not in TRAINED_COLUMNS for of, error in _OF_A_MEASURE),
+    "chroma_ratio",
+)
 
 NETWORKS: tuple[Column, ...] = (
     *_in_csv_alone("network", "topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu"),
@@ -155,6 +165,7 @@ NETWORKS: tuple[Column, ...] = (
     *_in_csv_alone("runtime", "precision", "threads", "allocator", "host"),
     Column("psnr_db_over_paper", _PSNR, "difference", _difference(2), why_not_trained, page=_PAPERS, csv=_PAPERS),
     Column("ms_ssim_over_paper", _MS_SSIM, "difference", _difference(4), why_not_trained, page=_PAPERS, csv=_PAPERS),
+    *_in_csv_alone(*PANEL_COLUMNS, csv=("variants",)),
     *_in_csv_alone("key", csv=("variants",)),
 )
 

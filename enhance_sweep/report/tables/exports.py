@@ -10,6 +10,7 @@ from enhance_sweep.frontier import pareto_front
 from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.schema import Check, ExportRecord, MeanInterval
 from enhance_sweep.report.labels import network_label
+from enhance_sweep.report.results.color import color_tag_of
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables.columns import EXPORTS
 from enhance_sweep.report.tables.model import Row, Table, cut, ratio_facts, shown_columns, to_csv
@@ -81,7 +82,9 @@ def exports_shown(results: Results) -> Table:
     for one in exports(results):
         elsewhere = "" if one.record.scores.of_test_pairs else "other photographs"
         flagged = "timing flagged" if one.record.flags else ""
-        tags = ("on the frontier" if one.on_frontier else "", elsewhere, flagged)
+        network: Any = results.variants.loc[one.row]
+        color = color_tag_of(network)
+        tags = ("on the frontier" if one.on_frontier else "", color, elsewhere, flagged)
         rows.append(Row.of(columns, facts := _facts(one), facts["network"], *tags))
     return cut(Table("Exports", columns, tuple(rows), file="exports.csv", notes=(phrase("notes", "exports"),)))
 

@@ -59,10 +59,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell's text; `missing` where it says why there is no figure."""
+    """A cell's text; `missing` where it says why there is no figure. `kind` is its own style: best, worse."""
 
     text: str
     missing: bool = False
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Table:
             if not start and cell.missing and spans[-1][0] == cell:
                 spans[-1] = (cell, spans[-1][1] + 1, spans[-1][2])
                 continue
-            kinds = ("start" if start else "", "missing" if cell.missing else "", column.kind)
+            kinds = ("start" if start else "", "missing" if cell.missing else "", column.kind, cell.kind)
             spans.append((cell, 1, " ".join(filter(None, kinds))))
         return spans
 

@@ -9,10 +9,11 @@ import pandas as pd
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_table
 from enhance_sweep.records.schema import LearnedFrom
 from enhance_sweep.report.labels import decimals, is_number, network_label
+from enhance_sweep.report.results.color import color_tag_of
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.references import references
 from enhance_sweep.report.results.variants import best_in_order, in_order, plain_rows
-from enhance_sweep.report.tables.columns import NETWORKS, REFERENCES, why_not_timed
+from enhance_sweep.report.tables.columns import NETWORKS, PANEL_COLUMNS, REFERENCES, why_not_timed
 from enhance_sweep.report.tables.model import (
     MOST_ROWS,
     NO_RECORD,
@@ -28,11 +29,9 @@ from enhance_sweep.report.tables.model import (
     to_csv,
 )
 from enhance_sweep.report.words import phrase
-from enhance_sweep.stats.rank_agreement import kendall_tau
+from enhance_sweep.stats.rank_agreement import FEWEST_RANKED, kendall_tau
 
 AGREEMENT = "Rank agreement (Kendall's tau)"
-#: A rank agreement of fewer networks than this says nothing.
-FEWEST_RANKED = 4
 
 
 # --- shown ------------------------------------------------------------------------------------------------------------
@@ -82,7 +81,8 @@ def _own_table(title: str, results: Results, variants: pd.DataFrame, left_out: i
 
 def _row(columns: Sequence[Column], facts: Facts) -> Row:
     tag = {BASELINE_SLUG: "baseline", PROPOSED_SLUG: "the paper's pick"}.get(facts["slug"], "")
-    return Row.of(columns, facts, str(facts["network"]), tag, "timing flagged" if facts.get("timing_flags") else "")
+    flagged = "timing flagged" if facts.get("timing_flags") else ""
+    return Row.of(columns, facts, str(facts["network"]), tag, color_tag_of(facts), flagged)
 
 
 def _hidden(results: Results) -> set[str]:
@@ -212,4 +212,5 @@ def variants_csv(results: Results) -> str:
         timed=pd.Series(why_not, index=variants.index).where(variants["timing"].isna(), "completed"),
         **{name: variants[name].astype(object).where(scored, None) for name in ("below_untouched", "on_frontier")},
     )
-    return csv_text(table.reindex(columns=csv_names(NETWORKS, "variants")))
+    unknown = {name for name in PANEL_COLUMNS if table[name].isna().all()}
+    return csv_text(table.reindex(columns=[name for name in csv_names(NETWORKS, "variants") if name not in unknown]))

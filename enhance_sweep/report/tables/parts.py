@@ -5,6 +5,7 @@ from typing import Any
 
 from enhance_sweep.records.frame import is_of_a_part
 from enhance_sweep.report.labels import decimals
+from enhance_sweep.report.results.color import color_tag_of
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.variants import in_order, plain_rows, usual
 from enhance_sweep.report.tables.model import Column, Row, Table, cut, to_csv
@@ -20,7 +21,7 @@ def parts_shown(results: Results) -> Table:
     rows = tuple(
         Row(
             one["label"],
-            one["condition"] if several else "",
+            ", ".join(filter(None, [one["condition"] if several else "", color_tag_of(one)])),
             tuple(column.cell(one) for column in columns),
             opens=one["row"],
         )

@@ -8,9 +8,9 @@ import record_factory as make
 
 from enhance_sweep.paper.challenge import challenge_scores
 from enhance_sweep.report import ReportError, gather
-from enhance_sweep.report.labels import TIMES
+from enhance_sweep.report.labels import MINUS, TIMES
 from enhance_sweep.report.page.page import render
-from enhance_sweep.report.tables.challenge import challenge_notes, challenge_shown, published_entries
+from enhance_sweep.report.tables.challenge import _liked, challenge_notes, challenge_shown, published_entries
 from enhance_sweep.report.tables.model import Row
 
 PUBLISHED = 12
@@ -73,7 +73,17 @@ def test_the_agreement_with_what_people_liked_is_kendalls(tmp_path: Path) -> Non
         assert len(signs) == agreeing + opposed == 66
         assert f"{(agreeing - opposed) / 66:.2f}" == printed
     text = notes(make.write(tmp_path, [SCORED]))
-    assert "Kendall's tau of the 12 entries is 0.15, 0.24, 0.18 for A, B, C, 0.32 for PSNR and 0.52 for MS-SSIM" in text
+    assert f"0.15 for A ({MINUS}0.30 to 0.54), 0.24 for B ({MINUS}0.21 to 0.61), 0.18 for C" in text
+    assert f"0.32 for PSNR ({MINUS}0.13 to 0.66), 0.52 for MS-SSIM (0.11 to 0.77). In brackets: 95% intervals" in text
+    assert "at most 1 in 20 has a tau as far from 0 as 0.45. Only MS-SSIM's is that far (exact p 0.02)" in text
+
+
+def test_only_ms_ssim_is_further_than_chance_and_not_sure_among_five() -> None:
+    """What the note says in words that no code chooses."""
+    liked = _liked(published_entries())
+    assert [name for name, (tau, *_) in liked["taus"].items() if abs(tau) >= liked["limit"]] == ["MS-SSIM"]
+    assert liked["most"] == "MS-SSIM"
+    assert 0.05 / len(liked["taus"]) < liked["p_value"] < 0.05
 
 
 # --- ours -------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The whole report of two made-up folders of runs, as text: `pytest --regenerate` writes the expected files anew."""
+"""The whole report of three made-up folders of runs, as text: `pytest --regenerate` writes the expected files anew."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,7 +29,11 @@ def partial() -> Iterator[dict[str, Any]]:
     yield make.trained({"topology": "unet", "depth": 3, "prelu": False}, 0.91, train_wall_s=None)
 
 
-WORLDS = {"whole": (make.whole_records, make.SPREAD), "partial": (partial, None)}
+WORLDS = {
+    "whole": (make.whole_records, make.SPREAD),
+    "partial": (partial, None),
+    "panel": (make.panel_records, make.SPREAD),
+}
 
 
 @pytest.mark.parametrize("name", WORLDS)
