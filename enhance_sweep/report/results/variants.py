@@ -60,11 +60,11 @@ def variants_of(
     variants["published"] = variants["slug"].map(tables).astype("Int64")
     variants["trained"] = variants["status"].map(_STATES)
     _add_speed(variants, timings, ratios, slugs)
-    for name, measure in MEASURES.items():
-        scores, untouched = (variants[column].astype("float64") for column in (name, f"untouched_{name}"))
-        columns = {name: scores, f"untouched_{name}": untouched, f"gain_{name}": measure.sign * (scores - untouched)}
-        variants = variants.assign(**columns)
-    variants["below_untouched"] = variants[f"gain_{quality.name}"] < 0
+    scores = variants[_SCORES].astype("float64")
+    gains = {f"gain_{name}": one.sign * (scores[name] - scores[f"untouched_{name}"]) for name, one in MEASURES.items()}
+    below = gains[f"gain_{quality.name}"] < 0
+    variants = pd.concat([variants.drop(columns=_SCORES), scores, pd.DataFrame(gains)], axis=1)
+    variants["below_untouched"] = below
     places = zip(variants["architecture_key"], variants["condition_key"], variants["trained"], strict=True)
     row_of = {(key, condition): row for row, (key, condition, state) in enumerate(places) if state == "completed"}
     pooled_in = [

@@ -4,7 +4,9 @@ The lists stand in the order of the CSV files. A page has the columns of one gro
 """
 
 from collections.abc import Callable
+from functools import cache
 
+from enhance_sweep.measures import Measure
 from enhance_sweep.paper.challenge import SCORES
 from enhance_sweep.report.labels import (
     decimals,
@@ -22,6 +24,7 @@ from enhance_sweep.report.tables.model import NO_RECORD, Column, Facts
 _TO_INPUT, _NOT_COMPARED, _SRCNN_NOT_TIMED, _ELSEWHERE = "vs. input", "—", "SRCNN not timed", "timed on another host"
 #: The tables that a column is for.
 _PAPERS, _OURS = ("table1", "table2"), ("frontier", "others")
+_VARIANTS = ("variants",)
 
 Writer = Callable[..., str | None]
 Reason = Callable[[Facts], str]
@@ -65,8 +68,8 @@ def _why_no_interval(facts: Facts) -> str:
     return "not paired" if is_number(facts.get("speed_up")) else _why_no_speed_up(facts)
 
 
-def _why_no_error(facts: Facts) -> str:
-    return "no scores per image" if is_number(facts.get("ms_ssim")) else why_not_trained(facts)
+def _why_no_error(measure: str) -> Reason:
+    return lambda facts: "no scores per image" if is_number(facts.get(measure)) else why_not_trained(facts)
 
 
 def _why_no_gain(measure: str) -> Reason:
@@ -116,9 +119,35 @@ def _whole_training(steps: float, trained: str) -> str | None:
 
 
 _LATENCY, _SPEED_UP, _PSNR, _MS_SSIM, _MEMORY = "Latency, ms", "Speed-up", "PSNR, dB", "MS-SSIM", "Memory, MiB"
-_AGAINST = "MS-SSIM, vs. baseline"
 
-NETWORKS: tuple[Column, ...] = (
+
+def against_baseline(quality: Measure) -> tuple[Column, ...]:
+    """How much better than the baseline networks are, by the measure that a report goes by."""
+    group, digits = f"{quality.label}{quality.improvement}, vs. baseline", quality.digits
+
+    def both(low: float, high: float) -> str:
+        return signed_interval(low, high, digits)
+
+    return (
+        Column("vs_baseline", group, "mean", _difference(digits), _NOT_COMPARED, page=_OURS),
+        *_ends("vs_baseline", group, both, _NOT_COMPARED, page=_OURS, title="95%, Holm"),
+        Column("vs_baseline_decision", group, "decision", missing=_NOT_COMPARED, page=_OURS),
+    )
+
+
+def of_quality(quality: Measure) -> tuple[Column, ...]:
+    """The score that a report goes by, in its own tables; none where they have it anyway."""
+    if quality.name in ("psnr_db", "ms_ssim"):
+        return ()
+    name, group, digits = quality.name, quality.title, quality.digits
+    return (
+        Column(name, group, "mean", _fixed(digits), why_not_trained, page=_OURS, csv=_VARIANTS),
+        Column(f"{name}_error", group, "±", _fixed(digits), _why_no_error(name), page=_OURS, csv=_VARIANTS),
+        Column(f"gain_{name}", group, _TO_INPUT, _difference(digits), _why_no_gain(name), page=_OURS, kind="gain"),
+    )
+
+
+_BEFORE_QUALITY: tuple[Column, ...] = (
     *_in_csv_alone("network", "topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu"),
     Column("parameters", "Parameters", text=thousands),
     Column("macs", "MACs, G", text=lambda macs: significant(macs / 1e9)),
@@ -138,12 +167,12 @@ NETWORKS: tuple[Column, ...] = (
     Column("psnr_db", _PSNR, "mean", _fixed(2), why_not_trained, paper="paper_psnr_db"),
     Column("gain_psnr_db", _PSNR, _TO_INPUT, _difference(2), _why_no_gain("psnr_db"), page=_OURS, kind="gain"),
     Column("ms_ssim", _MS_SSIM, "mean", _fixed(4), why_not_trained, paper="paper_ms_ssim"),
-    Column("ms_ssim_error", _MS_SSIM, "±", _fixed(4), _why_no_error),
+    Column("ms_ssim_error", _MS_SSIM, "±", _fixed(4), _why_no_error("ms_ssim")),
     Column("gain_ms_ssim", _MS_SSIM, _TO_INPUT, _difference(4), _why_no_gain("ms_ssim"), page=_OURS, kind="gain"),
     *_in_csv_alone("below_untouched", "on_frontier"),
-    Column("vs_baseline", _AGAINST, "mean", _difference(4), _NOT_COMPARED, page=_OURS),
-    *_ends("vs_baseline", _AGAINST, signed_interval, _NOT_COMPARED, page=_OURS, title="95%, Holm"),
-    Column("vs_baseline_decision", _AGAINST, "decision", missing=_NOT_COMPARED, page=_OURS),
+)
+
+_AFTER_QUALITY: tuple[Column, ...] = (
     Column("frontier_probability", "On frontier", "", _fixed(2), _NOT_COMPARED, page=_OURS),
     Column("beats", "Networks", "beats", thousands, _NOT_COMPARED, page=_OURS),
     Column("beaten_by", "Networks", "beaten by", thousands, _NOT_COMPARED, page=_OURS),
@@ -157,6 +186,12 @@ NETWORKS: tuple[Column, ...] = (
     Column("ms_ssim_over_paper", _MS_SSIM, "difference", _difference(4), why_not_trained, page=_PAPERS, csv=_PAPERS),
     *_in_csv_alone("key", csv=("variants",)),
 )
+
+
+@cache
+def networks_columns(quality: Measure) -> tuple[Column, ...]:
+    """The columns of tables of networks, in a report that goes by a measure."""
+    return (*_BEFORE_QUALITY, *of_quality(quality), *against_baseline(quality), *_AFTER_QUALITY)
 
 
 CHALLENGE: tuple[Column, ...] = (
