@@ -38,7 +38,7 @@ class Mix:
 
         Raises:
             DataError: There are fewer than two parts; a part has no share or a share no part; a name or a share is out
-                of range.
+                of range; a part is no data set, or a mix itself.
         """
         if len(parts) < 2:
             raise DataError(
@@ -58,10 +58,15 @@ class Mix:
         for name, share in shares.items():
             if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", name):
                 raise DataError(f"data.parts.{name}: choose a name of small letters, digits and underscores")
-            if not 0 <= share < math.inf:
-                raise DataError(f"data.shares.{name} is {share}: choose 0 or more")
+            if not isinstance(share, int | float) or not 0 <= share < math.inf:
+                raise DataError(f"data.shares.{name} is {share}: choose a number, 0 or more")
         if not any(shares.values()):
             raise DataError("data.shares are all 0: give a part to learn from more than 0")
+        for name, part in parts.items():
+            if isinstance(part, Mix):  # its own shares would decide nothing
+                raise DataError(f"data.parts.{name} is a mix itself: name its parts beside the others")
+            if not hasattr(part, "load"):
+                raise DataError(f"data.parts.{name} is {part!r}: take a data set, +data@data.parts.{name}=KIND")
         self.parts = parts
         self.shares = shares
 

@@ -226,14 +226,23 @@ def test_an_error_of_a_part_names_the_part(tmp_path: Path, parts: dict[str, _Mad
         (["old", "new"], {"old": 1}, r"give \+data.shares.new=SHARE"),
         (["old", "new"], {"old": 1, "new": 1, "x": 1}, "add the part x, or ~data.shares.x"),
         (["old", "a/b"], {"old": 1, "a/b": 1}, "data.parts.a/b: choose a name of small letters"),
-        (["old", "new"], {"old": 1, "new": -1}, "data.shares.new is -1: choose 0 or more"),
+        (["old", "new"], {"old": 1, "new": -1}, "data.shares.new is -1: choose a number, 0 or more"),
+        (["old", "new"], {"old": 1, "new": "much"}, "data.shares.new is much: choose a number"),
+        (["old", "new"], {"old": 1, "new": None}, "data.shares.new is None: choose a number"),
         (["old", "new"], {"old": 1, "new": float("nan")}, "data.shares.new is nan"),
         (["old", "new"], {"old": 0, "new": 0}, "data.shares are all 0"),
+        (["old", "new"], {"old": 1, "new": 1}, r"data.parts.old is None: take a data set, \+data@data.parts.old=KIND"),
     ],
 )
-def test_impossible_settings_are_named(names: list[str], shares: dict[str, float], message: str) -> None:
+def test_impossible_settings_are_named(names: list[str], shares: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         Mix(dict.fromkeys(names), shares)
+
+
+def test_a_mix_within_a_mix_is_refused(parts: dict[str, _Made]) -> None:
+    """Its shares would be neither drawn with nor part of the key."""
+    with pytest.raises(DataError, match="inner is a mix itself: name its parts beside the others"):
+        Mix({"inner": Mix(parts, SHARES), "old": parts["old"]}, {"inner": 1, "old": 1})
 
 
 def test_a_mix_is_found_in_the_cache_by_its_description(dped_root: Path, tmp_path: Path) -> None:
