@@ -1,8 +1,11 @@
 """Aligned pairs: which belong together, which patches, and every way in which they can be wrong."""
 
+import os
 import re
 import shutil
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -221,6 +224,42 @@ def test_other_files_are_ignored(root: Path, tmp_path: Path) -> None:
     (root / "input" / "notes.txt").write_text("summer")
     (root / "input" / "._garden.png").write_bytes(b"\0")
     assert _pairs(root).load(tmp_path / "cache").fingerprint == before.fingerprint
+
+
+def test_a_link_to_a_folder_is_named(root: Path, tmp_path: Path) -> None:
+    (root / "input" / "hike").rename(tmp_path / "elsewhere")
+    (root / "input" / "hike").symlink_to(tmp_path / "elsewhere")
+    assert _refusal(_pairs(root), tmp_path).startswith(
+        f"{root}/input/hike is a link to a folder, which is not followed"
+    )
+
+
+def test_the_folders_themselves_may_be_links(root: Path, tmp_path: Path) -> None:
+    before = _pairs(root).load(tmp_path / "cache")
+    (root / "input").rename(tmp_path / "elsewhere")
+    (root / "input").symlink_to(tmp_path / "elsewhere")
+    assert _pairs(root).load(tmp_path / "cache").fingerprint == before.fingerprint
+
+
+def test_a_folder_that_cannot_be_listed_is_named(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def refusing(path: str) -> Any:
+        if Path(path).name == "hike":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)  # root, as whom many tests run, may list everything
+    assert f"{root}/input/hike cannot be listed (Permission denied)" in _refusal(_pairs(root), tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names themselves")
+def test_a_name_that_is_not_utf_8_is_named(root: Path, tmp_path: Path) -> None:
+    for side in ("input", "target"):
+        picture = root / side / "garden.png"
+        picture.rename(os.fsdecode(os.fsencode(picture.parent) + b"/caf\xe9.png"))
+    message = _refusal(_pairs(root), tmp_path)
+    assert message.startswith(f"'{root}/input/caf\\udce9.png' has a name that is not UTF-8: rename it")
 
 
 @pytest.mark.parametrize(
