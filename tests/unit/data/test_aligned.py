@@ -174,6 +174,15 @@ def test_two_sizes_in_a_pair_and_other_problems_come_in_one_message(root: Path, 
     assert f"{root}/input/hike/lake.png cannot be read as an image" in message
     assert f"{root}/input/icon.png and its partner are 50x19, smaller than a patch of 20 (data.patch_size)" in message
     assert f"what {root}/input/station.TIF shows lies " in message
+    assert ". Replace what cannot be read or is too small, or take it out of both folders. Crop, scale or w" in message
+
+
+def test_what_cannot_be_read_is_not_to_be_aligned(root: Path, tmp_path: Path) -> None:
+    path = root / "target" / "garden.png"
+    path.write_bytes(path.read_bytes()[:-500])
+    message = _refusal(_pairs(root), tmp_path)
+    assert message.startswith(f"{path} cannot be read as an image")
+    assert message.endswith(". Replace what cannot be read or is too small, or take it out of both folders")
 
 
 @pytest.mark.parametrize(("side", "other"), [("input", "target"), ("target", "input")])
@@ -289,6 +298,7 @@ def test_an_empty_folder_is_named(root: Path, tmp_path: Path) -> None:
         ({"max_shift_px": float("nan")}, "data.max_shift_px is nan"),
         ({"dataset": "My pairs"}, "data.dataset is 'My pairs': choose a short name of small letters"),
         ({"input": "target"}, "data.input and data.target are both 'target'"),
+        ({"input": "./target/"}, "data.input and data.target are both 'target'"),
     ],
 )
 def test_impossible_settings_are_named(arguments: dict[str, object], message: str) -> None:
