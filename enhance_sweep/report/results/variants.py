@@ -10,7 +10,7 @@ import pandas as pd
 from enhance_sweep.frontier import pareto_front
 from enhance_sweep.paper import BASELINE_SLUG, published_table
 from enhance_sweep.records.frame import is_of_a_part, join_records
-from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, TIMED_COLUMNS, TrainedRecord
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, BEFORE, TIMED_COLUMNS, TrainedRecord
 from enhance_sweep.report.labels import network_label, spreadsheet_letters
 from enhance_sweep.report.results.select import Condition, Timings
 from enhance_sweep.report.results.words import canonical_json, differences
@@ -101,7 +101,7 @@ def _pooled(trained: Sequence[TrainedRecord], timings: Timings, keys: Sequence[b
 
 def _condition_of(record: TrainedRecord) -> bytes:
     """The settings on which scores depend beside the network, data, loss and seed; as canonical JSON."""
-    learned_from = {n: v for n, v in record.learned_from.items() if n not in _NOT_A_CONDITION}
+    learned_from = {n: v for n, v in (BEFORE | record.learned_from).items() if n not in _NOT_A_CONDITION}
     images = record.scores.images if record.scores else None
     return canonical_json(learned_from | {"steps": record.steps, "test images": images})
 
