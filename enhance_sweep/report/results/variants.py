@@ -12,7 +12,7 @@ from enhance_sweep.measures import MEASURES, Measure
 from enhance_sweep.paper import BASELINE_SLUG, published_table
 from enhance_sweep.records.flags import doubts
 from enhance_sweep.records.frame import is_of_a_part, join_records
-from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, SCORE_COLUMNS, TIMED_COLUMNS, TrainedRecord
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, BEFORE, SCORE_COLUMNS, TIMED_COLUMNS, TrainedRecord
 from enhance_sweep.report.labels import network_label, spreadsheet_letters
 from enhance_sweep.report.results.select import Condition, Timings
 from enhance_sweep.report.results.words import canonical_json, differences
@@ -109,7 +109,7 @@ def _pooled(trained: Sequence[TrainedRecord], timings: Timings, keys: Sequence[b
 
 def _condition_of(record: TrainedRecord) -> bytes:
     """The settings on which scores depend beside the network, data, loss and seed; as canonical JSON."""
-    learned_from = {n: v for n, v in record.learned_from.items() if n not in _NOT_A_CONDITION}
+    learned_from = {n: v for n, v in (BEFORE | record.learned_from).items() if n not in _NOT_A_CONDITION}
     images = record.scores.images if record.scores else None
     return canonical_json(learned_from | {"steps": record.steps, "test images": images})
 
