@@ -168,8 +168,9 @@ def rows_of(variants: pd.DataFrame) -> list[Any]:
 
 def plain_rows(variants: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows with missing values as None and numbers as Python's; `row` is their place among the variants."""
-    plain = variants.astype(object).where(variants.notna(), None).assign(row=variants.index)
-    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
+    plain = variants.astype(object).where(variants.notna(), None).to_dict("records")
+    rows = zip(variants.index, plain, strict=True)
+    return [{str(name): value for name, value in row.items()} | {"row": place} for place, row in rows]
 
 
 def with_frontier(variants: pd.DataFrame, quality: Measure) -> tuple[pd.DataFrame, str]:
