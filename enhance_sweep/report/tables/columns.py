@@ -4,6 +4,7 @@ The lists stand in the order of the CSV files. A page has the columns of one gro
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 from enhance_sweep.measures import Measure
@@ -140,11 +141,12 @@ def of_quality(quality: Measure) -> tuple[Column, ...]:
     if quality.name in ("psnr_db", "ms_ssim"):
         return ()
     name, group, digits = quality.name, quality.title, quality.digits
-    return (
-        Column(name, group, "mean", _fixed(digits), why_not_trained, page=_OURS, csv=_VARIANTS),
-        Column(f"{name}_error", group, "±", _fixed(digits), _why_no_error(name), page=_OURS, csv=_VARIANTS),
-        Column(f"gain_{name}", group, _TO_INPUT, _difference(digits), _why_no_gain(name), page=_OURS, kind="gain"),
+    columns = (
+        Column(name, group, "mean", _fixed(digits), why_not_trained),
+        Column(f"{name}_error", group, "±", _fixed(digits), _why_no_error(name)),
+        Column(f"gain_{name}", group, _TO_INPUT, _difference(digits), _why_no_gain(name), kind="gain"),
     )
+    return tuple(replace(column, page=_OURS, csv=_VARIANTS) for column in columns)
 
 
 _BEFORE_QUALITY: tuple[Column, ...] = (
