@@ -13,6 +13,7 @@ from enhance_sweep.report import ReportError, gather
 from enhance_sweep.report.figures.frontier import networks_figure
 from enhance_sweep.report.figures.frontier_series import frontier_series
 from enhance_sweep.report.figures.interactive import series_chart
+from enhance_sweep.report.labels import TIMES
 from enhance_sweep.report.page.page import render
 from enhance_sweep.report.results.findings import findings, headline, tiles
 from enhance_sweep.report.results.gather import Results
@@ -72,7 +73,7 @@ def test_less_is_better_on_the_frontier_in_the_tests_and_in_the_hypervolume(by_m
 
 
 def test_the_measure_stands_in_words_tables_and_figures(by_mdsi: Results) -> None:
-    assert headline(by_mdsi).startswith("{3-4, 16} is 6.67× as fast as the baseline {3, 64, 4}")
+    assert headline(by_mdsi).startswith(f"{{3-4, 16}} is 6.67{TIMES} as fast as the baseline {{3, 64, 4}}")
     assert "0.001 worse in MDSI: the improvement on the same test images is +0.0100" in headline(by_mdsi)
     notes = {tile["title"]: tile["note"] for tile in tiles(by_mdsi)}
     assert notes["Best quality"].startswith("MDSI 0.3400")
