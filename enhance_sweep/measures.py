@@ -36,6 +36,16 @@ class Measure:
     smallest_side: int
 
     @property
+    def title(self) -> str:
+        """What an axis calls it: the label with the unit."""
+        return f"{self.label}, {self.unit}" if self.unit else self.label
+
+    @property
+    def improvement(self) -> str:
+        """What follows the label where a difference is an improvement and not simply a difference."""
+        return "" if self.higher_is_better else " improvement"
+
+    @property
     def sign(self) -> int:
         """Times this, a difference is an improvement where it is above 0."""
         return 1 if self.higher_is_better else -1

@@ -31,7 +31,8 @@ from enhance_sweep.system.code_meaning import digest_of
 _MADE_BY = ("aligned.py", "alignment.py", "decoding.py", "grid.py", "scenes.py")
 # A pair is seldom wrong alone: whoever has to align them wants to see them all.
 _NAMED_PAIRS = 20
-_REMEDY = (
+_REPLACE = "Replace what cannot be read or is too small, or take it out of both folders"
+_ALIGN = (
     "Crop, scale or warp these so that both show the same at the same place, or take them out of both folders. "
     "data.max_shift_px sets how far apart a pair may be; with data.max_shift_px=null nothing is compared"
 )
@@ -44,6 +45,14 @@ class _Pair:
     name: str
     input: Picture
     target: Picture
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What is wrong with a pair, in a sentence, and what to do about it."""
+
+    sentence: str
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -97,8 +106,8 @@ class AlignedPairs:
                 f"data.dataset is {dataset!r}: choose a short name of small letters, digits and hyphens, which becomes "
                 "part of folders' names"
             )
-        if input == target:
-            raise DataError(f"data.input and data.target are both {input!r}: name two folders")
+        if Path(input) == Path(target):
+            raise DataError(f"data.input and data.target are both {target!r}: name two folders")
         self.root = root
         self.input = input
         self.target = target
@@ -181,47 +190,51 @@ class AlignedPairs:
 
     def _examine(self, pairs: list[_Pair]) -> dict[_Pair, _Examined]:
         """Read every pair once, and refuse unusable ones."""
-        problems: list[str] = []
+        problems: list[_Problem] = []
         found: dict[_Pair, _Examined] = {}
         copies = Copies()
         # Few threads: each holds two whole photographs and their transforms.
         with thread_pool(most=4) as threads:
             results = threads.map(self._examined, pairs)
             for pair, result in tqdm(zip(pairs, results, strict=True), "Comparing pairs", len(pairs), unit="pair"):
-                if isinstance(result, str):
+                if isinstance(result, _Problem):
                     problems.append(result)
                     continue
                 found[pair] = result
                 if result.digest is not None:
                     copies.note(pair.target, result.digest)
-        refuse(problems, _REMEDY, _NAMED_PAIRS)
+        remedies = [one for one in (_REPLACE, _ALIGN) if one in {problem.remedy for problem in problems}]
+        refuse([problem.sentence for problem in problems], ". ".join(remedies), _NAMED_PAIRS)
         copies.refuse()
         return found
 
-    def _examined(self, pair: _Pair) -> _Examined | str:
-        """What a pair is like, or what is wrong with it in a sentence."""
+    def _examined(self, pair: _Pair) -> _Examined | _Problem:
+        """What a pair is like, or what is wrong with it."""
         try:
             input, target = _decoded(pair)
         except DataError as error:
-            return str(error)
+            return _Problem(str(error), _REPLACE)
         height, width = target.shape[:2]
         if input.shape != target.shape:
-            return (
+            return _Problem(
                 f"{pair.input.path} is {input.shape[1]}x{input.shape[0]}, but its partner {pair.target.path} is "
-                f"{width}x{height}"
+                f"{width}x{height}",
+                _ALIGN,
             )
         if min(height, width) < self.patch_size:
-            return (
+            return _Problem(
                 f"{pair.input.path} and its partner are {width}x{height}, smaller than a patch of {self.patch_size} "
-                "(data.patch_size)"
+                "(data.patch_size)",
+                _REPLACE,
             )
         shift = None
         if self.max_shift_px is not None:
             shift = shift_of(input, target)
             if shift.is_better and shift.distance_px > self.max_shift_px:
-                return f"what {pair.input.path} shows lies {shift} in {pair.target.path}"
+                return _Problem(f"what {pair.input.path} shows lies {shift} in {pair.target.path}", _ALIGN)
             if shift.shows_something_else:
-                return f"{pair.input.path} and {pair.target.path} show different things: no shift makes them agree"
+                said = f"{pair.input.path} and {pair.target.path} show different things: no shift makes them agree"
+                return _Problem(said, _ALIGN)
         # Many pictures may be white all over: these are no copies of each other.
         digest = digest_of_pixels(target) if np.ptp(target) else None
         return _Examined(height, width, digest, shift)

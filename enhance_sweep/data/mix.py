@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from enhance_sweep.data.joined import Joined
 from enhance_sweep.data.packing import find_packed
-from enhance_sweep.data.pairs import DataError, Pairs, Part, Split
+from enhance_sweep.data.pairs import DataError, Pairs, Part, Split, fingerprint_as_packed
 
 
 class DataSet(Protocol):
@@ -38,7 +38,7 @@ class Mix:
 
         Raises:
             DataError: There are fewer than two parts; a part has no share or a share no part; a name or a share is out
-                of range.
+                of range; a part is no data set, or a mix itself.
         """
         if len(parts) < 2:
             raise DataError(
@@ -58,10 +58,15 @@ class Mix:
         for name, share in shares.items():
             if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", name):
                 raise DataError(f"data.parts.{name}: choose a name of small letters, digits and underscores")
-            if not 0 <= share < math.inf:
-                raise DataError(f"data.shares.{name} is {share}: choose 0 or more")
+            if not isinstance(share, int | float) or not 0 <= share < math.inf:
+                raise DataError(f"data.shares.{name} is {share}: choose a number, 0 or more")
         if not any(shares.values()):
             raise DataError("data.shares are all 0: give a part to learn from more than 0")
+        for name, part in parts.items():
+            if isinstance(part, Mix):  # its own shares would decide nothing
+                raise DataError(f"data.parts.{name} is a mix itself: name its parts beside the others")
+            if not hasattr(part, "load"):
+                raise DataError(f"data.parts.{name} is {part!r}: take a data set, +data@data.parts.{name}=KIND")
         self.parts = parts
         self.shares = shares
 
@@ -91,12 +96,14 @@ def joined(parts: Mapping[str, Pairs], shares: Mapping[str, float]) -> Pairs:
         shares: By the same names; not all 0.
 
     Raises:
-        DataError: Their patches have several sizes.
+        DataError: Their patches have several sizes, or two of them are the same pairs.
     """
     _refuse_sizes(parts)
+    _refuse_repeats(parts)
     whole = sum(shares.values())
     parts = {name: parts[name] for name in sorted(parts)}
-    normed = {name: shares[name] / whole for name in parts}
+    # 0.3 to 0.1 and 3 to 1 are the same shares: without rounding their last digit would make another key.
+    normed = {name: round(shares[name] / whole, 12) for name in parts}
     # Shares are no part of it: they decide what is drawn, and `learned_from` holds them.
     told = [[name, pairs.dataset, pairs.fingerprint] for name, pairs in parts.items()]
     splits = {"train": {name: pairs.train for name, pairs in parts.items()}}
@@ -153,6 +160,18 @@ def _joined(splits: Mapping[str, Split], shares: Mapping[str, float]) -> Split:
 
 def _arrays(images: Any) -> tuple[Any, ...]:
     return images.arrays if isinstance(images, Joined) else (images,)
+
+
+def _refuse_repeats(parts: Mapping[str, Pairs]) -> None:
+    """Raise a `DataError` that names two parts with the same pairs."""
+    seen: dict[str, str] = {}
+    for name, pairs in parts.items():
+        other = seen.setdefault(fingerprint_as_packed(pairs.fingerprint), name)
+        if other != name:
+            raise DataError(
+                f"data.parts.{other} and data.parts.{name} are the same pairs, and each would be tested on twice: take "
+                f"one out (~data.parts.{name} ~data.shares.{name}), and give the other both shares"
+            )
 
 
 def _refuse_sizes(parts: Mapping[str, Pairs]) -> None:

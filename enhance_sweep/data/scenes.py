@@ -1,8 +1,9 @@
 """The pictures in a user's folder, the scenes that they show, and which scenes are kept from training."""
 
 import hashlib
+import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,15 +31,48 @@ def pictures_in(folder: Path) -> list[Picture]:
 
     Each file directly in the folder is a scene, and each subfolder, with everything in it, is one scene. A picture
     saved in two formats, holiday.jpg and holiday.png, is one scene.
+
+    Raises:
+        DataError: Photographs would be left out without a word: a folder in it is a link or cannot be listed, or a
+            name is not text.
     """
-    pictures = []
-    for path in sorted(folder.rglob("*")):
+    pictures: list[Picture] = []
+    problems: list[str] = []
+    for path in sorted(_below(folder, problems)):
         inside = path.relative_to(folder)
-        if path.suffix.lower() not in SUFFIXES or not path.is_file() or any(is_hidden(part) for part in inside.parts):
+        if path.suffix.lower() not in SUFFIXES or not path.is_file():
             continue
+        if not _is_text(str(inside)):
+            problems.append(f"{str(path)!r} has a name that is not UTF-8: rename it")
         scene = inside.stem if len(inside.parts) == 1 else inside.parts[0]
         pictures.append(Picture(scene, inside.as_posix(), path))
+    refuse(problems, "Else photographs would be left out")
     return pictures
+
+
+def _below(folder: Path, problems: list[str]) -> Iterator[Path]:
+    """All files in a folder and its subfolders but hidden ones; what cannot be followed goes to the problems."""
+
+    def note(error: OSError) -> None:
+        problems.append(f"{error.filename} cannot be listed ({error.strerror}): fix its permissions")
+
+    for place, folders, files in os.walk(folder, onerror=note):
+        here = Path(place)
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        problems.extend(
+            f"{here / name} is a link to a folder, which is not followed: put the folder itself there"
+            for name in sorted(folders)
+            if (here / name).is_symlink()
+        )
+        yield from (here / name for name in files if not is_hidden(name))
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # bytes that are not UTF-8, as old archives have them
+        return False
+    return True
 
 
 def refuse_few_scenes(folder: Path, pictures: list[Picture]) -> None:

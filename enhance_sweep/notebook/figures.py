@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, PercentFormatter
 
-from enhance_sweep.measures import higher_is_better
+from enhance_sweep.measures import MEASURES, higher_is_better
 from enhance_sweep.notebook.tables import axis_name, labels_of, value_name
 from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS
 from enhance_sweep.report.figures.frontier import mark_ratios, networks_figure
@@ -81,7 +81,7 @@ def frontier_figure(records: pd.DataFrame, shape: Shape = WIDE) -> Figure | None
         below_untouched=networks["ms_ssim"] < untouched,
     )
     known = untouched.dropna()
-    levels = (untouched_level(float(known.mode().iloc[0])),) if len(known) else ()
+    levels = (untouched_level(float(known.mode().iloc[0]), MEASURES["ms_ssim"]),) if len(known) else ()
     data, loss = (next(iter(networks[name].dropna().unique()), None) for name in ("dataset", "loss"))
     series = networks_series(variants, kind, title_of(data, loss, networks["steps"].dropna().unique()), levels)
     return None if series is None else networks_figure(series, shape)

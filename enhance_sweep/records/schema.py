@@ -243,6 +243,17 @@ class _Record(Struct, kw_only=True, frozen=True, tag_field="kind"):
 # --- trained ----------------------------------------------------------------------------------------------------------
 
 
+#: Settings that older records lack, each with the value that says what was done then: at that value keys are as before.
+BEFORE = {
+    "start": "dped_code",
+    "averaging": False,
+    "permute_channels": False,
+    "channel_gains_ev": 0.0,
+    "saturation": 0.0,
+    "exposure_ev": 0.0,
+}
+
+
 class LearnedFrom(dict[str, Any]):
     """Everything that decides the weights beside the architecture: with it, what makes a `learned_key`.
 
@@ -277,12 +288,12 @@ class LearnedFrom(dict[str, Any]):
     @property
     def start(self) -> str:
         """The initial weights; records from before there was a choice have the DPED code's."""
-        return str(self.get("start", "dped_code"))
+        return str(self.get("start", BEFORE["start"]))
 
     @property
     def averaging(self) -> bool:
         """Whether its weights are averages over steps; in records from before there was a choice they are not."""
-        return bool(self.get("averaging", False))
+        return bool(self.get("averaging", BEFORE["averaging"]))
 
     @property
     def precision(self) -> str | None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from enhance_sweep.measures import MEASURES
 from enhance_sweep.report import ReportError, gather, write_report
 from enhance_sweep.version import VERSION_LINE
 
@@ -27,12 +28,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--code", metavar="DIGEST", help="the version of the code that trained, where there were several, or: all"
     )
     parser.add_argument(
+        "--quality",
+        choices=MEASURES,
+        default="ms_ssim",
+        help="the score that frontier, tests and headline go by (default: ms_ssim)",
+    )
+    parser.add_argument(
         "--no-pictures", action="store_true", help="no figure files and no photographs: faster, smaller"
     )
     options = parser.parse_args(arguments)
     gc.disable()  # records have no reference cycles, and looking for some would take a quarter of the time
     try:
-        results = gather(options.runs, data=options.data, loss=options.loss, code=options.code)
+        results = gather(options.runs, data=options.data, loss=options.loss, code=options.code, quality=options.quality)
         page = write_report(results, options.out, pictures=not options.no_pictures)
     except ReportError as error:
         print(error, file=sys.stderr)

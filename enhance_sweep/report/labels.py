@@ -95,9 +95,9 @@ def interval_text(low: float, high: float) -> str:
     return f"{decimals(low, digits)} to {decimals(high, digits)}"
 
 
-def signed_interval(low: float, high: float) -> str:
-    """`−0.0029 to +0.0106`: the ends of an interval of a difference of MS-SSIM."""
-    return f"{signed(low, 4)} to {signed(high, 4)}"
+def signed_interval(low: float, high: float, digits: int = 4) -> str:
+    """`−0.0029 to +0.0106`: the ends of an interval of a difference of scores."""
+    return f"{signed(low, digits)} to {signed(high, digits)}"
 
 
 def significant_ms(value: float) -> str:

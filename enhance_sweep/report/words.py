@@ -13,7 +13,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from enhance_sweep.report import labels
-from enhance_sweep.stats.paired_scores import MARGIN
 
 _FILTERS = {
     "decimals": labels.decimals,
@@ -53,9 +52,9 @@ def _environment() -> Environment:
     )
     environment.filters |= _FILTERS
     environment.tests["number"] = labels.is_number
-    environment.globals |= {"margin": MARGIN, "baseline": "{3, 64, 4}"}
+    environment.globals |= {"baseline": "{3, 64, 4}"}
     macros = environment.get_template("macros.j2").module
     environment.globals |= {
-        name: getattr(macros, name) for name in ("count", "spread", "with_interval", "caveat", "off_color")
+        name: getattr(macros, name) for name in ("count", "spread", "with_interval", "margin_of", "caveat", "off_color")
     }
     return environment

@@ -18,7 +18,7 @@ from enhance_sweep.data.pairs import Pairs
 from enhance_sweep.models.description import describe
 from enhance_sweep.models.identity import CannotCarryError
 from enhance_sweep.records.keys import architecture_of, architecture_slug, learned_key, measured_key
-from enhance_sweep.records.schema import Description, TimedRecord, TrainedRecord
+from enhance_sweep.records.schema import BEFORE, Description, TimedRecord, TrainedRecord
 from enhance_sweep.records.store import GENERATOR_FILE, find_trained, timed_records, trained_dir
 from enhance_sweep.settings import Settings
 from enhance_sweep.sweep import standing
@@ -28,16 +28,6 @@ from enhance_sweep.system.leases import Holder, holder_of
 from enhance_sweep.timing.protocol import measurement_of
 from enhance_sweep.training.fit import check_accelerator, resolve_precision
 from enhance_sweep.training.pictures import are_complete
-
-#: Settings that older records lack, each with the value that says what was done then: at that value keys are as before.
-_BEFORE = {
-    "start": "dped_code",
-    "averaging": False,
-    "permute_channels": False,
-    "channel_gains_ev": 0.0,
-    "saturation": 0.0,
-    "exposure_ev": 0.0,
-}
 
 #: What a training may change when it goes on from its checkpoint: not part of its identity.
 _NOT_LEARNED = ("max_steps", "evaluate_at", "accelerator", "precision", "micro_batches")
@@ -238,7 +228,7 @@ def what_is_learned_from(settings: Settings, pairs: Pairs) -> dict[str, Any]:
         "content": _content_name(loss),
         "precision": resolve_precision(trainer.precision, trainer.accelerator),
         "seed": settings.seed,
-        **{name: value for name, value in learned.items() if name not in _BEFORE or value != _BEFORE[name]},
+        **{name: value for name, value in learned.items() if name not in BEFORE or value != BEFORE[name]},
         **length,
         **({} if pairs.shares is None else {"shares": pairs.shares}),
     }

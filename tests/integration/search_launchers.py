@@ -108,7 +108,7 @@ class PretendLauncher:
     Attributes:
         config: Hydra's.
         loader: Hydra's.
-        quality: MS-SSIM of an architecture after so many steps; None: the training fails.
+        quality: MS-SSIM of an architecture after so many steps, and 1 less its MDSI; None: the training fails.
         host: whose times are written; None: this one's.
         interrupt: called before each job with its plan; may raise, or say what happened instead of it.
         trained: (name, steps) of every training, in order.
@@ -165,7 +165,7 @@ class PretendLauncher:
             "learned_from": plan.learned_from,
             "environment": {},
             "steps": plan.max_steps,
-            "quality": [*earlier, {"step": plan.max_steps, "ms_ssim": reached}],
+            "quality": [*earlier, {"step": plan.max_steps, "ms_ssim": reached, "mdsi": reached and 1 - reached}],
         }
         if reached is None:
             record |= {"status": "failed", "reason": "diverged: as arranged", "quality": earlier}

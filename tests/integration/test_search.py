@@ -233,6 +233,26 @@ def test_later_cohorts_compete_with_earlier_ones(search: Search) -> None:
     assert len([1 for _, steps in pretend.trained if steps == 8]) < 12
 
 
+def test_a_search_by_a_measure_of_which_less_is_better_is_the_same_search_mirrored(
+    search: Search, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_ms_ssim, usual = search(12, 6, "search/sampler=random")
+    by_mdsi, mirrored = search(12, 6, "search/sampler=random", "search.quality=mdsi", runs="mirrored")
+    assert by_mdsi.trained == by_ms_ssim.trained
+    assert len({steps for _, steps in by_mdsi.trained}) == 3, "halved"
+    for one, other in zip(usual, mirrored, strict=True):
+        assert one.state == other.state
+        if one.state == TrialState.COMPLETE:
+            assert other.values == pytest.approx([one.values[0], 1 - one.values[1]])
+            assert other.user_attrs["curve"] == pytest.approx({at: 1 - q for at, q in one.user_attrs["curve"].items()})
+    frontiers = [
+        re.findall(r"^  (.+): [\d.]+ ms, (MS-SSIM|MDSI) ", half, re.M)
+        for half in capsys.readouterr().err.split("12 trials: ")[1:]
+    ]
+    assert [name for name, _ in frontiers[0]] == [name for name, _ in frontiers[1]] != []
+    assert {label for _, label in frontiers[1]} == {"MDSI"}
+
+
 def test_conditions_reach_the_proposals(search: Search) -> None:
     for one in search(12, 12, when={"model.blocks": "model=plain"})[1]:
         assert ("model.blocks" in one.params) == (one.params["model"] == "plain")
@@ -259,6 +279,10 @@ def test_samplers_are_chosen_by_configuration(search: Search, sampler: str) -> N
         (["stages=[train]"], "stages=[train]: a search decides itself"),
         (["search.trials=0"], "search.trials: expected at least 1, got 0"),
         (["search.latency=guessed"], "search.latency: expected one of measured, predicted, got 'guessed'"),
+        (
+            ["search.quality=beauty"],
+            "search.quality: expected one of ms_ssim, psnr_db, ciede2000, haarpsi, mdsi, dss, vsi,",
+        ),
         (["search.reduction_factor=1"], "search.reduction_factor: expected a number above 1, got 1.0"),
         (["search.max_latency_ms=-1"], "search.max_latency_ms: expected a positive number or null, got -1.0"),
         (["search.storage=nonsense"], "search.storage: 'nonsense' cannot be opened"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from enhance_sweep.measures import MEASURES
 from enhance_sweep.paper import BASELINE_SLUG
 from enhance_sweep.records.schema import TrainedRecord
 from enhance_sweep.report.figures.series import Level, Look, levels_of, looks_of, marks_of
@@ -12,7 +13,7 @@ from enhance_sweep.report.results.curves import loss_curve
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.variants import in_order, rows_of
 
-MEASURES = {"ms_ssim": "MS-SSIM", "psnr_db": "PSNR, dB", "loss": "training loss"}
+CURVES = {**{name: measure.title for name, measure in MEASURES.items()}, "loss": "training loss"}
 #: With more networks than this, only those on the frontier and the published ones have curves.
 MOST_CURVES = 60
 
@@ -41,7 +42,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class CurveSeries:
-    """A measure of `MEASURES` against steps."""
+    """What `CURVES` names, against steps."""
 
     measure: str
     curves: tuple[Curve, ...]
@@ -49,7 +50,7 @@ class CurveSeries:
 
 
 def curve_series(results: Results, measure: str) -> CurveSeries | None:
-    """A measure of `MEASURES` against steps, a curve for each network; None where there are no curves."""
+    """What `CURVES` names against steps, a curve for each network; None where there are no curves."""
     rows = results.variants.assign(mark=marks_of(results))
     rows = rows[rows["record"].notna()]
     if len(rows) > MOST_CURVES:
@@ -71,13 +72,19 @@ def curve_series(results: Results, measure: str) -> CurveSeries | None:
     return CurveSeries(measure, tuple(curves), levels_of(results, measure) if on_test else ()) if curves else None
 
 
+def shown_curves(results: Results) -> dict[str, str]:
+    """What each figure shows against steps: the measure that the report goes by, PSNR and the loss."""
+    shown = {"quality": results.quality.name, "quality_psnr": "psnr_db", "losses": "loss"}
+    return {name: measure for name, measure in shown.items() if name == "quality" or measure != results.quality.name}
+
+
 def curves_on(results: Results) -> list[str]:
     """Which pairs curves are scored on: test, validation, or both in records of several versions."""
     return sorted({record.quality_on or "test" for record in results.trained if record.quality})
 
 
 def noted(results: Results, record: TrainedRecord, measure: str) -> tuple[list[int], list[float]]:
-    """Steps and values of a measure of `MEASURES` in one training; two empty lists where nothing was noted."""
+    """Steps and values of what `CURVES` names in one training; two empty lists where nothing was noted."""
     if measure == "loss":
         return loss_curve(results.runs, record.key)
     points = [(point.step, getattr(point, measure)) for point in record.quality]

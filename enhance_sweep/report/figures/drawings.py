@@ -68,7 +68,8 @@ def draw_architectures(results: Results, files: dict[str, bytes]) -> list[Drawin
     for name, topology, prefix in wanted:
         rows = results.variants[results.variants["topology"] == topology]
         rows = rows.assign(first=rows["slug"].isin([BASELINE_SLUG, PROPOSED_SLUG]))
-        rows = rows.sort_values(["first", "ms_ssim"], ascending=False, kind="stable").head(1)
+        directions = [False, not results.quality.higher_is_better]
+        rows = rows.sort_values(["first", results.quality.name], ascending=directions, kind="stable").head(1)
         for key, label in zip(rows["architecture_key"], rows["label"], strict=True):
             record = whole(records[key])
             wide, narrow = (architecture_figure(record, shape) for shape in (style.WIDE, style.NARROW))

@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from enhance_sweep.report.figures.frontier_series import published_series
 from enhance_sweep.report.figures.placement import Array, place_labels
-from enhance_sweep.report.figures.series import RINGED, Level, Point, Series
+from enhance_sweep.report.figures.series import RINGED, Point, Series
 from enhance_sweep.report.figures.style import (
     COLORS,
     DASHES,
@@ -66,7 +66,7 @@ def networks_figure(series: Series, shape: Shape = WIDE, intervals: bool = False
     with style():
         figure = new_figure(shape.width, shape.height)
         heights = np.array([point.y for point in points] + [y for _, ends in bars for _, y in ends])
-        panels = _panels(figure, heights, series.untouched)
+        panels = _panels(figure, heights, series)
         _draw_horizontal_axis(panels, series)
         for panel in panels:
             _draw_points(panel, series, points)
@@ -107,19 +107,21 @@ def _lay_out(figure: Figure, shape: Shape, series: Series, panel: Axes) -> None:
 # --- axes -------------------------------------------------------------------------------------------------------------
 
 
-def _panels(figure: Figure, values: Array, untouched: Level | None) -> list[Axes]:
+def _panels(figure: Figure, values: Array, series: Series) -> list[Axes]:
     """One panel, or two with a break between them where the values would leave most of the height empty."""
-    levels = np.sort(values if untouched is None else np.append(values, untouched.value))
-    span = max(float(levels[-1] - levels[0]), 2e-3)
+    levels = np.sort(values if series.untouched is None else np.append(values, series.untouched.value))
+    span = max(float(levels[-1] - levels[0]), series.y.least_span)
     gaps = np.diff(levels)
     if len(levels) < 4 or gaps.max() < 0.45 * span:
         panels = [figure.subplots()]
         panels[0].set_ylim(levels[0] - 0.1 * span, levels[-1] + 0.1 * span)
     else:
         cut = int(np.argmax(gaps)) + 1
-        parts = (levels[cut:], levels[:cut])
+        parts = [levels[cut:], levels[:cut]]
+        if series.y.is_reversed:
+            parts.reverse()
         # The same scale above and below, so that a difference looks the same in either.
-        pad = 0.12 * max(2e-3, *(float(np.ptp(part)) for part in parts))
+        pad = 0.12 * max(series.y.least_span, *(float(np.ptp(part)) for part in parts))
         heights = [float(np.ptp(part)) + 2 * pad for part in parts]
         shown = [max(height, 0.13 * max(heights)) for height in heights]
         panels = list(figure.subplots(2, sharex=True, height_ratios=shown))
@@ -132,6 +134,8 @@ def _panels(figure: Figure, values: Array, untouched: Level | None) -> list[Axes
         panel.set_axisbelow(True)
         panel.tick_params(length=3, width=0.8)
         low, high = panel.get_ylim()
+        if series.y.is_reversed:
+            panel.invert_yaxis()
         has_values = ((values >= low) & (values <= high)).any()
         panel.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]) if has_values else NullLocator())
         panel.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
@@ -273,7 +277,7 @@ def _extent(figure: Figure, artist: Any) -> Array:
 
 
 def _panel_of(panels: Sequence[Axes], y: float) -> int:
-    inside = (index for index, panel in enumerate(panels) if panel.get_ylim()[0] <= y <= panel.get_ylim()[1])
+    inside = (index for index, panel in enumerate(panels) if min(panel.get_ylim()) <= y <= max(panel.get_ylim()))
     return next(inside, 0)
 
 

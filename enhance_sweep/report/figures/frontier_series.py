@@ -1,4 +1,4 @@
-"""Cost against MS-SSIM with the frontier: Figure 2 of the paper, from records and as published."""
+"""Cost against quality with the frontier: Figure 2 of the paper, from records and as published."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,6 +10,7 @@ import pandas as pd
 
 from enhance_sweep import paper
 from enhance_sweep.frontier import pareto_front
+from enhance_sweep.measures import MEASURES, Measure
 from enhance_sweep.report.figures.rings import ringed
 from enhance_sweep.report.figures.series import (
     Axis,
@@ -48,25 +49,27 @@ _MARKERS_OF_EXPORTS = {"fp32": "circle-open", "fp16": "square-open", "bf16": "di
 #: Single seeds of more networks than this would hide the points.
 _MOST_WITH_SEEDS = 80
 #: Columns that a table of networks may lack.
-_OPTIONAL = ("slug", "published", "ms_ssim_error", "speed_up_low", "speed_up_high")
+_OPTIONAL = ("slug", "published", "speed_up_low", "speed_up_high")
 #: Columns that a point is made of, and what the pointer tells of it: making rows of all takes longer.
-_DRAWN = [*_OPTIONAL, "x", "ms_ssim", "topology", "label", "below_untouched", "on_frontier"]
+_DRAWN = [*_OPTIONAL, "x", "y", "y_error", "topology", "label", "below_untouched", "on_frontier"]
 _HOVERED = [
-    *("ms_ssim", "ms_ssim_error", "psnr_db", "seeds"),
+    *("psnr_db", "seeds"),
     *("vs_baseline", "vs_baseline_low", "vs_baseline_high", "vs_baseline_decision"),
     *("speed_up", "speed_up_low", "speed_up_high", "latency_ms_median", "frontier_probability"),
 ]
 
 
 def frontier_series(results: Results) -> Series | None:
-    """Cost against MS-SSIM of the scored networks, with the frontier; None where no network has both.
+    """Cost against quality of the scored networks, with the frontier; None where no network has both.
 
     Without a timed baseline latency takes the place of speed-up, without any timing multiply-adds do.
     """
     title = title_of(results.dataset, results.loss, results.steps)
     named = results.variants.assign(label=results.variants["label"].astype(str) + marks_of(results))
-    hovers = {row.Index: _hover(row) for row in rows_of(results.scored[_HOVERED])}
-    series = networks_series(named, results.cost_kind, title, levels_of(results, "ms_ssim"), hovers)
+    quality = results.quality
+    hovered = list(dict.fromkeys([quality.name, f"{quality.name}_error", *_HOVERED]))
+    hovers = {row.Index: _hover(row, quality) for row in rows_of(results.scored[hovered])}
+    series = networks_series(named, results.cost_kind, title, levels_of(results, quality.name), hovers, quality)
     if series is None:
         return None
     further = (*_single_seeds(results, series), *_exports(results))
@@ -81,8 +84,9 @@ def networks_series(
     title: str,
     levels: tuple[Level, ...] = (),
     hovers: Mapping[int, tuple[str, ...]] | None = None,
+    quality: Measure = MEASURES["ms_ssim"],
 ) -> Series | None:
-    """The same of a table of networks; None where none has both a cost and an MS-SSIM.
+    """The same of a table of networks; None where none has both a cost and a score.
 
     Args:
         networks: with columns `cost`, `ms_ssim`, `label`, `topology`, `below_untouched` and `on_frontier`; where known
@@ -91,20 +95,33 @@ def networks_series(
         title: over the figure.
         levels: lines across.
         hovers: gives the pointer's text for a row.
+        quality: the measure upward; `ms_ssim` above stands for its name.
     """
-    shown = networks[networks["ms_ssim"].notna() & networks["cost"].notna()]
+    shown = networks[networks[quality.name].notna() & networks["cost"].notna()]
     if shown.empty:
         return None
-    shown = shown.assign(**{name: None for name in _OPTIONAL if name not in shown}, x=_place(shown["cost"], cost_kind))
+    shown = shown.assign(
+        **{name: None for name in _OPTIONAL if name not in shown},
+        x=_place(shown["cost"], cost_kind),
+        y=shown[quality.name],
+        y_error=shown.get(f"{quality.name}_error"),
+    )
     return Series(
         title,
         _AXES[cost_kind],
-        Axis("MS-SSIM", log=False, digits=3),
+        _axis_of(quality),
         tuple(_point(row, cost_kind, (hovers or {}).get(row.Index, ())) for row in rows_of(shown[_DRAWN])),
         looks_of(shown["topology"]),
-        _frontiers(shown),
+        _frontiers(shown, quality),
         levels,
     )
+
+
+def _axis_of(quality: Measure) -> Axis:
+    """Up is better: an axis of which less is better is turned over, and says so."""
+    remark = "" if quality.higher_is_better else ", less is better"
+    look: dict[str, Any] = {"is_reversed": not quality.higher_is_better, "digits": quality.digits - 1}
+    return Axis(f"{quality.title}{remark}", log=False, least_span=quality.margin, **look)
 
 
 @cache
@@ -136,18 +153,19 @@ def published_series() -> Series:
     )
 
 
-def measured(row: Any) -> dict[str, str]:
+def measured(row: Any, quality: Measure) -> dict[str, str]:
     """What was measured of a network (a row of `Results.variants`), in words."""
-    facts = {}
-    if is_number(row.ms_ssim):
-        error = f" ± {row.ms_ssim_error:.4f}" if is_number(row.ms_ssim_error) else ""
-        facts["MS-SSIM"] = f"{row.ms_ssim:.4f}{error}"
-    if is_number(row.psnr_db):
+    facts, digits = {}, quality.digits
+    score, error = getattr(row, quality.name), getattr(row, f"{quality.name}_error")
+    if is_number(score):
+        half_width = f" ± {error:.{digits}f}" if is_number(error) else ""
+        facts[quality.label] = f"{score:.{digits}f}{half_width}"
+    if is_number(row.psnr_db) and quality.name != "psnr_db":
         facts["PSNR"] = f"{row.psnr_db:.2f} dB"
     if is_number(row.vs_baseline):
-        interval = signed_interval(row.vs_baseline_low, row.vs_baseline_high)
-        facts["MS-SSIM against the baseline"] = (
-            f"{signed(row.vs_baseline, 4)} ({interval}, corrected), {row.vs_baseline_decision}"
+        interval = signed_interval(row.vs_baseline_low, row.vs_baseline_high, digits)
+        facts[f"{quality.label}{quality.improvement} against the baseline"] = (
+            f"{signed(row.vs_baseline, digits)} ({interval}, corrected), {row.vs_baseline_decision}"
         )
     if is_number(row.speed_up):
         known = is_number(row.speed_up_low) and is_number(row.speed_up_high)
@@ -160,8 +178,8 @@ def measured(row: Any) -> dict[str, str]:
     return facts
 
 
-def _hover(row: Any) -> tuple[str, ...]:
-    lines = [f"{name} {text}" for name, text in measured(row).items()]
+def _hover(row: Any, quality: Measure) -> tuple[str, ...]:
+    lines = [f"{name} {text}" for name, text in measured(row, quality).items()]
     seeds = row.seeds.split() if isinstance(row.seeds, str) else []
     return (*lines, *([f"mean of {len(seeds)} seeds"] if len(seeds) > 1 else []))
 
@@ -172,11 +190,11 @@ def _place(cost: Any, cost_kind: str) -> Any:
 
 
 def _point(row: Any, cost_kind: str, hover: tuple[str, ...]) -> Point:
-    error, timed = row.ms_ssim_error, cost_kind == "speed_up" and is_number(row.speed_up_low)
+    error, timed = row.y_error, cost_kind == "speed_up" and is_number(row.speed_up_low)
     comes_first = row.slug in (paper.BASELINE_SLUG, paper.PROPOSED_SLUG)
     return Point(
         x=float(row.x),
-        y=float(row.ms_ssim),
+        y=float(row.y),
         group=str(row.topology),
         label=str(row.label),
         hover=hover,
@@ -184,25 +202,25 @@ def _point(row: Any, cost_kind: str, hover: tuple[str, ...]) -> Point:
         hollow=bool(row.below_untouched),
         rank=1 + pd.notna(row.published) + 2 * bool(row.on_frontier) + 4 * comes_first,
         x_interval=(min(row.speed_up_low, row.x), max(row.speed_up_high, row.x)) if timed else None,
-        y_interval=(row.ms_ssim - error, row.ms_ssim + error) if is_number(error) else None,
+        y_interval=(row.y - error, row.y + error) if is_number(error) else None,
     )
 
 
-def _frontiers(shown: pd.DataFrame) -> tuple[Line, ...]:
+def _frontiers(shown: pd.DataFrame, quality: Measure) -> tuple[Line, ...]:
     """The frontier, and that of plain networks alone where there are others."""
     slowest = float(shown.sort_values("cost")["x"].iloc[-1])
-    lines = [Line("frontier", *_steps(shown, slowest), "muted", 1.5, "solid")]
+    lines = [Line("frontier", *_steps(shown, slowest, quality), "muted", 1.5, "solid")]
     plain = shown[shown["topology"] == "plain"]
     if 0 < len(plain) < len(shown):
-        lines.append(Line("frontier of plain networks", *_steps(plain, slowest), "blue", 1.1, "dot"))
+        lines.append(Line("frontier of plain networks", *_steps(plain, slowest, quality), "blue", 1.1, "dot"))
     return tuple(lines)
 
 
-def _steps(networks: pd.DataFrame, slowest: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _steps(networks: pd.DataFrame, slowest: float, quality: Measure) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The staircase of the best quality at each speed: level as far as the next slower network, then up to it."""
-    front = pareto_front(networks, cost="cost", quality="ms_ssim")
+    front = pareto_front(networks, cost="cost", quality=quality.name)
     x = np.append(front["x"].to_numpy(dtype=float), slowest)
-    return tuple(np.repeat(x, 2)[1:-1].tolist()), tuple(np.repeat(front["ms_ssim"].to_numpy(dtype=float), 2).tolist())
+    return tuple(np.repeat(x, 2)[1:-1].tolist()), tuple(np.repeat(front["y"].to_numpy(dtype=float), 2).tolist())
 
 
 # --- on the page alone ------------------------------------------------------------------------------------------------
@@ -216,18 +234,22 @@ def _look_on_page(group: str) -> Look:
 
 def _single_seeds(results: Results, series: Series) -> list[Point]:
     """Each training of the networks that have several, at its network's speed."""
+    quality = results.quality
     several = [point for point in series.points if point.row is not None and len(results.trainings(point.row)) > 1]
     points = []
     for point in several[:_MOST_WITH_SEEDS]:
         for one in results.trainings(point.row or 0):
-            if one.scores and is_number(score := one.scores.ms_ssim):
+            if one.scores and is_number(score := getattr(one.scores, quality.name)):
                 label = f"{point.label}, seed {one.learned_from.seed}"
-                points.append(Point(point.x, score, "single seeds", label, (f"MS-SSIM {score:.4f}",), point.row))
+                hover = f"{quality.label} {score:.{quality.digits}f}"
+                points.append(Point(point.x, score, "single seeds", label, (hover,), point.row))
     return points
 
 
 def _exports(results: Results) -> list[Point]:
-    """The networks' exported files, a group for each precision."""
+    """The networks' exported files, a group for each precision; only MS-SSIM is known of them."""
+    if results.quality.name != "ms_ssim":
+        return []
     points: dict[str, list[Point]] = {}
     for one in exports(results):
         if one.ratio is None or one.cost is None or one.ms_ssim is None:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from enhance_sweep.report.figures.curve_series import MEASURES, Curve, CurveSeries
+from enhance_sweep.measures import MEASURES
+from enhance_sweep.report.figures.curve_series import CURVES, Curve, CurveSeries
 from enhance_sweep.report.figures.series import RINGED, Axis, Level, Line, Look, Point, Series
 from enhance_sweep.report.labels import topology_name
 
@@ -32,7 +33,8 @@ def curves_chart(series: CurveSeries) -> Chart:
     The frontier's and the baseline's lines stand out; the others are named by the pointer and the legend.
     """
     is_loss = series.measure == "loss"
-    y = Axis(MEASURES[series.measure], log=is_loss, digits={"ms_ssim": 3, "psnr_db": 1}.get(series.measure))
+    digits = None if is_loss else MEASURES[series.measure].digits - 1
+    y = Axis(CURVES[series.measure], log=is_loss, digits=digits)
     steps = sorted({step for curve in series.curves for step in curve.steps})
     layout: Chart = {"xaxis": _axis(Axis("generator steps (log scale)")), "yaxis": _axis(y)}
     layout["xaxis"] |= {"tickvals": steps} if len(steps) <= _MOST_TICKS else {"dtick": "D2"}
@@ -174,7 +176,8 @@ def _levels(axis: Chart, levels: Iterable[Level], values: Sequence[float]) -> Ch
     room = 0.6 * max(high - low, 1e-3)
     near = [level.value for level in levels if low - room <= level.value <= high + room]
     low, high = min([low, *near]), max([high, *near])
-    axis["range"] = [low - 0.08 * (high - low), high + 0.08 * (high - low)]
+    ends = [low - 0.08 * (high - low), high + 0.08 * (high - low)]
+    axis["range"] = ends[::-1] if axis.pop("autorange", None) else ends
     across: Chart = {"type": "line", "xref": "paper", "x0": 0, "x1": 1}
     shapes: list[Chart] = []
     names: list[Chart] = []

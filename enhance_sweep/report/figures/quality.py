@@ -9,7 +9,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, ScalarFormatter
 
-from enhance_sweep.report.figures.curve_series import MEASURES, Curve, CurveSeries
+from enhance_sweep.measures import MEASURES
+from enhance_sweep.report.figures.curve_series import CURVES, Curve, CurveSeries
 from enhance_sweep.report.figures.series import LOOKS
 from enhance_sweep.report.figures.style import COLORS, DASHES, GRID, INK, MARKERS, WIDE, new_figure, style
 
@@ -48,10 +49,10 @@ def quality_figure(series: CurveSeries) -> Figure:
             panel.set_visible(index < len(families))
             # Where the last row is not full, the panels above its gap are the lowest of their columns.
             panel.tick_params(labelbottom=index + columns >= len(families))
-        unit = " dB" if series.measure == "psnr_db" else ""
+        unit = f" {MEASURES[series.measure].unit}".rstrip() if series.measure in MEASURES else ""
         dashed = "" if untouched is None else f"; dashed: {untouched.text}{unit}"
         figure.supxlabel(f"generator steps{dashed}", fontsize=8, y=0.08 / height)
-        figure.supylabel(MEASURES[series.measure], fontsize=8.5, x=0.06 / width)
+        figure.supylabel(CURVES[series.measure], fontsize=8.5, x=0.06 / width)
         sides = {"left": 0.66 / width, "right": 1 - 0.12 / width, "top": 1 - above_in / height}
         between = {"wspace": 0.08, "hspace": (above_in + below_in) / panel_in}
         figure.subplots_adjust(bottom=(bottom_in + below_in) / height, **sides, **between)

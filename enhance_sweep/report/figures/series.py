@@ -3,12 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from enhance_sweep.measures import MEASURES, Measure
 from enhance_sweep.report.labels import decimals
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.references import references
-
-#: Digits of a measure's values.
-_DIGITS = {"ms_ssim": 4, "psnr_db": 2}
 
 
 @dataclass(frozen=True)
@@ -104,8 +102,10 @@ class Axis:
 
     Attributes:
         unit: follows each tick's number.
-        is_reversed: whether large values are on the left, as the paper has slow networks there.
+        is_reversed: whether large values are on the left, as the paper has slow networks there, or below, where less is
+            better.
         digits: of each tick's number behind the point.
+        least_span: smaller differences do not fill the axis.
     """
 
     title: str
@@ -113,6 +113,7 @@ class Axis:
     log: bool = True
     is_reversed: bool = False
     digits: int | None = None
+    least_span: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -150,19 +151,19 @@ def title_of(dataset: str | None, loss: str | None, steps: Collection[int]) -> s
 
 def levels_of(results: Results, measure: str) -> tuple[Level, ...]:
     """The scores of the untouched input, and of published networks on these test images."""
-    untouched = results.untouched.get(measure)
-    if measure not in _DIGITS:
+    if measure not in MEASURES:
         return ()
-    found = [] if untouched is None else [untouched_level(untouched, measure)]
+    untouched, digits = results.untouched[measure], MEASURES[measure].digits
+    found = [] if untouched is None else [untouched_level(untouched, MEASURES[measure])]
     for reference in references(results):
-        score = getattr(reference, measure)
-        found.append(Level(score, f"{reference.name} {decimals(score, _DIGITS[measure])}", is_untouched=False))
+        if (score := getattr(reference, measure, None)) is not None:
+            found.append(Level(score, f"{reference.name} {decimals(score, digits)}", is_untouched=False))
     return tuple(found)
 
 
-def untouched_level(score: float, measure: str = "ms_ssim") -> Level:
+def untouched_level(score: float, measure: Measure) -> Level:
     """The line at the untouched input's score."""
-    return Level(score, f"untouched input {decimals(score, _DIGITS[measure])}", is_untouched=True)
+    return Level(score, f"untouched input {decimals(score, measure.digits)}", is_untouched=True)
 
 
 def marks_of(results: Results) -> list[str]:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from enhance_sweep.measures import MEASURES as SCORES
+from enhance_sweep.measures import MEASURES, Measure
 from enhance_sweep.records.schema import TRAINED_COLUMNS, TimedRecord, TrainedRecord
-from enhance_sweep.report.figures.curve_series import MEASURES, noted
+from enhance_sweep.report.figures.curve_series import noted, shown_curves
 from enhance_sweep.report.figures.frontier_series import measured
 from enhance_sweep.report.labels import decimals, is_number, significant
 from enhance_sweep.report.results.gather import Results
@@ -31,11 +31,11 @@ def details(results: Results) -> dict[str, dict[str, Any]]:
     for row in rows_of(best_in_order(results.variants, MOST_ROWS, results.quality)):
         record = results.trained[int(row.record)] if pd.notna(row.record) else None
         timing = timed.get(row.architecture_key)
-        curves = {measure: noted(results, record, measure) for measure in MEASURES if record is not None}
+        curves = {name: noted(results, record, name) for name in shown_curves(results).values() if record is not None}
         found[str(row.Index)] = {
             "label": str(row.label),
             "key": str(row.key),
-            "facts": _facts(row, record, timing, results.trainings(row.Index)),
+            "facts": _facts(results, row, record, timing),
             "curves": {name: curve for name, curve in curves.items() if curve[0]},
             "rounds": [] if timing is None else _rounds(timing),
         }
@@ -43,10 +43,11 @@ def details(results: Results) -> dict[str, dict[str, Any]]:
 
 
 def _facts(
-    row: Any, record: TrainedRecord | None, timing: TimedRecord | None, trainings: list[TrainedRecord]
+    results: Results, row: Any, record: TrainedRecord | None, timing: TimedRecord | None
 ) -> list[tuple[str, str]]:
     """The facts about a network, by name, in the order shown."""
-    facts = measured(row) | _panel(row)
+    facts = measured(row, results.quality)
+    facts |= {name: text for name, text in _panel(row).items() if name not in facts}
     if is_number(row.peak_rss_mib):
         facts["Memory"] = f"{decimals(row.peak_rss_mib, 0)} MiB"
     facts["Timing flagged"] = row.timing_flags or ""
@@ -60,13 +61,13 @@ def _facts(
     if pd.notna(row.macs):
         facts["Multiply-adds at 1280x720"] = f"{significant(row.macs / 1e9)} G"
     if record is not None:
-        facts |= _training_facts(record, trainings)
+        facts |= _training_facts(record, results.trainings(row.Index), results.quality)
     return [(name, text) for name, text in facts.items() if text]
 
 
 def _panel(row: Any) -> dict[str, str]:
     """The scores of the measures that older code did not compute, and what is wrong with the color."""
-    further = [measure for name, measure in SCORES.items() if name not in TRAINED_COLUMNS]
+    further = [measure for name, measure in MEASURES.items() if name not in TRAINED_COLUMNS]
     facts = {
         one.label: decimals(getattr(row, one.name), one.digits) for one in further if is_number(getattr(row, one.name))
     }
@@ -76,13 +77,13 @@ def _panel(row: Any) -> dict[str, str]:
     return facts
 
 
-def _training_facts(record: TrainedRecord, trainings: list[TrainedRecord]) -> dict[str, str]:
+def _training_facts(record: TrainedRecord, trainings: list[TrainedRecord], quality: Measure) -> dict[str, str]:
     learned = record.learned_from
     facts = {_heading(name): plain_text(learned[name]) for name in _CONFIGURATION if name in learned}
     if record.steps is not None:
         facts["Steps"] = f"{record.steps:,}"
-    scores = [(one.learned_from.seed, one.scores.ms_ssim) for one in trainings if one.scores]
-    seeds = [f"{seed}: MS-SSIM {score:.4f}" for seed, score in scores if is_number(score)]
+    scores = [(one.learned_from.seed, getattr(one.scores, quality.name)) for one in trainings if one.scores]
+    seeds = [f"{seed}: {quality.label} {score:.{quality.digits}f}" for seed, score in scores if is_number(score)]
     facts["Seed" if len(seeds) == 1 else "Seeds"] = "; ".join(seeds)
     if record.train_wall_s is not None:
         facts["Training time"] = duration(record.train_wall_s)

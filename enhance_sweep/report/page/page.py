@@ -15,7 +15,14 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from enhance_sweep.report.figures import interactive
-from enhance_sweep.report.figures.curve_series import MEASURES, MOST_CURVES, CurveSeries, curve_series, curves_on
+from enhance_sweep.report.figures.curve_series import (
+    CURVES,
+    MOST_CURVES,
+    CurveSeries,
+    curve_series,
+    curves_on,
+    shown_curves,
+)
 from enhance_sweep.report.figures.frontier_series import frontier_series, published_series
 from enhance_sweep.report.figures.series import Series
 from enhance_sweep.report.figures.time_series import paper_time_series, time_series
@@ -32,8 +39,6 @@ PAGE = "index.html"
 #: Of more failed or unfinished runs the rest is counted.
 _MOST_LISTED = 200
 _COST = {"speed_up": "Speed-up", "latency_ms": "Latency", "macs": "Multiply-adds"}
-#: The figures that show a measure against steps.
-_CURVES = {"quality": "ms_ssim", "quality_psnr": "psnr_db", "losses": "loss"}
 
 
 def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
@@ -78,7 +83,7 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
     data = {
         "charts": {name: _chart(name, series) for name, series in figures.items()},
         "networks": opened,
-        "measures": MEASURES,
+        "measures": CURVES,
         "pictures": photographs.enhanced,
         "untouched": photographs.untouched,
     }
@@ -100,7 +105,7 @@ def summary(results: Results) -> str:
 def _sections(results: Results) -> dict[str, Any]:
     """The sentences, tables and lists that the page and Markdown show."""
     return {
-        "title": f"{_COST[results.cost_kind]} against MS-SSIM" if len(results.scored) else "Speed",
+        "title": f"{_COST[results.cost_kind]} against {results.quality.label}" if len(results.scored) else "Speed",
         "subtitle": " · ".join(part for part in (results.dataset, results.loss and f"{results.loss} loss") if part),
         "headline": findings.headline(results),
         "tiles": findings.tiles(results),
@@ -152,7 +157,7 @@ def _figures(results: Results) -> dict[str, Series | CurveSeries]:
         "figure2_paper": published_series(),
         "speed": time_series(results),
         "paper_times": paper_time_series(results),
-        **{name: curve_series(results, measure) for name, measure in _CURVES.items()},
+        **{name: curve_series(results, measure) for name, measure in shown_curves(results).items()},
     }
     return {name: series for name, series in found.items() if series is not None}
 

@@ -144,7 +144,9 @@ def _two_networks(results: Results) -> tuple[_Network, _Network] | None:
     if baseline is None:
         return None
     faster = rows[rows["on_frontier"] & (rows["cost"] < float(baseline.row["cost"]))]
-    chosen = _first_with_photographs(results, faster.sort_values("ms_ssim", ascending=False, kind="stable"))
+    quality = results.quality
+    by_quality = faster.sort_values(quality.name, ascending=not quality.higher_is_better, kind="stable")
+    chosen = _first_with_photographs(results, by_quality)
     if chosen is None:
         return None
     alike = rows[(rows["slug"] == baseline.row["slug"]) & (rows["condition"] == chosen.row["condition"])]

@@ -28,34 +28,33 @@ def headline(results: Results) -> str:
     if best is None:
         return phrase("headline", "budget", _budget(results))
     facts = {"best": best, "to_beat": _baseline(results), "comparisons": results.evidence.comparisons}
-    return phrase("headline", "best", facts)
+    return phrase("headline", "best", facts | {"quality": results.quality})
 
 
 def findings(results: Results) -> list[str]:
     """The sentences under the headline: what is known, what is missing, what must not be compared."""
     best = _fastest_that_beats_the_baseline(results)
     budget = [] if best is None else [phrase("headline", "budget", _budget(results))]
+    of_results: Facts = {"results": results, "evidence": results.evidence, "quality": results.quality}
     facts = _comparisons(results) | _coverage(results) | _speed(results) | _not_comparable(results)
-    return [
-        *color_sentences(results),
-        *budget,
-        *paragraphs("findings", {"results": results, "evidence": results.evidence, **facts}),
-    ]
+    return [*color_sentences(results), *budget, *paragraphs("findings", of_results | facts)]
 
 
 def tiles(results: Results) -> list[dict[str, str]]:
     """The two or three figures that answer the question, which network, at what speed: `title`, `value`, `note`."""
-    scored, untouched = results.scored, results.untouched
+    scored, untouched, quality = results.scored, results.untouched, results.quality
     if scored.empty:
         return []
-    found = [_tile("best", {"network": _network(results, _highest(scored, "ms_ssim"))}), *_fastest_good_enough(results)]
-    if untouched["ms_ssim"] is not None:
+    best = scored.sort_values(quality.name, ascending=not quality.higher_is_better, kind="stable").iloc[0]
+    found = [_tile(results, "best", {"network": _network(results, best)}), *_fastest_good_enough(results)]
+    if untouched[quality.name] is not None:
         above = len(scored) - int(scored["below_untouched"].sum())
-        found.append(_tile("above", {"above": above, "scored": len(scored), "untouched": untouched}))
+        found.append(_tile(results, "above", {"above": above, "scored": len(scored), "untouched": untouched}))
     return found
 
 
-def _tile(kind: str, facts: Facts) -> dict[str, str]:
+def _tile(results: Results, kind: str, facts: Facts) -> dict[str, str]:
+    facts = facts | {"quality": results.quality}
     return {part: phrase("tiles", f"{kind}_{part}", facts) for part in ("title", "value", "note")}
 
 
@@ -66,16 +65,20 @@ def _fastest_good_enough(results: Results) -> list[dict[str, str]]:
     """
     sure = _fastest_that_beats_the_baseline(results)
     if sure is not None:
-        return [_tile("beating", {"network": sure})]
-    scored, baseline, level = results.scored, _baseline(results), results.untouched["ms_ssim"]
+        return [_tile(results, "beating", {"network": sure})]
+    scored, baseline, level = results.scored, _baseline(results), results.untouched[results.quality.name]
     as_baseline = baseline is not None and not baseline["below_untouched"]
     if baseline is not None and as_baseline:
-        level = baseline["ms_ssim"]
-    good = scored[scored["speed_up"].notna() & (scored["ms_ssim"] >= level)] if level is not None else scored[:0]
+        level = baseline["quality"]
+    if level is None:
+        return []
+    gains = results.quality.sign * (scored[results.quality.name] - level)
+    good = scored[scored["speed_up"].notna() & (gains >= 0)]
     if good.empty:
         return []
     network = _fastest(results, good)
-    return [_tile("reaching", {"network": network, "level": level, "as_baseline": as_baseline})]
+    gain = results.quality.sign * (network["quality"] - level)
+    return [_tile(results, "reaching", {"network": network, "gain": gain, "as_baseline": as_baseline})]
 
 
 # --- networks ---------------------------------------------------------------------------------------------------------
@@ -84,14 +87,15 @@ def _fastest_good_enough(results: Results) -> list[dict[str, str]]:
 def _network(results: Results, row: "pd.Series[Any]") -> Facts:
     """A row of the variants with None for what is missing.
 
-    Beside its columns: `name`, with the mark of how it was trained where not all were trained alike; `marked`: that
-    mark alone; `is_baseline`; `faster`, see `_fastest`. No flag makes the baseline's speed-up doubtful: it is 1 by
-    definition.
+    Beside its columns: `quality`, its score of the measure that the report goes by; `name`, with the mark of how it was
+    trained where not all were trained alike; `marked`: that mark alone; `is_baseline`; `faster`, see `_fastest`. No
+    flag makes the baseline's speed-up doubtful: it is 1 by definition.
     """
     facts: Facts = {str(name): None if pd.isna(value) else value for name, value in row.items()}
     marked = f" (trained as {facts['condition']})" if len(results.training_conditions) > 1 else ""
     is_baseline = facts["slug"] == paper.BASELINE_SLUG
     named = {"name": f"{facts['label']}{marked}", "marked": marked, "is_baseline": is_baseline}
+    named |= {"quality": facts[results.quality.name]}
     return facts | named | {"timing_doubts": "" if is_baseline else facts["timing_doubts"], "faster": None}
 
 
@@ -141,7 +145,8 @@ def _budget(results: Results) -> Facts:
     """Whether the networks beat the untouched input, which is the first thing to know of a budget."""
     scored = results.scored
     below = int(scored["below_untouched"].sum())
-    return {"scored": len(scored), "below": below, "level": results.untouched["ms_ssim"], "steps": results.steps}
+    level, quality = results.untouched[results.quality.name], results.quality
+    return {"scored": len(scored), "below": below, "level": level, "steps": results.steps, "quality": quality}
 
 
 def _comparisons(results: Results) -> Facts:
@@ -157,22 +162,22 @@ def _comparisons(results: Results) -> Facts:
         "doubtful": int((beating["timing_doubts"] != "").sum()),
         "fastest": _fastest(results, beating) if len(beating) else None,
         "undecided": int(((decisions == UNDECIDED) & (variants["speed_up_low"] > 1)).sum()),
-        "several_trainings": int((evidence.scores["ms_ssim"].trainings > 1).sum()),
+        "several_trainings": int((evidence.quality.trainings > 1).sum()),
     }
 
 
 def _coverage(results: Results) -> Facts:
     """How many of the paper's networks are scored and timed, and what is unfinished."""
-    variants = results.variants
+    variants, quality = results.variants, results.quality.name
     published = variants[variants["published"].notna()]
     seeds = [len(str(seeds).split()) for seeds in results.scored["seeds"]]
     return {
         "papers": len(paper.published_networks()),
-        "trained": published.loc[published["ms_ssim"].notna(), "slug"].nunique(),
+        "trained": published.loc[published[quality].notna(), "slug"].nunique(),
         "timed": published.loc[published["timing"].notna(), "slug"].nunique(),
         "others": int(results.scored["published"].isna().sum()),
         "failed": sum(problem.what == "training" for problem in results.problems),
-        "undefined": int((variants["trained"].eq("completed") & variants["ms_ssim"].isna()).sum()),
+        "undefined": int((variants["trained"].eq("completed") & variants[quality].isna()).sum()),
         "psnr_below": int((variants["gain_psnr_db"] < 0).sum()),
         "seeds": seeds,
         "several_seeds": sum(count > 1 for count in seeds),
@@ -215,7 +220,8 @@ def _not_comparable(results: Results) -> Facts:
 def frontier_note(results: Results) -> str:
     """The note under the frontier: what puts a network on it, and what the columns mean."""
     variants, evidence = results.variants, results.evidence
-    has = {name: variants[name].notna().any() for name in ("ms_ssim_error", "frontier_probability", "speed_up_low")}
+    columns = {"error": f"{results.quality.name}_error"} | {n: n for n in ("frontier_probability", "speed_up_low")}
+    has = {name: variants[column].notna().any() for name, column in columns.items()}
     drawn = ["test images", "seeds" if evidence.seed_deviation is not None else "", "timing rounds"]
     drawn = [name for name in drawn if name and (name != "timing rounds" or has["speed_up_low"])]
     return phrase("notes", "frontier", {"results": results, "evidence": evidence, "has": has, "drawn": drawn})

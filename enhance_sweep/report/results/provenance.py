@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from enhance_sweep.records.schema import Environment, Interval, Measurement
+from enhance_sweep.records.schema import BEFORE, Environment, Interval, Measurement
 from enhance_sweep.report.labels import decimals, is_number, plural
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.words import plain_text
@@ -56,7 +56,7 @@ def _training(results: Results) -> Iterator[_Fact]:
     yield "Generator steps", _alike(record.steps for record in results.trained)
     told = {"dataset", "data_fingerprint", "loss", "loss_terms", "content", "seed"}
     for name in dict.fromkeys(name for one, _ in learned for name in one if name not in told):
-        yield name.replace("_", " ").capitalize(), [(one.get(name), count) for one, count in learned]
+        yield name.replace("_", " ").capitalize(), [(one.get(name, BEFORE.get(name)), count) for one, count in learned]
     yield "Seed", [(one.seed, count) for one, count in learned]
     yield "Training time", []  # its place
     yield "Trained on", environments, _machine

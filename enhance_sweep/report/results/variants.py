@@ -12,7 +12,7 @@ from enhance_sweep.measures import MEASURES, Measure
 from enhance_sweep.paper import BASELINE_SLUG, published_table
 from enhance_sweep.records.flags import doubts
 from enhance_sweep.records.frame import is_of_a_part, join_records
-from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, SCORE_COLUMNS, TIMED_COLUMNS, TrainedRecord
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, BEFORE, SCORE_COLUMNS, TIMED_COLUMNS, TrainedRecord
 from enhance_sweep.report.labels import network_label, spreadsheet_letters
 from enhance_sweep.report.results.select import Condition, Timings
 from enhance_sweep.report.results.words import canonical_json, differences
@@ -60,11 +60,11 @@ def variants_of(
     variants["published"] = variants["slug"].map(tables).astype("Int64")
     variants["trained"] = variants["status"].map(_STATES)
     _add_speed(variants, timings, ratios, slugs)
-    for name, measure in MEASURES.items():
-        scores, untouched = (variants[column].astype("float64") for column in (name, f"untouched_{name}"))
-        columns = {name: scores, f"untouched_{name}": untouched, f"gain_{name}": measure.sign * (scores - untouched)}
-        variants = variants.assign(**columns)
-    variants["below_untouched"] = variants[f"gain_{quality.name}"] < 0
+    scores = variants[_SCORES].astype("float64")
+    gains = {f"gain_{name}": one.sign * (scores[name] - scores[f"untouched_{name}"]) for name, one in MEASURES.items()}
+    below = gains[f"gain_{quality.name}"] < 0
+    variants = pd.concat([variants.drop(columns=_SCORES), scores, pd.DataFrame(gains)], axis=1)
+    variants["below_untouched"] = below
     places = zip(variants["architecture_key"], variants["condition_key"], variants["trained"], strict=True)
     row_of = {(key, condition): row for row, (key, condition, state) in enumerate(places) if state == "completed"}
     pooled_in = [
@@ -109,7 +109,7 @@ def _pooled(trained: Sequence[TrainedRecord], timings: Timings, keys: Sequence[b
 
 def _condition_of(record: TrainedRecord) -> bytes:
     """The settings on which scores depend beside the network, data, loss and seed; as canonical JSON."""
-    learned_from = {n: v for n, v in record.learned_from.items() if n not in _NOT_A_CONDITION}
+    learned_from = {n: v for n, v in (BEFORE | record.learned_from).items() if n not in _NOT_A_CONDITION}
     images = record.scores.images if record.scores else None
     return canonical_json(learned_from | {"steps": record.steps, "test images": images})
 
@@ -168,8 +168,9 @@ def rows_of(variants: pd.DataFrame) -> list[Any]:
 
 def plain_rows(variants: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows with missing values as None and numbers as Python's; `row` is their place among the variants."""
-    plain = variants.astype(object).where(variants.notna(), None).assign(row=variants.index)
-    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
+    plain = variants.astype(object).where(variants.notna(), None).to_dict("records")
+    rows = zip(variants.index, plain, strict=True)
+    return [{str(name): value for name, value in row.items()} | {"row": place} for place, row in rows]
 
 
 def with_frontier(variants: pd.DataFrame, quality: Measure) -> tuple[pd.DataFrame, str]:

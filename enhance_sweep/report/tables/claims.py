@@ -1,35 +1,38 @@
 """The paper's claims about its networks, and whether they hold for the networks of a folder of runs.
 
-A claim is about a weighted sum of mean MS-SSIMs, computed image by image, or about a speed-up. Its verdict depends on
+A claim is about a weighted sum of mean scores, computed image by image, or about a speed-up. Its verdict depends on
 the 95% interval alone: `gains`, `does_not_pay` and `at_least` are the rules, which the note under the table prints.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from enhance_sweep import paper
+from enhance_sweep.measures import Measure
 from enhance_sweep.report.labels import interval_text, is_number, network_label, signed, signed_interval, speed_up_text
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables.columns import CLAIMS
 from enhance_sweep.report.tables.model import Row, Table, shown_columns, to_csv
 from enhance_sweep.report.words import phrase
-from enhance_sweep.stats.paired_scores import MARGIN
 
 #: The verdict first: on a phone the rest is a swipe away.
 COLUMNS = tuple(sorted(shown_columns(CLAIMS), key=lambda column: column.kind != "verdict"))
 HOLDS, FAILS, UNDECIDED, UNTESTED = "holds here", "fails here", "not decided here", "not tested here"
+#: The measures that the paper's tables have.
+_PAPERS = ("psnr_db", "ms_ssim")
 _PRELU = ("strided-k4-s4-c32-b2-prelu", "strided-k4-s4-c32-b2")
 
-#: Networks by slug, as a claim needs them: `topology`, `kernel_size`, `prelu`, `time` on any machine and `ms_ssim`;
+#: Networks by slug, as a claim needs them: `topology`, `kernel_size`, `prelu`, `time` on any machine and the score;
 #: ours with their `row` of `Results.variants`.
 Networks = pd.DataFrame
-#: The weight of each network's MS-SSIM, by slug; None where there are too few networks.
+#: The weight of each network's score, by slug; None where there are too few networks.
 Weights = pd.Series | None
-#: A verdict on the ends of an interval, with the paper's own figure.
-Judge = Callable[[float, float, float], str]
+#: A verdict on the ends of an interval, with the paper's own figure and the margin below which a gain does not count.
+Judge = Callable[[float, float, float, float], str]
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,12 @@ def claims(results: Results) -> list[Claim]:
     """The paper's five claims, judged on these runs; empty if nothing is scored."""
     if results.scored.empty:
         return []
-    facts = {
+    facts: dict[str, Any] = {
         "time": "multiply-adds" if results.cost_kind == "macs" else "time",
         "prelu": network_label(paper.published_networks()["architecture"][_PRELU[0]]),
         "pick": network_label(paper.published_networks()["architecture"][paper.PROPOSED_SLUG]),
         "headline": _headline(),
+        "quality": results.quality,
     }
     ours = _ours(results)
     judges = {"a": gains, "b": does_not_pay, "c": does_not_pay, "d": gains}
@@ -77,6 +81,7 @@ def claims_shown(found: Sequence[Claim], results: Results) -> Table:
     """A row for each claim, with what is compared to test it."""
     rows = tuple(Row.of(COLUMNS, asdict(one), f"({one.letter}) {one.statement}", one.measured) for one in found)
     facts = {"cost_kind": results.cost_kind, "seeds": results.evidence.seed_deviation is not None}
+    facts |= {"quality": results.quality, "papers": _papers_score(results.quality)}
     note = phrase("notes", "claims", facts | {"headline": _headline()})
     return Table("The paper's claims", COLUMNS, rows, notes=(note,), words=True, first="Claim")
 
@@ -89,14 +94,14 @@ def claims_csv(found: Sequence[Claim]) -> str:
 # --- verdicts ---------------------------------------------------------------------------------------------------------
 
 
-def gains(low: float, high: float, paper: float) -> str:
+def gains(low: float, high: float, paper: float, margin: float) -> str:
     """Holds if there surely is a gain; else fails if one as large as the paper's, above 0, is ruled out."""
     return HOLDS if low > 0 else FAILS if high < paper else UNDECIDED
 
 
-def does_not_pay(low: float, high: float, paper: float) -> str:
+def does_not_pay(low: float, high: float, paper: float, margin: float) -> str:
     """Holds if a gain of the margin or more is ruled out; else fails if a gain is sure. The paper's does not matter."""
-    return HOLDS if high < MARGIN else FAILS if low > 0 else UNDECIDED
+    return HOLDS if high < margin else FAILS if low > 0 else UNDECIDED
 
 
 def at_least(low: float, high: float, paper: float) -> str:
@@ -139,19 +144,22 @@ def _plain(networks: Networks, kernel_size: int) -> "pd.Series[bool]":
 
 
 def _judge(results: Results, ours: Networks, letter: str, judge: Judge) -> tuple[str, str, str]:
-    """The paper's figure, ours and the verdict: weighted sums of MS-SSIMs, each with its machine's own times."""
+    """The paper's figure, ours and the verdict: weighted sums of scores, each with its machine's own times."""
     papers, weights = _papers(), _weights(letter, ours)
     published = _weights(letter, papers)
     assert published is not None, "the tables have all these networks"
-    theirs = float((published * papers["ms_ssim"]).sum())
+    digits, score = results.quality.digits, _papers_score(results.quality)
+    # Of a measure that the paper does not have, the least gain that counts stands for its own.
+    theirs = float((published * papers[score]).sum()) if score else results.quality.margin
+    theirs_text = signed(theirs, digits) if score else "not scored so"
     by_row = np.zeros(len(results.variants))
     if weights is not None:
         by_row[ours.loc[weights.index, "row"]] = weights
-    found = results.evidence.scores["ms_ssim"].contrast(by_row) if by_row.any() else None
+    found = results.evidence.quality.contrast(by_row) if by_row.any() else None
     if found is None:
-        return signed(theirs, 4), "too few of these networks", UNTESTED
-    ours_text = f"{signed(found.mean, 4)} ({signed_interval(found.low, found.high)})"
-    return signed(theirs, 4), ours_text, judge(found.low, found.high, theirs)
+        return theirs_text, "too few of these networks", UNTESTED
+    ours_text = f"{signed(found.mean, digits)} ({signed_interval(found.low, found.high, digits)})"
+    return theirs_text, ours_text, judge(found.low, found.high, theirs, results.quality.margin)
 
 
 def _judge_speed(results: Results) -> tuple[str, str, str]:
@@ -183,9 +191,9 @@ def _ours(results: Results) -> Networks:
     """
     shown = results.variants.reset_index(drop=True)
     shown = shown.assign(row=shown.index, time=shown["cost"])
-    shown = shown[shown["published"].notna() & shown["ms_ssim"].notna() & shown["cost"].notna()]
+    shown = shown[shown["published"].notna() & shown[results.quality.name].notna() & shown["cost"].notna()]
     shown = shown.sort_values("condition", kind="stable").drop_duplicates("slug").set_index("slug")
-    return shown.loc[[results.evidence.scores["ms_ssim"].known(row) for row in shown["row"]]]
+    return shown.loc[[results.evidence.quality.known(row) for row in shown["row"]]]
 
 
 def _papers() -> Networks:
@@ -193,4 +201,9 @@ def _papers() -> Networks:
     table = paper.published_networks()
     networks = pd.DataFrame(list(table["architecture"]), index=table.index)
     time = table["time_s"].where(table.index != paper.BASELINE_SLUG, paper.implied_baseline_time_s())
-    return networks.assign(time=time, ms_ssim=table["ms_ssim"])
+    return networks.assign(time=time, **{name: table[name] for name in _PAPERS})
+
+
+def _papers_score(quality: Measure) -> str | None:
+    """The measure's column in the paper's tables; None if it has none."""
+    return quality.name if quality.name in _PAPERS else None

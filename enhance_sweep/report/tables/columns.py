@@ -4,8 +4,10 @@ The lists stand in the order of the CSV files. A page has the columns of one gro
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 
-from enhance_sweep.measures import MEASURES
+from enhance_sweep.measures import MEASURES, Measure
 from enhance_sweep.paper.challenge import SCORES
 from enhance_sweep.records.schema import TRAINED_COLUMNS
 from enhance_sweep.report.labels import (
@@ -24,6 +26,7 @@ from enhance_sweep.report.tables.model import NO_RECORD, Column, Facts
 _TO_INPUT, _NOT_COMPARED, _SRCNN_NOT_TIMED, _ELSEWHERE = "vs. input", "—", "SRCNN not timed", "timed on another host"
 #: The tables that a column is for.
 _PAPERS, _OURS = ("table1", "table2"), ("frontier", "others")
+_VARIANTS = ("variants",)
 
 Writer = Callable[..., str | None]
 Reason = Callable[[Facts], str]
@@ -67,8 +70,8 @@ def _why_no_interval(facts: Facts) -> str:
     return "not paired" if is_number(facts.get("speed_up")) else _why_no_speed_up(facts)
 
 
-def _why_no_error(facts: Facts) -> str:
-    return "no scores per image" if is_number(facts.get("ms_ssim")) else why_not_trained(facts)
+def _why_no_error(measure: str) -> Reason:
+    return lambda facts: "no scores per image" if is_number(facts.get(measure)) else why_not_trained(facts)
 
 
 def _why_no_gain(measure: str) -> Reason:
@@ -118,7 +121,6 @@ def _whole_training(steps: float, trained: str) -> str | None:
 
 
 _LATENCY, _SPEED_UP, _PSNR, _MS_SSIM, _MEMORY = "Latency, ms", "Speed-up", "PSNR, dB", "MS-SSIM", "Memory, MiB"
-_AGAINST = "MS-SSIM, vs. baseline"
 #: What stands before and behind a measure's name in its columns: mean, half the interval, gain over the input.
 _OF_A_MEASURE = (("", ""), ("", "_error"), ("gain_", ""))
 
@@ -128,7 +130,35 @@ PANEL_COLUMNS = (
     "chroma_ratio",
 )
 
-NETWORKS: tuple[Column, ...] = (
+
+def against_baseline(quality: Measure) -> tuple[Column, ...]:
+    """How much better than the baseline networks are, by the measure that a report goes by."""
+    group, digits = f"{quality.label}{quality.improvement}, vs. baseline", quality.digits
+
+    def both(low: float, high: float) -> str:
+        return signed_interval(low, high, digits)
+
+    return (
+        Column("vs_baseline", group, "mean", _difference(digits), _NOT_COMPARED, page=_OURS),
+        *_ends("vs_baseline", group, both, _NOT_COMPARED, page=_OURS, title="95%, Holm"),
+        Column("vs_baseline_decision", group, "decision", missing=_NOT_COMPARED, page=_OURS),
+    )
+
+
+def of_quality(quality: Measure) -> tuple[Column, ...]:
+    """The score that a report goes by, in its own tables; none where they have it anyway."""
+    if quality.name in ("psnr_db", "ms_ssim"):
+        return ()
+    name, group, digits = quality.name, quality.title, quality.digits
+    columns = (
+        Column(name, group, "mean", _fixed(digits), why_not_trained),
+        Column(f"{name}_error", group, "±", _fixed(digits), _why_no_error(name)),
+        Column(f"gain_{name}", group, _TO_INPUT, _difference(digits), _why_no_gain(name), kind="gain"),
+    )
+    return tuple(replace(column, page=_OURS, csv=_VARIANTS) for column in columns)
+
+
+_BEFORE_QUALITY: tuple[Column, ...] = (
     *_in_csv_alone("network", "topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu"),
     Column("parameters", "Parameters", text=thousands),
     Column("macs", "MACs, G", text=lambda macs: significant(macs / 1e9)),
@@ -148,12 +178,12 @@ NETWORKS: tuple[Column, ...] = (
     Column("psnr_db", _PSNR, "mean", _fixed(2), why_not_trained, paper="paper_psnr_db"),
     Column("gain_psnr_db", _PSNR, _TO_INPUT, _difference(2), _why_no_gain("psnr_db"), page=_OURS, kind="gain"),
     Column("ms_ssim", _MS_SSIM, "mean", _fixed(4), why_not_trained, paper="paper_ms_ssim"),
-    Column("ms_ssim_error", _MS_SSIM, "±", _fixed(4), _why_no_error),
+    Column("ms_ssim_error", _MS_SSIM, "±", _fixed(4), _why_no_error("ms_ssim")),
     Column("gain_ms_ssim", _MS_SSIM, _TO_INPUT, _difference(4), _why_no_gain("ms_ssim"), page=_OURS, kind="gain"),
     *_in_csv_alone("below_untouched", "on_frontier"),
-    Column("vs_baseline", _AGAINST, "mean", _difference(4), _NOT_COMPARED, page=_OURS),
-    *_ends("vs_baseline", _AGAINST, signed_interval, _NOT_COMPARED, page=_OURS, title="95%, Holm"),
-    Column("vs_baseline_decision", _AGAINST, "decision", missing=_NOT_COMPARED, page=_OURS),
+)
+
+_AFTER_QUALITY: tuple[Column, ...] = (
     Column("frontier_probability", "On frontier", "", _fixed(2), _NOT_COMPARED, page=_OURS),
     Column("beats", "Networks", "beats", thousands, _NOT_COMPARED, page=_OURS),
     Column("beaten_by", "Networks", "beaten by", thousands, _NOT_COMPARED, page=_OURS),
@@ -165,9 +195,16 @@ NETWORKS: tuple[Column, ...] = (
     *_in_csv_alone("runtime", "precision", "threads", "allocator", "host"),
     Column("psnr_db_over_paper", _PSNR, "difference", _difference(2), why_not_trained, page=_PAPERS, csv=_PAPERS),
     Column("ms_ssim_over_paper", _MS_SSIM, "difference", _difference(4), why_not_trained, page=_PAPERS, csv=_PAPERS),
-    *_in_csv_alone(*PANEL_COLUMNS, csv=("variants",)),
-    *_in_csv_alone("key", csv=("variants",)),
 )
+
+
+@cache
+def networks_columns(quality: Measure) -> tuple[Column, ...]:
+    """The columns of tables of networks, in a report that goes by a measure."""
+    own = of_quality(quality)
+    others = [name for name in PANEL_COLUMNS if name not in {column.key for column in own}]
+    in_csv = _in_csv_alone(*others, "key", csv=_VARIANTS)
+    return (*_BEFORE_QUALITY, *own, *against_baseline(quality), *_AFTER_QUALITY, *in_csv)
 
 
 CHALLENGE: tuple[Column, ...] = (

@@ -13,7 +13,7 @@ from enhance_sweep.report.results.color import color_tag_of
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.references import references
 from enhance_sweep.report.results.variants import best_in_order, in_order, plain_rows
-from enhance_sweep.report.tables.columns import NETWORKS, PANEL_COLUMNS, REFERENCES, why_not_timed
+from enhance_sweep.report.tables.columns import PANEL_COLUMNS, REFERENCES, networks_columns, why_not_timed
 from enhance_sweep.report.tables.model import (
     MOST_ROWS,
     NO_RECORD,
@@ -41,7 +41,7 @@ def published_shown(results: Results, table: int) -> Table:
     """Table 1 or 2 of the paper, every row of it, with ours beside."""
     columns = tuple(
         replace(column, title="ours") if column.title in ("median", "mean") else column
-        for column in shown_columns(NETWORKS, f"table{table}", _hidden(results))
+        for column in shown_columns(networks_columns(results.quality), f"table{table}", _hidden(results))
     )
     facts = _published_facts(results, table)
     kind = "plain networks {kernel, channels, blocks}" if table == 1 else "strided networks {kernel-strided, channels}"
@@ -74,7 +74,7 @@ def references_shown(results: Results) -> Table:
 
 
 def _own_table(title: str, results: Results, variants: pd.DataFrame, left_out: int = 0) -> Table:
-    columns = shown_columns(NETWORKS, "others", _hidden(results))
+    columns = shown_columns(networks_columns(results.quality), "others", _hidden(results))
     rows = tuple(_row(columns, facts) for facts in plain_rows(variants.assign(network=variants["label"])))
     return Table(title, columns, rows, left_out)
 
@@ -187,7 +187,7 @@ def _published_facts(results: Results, table: int) -> list[dict[str, Any]]:
                 facts[f"{name}_over_paper"] = facts[name] - paper[name] if is_number(facts.get(name)) else None
             facts["timed"] = "completed" if facts.get("timing") else why_not_timed(facts)
             facts |= {"trained": facts.get("trained") or NO_RECORD, "network": network_label(paper["architecture"])}
-            if not is_number(facts.get("ms_ssim")):
+            if not is_number(facts.get(results.quality.name)):
                 facts |= {"below_untouched": None, "on_frontier": None}
             rows.append(facts)
     return rows
@@ -195,14 +195,14 @@ def _published_facts(results: Results, table: int) -> list[dict[str, Any]]:
 
 def published_csv(results: Results, table: int) -> str:
     """Table 1 or 2 for a spreadsheet: the paper's figures as `paper_...`, ours under the records' names."""
-    return to_csv(NETWORKS, _published_facts(results, table), f"table{table}")
+    return to_csv(networks_columns(results.quality), _published_facts(results, table), f"table{table}")
 
 
 def variants_csv(results: Results) -> str:
     """Every variant, the published ones included, under the records' names."""
     # Column by column: row by row, thousands of networks took a tenth of the report's time.
     variants = in_order(results.variants)
-    scored = variants["ms_ssim"].notna()
+    scored = variants[results.quality.name].notna()
     flags = (variants[name].fillna(False).astype(bool) for name in ("timed_elsewhere", "timing_failed"))
     why_not = [why_not_timed({"timed_elsewhere": e, "timing_failed": f}) for e, f in zip(*flags, strict=True)]
     table = variants.assign(
@@ -213,4 +213,5 @@ def variants_csv(results: Results) -> str:
         **{name: variants[name].astype(object).where(scored, None) for name in ("below_untouched", "on_frontier")},
     )
     unknown = {name for name in PANEL_COLUMNS if table[name].isna().all()}
-    return csv_text(table.reindex(columns=[name for name in csv_names(NETWORKS, "variants") if name not in unknown]))
+    names = [name for name in csv_names(networks_columns(results.quality), "variants") if name not in unknown]
+    return csv_text(table.reindex(columns=names))

@@ -1,8 +1,11 @@
 """Aligned pairs: which belong together, which patches, and every way in which they can be wrong."""
 
+import os
 import re
 import shutil
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -171,6 +174,15 @@ def test_two_sizes_in_a_pair_and_other_problems_come_in_one_message(root: Path, 
     assert f"{root}/input/hike/lake.png cannot be read as an image" in message
     assert f"{root}/input/icon.png and its partner are 50x19, smaller than a patch of 20 (data.patch_size)" in message
     assert f"what {root}/input/station.TIF shows lies " in message
+    assert ". Replace what cannot be read or is too small, or take it out of both folders. Crop, scale or w" in message
+
+
+def test_what_cannot_be_read_is_not_to_be_aligned(root: Path, tmp_path: Path) -> None:
+    path = root / "target" / "garden.png"
+    path.write_bytes(path.read_bytes()[:-500])
+    message = _refusal(_pairs(root), tmp_path)
+    assert message.startswith(f"{path} cannot be read as an image")
+    assert message.endswith(". Replace what cannot be read or is too small, or take it out of both folders")
 
 
 @pytest.mark.parametrize(("side", "other"), [("input", "target"), ("target", "input")])
@@ -223,6 +235,42 @@ def test_other_files_are_ignored(root: Path, tmp_path: Path) -> None:
     assert _pairs(root).load(tmp_path / "cache").fingerprint == before.fingerprint
 
 
+def test_a_link_to_a_folder_is_named(root: Path, tmp_path: Path) -> None:
+    (root / "input" / "hike").rename(tmp_path / "elsewhere")
+    (root / "input" / "hike").symlink_to(tmp_path / "elsewhere")
+    assert _refusal(_pairs(root), tmp_path).startswith(
+        f"{root}/input/hike is a link to a folder, which is not followed"
+    )
+
+
+def test_the_folders_themselves_may_be_links(root: Path, tmp_path: Path) -> None:
+    before = _pairs(root).load(tmp_path / "cache")
+    (root / "input").rename(tmp_path / "elsewhere")
+    (root / "input").symlink_to(tmp_path / "elsewhere")
+    assert _pairs(root).load(tmp_path / "cache").fingerprint == before.fingerprint
+
+
+def test_a_folder_that_cannot_be_listed_is_named(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def refusing(path: str) -> Any:
+        if Path(path).name == "hike":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)  # root, as whom many tests run, may list everything
+    assert f"{root}/input/hike cannot be listed (Permission denied)" in _refusal(_pairs(root), tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names themselves")
+def test_a_name_that_is_not_utf_8_is_named(root: Path, tmp_path: Path) -> None:
+    for side in ("input", "target"):
+        picture = root / side / "garden.png"
+        picture.rename(os.fsdecode(os.fsencode(picture.parent) + b"/caf\xe9.png"))
+    message = _refusal(_pairs(root), tmp_path)
+    assert message.startswith(f"'{root}/input/caf\\udce9.png' has a name that is not UTF-8: rename it")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -250,6 +298,7 @@ def test_an_empty_folder_is_named(root: Path, tmp_path: Path) -> None:
         ({"max_shift_px": float("nan")}, "data.max_shift_px is nan"),
         ({"dataset": "My pairs"}, "data.dataset is 'My pairs': choose a short name of small letters"),
         ({"input": "target"}, "data.input and data.target are both 'target'"),
+        ({"input": "./target/"}, "data.input and data.target are both 'target'"),
     ],
 )
 def test_impossible_settings_are_named(arguments: dict[str, object], message: str) -> None:

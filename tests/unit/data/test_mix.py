@@ -1,6 +1,7 @@
 """Several data sets as one: shares of the crops, nothing copied, and what cannot be mixed."""
 
 import os
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,12 @@ def test_fingerprint_is_of_the_parts_and_not_of_their_order_or_shares(
     renamed = joined({name.replace("third", "last"): pairs for name, pairs in loaded.items()}, {**SHARES, "last": 1})
     fewer = joined({name: loaded[name] for name in ("new", "old")}, SHARES | {"third": 0})
     assert len({pairs.fingerprint for pairs in (mixed, changed, renamed, fewer)}) == 4
+
+
+def test_equal_shares_are_equal_however_they_are_written(parts: dict[str, _Made], tmp_path: Path) -> None:
+    both = {name: parts[name] for name in ("old", "new")}
+    written = [Mix(both, {"old": old, "new": new}).load(tmp_path).shares for old, new in ((0.3, 0.1), (3, 1), (75, 25))]
+    assert written == [{"old": 0.75, "new": 0.25}] * 3
 
 
 def test_crops_are_drawn_by_share_and_evenly_within_a_part(mixed: Pairs) -> None:
@@ -211,6 +218,13 @@ def test_parts_with_patches_of_another_size_are_named(parts: dict[str, _Made], t
     assert "set data.parts.new.patch_size=16" in message
 
 
+def test_one_data_set_as_two_parts_is_refused(dped_root: Path, tmp_path: Path) -> None:
+    """Its test pairs would count twice, and one part would learn from what the other validates on."""
+    same = Mix({"a": Dped(str(dped_root), validation=0), "b": Dped(str(dped_root), validation=0.2)}, {"a": 1, "b": 3})
+    with pytest.raises(DataError, match=r"data\.parts\.a and data\.parts\.b are the same pairs.*~data\.parts\.b ~data"):
+        same.load(tmp_path / "cache")
+
+
 def test_an_error_of_a_part_names_the_part(tmp_path: Path, parts: dict[str, _Made]) -> None:
     with pytest.raises(
         DataError, match=r"data\.parts\.dped: data=dped needs data.root=FOLDER.*data is data\.parts\.dped"
@@ -226,22 +240,30 @@ def test_an_error_of_a_part_names_the_part(tmp_path: Path, parts: dict[str, _Mad
         (["old", "new"], {"old": 1}, r"give \+data.shares.new=SHARE"),
         (["old", "new"], {"old": 1, "new": 1, "x": 1}, "add the part x, or ~data.shares.x"),
         (["old", "a/b"], {"old": 1, "a/b": 1}, "data.parts.a/b: choose a name of small letters"),
-        (["old", "new"], {"old": 1, "new": -1}, "data.shares.new is -1: choose 0 or more"),
+        (["old", "new"], {"old": 1, "new": -1}, "data.shares.new is -1: choose a number, 0 or more"),
+        (["old", "new"], {"old": 1, "new": "much"}, "data.shares.new is much: choose a number"),
+        (["old", "new"], {"old": 1, "new": None}, "data.shares.new is None: choose a number"),
         (["old", "new"], {"old": 1, "new": float("nan")}, "data.shares.new is nan"),
         (["old", "new"], {"old": 0, "new": 0}, "data.shares are all 0"),
+        (["old", "new"], {"old": 1, "new": 1}, r"data.parts.old is None: take a data set, \+data@data.parts.old=KIND"),
     ],
 )
-def test_impossible_settings_are_named(names: list[str], shares: dict[str, float], message: str) -> None:
+def test_impossible_settings_are_named(names: list[str], shares: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         Mix(dict.fromkeys(names), shares)
 
 
+def test_a_mix_within_a_mix_is_refused(parts: dict[str, _Made]) -> None:
+    """Its shares would be neither drawn with nor part of the key."""
+    with pytest.raises(DataError, match="inner is a mix itself: name its parts beside the others"):
+        Mix({"inner": Mix(parts, SHARES), "old": parts["old"]}, {"inner": 1, "old": 1})
+
+
 def test_a_mix_is_found_in_the_cache_by_its_description(dped_root: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
-    dped_root.joinpath("iphone").rename(tmp_path / "kept")
-    for phone_root in (dped_root, other):
-        phone_root.mkdir(exist_ok=True)
-        (phone_root / "iphone").symlink_to(tmp_path / "kept")
+    shutil.copytree(dped_root, other)
+    for side in ("iphone", "canon"):
+        (other / "iphone" / "training_data" / side / "11.jpg").unlink()
     mixed = Mix({"a": Dped(str(dped_root), validation=0), "b": Dped(str(other), validation=0.2)}, {"a": 1, "b": 3})
     pairs = mixed.load(tmp_path / "cache")
     found = find_mixed(tmp_path / "cache", pairs.description)

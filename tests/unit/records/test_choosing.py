@@ -19,6 +19,17 @@ def test_a_variant_goes_by_the_first_parts_of_its_key(tmp_path: Path) -> None:
         choose_run(tmp_path, "plain-k3-c1", None)
 
 
+def test_the_best_may_be_that_by_a_measure_of_which_less_is_better(tmp_path: Path) -> None:
+    networks = [make.trained(make.plain(3, 16, blocks), 0.9 + 0.01 * blocks) for blocks in (1, 2, 3)]
+    for network, mdsi in zip(networks, (0.4, 0.3, 0.5), strict=True):
+        network["scores"] |= {"mdsi": mdsi}
+    make.write(tmp_path, networks)
+    assert choose_run(tmp_path, "best", None).name == networks[2]["key"]
+    assert choose_run(tmp_path, "best", None, quality="mdsi").name == networks[1]["key"]
+    with pytest.raises(ValueError, match=r"--quality vsi: no network in .* stages=\[evaluate\]"):
+        choose_run(tmp_path, "best", None, quality="vsi")
+
+
 @pytest.mark.parametrize(("validated", "best"), [((0.88, 0.87), 0), ((0.88, None), 1)])
 def test_the_best_is_that_on_the_validation_pairs_where_all_have_scores_there(
     validated: tuple[float, float | None], best: int, tmp_path: Path

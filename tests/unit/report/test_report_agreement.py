@@ -14,6 +14,7 @@ from enhance_sweep.measures import MEASURES
 from enhance_sweep.report import Results, gather
 from enhance_sweep.report.figures.agreement import agreement_figure
 from enhance_sweep.report.labels import MINUS, TIMES
+from enhance_sweep.report.page.details import details
 from enhance_sweep.report.page.page import PAGE, render
 from enhance_sweep.report.results import agreement as module
 from enhance_sweep.report.results.agreement import agreement
@@ -154,6 +155,21 @@ def test_worse_by_the_margin_is_not_as_good_and_a_flagged_network_is_passed_over
     made += [trained(make.BASELINE, 0.92), make.timed(make.BASELINE, 1000.0)]
     flagged = make.results_of(tmp_path / "flagged", *made)
     assert {flagged.variants["label"][pick.fastest] for pick in agreement(flagged).picks} == {"{3, 16, 2}"}
+
+
+def test_a_report_that_goes_by_another_measure_compares_the_others_with_that(panel: Results) -> None:
+    results = gather(panel.runs, quality="ciede2000")
+    shown = agreement_shown(results)
+    assert shown.groups[0][0] == "Kendall's tau with CIEDE2000"
+    rows = {row.name: [cell.text for cell in row.cells] for row in shown.rows}
+    assert rows["CIEDE2000"][2] == "{3-3, 32}"
+    assert rows["PSNR"][2:4] == ["{3, 64, 4}", f"{MINUS}0.10"], "8.02 against 7.92"
+    header = variants_csv(results).splitlines()[0].split(",")
+    assert len(header) == len(set(header))
+    assert {"ciede2000", "ciede2000_error", "gain_ciede2000", "mdsi", "chroma_ratio"} <= set(header)
+    (facts,) = (dict(one["facts"]) for one in details(results).values() if one["label"] == "{3-3, 32}")
+    assert "±" in facts["CIEDE2000"]
+    assert facts["MDSI"] == "0.3526"
 
 
 def test_without_the_baseline_there_is_no_fastest_and_of_three_networks_no_tau(tmp_path: Path) -> None:

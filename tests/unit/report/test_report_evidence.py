@@ -245,8 +245,8 @@ def test_claims_about_networks_that_are_not_there_are_not_tested(tmp_path: Path)
     ],
 )
 def test_verdicts(low: float, high: float, gain: str, no_gain: str) -> None:
-    assert gains(low, high, paper=0.0025) == gain
-    assert does_not_pay(low, high, paper=0.0025) == no_gain
+    assert gains(low, high, paper=0.0025, margin=0.002) == gain
+    assert does_not_pay(low, high, paper=0.0025, margin=0.002) == no_gain
 
 
 @pytest.mark.parametrize(

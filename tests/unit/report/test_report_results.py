@@ -11,6 +11,7 @@ from enhance_sweep import paper
 from enhance_sweep.report import ReportError, gather
 from enhance_sweep.report.results.findings import findings
 from enhance_sweep.report.results.gather import whole
+from enhance_sweep.report.results.provenance import provenance
 from enhance_sweep.report.results.words import plain_text
 
 LAPTOP = {"host": "laptop"}
@@ -212,6 +213,22 @@ def test_different_steps_or_settings_are_never_averaged(tmp_path: Path) -> None:
     marks = {(row.label, row.steps): row.condition for row in results.variants.itertuples()}
     assert marks["{3, 64, 4}", 1200] == marks["{3-4, 16}", 1200] == "A"
     assert marks["{3-4, 16}", 75] != "A"
+
+
+def test_what_older_records_lack_is_named_by_what_was_done(tmp_path: Path) -> None:
+    """At these values a record of today lacks them, too: its key is as before."""
+    results = make.results_of(
+        tmp_path,
+        *(make.trained(one, 0.9) for one in (make.BASELINE, make.PROPOSED)),
+        make.trained(SMALL, 0.9, learned_from={"start": "identity", "averaging": True, "exposure_ev": 0.3}),
+    )
+    assert [one.meaning for one in results.training_conditions] == [
+        "averaging no, exposure ev 0.0, start dped_code",
+        "averaging yes, exposure ev 0.3, start identity",
+    ]
+    facts = dict(provenance(results))
+    assert facts["Start"] == "dped_code (2); identity (1)"
+    assert facts["Averaging"] == "no (2); yes (1)"
 
 
 # --- nothing to report ------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 import record_factory as make
 
 from enhance_sweep.config import compose_settings
+from enhance_sweep.measures import MEASURES
 from enhance_sweep.report import labels
 from enhance_sweep.report.tables import columns
 from enhance_sweep.report.tables import networks as tables
@@ -24,7 +25,13 @@ def rows_of(text: str) -> dict[str, dict[str, str]]:
 
 # --- columns ----------------------------------------------------------------------------------------------------------
 
-LISTS = [columns.NETWORKS, columns.CHALLENGE, columns.RUNTIMES, columns.EXPORTS, columns.CLAIMS]
+LISTS = [
+    columns.networks_columns(MEASURES["ms_ssim"]),
+    columns.CHALLENGE,
+    columns.RUNTIMES,
+    columns.EXPORTS,
+    columns.CLAIMS,
+]
 
 
 @pytest.mark.parametrize("listed", LISTS, ids=["networks", "challenge", "runtimes", "exports", "claims"])

@@ -49,6 +49,14 @@ def test_the_paper_has_its_answers() -> None:
     assert list(frontier_of(frame)["latency_ms_median"]) == [6885, 7729, 7987, 14641, 15413]
 
 
+def test_less_may_be_better() -> None:
+    few = frame([(0.9, 1000.0), (0.8, 500.0), (0.7, 100.0)]).assign(mdsi=[0.4, 0.2, 0.3])
+    assert list(best_within(few, quality="mdsi", count=2)["mdsi"]) == [0.2, 0.3]
+    assert list(best_within(few, max_latency_ms=400, quality="mdsi")["mdsi"]) == [0.3]
+    assert list(fastest_as_good_as(few, 0.25, quality="mdsi")["mdsi"]) == [0.2]
+    assert list(frontier_of(few, quality="mdsi")["mdsi"]) == [0.3, 0.2]
+
+
 def test_memory_is_a_limit_too_and_limits_add_up() -> None:
     few = frame([(0.9, 1000.0), (0.8, 500.0), (0.7, 100.0)])  # 200, 150 and 110 MiB
     assert list(best_within(few, max_peak_rss_mib=150)["ms_ssim"]) == [0.8]
