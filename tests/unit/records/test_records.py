@@ -128,8 +128,11 @@ REPORTS = Path(__file__).parents[3] / "reports"
 
 @pytest.mark.parametrize(
     "path",
-    [sorted(REPORTS.glob(f"*/records/{kind}/**/*.json"))[0] for kind in ("trained", "timed", "challenge", "exports")],
-    ids=lambda path: path.parts[-3],
+    [
+        sorted(REPORTS.glob(place))[0]
+        for place in (*(f"*/records/{kind}/**/*.json" for kind in ("trained", "timed", "challenge")), "exports/**/*.json")
+    ],
+    ids=["trained", "timed", "challenge", "export"],
 )
 def test_nothing_of_a_record_is_lost_where_it_is_written_again(path: Path, tmp_path: Path) -> None:
     write_json(tmp_path / "again.json", read_record(path))
