@@ -242,7 +242,7 @@ def test_the_report_has_the_tables_the_figure_and_the_files(panel: Results) -> N
     files = render(panel)
     page, markdown = files[PAGE].decode(), files["report.md"].decode()
     assert {"agreement.png", "agreement.svg", "agreement.csv", "panel.csv"} <= files.keys()
-    assert "![Do the measures agree?](agreement.png)" in markdown
+    assert "](agreement.png)" in markdown
     for words in ("<h2>Every score</h2>", "<h2>Do the measures agree?</h2>", 'id="agreement-', 'class="start best"'):
         assert words in page
     assert "**22.62**" in markdown
