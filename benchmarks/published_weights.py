@@ -44,7 +44,7 @@ def main() -> None:
     with np.load(golden / "scores_test100.npz") as published:
         for name, overrides in PUBLISHED.items():
             scores = score(load_weights(golden / f"{name}.npz", overrides), test)
-            psnr_db, ms_ssim = scores.psnr_db[order], scores.ms_ssim[order]
+            psnr_db, ms_ssim = scores.values["psnr_db"][order], scores.values["ms_ssim"][order]
             wanted_psnr_db, wanted_ms_ssim = published[f"{name}__psnr"], published[f"{name}__msssim"]
             print(
                 f"{name:18} {psnr_db.mean():8.4f} {wanted_psnr_db.mean():8.4f} {ms_ssim.mean():8.5f} "
