@@ -124,15 +124,16 @@ def test_a_record_comes_back_as_it_was_written_with_null_for_not_a_number(tmp_pa
 
 
 REPORTS = Path(__file__).parents[3] / "reports"
+KINDS = ["trained", "timed", "challenge"]
 
 
 @pytest.mark.parametrize(
     "path",
     [
         sorted(REPORTS.glob(place))[0]
-        for place in (*(f"*/records/{kind}/**/*.json" for kind in ("trained", "timed", "challenge")), "exports/**/*.json")
+        for place in (*(f"*/records/{kind}/*/*.json" for kind in KINDS), "exports/*/*/*.json")
     ],
-    ids=["trained", "timed", "challenge", "export"],
+    ids=[*KINDS, "export"],
 )
 def test_nothing_of_a_record_is_lost_where_it_is_written_again(path: Path, tmp_path: Path) -> None:
     write_json(tmp_path / "again.json", read_record(path))
