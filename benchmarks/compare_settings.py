@@ -72,7 +72,7 @@ def trained(overrides: list[str], seed: str, network: str, case: str) -> Iterato
         results["averaged"] = keep.module.result
     test = plan.pairs.test
     for weights, generator in results.items():
-        means = score(generator, test).means()
+        means = score(generator, test, measures=("ms_ssim", "psnr_db")).means()
         ratio = pooled_chroma(test.input, generator) / pooled_chroma(test.target)
         yield {
             "network": network,
