@@ -103,8 +103,8 @@ def resolved(config: DictConfig, group: str) -> dict[str, Any]:
 
 
 def arguments(node: Mapping[str, Any]) -> dict[str, Any]:
-    """What a `_target_` is called with: all but its address and its name in records."""
-    return {name: value for name, value in node.items() if name not in ("_target_", "name")}
+    """What a `_target_` is called with: all but its address, its name in records and what a search tries of it."""
+    return {name: value for name, value in node.items() if name not in ("_target_", "name", "search")}
 
 
 def build(node: Any, place: str) -> Any:

@@ -58,6 +58,7 @@ class TrainerSettings:
     schedule: str = "constant"
     start: str = "identity"
     averaging: bool = True
+    reparameterise: bool = False
     precision: str = "auto"
     accelerator: str = "auto"
     augment: bool = True

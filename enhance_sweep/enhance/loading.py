@@ -16,10 +16,9 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from enhance_sweep.config import CONF_DIR, build
+from enhance_sweep.enhance.published_weights import by_our_names
 from enhance_sweep.records.store import GENERATOR_FILE
 from enhance_sweep.timing import variants
-
-State = Mapping[str, Tensor]
 
 
 def load_network(run_dir_or_file: str | Path) -> nn.Module:
@@ -49,7 +48,7 @@ def load_weights(file: str | Path, overrides: Sequence[str]) -> nn.Module:
 
     Args:
         file: a `generator.pt` of ours, a state dict that torch saved, or a NumPy archive (`.npz`) of arrays. Where
-            names differ from ours, layers are matched in the order in which they run.
+            names differ from ours, layers of each kind are matched in the order in which they run.
         overrides: the network, such as `model=plain model.channels=64`. May be empty for a `generator.pt` of ours.
 
     Raises:
@@ -98,36 +97,6 @@ def _with_weights(model: Any, state: Any, file: Path) -> nn.Module:
         raise ValueError(f"{file}: expected tensors by name, got {type(state).__name__}")
     with torch.device("meta"):  # a file may claim any size; only its own weights take memory
         network: nn.Module = build(model, "model")
-    named = _by_our_names(network.state_dict(), state, file)
+    named = by_our_names(network.state_dict(), state, file)
     network.load_state_dict({name: value.float() for name, value in named.items()}, assign=True)
     return network.eval().requires_grad_(False)
-
-
-def _by_our_names(ours: State, theirs: State, file: Path) -> State:
-    """Weights under our names; where the names differ, layers are matched in order."""
-    if set(ours) != set(theirs):
-        our_layers, their_layers = _layers(ours), _layers(theirs)
-        if len(our_layers) != len(their_layers):
-            raise ValueError(
-                f"{file}: expected {len(our_layers)} layers with weights, as the network has, got {len(their_layers)}: "
-                "check the overrides"
-            )
-        theirs = {
-            f"{our}.{name}": theirs[f"{their}.{name}"]
-            for (our, _), (their, names) in zip(our_layers.items(), their_layers.items(), strict=True)
-            for name in names
-        }
-    for name, wanted in ours.items():
-        found = tuple(theirs[name].shape) if name in theirs else "none"
-        if found != tuple(wanted.shape):
-            raise ValueError(f"{file}: {name}: expected shape {tuple(wanted.shape)}, got {found}: check the overrides")
-    return {name: theirs[name] for name in ours}
-
-
-def _layers(state: State) -> dict[str, list[str]]:
-    """Names of weights by layer, in order."""
-    layers: dict[str, list[str]] = {}
-    for key in state:
-        layer, _, name = key.rpartition(".")
-        layers.setdefault(layer, []).append(name)
-    return layers

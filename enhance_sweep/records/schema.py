@@ -18,6 +18,8 @@ SCHEMA: Literal[1] = 1
 
 #: The paper's architectural axes, in the order in which it names a network: {kernel, channels, blocks}.
 ARCHITECTURE_COLUMNS = ["topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu"]
+#: Options that a topology gained after its first records, with the value that those were made with.
+GAINED_OPTIONS = {"plain": {"global_color": False}, "strided": {"global_color": False}}
 #: Every mean score that a training may have.
 SCORE_COLUMNS = [*MEASURES, "chroma_ratio"]
 #: Those that stand first in a table.
@@ -247,6 +249,7 @@ class _Record(Struct, kw_only=True, frozen=True, tag_field="kind"):
 BEFORE = {
     "start": "dped_code",
     "averaging": False,
+    "reparameterise": False,
     "permute_channels": False,
     "channel_gains_ev": 0.0,
     "saturation": 0.0,

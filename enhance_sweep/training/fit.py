@@ -20,6 +20,7 @@ from enhance_sweep.data.colors import ColorChanges
 from enhance_sweep.data.module import PairsDataModule
 from enhance_sweep.data.pairs import Pairs
 from enhance_sweep.losses import Objective
+from enhance_sweep.models import branches
 from enhance_sweep.settings import TrainerSettings
 from enhance_sweep.system import locks
 from enhance_sweep.system.environment import cpu_flags
@@ -121,6 +122,8 @@ def fit(
         NoSpaceError: the disk is full; the previous checkpoint is intact.
         StoppedError: this process was asked to stop; a checkpoint has been saved.
     """
+    if settings.reparameterise:
+        branches.grow(generator)
     module = EnhancementModule(
         generator.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         objective,
@@ -140,7 +143,9 @@ def fit(
         start = str(checkpoint) if checkpoint.exists() else None
         trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
     losses.write()  # also where the checkpoint had all steps already, and nothing was left to train
-    return Fitted(module.result.cpu(), module.steps_done, quality.rows, round(module.wall_s, 3))
+    result = module.result.cpu()
+    branches.fold(result)
+    return Fitted(result, module.steps_done, quality.rows, round(module.wall_s, 3))
 
 
 def _data(module: EnhancementModule, pairs: Pairs, seed: int) -> PairsDataModule:
