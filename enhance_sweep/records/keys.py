@@ -36,7 +36,7 @@ def architecture_slug(architecture: Mapping[str, Any]) -> str:
     others = sorted(name for name in architecture if name not in ARCHITECTURE_COLUMNS)
     for name in [*ARCHITECTURE_COLUMNS, *others]:
         value = architecture.get(name)
-        if name == "topology" or value is False or value is None:
+        if name == "topology" or value in (False, None, "none"):
             continue
         parts.append(name if value is True else f"{_ABBREVIATIONS.get(name, name)}{value}")
     return _safe("-".join(parts))
