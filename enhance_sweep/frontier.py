@@ -56,3 +56,32 @@ def hypervolume(
     inside = (costs < worst_cost) & (gained > 0)
     # Cheapest first, quality rises along the front: each step in quality counts from its cost to `worst_cost`.
     return float(np.sum(np.diff(gained[inside], prepend=0.0) * (worst_cost - costs[inside])))
+
+
+def log_hypervolume(
+    frame: pd.DataFrame,
+    worst_quality: float,
+    speed_up: str = "speed_up",
+    quality: str = "ms_ssim",
+) -> float:
+    """The same area over the binary logarithm of the speed-up from 1 on, in quality times doublings of speed.
+
+    At each speed counts the best network that is at least so fast, by how much it is better than `worst_quality`; every
+    doubling of speed weighs alike. So a network twice as fast as all others, of a gain g, adds at least g.
+    `hypervolume` over latency instead gives half of all weight to speed-ups of 1 to 2, and hardly any to those above
+    10. What is not faster than a speed-up of 1 adds nothing.
+
+    Args:
+        frame: a row per candidate; rows with a missing speed-up or quality are left out.
+        worst_quality: what counts as no gain, such as the untouched input's score.
+        speed_up: the column to keep large, a ratio above 0.
+        quality: the column to keep large; or small, where it is a measure of which less is better.
+
+    Raises:
+        KeyError: the frame has no such column.
+    """
+    if speed_up not in frame.columns:
+        raise KeyError(f"no column {speed_up!r} of speed-ups; the frame has {sorted(frame.columns)}")
+    # Costs rise as speed falls, and reach 0 at a speed-up of 1.
+    slowness = -np.log2(frame[speed_up].astype("float64"))
+    return hypervolume(frame.assign(slowness=slowness), 0.0, worst_quality, cost="slowness", quality=quality)

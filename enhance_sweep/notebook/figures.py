@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, PercentF
 
 from enhance_sweep.measures import MEASURES, higher_is_better
 from enhance_sweep.notebook.tables import axis_name, labels_of, value_name
-from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS
+from enhance_sweep.records.frame import settings_of
 from enhance_sweep.report.figures.frontier import mark_ratios, networks_figure
 from enhance_sweep.report.figures.frontier_series import networks_series
 from enhance_sweep.report.figures.series import title_of, untouched_level
@@ -89,7 +89,7 @@ def frontier_figure(records: pd.DataFrame, shape: Shape = WIDE) -> Figure | None
 
 def effects_figure(
     records: pd.DataFrame,
-    axes: Sequence[str] = ARCHITECTURE_COLUMNS,
+    axes: Sequence[str] | None = None,
     cost: str = "latency_ms_median",
     quality: str = "ms_ssim",
 ) -> Figure | None:
@@ -99,13 +99,13 @@ def effects_figure(
 
     Args:
         records: rows of `load_records`.
-        axes: the axes to show; a row for each change of each.
+        axes: the axes to show, a row for each change of each; None: all settings.
         cost: the column whose ratio is shown, on a logarithmic axis.
         quality: the column whose difference is shown.
     """
     difference, ratio = f"{quality}_difference", f"{cost}_ratio"
     changes: dict[str, pd.DataFrame] = {}
-    for axis in axes:
+    for axis in settings_of(records) if axes is None else axes:
         pairs = effect_of(records, axis, cost, quality)
         named = [
             f"{axis_name(axis)} {value_name(before)} → {value_name(after)}"

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from enhance_sweep.measures import MEASURES
-from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS
+from enhance_sweep.records.frame import settings_of
 from enhance_sweep.report.labels import TIMES, decimals, is_number, network_label, signed, significant
 from enhance_sweep.what_if import networks_of, spread_between_seeds
 from enhance_sweep.what_if.networks import TRAINED_ALIKE, distinct
@@ -64,9 +64,9 @@ def labels_of(networks: pd.DataFrame) -> list[str]:
     Two networks that only their architecture keys tell apart are called by those.
     """
     differ = [name for name in TRAINED_ALIKE if name in networks and len(distinct(networks[name])) > 1]
-    labels = []
+    settings, labels = settings_of(networks), []
     for row in networks.astype(object).to_dict("records"):
-        shape = {name: row[name] for name in ARCHITECTURE_COLUMNS if not pd.isna(row[name])}
+        shape = {name: row[name] for name in settings if _is_known(row[name])}
         ways = [f"{name.replace('_', ' ')} {row[name]}" for name in differ if not pd.isna(row[name])]
         labels.append(network_label(shape) + (f" [{', '.join(ways)}]" if ways else ""))
     twice = pd.Series(labels, dtype=object).duplicated(keep=False)
@@ -117,9 +117,10 @@ def pairs_table(pairs: pd.DataFrame, nothing: str = "no two networks differ in i
     if pairs.empty:
         return _only(nothing)
     quality, cost = _measures(pairs)
+    names = [str(name) for name in pairs.columns[: list(pairs.columns).index("axis")]]
     rows = []
     for row in pairs.astype(object).to_dict("records"):
-        settings = {name: row[name] for name in ARCHITECTURE_COLUMNS if name in row and not pd.isna(row[name])}
+        settings = {name: row[name] for name in names if _is_known(row[name])}
         shared = ", ".join(f"{axis_name(name)} {value_name(value)}" for name, value in settings.items())
         error = row[f"{quality}_standard_error"]
         difference = _text(row[f"{quality}_difference"], lambda value: signed(value, 4)) or "not scored"
@@ -230,6 +231,10 @@ def _headed(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 def _text(value: Any, write: Callable[[float], str]) -> str:
     return write(float(value)) if not pd.isna(value) else ""
+
+
+def _is_known(value: Any) -> bool:
+    return isinstance(value, list | dict) or not pd.isna(value)
 
 
 def _factor(value: float) -> str:

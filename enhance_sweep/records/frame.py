@@ -21,6 +21,8 @@ from enhance_sweep.system.waiting import DEFAULT
 
 #: What `load_records` shows unless it is asked for something else.
 DEFAULT_MEASUREMENT: Mapping[str, Any] = {"runtime": "eager", "precision": "fp32", "allocator": "tuned"}
+#: Where a table carries the names of its further settings.
+_SETTINGS = "further_settings"
 
 
 def load_records(runs_dir: str | Path, measurement: Mapping[str, Any] | None = DEFAULT_MEASUREMENT) -> "pd.DataFrame":
@@ -40,6 +42,8 @@ def load_records(runs_dir: str | Path, measurement: Mapping[str, Any] | None = D
         Scores on the test pairs are named as in `enhance_sweep.measures`, and `chroma_ratio` is the outputs' color over
         the targets'; `untouched_...` are the same of the input itself, `validation_...` those on the validation pairs.
         Networks that learned from several data sets (`data=mix`) also have `ms_ssim_on_PART` and so on for each.
+        Each further setting of a topology is a column, as the records have it, missing where a topology lacks it;
+        `settings_of` names these columns.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -63,6 +67,7 @@ def join_records(
     A failed timing is joined only where no timing of that architecture was completed, and a first look without the
     baseline beside it (`timing=quick`) only where there is no careful one.
     """
+    trained, timed = list(trained), list(timed)
     timings = [_timed_row(record) for record in timed if not measurement or _fits(record, measurement)]
     timed_rows = pd.DataFrame(timings, dtype=object)
     trained_rows = pd.DataFrame([_trained_row(record) for record in trained], dtype=object)
@@ -83,7 +88,27 @@ def join_records(
         untrained = timed_rows[~timed_rows["architecture_key"].isin(trained_rows["architecture_key"])]
         frame = pd.concat([frame, untrained], ignore_index=True)
     frame = frame.reindex(columns=columns).astype(object)
-    return _typed(frame.assign(key=frame["key"].where(frame["key"].notna(), frame["architecture_key"])))
+    frame = _typed(frame.assign(key=frame["key"].where(frame["key"].notna(), frame["architecture_key"])))
+    further = further_settings(record.architecture for record in (*trained, *timed))
+    frame.attrs[_SETTINGS] = [name for name in further if name in frame]
+    return frame
+
+
+def further_settings(architectures: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The settings of architectures beyond `ARCHITECTURE_COLUMNS`, in the order in which records have them."""
+    names = dict.fromkeys(name for architecture in architectures for name in architecture)
+    return [name for name in names if name not in ARCHITECTURE_COLUMNS]
+
+
+def settings_of(frame: "pd.DataFrame") -> list[str]:
+    """The columns that describe a network: `ARCHITECTURE_COLUMNS`, and the further settings of its topologies.
+
+    Args:
+        frame: what `load_records` gave, or some of its rows. It carries the names of its further settings
+            (`frame.attrs`), which pandas keeps when rows are chosen and columns added; in a table without them, such as
+            one read from a CSV file, there are none.
+    """
+    return [*ARCHITECTURE_COLUMNS, *(name for name in frame.attrs.get(_SETTINGS, ()) if name in frame)]
 
 
 def _fits(record: TimedRecord, measurement: Mapping[str, Any]) -> bool:

@@ -1,7 +1,7 @@
 """How the report names a network and writes a number."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeGuard
 
 MINUS = "\N{MINUS SIGN}"
@@ -10,6 +10,9 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 _NUMBER = (int, float)  # `int | float` would be made anew for each of a hundred thousand values
 #: Topologies whose written name differs from that of their configuration.
 _TOPOLOGIES = {"srcnn": "SRCNN"}
+#: The paper swept these; what its notation says of them stands in each of their names.
+PAPERS_TOPOLOGIES = ("plain", "strided")
+_ALWAYS_NAMED = ("topology", "kernel_size", "channels", "blocks", "prelu")
 
 
 def topology_name(topology: str) -> str:
@@ -17,16 +20,20 @@ def topology_name(topology: str) -> str:
     return _TOPOLOGIES.get(topology, topology)
 
 
-def network_label(architecture: Mapping[str, Any]) -> str:
+def network_label(architecture: Mapping[str, Any], without: Collection[str] = ()) -> str:
     """The paper's short name: `{kernel, channels, blocks}`, of a strided network `{kernel-strided kernel, channels}`.
 
     Another topology with these three settings is written the same way, behind its name: `shuffled {3, 16, 2}`. What the
     paper's notation cannot say is written out: `{3, 64, 4} PReLU`, `{3-4, 16, 3 blocks}`, `unet {depth 3}`; a network
     without sizes goes by its topology's name alone: `SRCNN`.
+
+    Args:
+        architecture: as in records.
+        without: settings to leave out, if they are none of these three.
     """
     rest = {name: value for name, value in architecture.items() if value is not None and value is not False}
     topology, prelu = rest.pop("topology"), rest.pop("prelu", False)
-    prefix = "" if topology in ("plain", "strided") else f"{topology_name(topology)} "
+    prefix = "" if topology in PAPERS_TOPOLOGIES else f"{topology_name(topology)} "
     if topology == "strided" and {"kernel_size", "strided_kernel_size", "channels"} <= rest.keys():
         sizes = [f"{rest.pop('kernel_size')}-{rest.pop('strided_kernel_size')}", str(rest.pop("channels"))]
         blocks = rest.pop("blocks", 2)
@@ -35,10 +42,41 @@ def network_label(architecture: Mapping[str, Any]) -> str:
         sizes = [str(rest.pop(name)) for name in ("kernel_size", "channels", "blocks")]
     else:
         sizes, prefix = [], f"{topology_name(topology)} "
-    sizes += [name if value is True else f"{name.replace('_', ' ')} {value}" for name, value in rest.items()]
+    named = {name: value for name, value in rest.items() if name not in without}
+    if topology not in PAPERS_TOPOLOGIES:
+        named = {name: value for name, value in named.items() if value != "none"}  # as what is false
+    sizes += [name.replace("_", " ") + ("" if value is True else f" {value}") for name, value in named.items()]
     if not sizes:
         return f"{topology_name(topology)}{' PReLU' if prelu else ''}"
     return f"{prefix}{{{', '.join(sizes)}}}{' PReLU' if prelu else ''}"
+
+
+def network_labels(architectures: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The labels of networks that are shown together, by key: short, and still different.
+
+    What all networks of a topology share is left out, where there are several of it (see `shared_settings`).
+    """
+    shared = shared_settings(architectures.values())
+    return {key: network_label(one, shared.get(str(one["topology"]), ())) for key, one in architectures.items()}
+
+
+def shared_settings(architectures: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """By topology, the settings that all its networks share: of topologies beyond the paper's with several networks.
+
+    Kernel size, channels, blocks and PReLU, which every label has, are not among them.
+    """
+    networks: dict[str, list[Mapping[str, Any]]] = {}
+    for one in architectures:
+        networks.setdefault(str(one["topology"]), []).append(one)
+    return {
+        topology: {
+            name: value
+            for name, value in some[0].items()
+            if name not in _ALWAYS_NAMED and all(name in one and one[name] == value for one in some)
+        }
+        for topology, some in networks.items()
+        if len(some) > 1 and topology not in PAPERS_TOPOLOGIES
+    }
 
 
 def spreadsheet_letters(index: int) -> str:
@@ -98,6 +136,16 @@ def interval_text(low: float, high: float) -> str:
 def signed_interval(low: float, high: float, digits: int = 4) -> str:
     """`−0.0029 to +0.0106`: the ends of an interval of a difference of scores."""
     return f"{signed(low, digits)} to {signed(high, digits)}"
+
+
+def percent(share: float) -> str:
+    """`12%`: a share, in whole percent."""
+    return f"{share:.0%}".replace("-", MINUS)
+
+
+def setting_name(name: str) -> str:
+    """A setting as a reader would say it: `kernel size`, `PReLU`."""
+    return "PReLU" if name == "prelu" else name.replace("_", " ")
 
 
 def significant_ms(value: float) -> str:

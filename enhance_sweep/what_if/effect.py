@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS
+from enhance_sweep.measures import higher_is_better
+from enhance_sweep.records.frame import settings_of
 from enhance_sweep.what_if.networks import (
     alike_for,
     averaged,
@@ -45,7 +46,7 @@ def effect_of(
     cost: str = "latency_ms_median",
     quality: str = "ms_ssim",
     values: tuple[Any, Any] | None = None,
-    axes: Sequence[str] = ARCHITECTURE_COLUMNS,
+    axes: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """The pairs of networks that differ in one axis only, and how much they differ in quality and cost.
 
@@ -60,7 +61,7 @@ def effect_of(
         cost: the column to take ratios of.
         quality: the column to take differences of.
         values: only this change of the axis, (from, to), whatever lies between; None: as above.
-        axes: the columns that describe a network; add those of your own topology.
+        axes: the columns that describe a network; None: all settings of the table (`records.frame.settings_of`).
 
     Returns:
         A row for each pair: `axes` without `axis`, in which the two agree; `axis`, `from`, `to`; `QUALITY_from`,
@@ -74,6 +75,7 @@ def effect_of(
         KeyError: the frame has no such column.
         ValueError: `axis` is not in `axes`; two networks are the same on all axes; a seed occurs twice.
     """
+    axes = settings_of(frame) if axes is None else axes
     if axis not in axes:
         raise ValueError(f"expected an axis among {', '.join(axes)}, got {axis!r}: add it to `axes`")
     check_columns(frame, [*axes, cost, quality])
@@ -98,7 +100,7 @@ def effect_of(
 
 def effects_of(
     frame: pd.DataFrame,
-    axes: Sequence[str] = ARCHITECTURE_COLUMNS,
+    axes: Sequence[str] | None = None,
     cost: str = "latency_ms_median",
     quality: str = "ms_ssim",
 ) -> pd.DataFrame:
@@ -106,7 +108,7 @@ def effects_of(
 
     Args:
         frame: rows of `load_records`.
-        axes: the axes to compare; networks are described by `ARCHITECTURE_COLUMNS` and these.
+        axes: the axes to compare; networks are described by all settings of the table and these. None: all settings.
         cost: the column to take ratios of.
         quality: the column to take differences of.
 
@@ -119,7 +121,9 @@ def effects_of(
     Raises:
         KeyError, ValueError: as `effect_of`.
     """
-    described = list(dict.fromkeys([*ARCHITECTURE_COLUMNS, *axes]))
+    axes = settings_of(frame) if axes is None else axes
+    sign = 1 if higher_is_better(quality) else -1
+    described = list(dict.fromkeys([*settings_of(frame), *axes]))
     difference, error, ratio = f"{quality}_difference", f"{quality}_standard_error", f"{cost}_ratio"
     rows: list[Row] = []
     for axis in axes:
@@ -128,7 +132,7 @@ def effects_of(
             scores, ratios = some[difference].dropna(), some[ratio].dropna()
             gaps = {"not scored": scores.empty, "not timed": ratios.empty}
             row: Row = {"axis": axis, "from": before, "to": after, "pairs": len(scores), "cost_pairs": len(ratios)}
-            row |= {"better": int((scores > 0).sum()), error: some[error].median()}
+            row |= {"better": int((sign * scores > 0).sum()), error: some[error].median()}
             row |= _range(difference, scores) | _range(ratio, ratios)
             rows.append(row | {"note": ", ".join(text for text, holds in gaps.items() if holds)})
         if pairs.empty:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from enhance_sweep.records.frame import settings_of
 from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, SCORE_COLUMNS, TIMED_COLUMNS
 from enhance_sweep.stats.pooling import pooled_deviation
 
@@ -41,7 +42,7 @@ def networks_of(frame: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The columns of `frame`, the first seed's where they differ, scores averaged over `seed_count` seeds, 0 where the
         network has no score. A training that failed or has not finished does not count; its network stays for its time
-        alone. In the order of `ARCHITECTURE_COLUMNS`.
+        alone. In the order of the settings.
 
     Raises:
         ValueError: one network has several results of one seed that no column distinguishes.
@@ -61,7 +62,8 @@ def networks_of(frame: pd.DataFrame) -> pd.DataFrame:
     architecture = _groups(networks, ())
     known = set(architecture[networks["seed_count"] > 0])
     kept = networks[(networks["seed_count"] > 0) | ~architecture.isin(known)]
-    order = kept[ARCHITECTURE_COLUMNS].map(sortable).sort_values(ARCHITECTURE_COLUMNS, kind="stable").index
+    settings = settings_of(frame)
+    order = kept[settings].map(sortable).sort_values(settings, kind="stable").index
     return kept.loc[order].reset_index(drop=True)
 
 

@@ -16,7 +16,15 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from enhance_sweep.report.figures.frontier_series import published_series
 from enhance_sweep.report.figures.placement import Array, place_labels
-from enhance_sweep.report.figures.series import RINGED, Point, Series
+from enhance_sweep.report.figures.series import (
+    RINGED,
+    Point,
+    Series,
+    legend_name,
+    named_points,
+    short_name,
+    with_intervals,
+)
 from enhance_sweep.report.figures.style import (
     COLORS,
     DASHES,
@@ -24,20 +32,22 @@ from enhance_sweep.report.figures.style import (
     INK,
     MARKERS,
     MUTED,
+    NARROW,
     PAPER,
     WIDE,
     Shape,
     new_figure,
     style,
 )
-from enhance_sweep.report.labels import topology_name
 
-#: More labels than this cannot be read; the frontier and the published variants come first.
+#: As many networks can all be named; of more, those that stand out, and no more than this in a wide or narrow figure.
 MOST_LABELS = 40
-_NAMES = {"plain": "plain {k, c, b}", "strided": "strided {k-s, c}"}
+_MOST_OF_MANY, _MOST_OF_MANY_NARROW = 18, 9
 #: Thousands of shapes would make the SVG larger than the rest of the page: beyond this, points are rasterised.
 _RASTERIZED_FROM = 800
-#: More intervals than this hide the points.
+#: Of more points those that do not stand out are small and light.
+_MOST_ALIKE = 60
+#: More intervals than this hide the points: then only those that stand out have theirs.
 _MOST_INTERVALS = 80
 _INCH = 72.0
 _LABEL_SIZE = 7.5
@@ -45,6 +55,8 @@ _LABEL_SIZE = 7.5
 _RING = 1.9
 #: A leader shorter than this would only be clutter between a label and its marker.
 _SHORTEST_LEADER = 7.5
+#: Among many networks a label further away would be taken for another's.
+_LONGEST_LEADER = 45.0
 
 
 @cache
@@ -62,7 +74,7 @@ def networks_figure(series: Series, shape: Shape = WIDE, intervals: bool = False
         intervals: draw the 95% intervals of both axes where they are known.
     """
     points = [point for point in series.points if not series.looks[point.group].on_page_only]
-    bars = _intervals(points) if intervals and len(points) <= _MOST_INTERVALS else []
+    bars = _intervals(with_intervals(points, _MOST_INTERVALS)) if intervals else []
     with style():
         figure = new_figure(shape.width, shape.height)
         heights = np.array([point.y for point in points] + [y for _, ends in bars for _, y in ends])
@@ -90,7 +102,7 @@ def _lay_out(figure: Figure, shape: Shape, series: Series, panel: Axes) -> None:
     """Title and legend above the panels, as high as they need."""
     handles, names = panel.get_legend_handles_labels()
     entries = dict(zip(names, handles, strict=True))  # of equal names, the later: points that stand out, not the cloud
-    columns = (len(entries) if len(entries) < 6 else 3) if shape.is_wide else 2
+    columns = _legend_columns(list(entries), shape)
     title_in, legend_in = 0.3, 0.19 * math.ceil(len(entries) / columns) + 0.1
     left_in, above_in = 0.7, 0.0 if series.upper is None else 0.4
     figure.text(left_in / shape.width, 1 - 0.22 / shape.height, series.title, color=MUTED, va="baseline")
@@ -102,6 +114,17 @@ def _lay_out(figure: Figure, shape: Shape, series: Series, panel: Axes) -> None:
     left, right, bottom = left_in / shape.width, 1 - 0.16 / shape.width, 0.5 / shape.height
     top = 1 - (title_in + legend_in + above_in) / shape.height
     figure.subplots_adjust(left=left, right=right, bottom=bottom, top=top, hspace=0.07)
+
+
+def _legend_columns(names: Sequence[str], shape: Shape) -> int:
+    """How many columns of a legend fit beside each other; a column is as wide as its longest name."""
+    room_in = shape.width - 0.8
+    for columns in range(len(names), 1, -1):
+        rows = math.ceil(len(names) / columns)
+        widths = [max(map(len, names[at : at + rows])) * 0.068 + 0.42 for at in range(0, len(names), rows)]
+        if sum(widths) <= room_in:
+            return columns
+    return 1
 
 
 # --- axes -------------------------------------------------------------------------------------------------------------
@@ -196,16 +219,18 @@ def _intervals(points: Sequence[Point]) -> list[tuple[str, list[tuple[float, flo
 
 
 def _marker_size(points: Sequence[Point]) -> float:
-    return 6.0 if len(points) <= 80 else 4.0
+    return 6.0 if len(points) <= _RASTERIZED_FROM else 4.5
 
 
 def _draw_points(panel: Axes, series: Series, points: Sequence[Point]) -> None:
-    """Draw all points; among very many, the frontier's and the published ones stand out."""
-    look: dict[str, Any] = {"markersize": _marker_size(points), "markeredgewidth": 1.3}
-    if len(points) > _RASTERIZED_FROM:
-        cloud: dict[str, Any] = {"markersize": 2.5, "markeredgewidth": 0.7, "alpha": 0.4, "rasterized": True}
-        _draw_markers(panel, series, [point for point in points if point.rank == 1], cloud)
-        points = [point for point in points if point.rank > 1]
+    """Draw all points; among many, those that stand out are in front of the others, which are small and light."""
+    look: dict[str, Any] = {"markersize": _marker_size(points), "markeredgewidth": 1.3, "zorder": 3}
+    if len(points) > _MOST_ALIKE:
+        behind: dict[str, Any] = {"markersize": 3.6, "markeredgewidth": 0.8, "alpha": 0.5, "zorder": 2.1}
+        if len(points) > _RASTERIZED_FROM:
+            behind |= {"markersize": 2.5, "alpha": 0.4, "rasterized": True}
+        _draw_markers(panel, series, [point for point in points if not point.stands_out], behind)
+        points = [point for point in points if point.stands_out]
     _draw_markers(panel, series, points, look)
 
 
@@ -216,9 +241,9 @@ def _draw_markers(panel: Axes, series: Series, points: Sequence[Point], look: Ma
         color = COLORS[one.color]
         for hollow in (False, True):
             some = _places([point for point in points if point.group == group and point.hollow == hollow])
-            name = None if hollow else _NAMES.get(group, topology_name(group))
+            name = None if hollow else legend_name(series, group)
             filling: dict[str, Any] = {"marker": MARKERS[one.marker], "mfc": PAPER if hollow else color, "mec": color}
-            panel.plot(*some.T, label=name, ls="none", zorder=3, **filling, **look)
+            panel.plot(*some.T, label=name, ls="none", **filling, **look)
 
 
 def _draw_rings(panels: Sequence[Axes], points: Sequence[Point], marker_size: float) -> None:
@@ -246,29 +271,45 @@ def _draw_lines(panels: Sequence[Axes], series: Series) -> None:
 def _draw_labels(
     figure: Figure, panels: Sequence[Axes], series: Series, points: Sequence[Point], bars: Sequence[Array]
 ) -> None:
-    """Name the points (the frontier and the published ones first, where there are too many), and the dashed line."""
-    named = points
-    if len(points) > MOST_LABELS:
-        named = sorted((point for point in points if point.rank > 1), key=lambda point: -point.rank)[:MOST_LABELS]
+    """Name the points (of many, those that stand out) where there is room, and the dashed line."""
+    most = _MOST_OF_MANY if figure.get_figwidth() > NARROW.width else _MOST_OF_MANY_NARROW
+    named = named_points(points, series.x, series.y, MOST_LABELS, most)
+    are_many = len(points) > MOST_LABELS
     markers, anchors = _in_figure(figure, panels, _places(points)), _in_figure(figure, panels, _places(named))
     drawn = [line for panel in panels for line in panel.lines if line.get_linestyle() != "None"]
     lines = [_along(line.get_transform().transform(line.get_xydata()) * _INCH / figure.dpi) for line in drawn]
     lines += [_along(_in_figure(figure, panels, bar)) for bar in bars]
     look: dict[str, Any] = {"fontsize": _LABEL_SIZE, "ha": "center", "va": "center", "zorder": 5}
     look["path_effects"] = [withStroke(linewidth=1.6, foreground=PAPER)]
-    texts = [figure.text(0, 0, p.label, color=COLORS[series.looks[p.group].color], **look) for p in named]
+    texts = [figure.text(0, 0, short_name(p), color=COLORS[series.looks[p.group].color], **look) for p in named]
     sizes = np.array([_extent(figure, text)[2:] - _extent(figure, text)[:2] for text in texts]).reshape(-1, 2)
     bounds = np.array([_extent(figure, panels[_panel_of(panels, point.y)]) for point in named]).reshape(-1, 4)
     radius = _marker_size(points) * (_RING if any(point.ringed for point in points) else 1) / 2 + 1.0
     centers = place_labels(anchors, sizes, bounds, markers, radius, np.concatenate(lines))
     inches = figure.get_size_inches() * _INCH
-    for text, center, size, anchor in zip(texts, centers, sizes, anchors, strict=True):
+    kept = _without_collisions(centers, sizes, anchors, radius) if are_many else [True] * len(texts)
+    for text, center, size, anchor, is_kept in zip(texts, centers, sizes, anchors, kept, strict=True):
+        if not is_kept:
+            text.remove()
+            continue
         text.set_position((float(center[0] / inches[0]), float(center[1] / inches[1])))
         nearest = np.clip(anchor, center - size / 2 - 1.0, center + size / 2 + 1.0)
         if np.linalg.norm(nearest - anchor) > _SHORTEST_LEADER:
             ends = np.stack([anchor, nearest]) / inches
             leader = Line2D(ends[:, 0], ends[:, 1], color=text.get_color(), linewidth=0.5, alpha=0.7, zorder=2.6)
             figure.add_artist(leader)
+
+
+def _without_collisions(centers: Array, sizes: Array, anchors: Array, radius: float) -> list[bool]:
+    """Which labels stay: first ones first, those that cover no label that stays and no named marker, and are near."""
+    kept: list[int] = []
+    for index, (center, size) in enumerate(zip(centers, sizes, strict=True)):
+        covers_label = any((np.abs(center - centers[k]) < (size + sizes[k]) / 2).all() for k in kept)
+        covers_marker = (np.abs(center - anchors) < size / 2 + radius / 2).all(axis=1).any()
+        gap = np.linalg.norm(np.maximum(np.abs(center - anchors[index]) - size / 2, 0))
+        if not covers_label and not covers_marker and gap <= _LONGEST_LEADER:
+            kept.append(index)
+    return [index in kept for index in range(len(centers))]
 
 
 def _extent(figure: Figure, artist: Any) -> Array:

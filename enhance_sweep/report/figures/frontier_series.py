@@ -201,6 +201,7 @@ def _point(row: Any, cost_kind: str, hover: tuple[str, ...]) -> Point:
         row=int(row.Index),
         hollow=bool(row.below_untouched),
         rank=1 + pd.notna(row.published) + 2 * bool(row.on_frontier) + 4 * comes_first,
+        stands_out=bool(row.on_frontier) or comes_first,
         x_interval=(min(row.speed_up_low, row.x), max(row.speed_up_high, row.x)) if timed else None,
         y_interval=(row.y - error, row.y + error) if is_number(error) else None,
     )
@@ -229,7 +230,7 @@ def _steps(networks: pd.DataFrame, slowest: float, quality: Measure) -> tuple[tu
 def _look_on_page(group: str) -> Look:
     if group == "single seeds":
         return Look("muted", "line-ew-open", on_page_only=True)
-    return Look("green", _MARKERS_OF_EXPORTS.get(group.rpartition(" ")[2], "star-open"), on_page_only=True)
+    return Look("ink", _MARKERS_OF_EXPORTS.get(group.rpartition(" ")[2], "star-open"), on_page_only=True)
 
 
 def _single_seeds(results: Results, series: Series) -> list[Point]:

@@ -4,23 +4,40 @@ Colors are the page's variables, such as `var(--blue)`; its script fills in thei
 look that all charts share. The title of an axis is its text.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from enhance_sweep.measures import MEASURES
 from enhance_sweep.report.figures.curve_series import CURVES, Curve, CurveSeries
-from enhance_sweep.report.figures.series import RINGED, Axis, Level, Line, Look, Point, Series
-from enhance_sweep.report.labels import topology_name
+from enhance_sweep.report.figures.names import place_names
+from enhance_sweep.report.figures.series import (
+    RINGED,
+    Axis,
+    Level,
+    Line,
+    Point,
+    Series,
+    legend_name,
+    named_points,
+    short_name,
+    with_intervals,
+)
 
 Chart = dict[str, Any]
 
-#: More points than this are drawn by WebGL; more intervals than this would hide the points.
+#: More points than this are drawn by WebGL, without names; of more than this only those that stand out have intervals.
 _MOST_SVG, _MOST_INTERVALS = 2000, 80
-#: More names than this would overlap: then only the frontier, the baseline and the paper's pick are named.
-_MOST_NAMES, _LEAST_RANK = 14, 3
-#: More points than this are drawn transparent.
-_MOST_OPAQUE = 200
+#: More names than this are too many: then only points that stand out are named, and no more than this, or on a phone.
+_MOST_NAMES, _MOST_ON_PHONE = 14, 6
+#: Of more points those that do not stand out are small and transparent.
+_MOST_ALIKE = 60
+#: A chart's plot, in pixels, on a wide window and on a phone.
+_WIDE, _PHONE = (1150.0, 470.0), (300.0, 270.0)
+#: What stands out in front of the rest, and the rest: size and opacity.
+_FRONT, _BEHIND = (10, 1.0), (5, 0.45)
 #: Where lines across are closer than this share of the axis, their names stand beside each other, at these places.
 _LEAST_GAP, _NAMES_AT = 0.05, (1.0, 0.62, 0.24)
 #: Steps at which quality was noted are the axis's ticks, if they are no more than this.
@@ -49,45 +66,90 @@ def curves_chart(series: CurveSeries) -> Chart:
     }
 
 
-def series_chart(series: Series, names_at: str = "top right") -> Chart:
-    """A chart of points and lines; a click on a point opens its network. Names stand `names_at` their points."""
+def series_chart(series: Series) -> Chart:
+    """A chart of points and lines; a click on a point opens its network. Names stand where they cover nothing."""
     points = [point for point in series.points if not series.looks[point.group].on_page_only]
-    with_intervals = len(points) <= _MOST_INTERVALS
+    barred = set(with_intervals(points, _MOST_INTERVALS))
     layout: Chart = {"xaxis": _axis(series.x), "yaxis": _axis(series.y)}
     layout["legend"] = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
     # The tool bar stands in the right margin: above the chart it would cover the legend.
     layout |= {"modebar": {"orientation": "v"}, "margin": {"r": 40}}
     if not series.y.log:
-        ends = [end for point in points if with_intervals for end in point.y_interval or ()]
+        ends = [end for point in barred for end in point.y_interval or ()]
         layout |= _levels(layout["yaxis"], series.levels, [*ends, *(point.y for point in points)])
-    named = _named(points)
+    names = _names(series, points, layout["yaxis"].get("range"))
     kind = "scatter" if len(points) <= _MOST_SVG else "scattergl"
-    look: Chart = {"type": kind, "textposition": names_at, "opacity": 1.0 if len(points) <= _MOST_OPAQUE else 0.5}
+    are_many = len(points) > _MOST_ALIKE
     traces = [_line(line) for line in series.lines]
     traces += _rings(kind, [point for point in points if point.ringed])
     for group in series.looks:
         some = [point for point in series.points if point.group == group]
-        traces.append(look | _points(some, series.looks[group], named, with_intervals))
+        # What stands out is drawn over the rest.
+        some.sort(key=lambda point: point.stands_out)
+        traces.append({"type": kind, **_points(series, some, names, barred, are_many)})
     return {"data": traces, "layout": layout, "opens": any(point.row is not None for point in points)}
 
 
 # --- what is drawn ----------------------------------------------------------------------------------------------------
 
 
-def _named(points: Sequence[Point]) -> set[Point]:
+@dataclass(frozen=True)
+class _Name:
+    """A name in a chart: its text, where it stands on a wide window, and whether also on a phone."""
+
+    text: str
+    place: str
+    on_phone: bool
+
+
+def _names(series: Series, points: Sequence[Point], ends: Sequence[float] | None) -> dict[Point, _Name]:
     """The points whose names stand in the chart."""
-    named = [point for point in points if point.rank]
-    if len(named) > _MOST_NAMES:
-        named = [point for point in named if point.rank >= _LEAST_RANK] if len(points) <= _MOST_SVG else []
-    return set(sorted(named, key=lambda point: (-point.rank, -point.y))[:_MOST_NAMES])
+    if len(points) > _MOST_SVG:
+        return {}
+    wide, phone = (
+        _placed(series, points, ends, most, size) for most, size in ((_MOST_NAMES, _WIDE), (_MOST_ON_PHONE, _PHONE))
+    )
+    return {
+        point: _Name(escape(short_name(point)).replace("\n", "<br>"), place, point in phone)
+        for point, place in wide.items()
+    }
 
 
-def _points(points: Sequence[Point], look: Look, named: set[Point], with_intervals: bool) -> Chart:
+def _placed(
+    series: Series, points: Sequence[Point], ends: Sequence[float] | None, most: int, size: tuple[float, float]
+) -> dict[Point, str]:
+    named = named_points(points, series.x, series.y, most, most)
+    if not named:
+        return {}
+    x = _scale([point.x for point in points], series.x, None)
+    y = _scale([point.y for point in points], series.y, ends)
+
+    def place(point: Point) -> tuple[float, float]:
+        return size[0] * x(point.x), size[1] * (1 - y(point.y))
+
+    markers = [place(point) for point in points if point.stands_out or point in named]
+    found = place_names([place(point) for point in named], [short_name(point) for point in named], markers, *size)
+    return {point: where for point, where in zip(named, found, strict=True) if where is not None}
+
+
+def _scale(values: Sequence[float], axis: Axis, ends: Sequence[float] | None) -> Callable[[float], float]:
+    """How far along an axis a value is: 0 at its start, 1 at its end; about 5% from these without given ends."""
+    turn: Callable[[float], float] = math.log if axis.log else float
+    low, high = (turn(min(values)), turn(max(values))) if ends is None else (min(ends), max(ends))
+    pad = 0.05 * (high - low) if ends is None else 0.0
+    low, span = low - pad, (high - low + 2 * pad) or 1.0
+    return lambda value: abs(axis.is_reversed - (turn(value) - low) / span)
+
+
+def _points(
+    series: Series, points: Sequence[Point], names: Mapping[Point, _Name], barred: Set[Point], are_many: bool
+) -> Chart:
+    look, group = series.looks[points[0].group], points[0].group
     edge: Chart = {"width": 1.5} if look.on_page_only else {"width": 1, "color": "var(--paper)"}
     color = f"var(--{look.color})"
     trace: Chart = {
         "mode": "markers",
-        "name": escape(topology_name(points[0].group)),
+        "name": escape(legend_name(series, group)),
         "x": [point.x for point in points],
         "y": [point.y for point in points],
         "hovertext": [_hover_text(point) for point in points],
@@ -99,15 +161,24 @@ def _points(points: Sequence[Point], look: Look, named: set[Point], with_interva
             "line": edge,
         },
     }
+    if are_many and not look.on_page_only:
+        sizes = [_FRONT if point.stands_out else _BEHIND for point in points]
+        trace["marker"] |= {"size": [size for size, _ in sizes], "opacity": [opacity for _, opacity in sizes]}
     if any(point.row is not None for point in points):
         trace["customdata"] = [point.row for point in points]
-    if named and not named.isdisjoint(points):
-        names = [escape(point.label) if point in named else "" for point in points]
-        trace |= {"mode": "markers+text", "text": names, "textfont": {"size": 11}}
-    if with_intervals:
+    if any(point in names for point in points):
+        found = [names.get(point) for point in points]
+        trace |= {"mode": "markers+text", "text": [name.text if name else "" for name in found]}
+        trace |= {"textposition": [name.place if name else "top right" for name in found], "textfont": {"size": 11}}
+        trace["meta"] = {"on_phone": [name.text if name and name.on_phone else "" for name in found]}
+    if not barred.isdisjoint(points):
         bars: Chart = {"thickness": 1, "width": 3, "color": color, "type": "data", "symmetric": False}
-        trace |= _intervals(bars, "error_x", [(point.x, point.x_interval) for point in points])
-        trace |= _intervals(bars, "error_y", [(point.y, point.y_interval) for point in points])
+        trace |= _intervals(
+            bars, "error_x", [(point.x, point.x_interval if point in barred else None) for point in points]
+        )
+        trace |= _intervals(
+            bars, "error_y", [(point.y, point.y_interval if point in barred else None) for point in points]
+        )
     return trace
 
 

@@ -1,10 +1,13 @@
 """A figure's content as plain data: the page's charts and the printed figures draw the same series."""
 
-from collections.abc import Collection, Iterable, Mapping
+import math
+import re
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from enhance_sweep.measures import MEASURES, Measure
-from enhance_sweep.report.labels import decimals
+from enhance_sweep.report.labels import decimals, topology_name
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.references import references
 
@@ -18,30 +21,38 @@ class Look:
     on_page_only: bool = False
 
 
-#: Plain networks', strided ones', and those of further topologies.
+#: Families with a look of their own, in the order of legends: the same in all figures of all reports.
+_FAMILIES = ("plain", "strided", "shuffled", "coefficients", "separable", "unet", "tone", "srcnn")
+#: The looks of these, and of the first further topology. Color and marker differ between any two.
 LOOKS = (
     Look("blue", "circle"),
     Look("vermillion", "diamond"),
     Look("green", "triangle-up"),
     Look("purple", "square"),
     Look("ochre", "triangle-down"),
+    Look("cyan", "cross"),
+    Look("indigo", "star"),
+    Look("rose", "x"),
+    Look("olive", "triangle-left"),
 )
 
 
 def looks_of(topologies: Iterable[str]) -> dict[str, Look]:
-    """The look of each topology, in their order; plain and strided networks look the same in all figures."""
-    present = dict.fromkeys(map(str, topologies))
-    others = sorted(present.keys() - {"plain", "strided"})
-    looks = {"plain": LOOKS[0], "strided": LOOKS[1]}
+    """The look of each topology, in the order of legends: families with a look of their own, then others by name."""
+    present = set(map(str, topologies))
+    others = sorted(present - set(_FAMILIES))
+    looks = dict(zip(_FAMILIES, LOOKS, strict=False))
     looks |= {name: _look_of_another(number) for number, name in enumerate(others)}
-    return {name: looks[name] for name in present}
+    return {name: look for name, look in looks.items() if name in present}
 
 
 def _look_of_another(number: int) -> Look:
-    """Color and marker change together while there are colors; then each color gets the others' markers."""
-    further = LOOKS[2:]
-    turn, place = divmod(number, len(further))
-    return Look(further[place].color, LOOKS[(2 + place + turn) % len(LOOKS)].marker)
+    """The looks that no family has; then each color with the others' markers."""
+    own = LOOKS[len(_FAMILIES) :]
+    if number < len(own):
+        return own[number]
+    turn, place = divmod(number - len(own), len(LOOKS))
+    return Look(LOOKS[place].color, LOOKS[(place + 1 + turn) % len(LOOKS)].marker)
 
 
 #: What a ring around a point means, for legends.
@@ -58,6 +69,7 @@ class Point:
         row: the row of `Results.variants` that a click opens.
         hollow: whether it lies below the untouched input.
         ringed: whether its outputs have too little or too much color.
+        stands_out: whether it is drawn in front where there are many: the frontier, the baseline, the paper's pick.
         rank: higher ranks are named first where there is no room for all names; 0: never, 1: only where all are.
         x_interval, y_interval: the ends of the 95% intervals.
     """
@@ -70,6 +82,7 @@ class Point:
     row: int | None = None
     hollow: bool = False
     ringed: bool = False
+    stands_out: bool = False
     rank: int = 0
     x_interval: tuple[float, float] | None = None
     y_interval: tuple[float, float] | None = None
@@ -172,3 +185,60 @@ def marks_of(results: Results) -> list[str]:
     return [
         f" [{mark}]" if isinstance(mark, str) and mark not in usual else "" for mark in results.variants["condition"]
     ]
+
+
+def named_points(points: Sequence[Point], x: Axis, y: Axis, most_of_few: int, most_of_many: int) -> list[Point]:
+    """The points whose names stand in a figure, the first ones first where there is no room for all.
+
+    Args:
+        points: of the series.
+        x, y: its axes.
+        most_of_few: as many points can all be named, if they have a rank. Of more only those that stand out are.
+        most_of_many: of more points that stand out, the axis is divided into so many stretches, and of each one is
+            named: the one of the highest rank, among equals the best.
+    """
+    named = [point for point in points if point.rank]
+    are_few = len(named) <= most_of_few
+    if not are_few:
+        named = [point for point in named if point.stands_out]
+    sign = -1 if y.is_reversed else 1
+    named.sort(key=lambda point: (-point.rank, -sign * point.y))
+    if are_few or len(named) <= most_of_many:
+        return named
+    places = [math.log(point.x) if x.log else point.x for point in named]
+    low, width = min(places), (max(places) - min(places)) / most_of_many or 1.0
+    first_of = {}
+    for point, place in zip(named, places, strict=True):
+        first_of.setdefault(min(int((place - low) / width), most_of_many - 1), point)
+    kept = set(first_of.values())
+    return [point for point in named if point in kept]
+
+
+def with_intervals(points: Sequence[Point], most: int) -> list[Point]:
+    """The points whose intervals are drawn: all, or of more than `most` those that stand out."""
+    return list(points) if len(points) <= most else [point for point in points if point.stands_out]
+
+
+#: What the paper's notation means; further topologies with these three settings are written like plain ones.
+_NOTATION = {"plain": "{k, c, b}", "strided": "{k-s, c}"}
+_SIZES = re.compile(r"\{\d+, \d+, \d+[,}]")
+#: Longer names stand in a figure on several lines.
+_LETTERS = 24
+
+
+def legend_name(series: Series, group: str) -> str:
+    """What a legend calls a group: its topology, with what the names of its networks mean where that is the same."""
+    name = topology_name(group)
+    labels = [point.label.removeprefix(f"{name} ") for point in series.points if point.group == group]
+    alike = group not in _NOTATION and labels and all(map(_SIZES.match, labels))
+    notation = "{k, c, b}" if alike else _NOTATION.get(group)
+    return f"{name} {notation}" if notation else name
+
+
+def short_name(point: Point) -> str:
+    """A network's name beside its point: without its topology, which its look tells; on several lines if long."""
+    prefix = f"{topology_name(point.group)} {{"
+    name = point.label.removeprefix(prefix[:-1]) if point.label.startswith(prefix) else point.label
+    if len(name) <= _LETTERS:
+        return name
+    return "\n".join(textwrap.wrap(name, _LETTERS, break_long_words=False, break_on_hyphens=False))

@@ -17,13 +17,16 @@ from matplotlib.figure import Figure
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#59636e", "#e4e7eb", "#ffffff"
 BLUE, VERMILLION, GREEN, PURPLE, OCHRE = "#0072b2", "#c04a00", "#00795a", "#a3508a", "#8a6100"
+CYAN, INDIGO, ROSE, OLIVE = "#2590b5", "#37288f", "#d0265f", "#5f7800"
 #: The colors by the names that series have for them.
 COLORS = {"ink": INK, "muted": MUTED, "grid": GRID, "paper": PAPER}
 COLORS |= {"blue": BLUE, "vermillion": VERMILLION, "green": GREEN, "purple": PURPLE, "ochre": OCHRE}
+COLORS |= {"cyan": CYAN, "indigo": INDIGO, "rose": ROSE, "olive": OLIVE}
 #: In a figure that is part of the page each color is a variable, which has another value in dark mode.
 COLOR_VARIABLES = {color: f"--{name}" for name, color in COLORS.items()}
 #: What matplotlib calls plotly's markers and dashes.
 MARKERS = {"circle": "o", "diamond": "D", "triangle-up": "^", "square": "s", "triangle-down": "v"}
+MARKERS |= {"cross": "P", "star": "*", "x": "X", "triangle-left": "<"}
 DASHES: Mapping[str, Any] = {"solid": "-", "dash": (0, (5, 3)), "dot": (0, (2, 2))}
 _DPI = 220
 #: How much larger than on paper a figure may be on a screen.

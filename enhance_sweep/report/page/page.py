@@ -32,7 +32,18 @@ from enhance_sweep.report.results import findings, timings
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.provenance import provenance
 from enhance_sweep.report.results.twins import largest_inversion
-from enhance_sweep.report.tables import agreement, challenge, claims, exports, networks, panel, parts, runtimes
+from enhance_sweep.report.tables import (
+    agreement,
+    challenge,
+    claims,
+    exports,
+    families,
+    hypervolumes,
+    networks,
+    panel,
+    parts,
+    runtimes,
+)
 from enhance_sweep.report.words import phrase, templates
 
 PAGE = "index.html"
@@ -81,7 +92,7 @@ def render(results: Results, pictures: bool = True) -> dict[str, bytes]:
     files["report.md"] = _markdown().get_template("report.md.j2").render(context, drawn=names).encode()
     downloads = list(files)
     data = {
-        "charts": {name: _chart(name, series) for name, series in figures.items()},
+        "charts": {name: _chart(series) for name, series in figures.items()},
         "networks": opened,
         "measures": CURVES,
         "pictures": photographs.enhanced,
@@ -115,6 +126,7 @@ def _sections(results: Results) -> dict[str, Any]:
         "speed_notes": [findings.paper_time_note(), *timings.sentences(results)],
         "provenance": provenance(results),
         "frontier": networks.frontier_shown(results),
+        "families": [families.families_shown(results), families.shares_shown(results), families.changes_shown(results)],
         "published": [networks.published_shown(results, table) for table in (1, 2)],
         "challenge": challenge.challenge_shown(results),
         "references": networks.references_shown(results),
@@ -141,6 +153,10 @@ def _csv_files(results: Results, judged: Sequence[claims.Claim]) -> dict[str, by
         parts.FILE: parts.parts_csv(results),
         panel.FILE: panel.panel_csv(results),
         agreement.FILE: agreement.agreement_csv(results),
+        hypervolumes.FILE: hypervolumes.hypervolumes_csv(results),
+        families.FILE: families.families_csv(results),
+        families.SHARES_FILE: families.shares_csv(results),
+        families.CHANGES_FILE: families.changes_csv(results),
         "runtimes.csv": runtimes.runtimes_csv(results) if timings.by_place(results) else "",
         "exports.csv": exports.exports_csv(results) if results.exports else "",
     }
@@ -162,10 +178,10 @@ def _figures(results: Results) -> dict[str, Series | CurveSeries]:
     return {name: series for name, series in found.items() if series is not None}
 
 
-def _chart(name: str, series: Series | CurveSeries) -> interactive.Chart:
+def _chart(series: Series | CurveSeries) -> interactive.Chart:
     if isinstance(series, CurveSeries):
         return interactive.curves_chart(series)
-    return interactive.series_chart(series, "bottom right" if name == "paper_times" else "top right")
+    return interactive.series_chart(series)
 
 
 def _captions(results: Results, figures: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from enhance_sweep.frontier import hypervolume
+from enhance_sweep.frontier import hypervolume, log_hypervolume
 from enhance_sweep.measures import MEASURES, Measure
 from enhance_sweep.paper import BASELINE_SLUG
 from enhance_sweep.records.schema import TrainedRecord
@@ -40,9 +40,11 @@ class Evidence:
         scores: by measure, the paired scores of the rows of `Results.variants`, in their order; times the measure's
             sign, so that larger is better.
         quality: the same of the measure that the report goes by.
-        resamples: the bootstrap draws behind the probabilities and the hypervolume's interval.
+        resamples: the bootstrap draws behind the probabilities and the hypervolumes' intervals.
         hypervolume: of the frontier: the area between it and (the baseline's latency, the untouched input's score), in
             that score times the baseline's latency; None without speed-ups or the untouched input's score.
+        log_hypervolume: the same area over the binary logarithm of the speed-up from 1 on, in that score times
+            doublings of speed (see `enhance_sweep.frontier.log_hypervolume`).
         comparisons: how many networks were compared with the baseline.
         compared: how many were compared pair by pair.
     """
@@ -51,6 +53,7 @@ class Evidence:
     quality: PairedScores
     resamples: int
     hypervolume: Interval | None
+    log_hypervolume: Interval | None
     comparisons: int
     compared: int
 
@@ -121,14 +124,14 @@ def weigh(
     # A network that beats the baseline passes two tests, so the larger p-value counts (Berger 1982).
     both = np.maximum(against.p_above(-margin), _p_faster(variants, ratios))
     columns["beats_baseline"] = both <= holm(both, SIDE)
-    probability, volume, resamples = _bootstrap(variants, of_quality, ratios, has_speed_ups, quality)
+    probability, volumes, resamples = _bootstrap(variants, of_quality, ratios, has_speed_ups, quality)
     columns["frontier_probability"] = probability
     compared = _comparable(variants, of_quality)
     rows = np.flatnonzero(compared)
     beats = _beats(variants, rows, of_quality, ratios, margin)
     for name, axis in (("beats", 1), ("beaten_by", 0)):
         columns[name] = pd.Series(_at(rows, beats.sum(axis=axis), len(variants)), dtype="Int64").where(compared)
-    return variants.assign(**columns), Evidence(scores, of_quality, resamples, volume, against.count, len(rows))
+    return variants.assign(**columns), Evidence(scores, of_quality, resamples, *volumes, against.count, len(rows))
 
 
 def _at(rows: np.ndarray[Any, Any], values: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
@@ -154,13 +157,13 @@ def _bootstrap(
     ratios: Mapping[str, Ratio],
     has_speed_ups: bool,
     quality: Measure,
-) -> tuple[np.ndarray[Any, Any], Interval | None, int]:
-    """The probability of each row to be on the frontier, the hypervolume, and how many draws they rest on."""
+) -> tuple[np.ndarray[Any, Any], tuple[Interval | None, Interval | None], int]:
+    """The probability of each row to be on the frontier, both hypervolumes, and how many draws they rest on."""
     probability = np.full(len(variants), np.nan)
     cost = variants["cost"].to_numpy(dtype=float)
     rows = np.flatnonzero(np.isfinite(cost) & (scores.trainings > 0)) if scores.images > 1 else np.zeros(0, dtype=int)
     if not len(rows):
-        return probability, None, 0
+        return probability, (None, None), 0
     draws = _RESAMPLES if len(rows) <= _MANY else _RESAMPLES_OF_MANY
     random = np.random.default_rng(0)
     qualities = scores.resampled_means(draws, random)[:, rows]
@@ -175,22 +178,30 @@ def _bootstrap(
     untouched = usual(variants[f"untouched_{quality.name}"])
     level = quality.sign * (untouched or 0.0)
     on_front = np.zeros(len(rows))
-    volumes = np.zeros(draws)
+    volumes = np.zeros((draws, 2))
     for draw in range(draws):
-        front, volumes[draw] = _front_and_volume(costs[draw], qualities[draw], level)
+        front, *both = _front_and_volumes(costs[draw], qualities[draw], level)
+        volumes[draw] = both
         on_front[front] += 1
     probability[rows] = on_front / draws
     if not has_speed_ups or untouched is None:
-        return probability, None, draws
-    value = hypervolume(variants, worst_cost=1.0, worst_quality=untouched, cost="cost", quality=quality.name)
-    low, high = np.quantile(volumes, [SIDE, 1 - SIDE])
-    return probability, Interval(value, float(low), float(high)), draws
+        return probability, (None, None), draws
+    values = (
+        hypervolume(variants, worst_cost=1.0, worst_quality=untouched, cost="cost", quality=quality.name),
+        log_hypervolume(variants, worst_quality=untouched, quality=quality.name),
+    )
+    ends = np.quantile(volumes, [SIDE, 1 - SIDE], axis=0).T
+    of_latency, of_speed = (Interval(v, float(low), float(high)) for v, (low, high) in zip(values, ends, strict=True))
+    return probability, (of_latency, of_speed), draws
 
 
-def _front_and_volume(
+def _front_and_volumes(
     cost: np.ndarray[Any, Any], quality: np.ndarray[Any, Any], worst_quality: float
-) -> tuple[np.ndarray[Any, Any], float]:
-    """Which places are on the frontier, and its hypervolume up to a cost of 1; ties do not matter in a draw."""
+) -> tuple[np.ndarray[Any, Any], float, float]:
+    """Which places are on the frontier, and its hypervolumes up to a cost of 1: over the cost, and over its logarithm.
+
+    Ties do not matter in a draw.
+    """
     order = np.argsort(cost)
     if (np.diff(cost[order]) == 0).any():  # of the same cost the best comes first
         order = np.lexsort((-quality, cost))
@@ -199,7 +210,7 @@ def _front_and_volume(
     front = order[rises]
     inside = front[(cost[front] < 1) & (quality[front] > worst_quality)]
     gains = np.diff(np.concatenate([[worst_quality], quality[inside]]))
-    return front, float(np.sum(gains * (1 - cost[inside])))
+    return front, float(np.sum(gains * (1 - cost[inside]))), float(np.sum(gains * -np.log2(cost[inside])))
 
 
 # --- which beats which ------------------------------------------------------------------------------------------------

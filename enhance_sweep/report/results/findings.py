@@ -9,6 +9,7 @@ import pandas as pd
 
 from enhance_sweep import paper
 from enhance_sweep.report.results.color_findings import color_sentences
+from enhance_sweep.report.results.families import sentence_facts
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.select import Condition
 from enhance_sweep.report.words import paragraphs, phrase
@@ -36,7 +37,8 @@ def findings(results: Results) -> list[str]:
     best = _fastest_that_beats_the_baseline(results)
     budget = [] if best is None else [phrase("headline", "budget", _budget(results))]
     of_results: Facts = {"results": results, "evidence": results.evidence, "quality": results.quality}
-    facts = _comparisons(results) | _coverage(results) | _speed(results) | _not_comparable(results)
+    facts = _comparisons(results) | sentence_facts(results) | _coverage(results) | _speed(results)
+    facts |= _not_comparable(results)
     return [*color_sentences(results), *budget, *paragraphs("findings", of_results | facts)]
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from enhance_sweep.measures import MEASURES, Measure
 from enhance_sweep.records import store
+from enhance_sweep.records.frame import further_settings
 from enhance_sweep.records.keys import architecture_slug
 from enhance_sweep.records.schema import SCORE_COLUMNS, ChallengeRecord, ExportRecord, TimedRecord, TrainedRecord
 from enhance_sweep.records.store import RecordError, challenge_records, export_records, timed_records, trained_records
@@ -66,6 +67,9 @@ class Results:
     - `cost`: small is fast, in the unit that `cost_kind` names; `on_frontier`;
     - `record`: the index in `trained` of its first seed.
 
+    `settings` names its columns that are settings of topologies beyond `ARCHITECTURE_COLUMNS`; a network whose topology
+    lacks one has no value there.
+
     `quality` is the measure that the frontier, its tests and the headline go by. Differences of scores (`gain_...`,
     `vs_baseline...`) are improvements: above 0 is better, also where less is better.
 
@@ -80,6 +84,7 @@ class Results:
     quality: Measure
     one_of_several_losses: bool
     variants: pd.DataFrame
+    settings: list[str]
     cost_kind: str
     evidence: Evidence
     slugs: Mapping[str, str] = field(repr=False)
@@ -197,6 +202,7 @@ def gather(
         quality=measure,
         one_of_several_losses=len({record.learned_from.loss for record in of_data}) > 1,
         variants=variants,
+        settings=[name for name in further_settings(architectures.values()) if _is_used(variants, name)],
         cost_kind=cost_kind,
         evidence=evidence,
         slugs=slugs,
@@ -212,6 +218,11 @@ def gather(
         unfinished=[_trained_label(record) for record in chosen if record.status == "running"],
         other_measurements=timings.others,
     )
+
+
+def _is_used(variants: pd.DataFrame, setting: str) -> bool:
+    """Whether a network of the table has it: timings that the report does not choose may be of other topologies."""
+    return setting in variants and bool(variants[setting].notna().any())
 
 
 def whole(record: _Kind) -> _Kind:

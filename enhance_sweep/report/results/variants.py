@@ -13,7 +13,7 @@ from enhance_sweep.paper import BASELINE_SLUG, published_table
 from enhance_sweep.records.flags import doubts
 from enhance_sweep.records.frame import is_of_a_part, join_records
 from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, BEFORE, SCORE_COLUMNS, TIMED_COLUMNS, TrainedRecord
-from enhance_sweep.report.labels import network_label, spreadsheet_letters
+from enhance_sweep.report.labels import network_labels, spreadsheet_letters
 from enhance_sweep.report.results.select import Condition, Timings
 from enhance_sweep.report.results.words import canonical_json, differences
 from enhance_sweep.stats.speed_up import Ratio
@@ -22,6 +22,8 @@ from enhance_sweep.stats.speed_up import Ratio
 _NOT_A_CONDITION = ("dataset", "data_fingerprint", "loss", "seed")
 _SCORES = [*SCORE_COLUMNS, *(f"untouched_{name}" for name in SCORE_COLUMNS)]
 _STATES = {"completed": "completed", "running": "unfinished", "failed": "failed"}
+#: Longer tables are folded on the page, and have their essential rows first.
+MOST_UNFOLDED = 30
 
 
 def variants_of(
@@ -53,7 +55,7 @@ def variants_of(
     architectures = {
         record.architecture_key: record.architecture for record in (*trained, *timings.chosen, *timings.failed)
     }
-    labels = {key: network_label(architecture) for key, architecture in architectures.items()}
+    labels = network_labels(architectures)
     tables = {slug: table for table in (1, 2) for slug in published_table(table)["slug"]}
     variants["slug"] = variants["architecture_key"].map(slugs)
     variants["label"] = variants["architecture_key"].map(labels)
@@ -151,11 +153,23 @@ def in_order(variants: pd.DataFrame) -> pd.DataFrame:
 
 
 def best_in_order(variants: pd.DataFrame, most: int, quality: Measure) -> pd.DataFrame:
-    """The rows in order; of more than `most` the frontier's, the paper's and the best of all others by a measure."""
+    """The rows in order; of more than `most` the frontier's, the paper's and the best of all others by a measure.
+
+    Of more than `MOST_UNFOLDED` the frontier's come first, then the best.
+    """
     first = variants["on_frontier"].astype(int) * 2 + variants["published"].notna()
     directions = [False, not quality.higher_is_better]
     ranked = variants.assign(first=first).sort_values(["first", quality.name], ascending=directions, kind="stable")
-    return in_order(variants.loc[ranked.index[:most]])
+    kept = ranked.index[:most]
+    if len(kept) <= MOST_UNFOLDED:
+        return in_order(variants.loc[kept])
+    by = ["on_frontier", quality.name]
+    return variants.loc[kept].sort_values(by, ascending=directions, kind="stable")
+
+
+def differing(variants: pd.DataFrame, settings: Sequence[str]) -> list[str]:
+    """Those of some settings in which rows that have them differ."""
+    return [name for name in settings if len(set(map(repr, variants[name].dropna()))) > 1]
 
 
 def rows_of(variants: pd.DataFrame) -> list[Any]:

@@ -81,6 +81,7 @@ def claims_shown(found: Sequence[Claim], results: Results) -> Table:
     """A row for each claim, with what is compared to test it."""
     rows = tuple(Row.of(COLUMNS, asdict(one), f"({one.letter}) {one.statement}", one.measured) for one in found)
     facts = {"cost_kind": results.cost_kind, "seeds": results.evidence.seed_deviation is not None}
+    facts |= {"others": int(results.scored["published"].isna().sum())}
     facts |= {"quality": results.quality, "papers": _papers_score(results.quality)}
     note = phrase("notes", "claims", facts | {"headline": _headline()})
     return Table("The paper's claims", COLUMNS, rows, notes=(note,), words=True, first="Claim")

@@ -21,6 +21,7 @@ from enhance_sweep.report.labels import (
     speed_up_text,
     thousands,
 )
+from enhance_sweep.report.results.words import plain_text
 from enhance_sweep.report.tables.model import NO_RECORD, Column, Facts
 
 _TO_INPUT, _NOT_COMPARED, _SRCNN_NOT_TIMED, _ELSEWHERE = "vs. input", "—", "SRCNN not timed", "timed on another host"
@@ -205,6 +206,11 @@ def networks_columns(quality: Measure) -> tuple[Column, ...]:
     others = [name for name in PANEL_COLUMNS if name not in {column.key for column in own}]
     in_csv = _in_csv_alone(*others, "key", csv=_VARIANTS)
     return (*_BEFORE_QUALITY, *own, *against_baseline(quality), *_AFTER_QUALITY, *in_csv)
+
+
+def setting_column(name: str) -> Column:
+    """A further setting of a topology."""
+    return Column(name, name.replace("_", " ").capitalize(), text=plain_text, missing=_NOT_COMPARED)
 
 
 CHALLENGE: tuple[Column, ...] = (

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from enhance_sweep.report.results.variants import MOST_UNFOLDED
 from enhance_sweep.report.words import phrase
 from enhance_sweep.stats.speed_up import Ratio
 
@@ -111,6 +112,11 @@ class Table:
         for column in self.columns:
             titles.setdefault(column.group, []).append(column.title)
         return [(title, tuple(some) if len(some) > 1 else ("",)) for title, some in titles.items()]
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the page folds it: shows its first rows, and the others when asked."""
+        return len(self.rows) > MOST_UNFOLDED
 
     @property
     def left_out_note(self) -> str:

@@ -7,13 +7,19 @@ from typing import Any
 import pandas as pd
 
 from enhance_sweep.paper import BASELINE_SLUG, PROPOSED_SLUG, published_table
-from enhance_sweep.records.schema import LearnedFrom
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, LearnedFrom
 from enhance_sweep.report.labels import decimals, is_number, network_label
 from enhance_sweep.report.results.color import color_tag_of
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.references import references
-from enhance_sweep.report.results.variants import best_in_order, in_order, plain_rows
-from enhance_sweep.report.tables.columns import PANEL_COLUMNS, REFERENCES, networks_columns, why_not_timed
+from enhance_sweep.report.results.variants import best_in_order, differing, in_order, plain_rows
+from enhance_sweep.report.tables.columns import (
+    PANEL_COLUMNS,
+    REFERENCES,
+    networks_columns,
+    setting_column,
+    why_not_timed,
+)
 from enhance_sweep.report.tables.model import (
     MOST_ROWS,
     NO_RECORD,
@@ -43,6 +49,7 @@ def published_shown(results: Results, table: int) -> Table:
         replace(column, title="ours") if column.title in ("median", "mean") else column
         for column in shown_columns(networks_columns(results.quality), f"table{table}", _hidden(results))
     )
+    others = int(results.variants["published"].isna().sum())
     facts = _published_facts(results, table)
     kind = "plain networks {kernel, channels, blocks}" if table == 1 else "strided networks {kernel-strided, channels}"
     return Table(
@@ -50,7 +57,7 @@ def published_shown(results: Results, table: int) -> Table:
         columns,
         tuple(_row(columns, one) for one in facts),
         footer=_agreement(columns, facts),
-        notes=tuple(filter(None, [conditions(results)])),
+        notes=tuple(filter(None, [conditions(results), phrase("notes", "papers_alone", {"others": others})])),
     )
 
 
@@ -75,6 +82,7 @@ def references_shown(results: Results) -> Table:
 
 def _own_table(title: str, results: Results, variants: pd.DataFrame, left_out: int = 0) -> Table:
     columns = shown_columns(networks_columns(results.quality), "others", _hidden(results))
+    columns += tuple(map(setting_column, differing(variants, results.settings)))
     rows = tuple(_row(columns, facts) for facts in plain_rows(variants.assign(network=variants["label"])))
     return Table(title, columns, rows, left_out)
 
@@ -199,7 +207,7 @@ def published_csv(results: Results, table: int) -> str:
 
 
 def variants_csv(results: Results) -> str:
-    """Every variant, the published ones included, under the records' names."""
+    """Every variant, the published ones included, under the records' names; further settings behind the paper's."""
     # Column by column: row by row, thousands of networks took a tenth of the report's time.
     variants = in_order(results.variants)
     scored = variants[results.quality.name].notna()
@@ -214,4 +222,6 @@ def variants_csv(results: Results) -> str:
     )
     unknown = {name for name in PANEL_COLUMNS if table[name].isna().all()}
     names = [name for name in csv_names(networks_columns(results.quality), "variants") if name not in unknown]
+    after = names.index(ARCHITECTURE_COLUMNS[-1]) + 1
+    names[after:after] = results.settings
     return csv_text(table.reindex(columns=names))

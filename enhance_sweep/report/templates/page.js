@@ -83,7 +83,10 @@
     if (small.wide_legend) {
       small.layout.showlegend = false;
     }
-    for (const trace of small.data) if (trace.text && small.data.length > 1) trace.textfont = { size: 9 };
+    for (const trace of small.data) {
+      if (trace.meta?.on_phone) trace.text = trace.meta.on_phone;
+      if (trace.text && small.data.length > 1) trace.textfont = { size: 9 };
+    }
     return small;
   };
 
@@ -273,6 +276,21 @@
       });
       table.tBodies[0].append(...rows.map(({ row }) => row));
     });
+  }
+
+  // Long tables are folded; without this script all rows are there. Sorting brings other rows to the top.
+  for (const fold of document.querySelectorAll(".fold")) {
+    const table = fold.previousElementSibling;
+    const button = fold.firstElementChild;
+    const all = button.textContent;
+    const set = (folded) => {
+      table.classList.toggle("folded", folded);
+      button.setAttribute("aria-expanded", String(!folded));
+      button.textContent = folded ? all : "Show the first rows only";
+    };
+    button.addEventListener("click", () => set(!table.classList.contains("folded")));
+    fold.hidden = false;
+    set(true);
   }
 
   // --- before and after, on the page itself -----------------------------------------------------------------------

@@ -16,9 +16,9 @@ import pandas as pd
 import pytest
 
 from enhance_sweep.records import load_records
-from enhance_sweep.records.frame import DEFAULT_MEASUREMENT
+from enhance_sweep.records.frame import DEFAULT_MEASUREMENT, settings_of
 from enhance_sweep.records.keys import architecture_key, architecture_slug, digest, learned_key, measured_key
-from enhance_sweep.records.schema import Scores
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, Scores
 from enhance_sweep.records.store import (
     RecordError,
     challenge_records,
@@ -365,6 +365,22 @@ def test_a_topology_of_ones_own_brings_its_arguments_as_columns(tmp_path: Path) 
     assert row["channels"] == [8, 16]
     assert row["depth"] == 3
     assert row["latency_ms_median"] == 12.0
+
+
+def test_each_further_setting_is_a_column_of_its_own_type_and_missing_where_a_topology_lacks_it(tmp_path: Path) -> None:
+    made = {"factor": 2, "norm": "none", "global_color": True, "strength": 0.5}
+    shuffled = {"topology": "shuffled", "kernel_size": 3, "channels": 16, "blocks": 2, **made}
+    gated = {"topology": "tone", "gate": "channel", "global_color": False}
+    write(tmp_path, trained(shuffled), trained(BASELINE), timed(shuffled, 12.0), timed(gated, 3.0))
+    frame = load_records(tmp_path)
+    assert settings_of(frame) == [*ARCHITECTURE_COLUMNS, *made, "gate"]
+    rows = frame.set_index("topology")
+    assert {name: rows.loc["shuffled", name] for name in made} == made
+    assert [type(rows.loc["shuffled", name]) for name in made] == [int, str, bool, float]
+    assert rows.loc["plain", [*made, "gate"]].isna().all()
+    assert (rows.loc["tone", "gate"], rows.loc["tone", "global_color"]) == ("channel", False)
+    assert settings_of(frame[frame["topology"] == "tone"].reset_index(drop=True)) == settings_of(frame)
+    assert settings_of(pd.DataFrame(frame.to_dict("records"))) == ARCHITECTURE_COLUMNS
 
 
 def test_an_empty_folder_is_an_empty_table_and_a_missing_one_is_named(tmp_path: Path) -> None:

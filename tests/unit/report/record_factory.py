@@ -361,3 +361,60 @@ def write_with_curves(runs: Path, made: list[Record]) -> Path:
         if record["kind"] == "trained":
             (store.trained_dir(runs, record["key"]) / "losses.csv").write_text("step,total\n" + losses)
     return runs
+
+
+def _further(topology: str, random: np.random.Generator) -> Record:
+    """A network of one of the families beyond the paper's, its settings drawn."""
+
+    def one_of(*values: Any) -> Any:
+        return values[int(random.integers(len(values)))]
+
+    norm, gate = one_of("instance", "none"), one_of("none", "none", "channel")
+    body = {"kernel_size": 3, "channels": one_of(8, 12, 16, 24), "blocks": one_of(1, 2, 3)}
+    options = {"norm": norm, "gate": gate, "global_color": one_of(True, False)}
+    own: dict[str, Record] = {
+        "shuffled": {"factor": one_of(2, 3, 4), **body, **options, "prelu": False},
+        "coefficients": {"factor": one_of(4, 8, 16), **body, **options, "detail": one_of(True, False), "prelu": False},
+        "separable": body
+        | {"kernel_size": one_of(5, 7), "block": one_of("row_column", "full", "depthwise")}
+        | {"dilation": one_of(1, 2), "fuse": one_of(True, False), "contrast": 1.0, "norm": norm, "gate": gate},
+        "unet": {"channels": one_of(8, 16, 24), "depth": one_of(2, 3), "kernel_size": 3, "norm": "none"}
+        | {"skip": one_of("multiply", "add"), "global_vector": one_of(True, False), "gate": gate},
+        "tone": {"curve_terms": one_of(2, 3, 4, 6, 8), "hidden": one_of(8, 16, 24, 32)},
+    }
+    return {"topology": topology, **own[topology]}
+
+
+#: How fast a middling network of each family is, over the baseline, and what its MS-SSIM comes to.
+_FAMILIES = {
+    "shuffled": (45.0, 0.9290),
+    "coefficients": (70.0, 0.9275),
+    "separable": (14.0, 0.9310),
+    "unet": (24.0, 0.9295),
+    "tone": (230.0, 0.9080),
+}
+
+
+def family_records(networks: int = 100) -> list[Record]:
+    """The paper's 24 networks and those of five further families: speed-ups of 1 to 300, three seeds of some."""
+    random = np.random.default_rng(18)
+    made = paper_records(careful=True)
+    seen: set[str] = set()
+    while len(seen) < networks - 24:
+        topology = list(_FAMILIES)[len(seen) % len(_FAMILIES)]
+        speed_up, ms_ssim = _FAMILIES[topology]
+        architecture = _further(topology, random)
+        if architecture_key(architecture) in seen:
+            continue
+        seen.add(architecture_key(architecture))
+        size = architecture.get("channels", 16) * architecture.get("blocks", 2) / 32
+        speed_up *= size**-0.6 * random.lognormal(0, 0.12)
+        ms_ssim += 0.0025 * math.log2(size) + random.normal(0, 0.0012)
+        ms_ssim += 0.003 * bool(architecture.get("global_color")) - 0.002 * (architecture.get("norm") == "none")
+        baseline_ms = 50.4 * 200
+        made.append(paired(architecture, baseline_ms / speed_up, baseline_ms))
+        seeds = 3 if random.random() < 0.2 else 1
+        for seed in range(seeds):
+            own = ms_ssim + (random.normal(0, 0.0009) if seeds > 1 else 0.0)
+            made.append(trained(architecture, own, 22.0 + 120 * (own - 0.92), seed=seed))
+    return made

@@ -1,6 +1,7 @@
 """How sure the report is of what it shows, and what it says of the paper's claims."""
 
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ import pandas as pd
 import pytest
 import record_factory as make
 
-from enhance_sweep.frontier import hypervolume, pareto_front
+from enhance_sweep.frontier import hypervolume, log_hypervolume, pareto_front
 from enhance_sweep.records.store import SCORES_FILE, image_scores, trained_dir
 from enhance_sweep.report import gather
-from enhance_sweep.report.results.evidence import _front_and_volume
+from enhance_sweep.report.results.evidence import _front_and_volumes
 from enhance_sweep.report.results.findings import findings
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.tables import claims
@@ -150,6 +151,7 @@ def test_without_scores_per_image_nothing_is_compared(tmp_path: Path) -> None:
     results = results_of(tmp_path, (make.BASELINE, 0.92, 1000.0), (make.PROPOSED, 0.93, 150.0), spread=None)
     assert results.evidence.images == 0
     assert results.evidence.hypervolume is None
+    assert results.evidence.log_hypervolume is None
     assert results.variants[["vs_baseline", "frontier_probability", "ms_ssim_error"]].isna().all(axis=None)
     assert not any("beats" in sentence for sentence in findings(results))
 
@@ -175,10 +177,13 @@ def test_a_clear_frontier_is_certain_and_a_tie_is_not(tmp_path: Path) -> None:
     assert found[["{3-4, 16}", "{3-4, 32}"]].between(0.2, 0.8, inclusive="neither").all()
 
 
-def test_the_hypervolume_is_the_frontiers_and_its_interval_holds_it(tmp_path: Path) -> None:
+def test_both_hypervolumes_are_the_frontiers_and_their_intervals_hold_them(tmp_path: Path) -> None:
     results = three(tmp_path)
     volume = results.evidence.hypervolume
     assert volume.value == pytest.approx((1 - 0.15) * (0.9233 - 0.8613))
+    assert volume.low < volume.value < volume.high
+    volume = results.evidence.log_hypervolume
+    assert volume.value == pytest.approx(math.log2(1 / 0.15) * (0.9233 - 0.8613))
     assert volume.low < volume.value < volume.high
 
 
@@ -187,9 +192,10 @@ def test_a_draws_frontier_and_volume_are_those_of_the_frame() -> None:
     for _ in range(50):
         cost, quality = random.uniform(0.1, 1.4, 12), random.uniform(0.8, 0.95, 12)
         frame = pd.DataFrame({"cost": cost, "ms_ssim": quality})
-        front, volume = _front_and_volume(cost, quality, 0.85)
+        front, volume, log_volume = _front_and_volumes(cost, quality, 0.85)
         assert set(front) == set(pareto_front(frame, cost="cost").index)
         assert volume == pytest.approx(hypervolume(frame, 1.0, 0.85, cost="cost"))
+        assert log_volume == pytest.approx(log_hypervolume(frame.assign(speed_up=1 / cost), 0.85))
 
 
 # --- the paper's claims -----------------------------------------------------------------------------------------------

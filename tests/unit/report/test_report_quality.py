@@ -1,6 +1,7 @@
 """A report that goes by another measure than MS-SSIM."""
 
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -69,6 +70,10 @@ def test_less_is_better_on_the_frontier_in_the_tests_and_in_the_hypervolume(by_m
     assert volume is not None
     # The small network is worse than the untouched input, so the pick alone spans it.
     assert volume.value == pytest.approx(0.03 * (1 - 0.15), rel=0.01)
+    assert volume.low <= volume.value <= volume.high
+    volume = by_mdsi.evidence.log_hypervolume
+    assert volume is not None
+    assert volume.value == pytest.approx(0.03 * math.log2(1 / 0.15), rel=0.01)
     assert volume.low <= volume.value <= volume.high
 
 

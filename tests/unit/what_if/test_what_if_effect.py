@@ -149,15 +149,27 @@ def test_the_summary_says_what_is_not_timed_or_not_scored() -> None:
     assert (row["pairs"], row["better"], row["cost_pairs"], row["note"]) == (1, 0, 0, "not timed")
 
 
-def test_networks_that_differ_in_an_axis_that_is_not_named_are_refused() -> None:
+def test_further_settings_are_axes_and_where_they_are_not_named_such_networks_are_refused() -> None:
     deep = [{"topology": "unet", "kernel_size": 3, "channels": c, "depth": d} for c in (8, 16) for d in (2, 3)]
     frame = frame_of([trained(shape, shape["channels"] / 100 + shape["depth"] / 1000) for shape in deep])
     with pytest.raises(ValueError, match=r"different networks with the same topology, .* add the column"):
-        effect_of(frame, "channels")
-    axes = [*ARCHITECTURE_COLUMNS, "depth"]
-    assert list(effect_of(frame, "channels", axes=axes)["ms_ssim_difference"]) == pytest.approx([0.08, 0.08])
-    assert list(effect_of(frame, "depth", axes=axes)["ms_ssim_difference"]) == pytest.approx([0.001, 0.001])
+        effect_of(frame, "channels", axes=ARCHITECTURE_COLUMNS)
+    assert list(effect_of(frame, "channels")["ms_ssim_difference"]) == pytest.approx([0.08, 0.08])
+    assert list(effect_of(frame, "depth")["ms_ssim_difference"]) == pytest.approx([0.001, 0.001])
     assert set(effects_of(frame, ["channels", "depth"])["pairs"]) == {2}
+    summary = effects_of(frame).set_index("axis")
+    assert dict(summary["pairs"]) == {**dict.fromkeys(ARCHITECTURE_COLUMNS, 0), "channels": 2, "depth": 2}
+
+
+def test_networks_that_differ_in_a_further_setting_alone_are_compared() -> None:
+    base = {"topology": "shuffled", "kernel_size": 3, "channels": 16, "blocks": 2}
+    gates = [base | {"gate": gate, "global_color": color} for gate in ("none", "channel") for color in (False, True)]
+    frame = frame_of([trained(one, 0.9 + 0.01 * number) for number, one in enumerate([*gates, plain(3, 16, 2)])])
+    rows = effects_of(frame).set_index("axis")
+    assert rows.loc["gate", ["from", "to", "pairs"]].tolist() == ["channel", "none", 2]
+    assert rows.loc["gate", "ms_ssim_difference"] == pytest.approx(-0.02)
+    assert rows.loc["global_color", "ms_ssim_difference"] == pytest.approx(0.01)
+    assert rows.loc["topology", "pairs"] == 4, "settings that one of the two lacks may be anything"
 
 
 def test_a_question_that_cannot_be_asked_is_refused() -> None:
