@@ -49,6 +49,23 @@ def register() -> None:
     Plugins.instance().register(_SweepsSearchPath)
 
 
+def spelled_out(arguments: Sequence[str]) -> list[str]:
+    """Overrides as Hydra takes them.
+
+    `teacher=FILE` is short for `teacher.network=FILE`, and the overrides that are the value of `teacher.model` need no
+    quotes of their own: `"teacher.model=model=plain model.channels=32"`.
+    """
+    return [_spelled_out(*argument.partition("=")) for argument in arguments]
+
+
+def _spelled_out(name: str, equals: str, value: str) -> str:
+    if name == "teacher":
+        name = "teacher.network"
+    if name == "teacher.model" and "=" in value and value[0] not in "'\"":
+        value = f'"{value}"'
+    return f"{name}{equals}{value}"
+
+
 def compose_config(overrides: Sequence[str] = ()) -> DictConfig:
     """The configuration that `python -m enhance_sweep OVERRIDES` would run, for use from Python.
 
@@ -58,7 +75,7 @@ def compose_config(overrides: Sequence[str] = ()) -> DictConfig:
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return compose("config", overrides=list(overrides))
+        return compose("config", overrides=spelled_out(overrides))
 
 
 def compose_settings(overrides: Sequence[str] = ()) -> Settings:
@@ -92,8 +109,9 @@ def check(settings: Settings) -> None:
     Raises:
         ConfigError: an argument is unknown, missing or of a wrong type, by name.
     """
-    for group in ("model", "data", "loss", "runtime"):
-        check_arguments(getattr(settings, group), group)
+    groups = {"model": settings.model, "data": settings.data_set, "loss": settings.loss, "runtime": settings.runtime}
+    for group, node in groups.items():
+        check_arguments(node, group)
 
 
 def resolved(config: DictConfig, group: str) -> dict[str, Any]:

@@ -16,13 +16,13 @@ from torch import Tensor, nn
 
 from enhance_sweep.config import CONF_DIR, build
 from enhance_sweep.enhance.color import color_space
-from enhance_sweep.enhance.loading import load_network
 from enhance_sweep.enhance.memory import MIB, Budget
 from enhance_sweep.enhance.strips import ByStrips, NotByStripsError
 from enhance_sweep.settings import PRECISIONS, one_of
 from enhance_sweep.system.environment import usable_cores
 from enhance_sweep.timing import variants
 from enhance_sweep.timing.runtimes import Prepared, Runtime
+from enhance_sweep.weights.loading import load_network
 
 Pixels = NDArray[np.uint8]
 Rows = Callable[[int, int], Tensor]

@@ -12,7 +12,6 @@ import pandas as pd
 from msgspec import convert
 from torch import Tensor, nn
 
-from enhance_sweep.enhance.loading import load_network
 from enhance_sweep.export import checking, latency, photographs
 from enhance_sweep.export.card import model_card
 from enhance_sweep.export.formats import ExportError, Format, format_of, versions
@@ -24,6 +23,7 @@ from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment
 from enhance_sweep.system.files import remove_leftovers
 from enhance_sweep.timing.recording import timed_wait_policy
+from enhance_sweep.weights.loading import load_network
 
 CARD_FILE = "README.md"  # where Hugging Face's hub looks for a card
 _STEM = "model"

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enhance_sweep.config import build, compose_config, resolved
+from enhance_sweep.config import build, compose_settings
 from enhance_sweep.data.batches import to_unit
 from enhance_sweep.data.mix import find_mixed
 from enhance_sweep.data.packing import default_cache_dir, find_packed
@@ -44,7 +44,7 @@ def pairs_of(trained: TrainedRecord, overrides: Sequence[str]) -> Pairs | None:
         if "parts" in (trained.data or {}):
             return find_mixed(default_cache_dir(), trained.data or {})
         return find_packed(default_cache_dir(), learned_from.dataset, fingerprint)
-    pairs: Pairs = build(resolved(compose_config(list(overrides)), "data"), "data").load(default_cache_dir())
+    pairs: Pairs = build(compose_settings(overrides).data_set, "data").load(default_cache_dir())
     if pairs.fingerprint != fingerprint:
         raise ExportError(
             f"{' '.join(overrides)}: expected the data that the run learned from, {learned_from.dataset} "

@@ -257,6 +257,56 @@ BEFORE = {
 }
 
 
+class TaughtBy(Part, kw_only=True, frozen=True):
+    """The teacher of a network: what it made of the training patches was a second target.
+
+    Attributes:
+        name: its key where it was trained here, else its file's name.
+        weight: of the second target against the first.
+        fingerprint: of its weights.
+        trained_on: what it had learned from itself: `dataset`, `data_fingerprint` and so on of its record, or what the
+            user said of weights of others, `unknown` where nothing.
+    """
+
+    name: str
+    weight: float
+    fingerprint: str
+    trained_on: dict[str, Any] | str = "unknown"
+
+    @property
+    def trained_on_name(self) -> str:
+        """What it had learned from, for people."""
+        if isinstance(self.trained_on, str):
+            return self.trained_on
+        teacher = self.trained_on.get("teacher")
+        by = f", taught by {teacher.get('name', 'unknown')}" if isinstance(teacher, Mapping) else ""
+        return f"{self.trained_on.get('dataset', 'unknown')}{by}"
+
+    def __str__(self) -> str:
+        """For people: name, weight, and what it had learned from."""
+        on = self.trained_on_name
+        itself = "trained on what is not known" if on == "unknown" else f"itself trained on {on}"
+        return f"{self.name} (weight {self.weight:g}, {itself})"
+
+
+class Unlabelled(Part, kw_only=True, frozen=True):
+    """Photographs without partners, which only the teacher judges.
+
+    Attributes:
+        fingerprint: of the photographs.
+        photographs: how many.
+        share: of the training crops that came from them.
+    """
+
+    fingerprint: str
+    photographs: Count
+    share: float
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.photographs:,} ({self.share:.0%} of the crops)"
+
+
 class LearnedFrom(dict[str, Any]):
     """Everything that decides the weights beside the architecture: with it, what makes a `learned_key`.
 
@@ -299,6 +349,16 @@ class LearnedFrom(dict[str, Any]):
         return bool(self.get("averaging", BEFORE["averaging"]))
 
     @property
+    def teacher(self) -> TaughtBy | None:
+        """Who taught it; in records from before there were teachers nobody."""
+        return None if self.get("teacher") is None else msgspec.convert(self["teacher"], TaughtBy)
+
+    @property
+    def unlabelled(self) -> Unlabelled | None:
+        """Photographs without partners that its teacher judged."""
+        return None if self.get("unlabelled") is None else msgspec.convert(self["unlabelled"], Unlabelled)
+
+    @property
     def precision(self) -> str | None:
         """Of the arithmetic in training."""
         return self.get("precision")
@@ -325,6 +385,8 @@ class Learned(Struct):
     precision: Any = None
     batch_size: Count | None = None
     crop_size: Count | None = None
+    teacher: TaughtBy | None = None
+    unlabelled: Unlabelled | None = None
 
 
 class _Measured(Part, kw_only=True, frozen=True):

@@ -14,7 +14,7 @@ from enhance_sweep.records.schema import Description, Measurement
 from enhance_sweep.records.store import timed_records, trained_records
 from enhance_sweep.stats.cost_model import CostModel
 from enhance_sweep.sweep.plan import Plan
-from enhance_sweep.sweep.work import Work, loss_work, work_of, work_of_record
+from enhance_sweep.sweep.work import Work, loss_work, teaching_work, work_of, work_of_record
 from enhance_sweep.system.clock import duration
 from enhance_sweep.system.environment import describe_environment
 
@@ -83,7 +83,7 @@ class Past:
 
     def seconds(self, plans: Sequence[Plan]) -> float:
         """How long the stages that are due take, one variant after the other."""
-        training = remaining_s([work_of(plan) for plan in plans], self.trained)
+        training = remaining_s([*map(work_of, plans), teaching_work(plans)], self.trained)
         return training + sum(self._timing_s(plan) for plan in plans)
 
     def _timing_s(self, plan: Plan) -> float:

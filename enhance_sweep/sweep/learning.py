@@ -18,6 +18,7 @@ from enhance_sweep.sweep import training_record
 from enhance_sweep.sweep.failures import reason_of
 from enhance_sweep.sweep.generator_file import load_generator, save_generator
 from enhance_sweep.sweep.plan import Plan, start
+from enhance_sweep.sweep.teacher import lessons
 from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import cost_of_precision
 from enhance_sweep.system.files import raise_if_full, write_whole
@@ -83,6 +84,7 @@ def fit_plan(
         note=note,
         callbacks=callbacks,
         curves=("psnr_db", "ms_ssim", settings.search.quality),
+        lessons=None if plan.teaching is None else lessons(plan.teaching, settings, plan.pairs),
     )
 
 

@@ -24,6 +24,7 @@ from enhance_sweep.settings import Settings
 from enhance_sweep.sweep import standing
 from enhance_sweep.sweep.manifest import Wanted, measured_without_host
 from enhance_sweep.sweep.standing import Standing
+from enhance_sweep.sweep.teacher import Teaching, teaching_of
 from enhance_sweep.system.leases import Holder, holder_of
 from enhance_sweep.timing.protocol import measurement_of
 from enhance_sweep.training.fit import check_accelerator, resolve_precision
@@ -43,6 +44,7 @@ class Plan:
         description: layers, parameters and multiply-adds.
         learned_from: everything else that decides the weights; None where nothing is trained or evaluated.
         pairs: the data, packed; None where nothing is trained or evaluated.
+        teaching: who teaches it; None where nobody does.
     """
 
     settings: Settings
@@ -50,6 +52,7 @@ class Plan:
     description: Description
     learned_from: dict[str, Any] | None
     pairs: Pairs | None
+    teaching: Teaching | None = None
 
     @property
     def runs_dir(self) -> Path:
@@ -177,14 +180,15 @@ def plan_variant(settings: Settings) -> Plan:
         description = msgspec.convert(describe(generator), Description)
         if {"train", "evaluate"} & set(settings.stages):
             start(generator, settings)
-    learned_from, pairs = None, None
+    learned_from, pairs, teaching = None, None, None
     if {"train", "evaluate"} & set(settings.stages):
-        pairs = _load_pairs(json.dumps(settings.data), default_cache_dir())
-        learned_from = what_is_learned_from(settings, pairs)
+        pairs = _load_pairs(json.dumps(settings.data_set), default_cache_dir())
+        teaching = teaching_of(settings, pairs)
+        learned_from = what_is_learned_from(settings, pairs, teaching)
         smallest, side = min(pairs.train.input.shape[1:3]), settings.trainer.crop_size
         if side > smallest:
             raise ConfigError(f"trainer.crop_size: expected at most {smallest}, the patches' side, got {side}")
-    return Plan(settings, architecture_of(settings.model), description, learned_from, pairs)
+    return Plan(settings, architecture_of(settings.model), description, learned_from, pairs, teaching)
 
 
 def start(generator: nn.Module, settings: Settings) -> None:
@@ -214,7 +218,7 @@ def _load_pairs(data_json: str, cache_dir: Path) -> Pairs:
     return pairs
 
 
-def what_is_learned_from(settings: Settings, pairs: Pairs) -> dict[str, Any]:
+def what_is_learned_from(settings: Settings, pairs: Pairs, teaching: Teaching | None = None) -> dict[str, Any]:
     """Everything but the architecture that decides the weights."""
     loss, trainer = _without_places(settings.loss), settings.trainer
     learned = {name: value for name, value in vars(trainer).items() if name not in _NOT_LEARNED}
@@ -231,7 +235,19 @@ def what_is_learned_from(settings: Settings, pairs: Pairs) -> dict[str, Any]:
         **{name: value for name, value in learned.items() if name not in BEFORE or value != BEFORE[name]},
         **length,
         **({} if pairs.shares is None else {"shares": pairs.shares}),
+        **({} if teaching is None else _what_is_taught(settings, teaching)),
     }
+
+
+def _what_is_taught(settings: Settings, teaching: Teaching) -> dict[str, Any]:
+    taught: dict[str, Any] = {"teacher": teaching.teacher.as_learned_from(settings.teacher.weight)}
+    if (photographs := teaching.unlabelled) is not None:
+        taught["unlabelled"] = {
+            "fingerprint": photographs.fingerprint,
+            "photographs": photographs.photographs,
+            "share": settings.data["unlabelled_share"],
+        }
+    return taught
 
 
 def _content_name(loss: Mapping[str, Any]) -> str | None:

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from enhance_sweep.config import ConfigError
-from enhance_sweep.enhance.loading import load_network, load_weights
 from enhance_sweep.models import PlainGenerator
 from enhance_sweep.sweep.generator_file import save_generator
+from enhance_sweep.weights.loading import load_network, load_weights
 from tests.golden import dped_test_patches
 
 MODEL = {"_target_": "enhance_sweep.models.PlainGenerator", "name": "plain", "channels": 4, "blocks": 1}
