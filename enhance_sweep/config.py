@@ -23,6 +23,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from enhance_sweep.settings import Settings
 
+#: What a node says beside its class's arguments: its class, its name in records, and the ranges that a search tries.
+_NOT_ARGUMENTS = ("_target_", "name", "search")
 #: Settings that say where a thing is, not what it is: they never change what a network learns.
 PLACES = ("root", "weights_file", "url")
 
@@ -98,6 +100,7 @@ def settings_from(config: DictConfig) -> Settings:
     try:
         for name, value in values.items():
             values[name] = OmegaConf.to_object(value) if OmegaConf.is_config(value) else value
+        values["model"].pop("search", None)
         return Settings(**values)
     except ValueError as error:
         raise ConfigError(str(error)) from error
@@ -115,14 +118,22 @@ def check(settings: Settings) -> None:
 
 
 def resolved(config: DictConfig, group: str) -> dict[str, Any]:
-    """A group as a plain dictionary, with interpolations filled in."""
-    container = OmegaConf.to_container(config[group], resolve=True)
-    return typing.cast(dict[str, Any], container)
+    """A group as a plain dictionary, with interpolations filled in; a model without its `search_ranges`."""
+    container = typing.cast(dict[str, Any], OmegaConf.to_container(config[group], resolve=True))
+    if group == "model":
+        container.pop("search", None)
+    return container
+
+
+def search_ranges(config: DictConfig) -> dict[str, Any] | None:
+    """The ranges that a search tries, as the model's YAML has them in `search`: no setting of the model itself."""
+    ranges = config.model.get("search")
+    return None if ranges is None else typing.cast(dict[str, Any], OmegaConf.to_container(ranges, resolve=True))
 
 
 def arguments(node: Mapping[str, Any]) -> dict[str, Any]:
-    """What a `_target_` is called with: all but its address, its name in records and what a search tries of it."""
-    return {name: value for name, value in node.items() if name not in ("_target_", "name", "search")}
+    """What a `_target_` is called with: all but its address, its name in records and the ranges of a search."""
+    return {name: value for name, value in node.items() if name not in _NOT_ARGUMENTS}
 
 
 def build(node: Any, place: str) -> Any:

@@ -18,6 +18,7 @@ STARTS = ("identity", "dped_code")
 PRECISIONS = ("fp32", "bf16")
 LAYOUTS = ("channels_last", "channels_first")
 LATENCIES = ("measured", "predicted")
+SPEEDS = ("latency_ms", "speed_up")
 #: What `data` says beside the settings of a data set.
 _UNLABELLED = ("unlabelled", "unlabelled_share")
 
@@ -130,6 +131,7 @@ class TimingSettings:
         allocator: stock or tuned (`enhance_sweep.system.environment.ALLOCATORS`).
         seed: of the network's weights and of the order within rounds.
         paired: time the baseline in every round, so that a speed-up is a median of ratios taken side by side.
+        baseline_once: where it is not paired, time the baseline by itself too, once on each host.
         processes: fresh processes for each variant before its interval is trusted.
         samples: timed calls in each process, at least three.
         warm_up_calls: at most this many before timing; fewer once three undisturbed calls agree within 5%.
@@ -149,6 +151,7 @@ class TimingSettings:
     allocator: str = "tuned"
     seed: int = 0
     paired: bool = True
+    baseline_once: bool = False
     processes: int = 3
     samples: int = 3
     warm_up_calls: int = 6
@@ -182,6 +185,7 @@ class SearchSettings:
     cohort: int = 24
     max_latency_ms: float | None = None
     latency: str = "measured"
+    speed: str = "latency_ms"
     quality: str = "ms_ssim"
     first_rung: int = 75
     reduction_factor: float = 2.0
@@ -196,6 +200,7 @@ class SearchSettings:
             if getattr(self, name) < 1:
                 raise ValueError(f"search.{name}: expected at least 1, got {getattr(self, name)}")
         one_of("search.latency", self.latency, LATENCIES)
+        one_of("search.speed", self.speed, SPEEDS)
         one_of("search.quality", self.quality, list(MEASURES))
         if self.max_latency_ms is not None and not 0 < self.max_latency_ms < math.inf:
             raise ValueError(f"search.max_latency_ms: expected a positive number or null, got {self.max_latency_ms}")

@@ -26,15 +26,15 @@ class SeparableGenerator(nn.Module):
         block:  -> conv (2c), norm, act -> conv (c), norm, gate -> + its input
         output: 3x3 conv (3) -> tanh(x) * 0.58 + 0.5
 
-    With `fuse`, the results of all blocks are concatenated and made c channels by a 1x1 conv, act. The published student
-    (2.7k parameters) has one block, cut into row and column; the teacher (21.8k) is `channels=16 blocks=2 cut=full
-    block_kernel_size=3 dilation=2 fuse=true`; both have `contrast=1.2`. (N, 3, H, W), RGB in [0, 1], to the same shape, a
-    little beyond [0, 1]; any height and width.
+    With `fuse`, the results of all blocks are concatenated and made c channels by a 1x1 conv, act. The published
+    student (2.7k parameters) has one block, cut into row and column; the teacher (21.8k) is `channels=16 blocks=2
+    cut=full block_kernel_size=3 dilation=2 fuse=true`; both have `contrast=1.2`. (N, 3, H, W), RGB in [0, 1], to the
+    same shape, a little beyond [0, 1]; any height and width.
 
     Args:
         kernel_size: k, of the first two convolutions.
-        cut: of a block's convolutions: `row_column` (1 x k, then k x 1, and an activation before the sum), `full` (k x k
-            twice), or `depthwise` (1x1, k x k for each channel alone, 1x1).
+        cut: of a block's convolutions: `row_column` (1 x k, then k x 1, and an activation before the sum), `full`
+            (k x k twice), or `depthwise` (1x1, k x k for each channel alone, 1x1).
         block_kernel_size: k within the blocks.
         channels: c; 2c within the blocks.
         blocks: number of blocks; 0 is allowed.

@@ -7,7 +7,7 @@ from enhance_sweep.models.instance_norm import moments
 
 #: Added to a variance before its root is taken: a flat channel has a finite gradient.
 EPS = 1e-6
-#: Of the leaky ReLU behind layers that see one number a channel: a unit that is negative for all photographs still learns.
+#: Of the leaky ReLU behind layers that see one number a channel: a unit below zero for every photograph still learns.
 _LEAK = 0.1
 
 

@@ -14,7 +14,7 @@ class ToneGenerator(nn.Module):
 
     ::
 
-        input (3) -> mean and deviation of each channel (6) -> 1x1 conv, leaky ReLU (hidden) -> 1x1 conv, leaky ReLU (hidden)
+        input (3) -> mean and deviation of each channel (6) -> [1x1 conv, leaky ReLU (hidden)] x 2
                   -> 1x1 conv (3 terms + 12): curves and matrix
         curve:  x + x (1 - x) (a_0 + a_1 x + a_2 x^2 ...), so that black and white stay
         matrix: 3x4, the difference from one that changes nothing

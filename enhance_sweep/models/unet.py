@@ -18,9 +18,9 @@ class UNetGenerator(nn.Module):
 
     ::
 
-        input (3) -> global color matrix = image (3) ----------------------------------------------------- + ->
-          | k x k conv / 2, act                                                                            ^
-        half (c) ------------------------------------------ x -> k x k conv, act -> k x k conv (12) -> channels to pixels
+        input (3) -> global color matrix = image (3) ------------------------------------------- + ->
+          | k x k conv / 2, act                                                                  ^
+        half (c) ------------------------------------------ x -> k x k conv, act -> k x k conv (12), channels to pixels
           | [4x4 conv / 2, norm, act] x depth               | [4x4 conv * 2, norm, act, x skip] x depth
         bottom (c 2^depth) -> k x k conv, act, + vector ----'
                           '-> mean and deviation of each channel -> 1x1 conv, leaky ReLU (vector)

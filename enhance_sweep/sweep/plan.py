@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from enhance_sweep.data.packing import default_cache_dir
 from enhance_sweep.data.pairs import Pairs
 from enhance_sweep.models.description import describe
 from enhance_sweep.models.identity import CannotCarryError
+from enhance_sweep.paper.baseline import BASELINE
 from enhance_sweep.records.keys import architecture_of, architecture_slug, learned_key, measured_key
 from enhance_sweep.records.schema import BEFORE, Description, TimedRecord, TrainedRecord
 from enhance_sweep.records.store import GENERATOR_FILE, find_trained, timed_records, trained_dir
@@ -102,7 +103,7 @@ class Plan:
         """The stages that are still to be run, in their order."""
         trains = self.needs_training()
         evaluates = self.needs_evaluation() or (trains and "evaluate" in self.settings.stages)
-        dues = {"train": trains, "evaluate": evaluates, "time": self.needs_timing()}
+        dues = {"train": trains, "evaluate": evaluates, "time": self.needs_timing() or self.needs_baseline()}
         return [stage for stage, due in dues.items() if due]
 
     def needs_training(self) -> bool:
@@ -139,6 +140,18 @@ class Plan:
         return standing.timing_is_due(
             self.timed_records(), self.settings.timing.paired, self.settings.retries, self.settings.retry_failed
         )
+
+    def baseline(self) -> "Plan":
+        """The baseline, to be timed in the same way."""
+        timing = replace(self.settings.timing, baseline_once=False)
+        settings = replace(self.settings, model=dict(BASELINE), timing=timing, stages=["time"])
+        return replace(self, settings=settings, architecture=architecture_of(BASELINE), learned_from=None)
+
+    def needs_baseline(self) -> bool:
+        """Whether the baseline is still to be timed by itself on this host."""
+        timing = self.settings.timing
+        asked = timing.baseline_once and not timing.paired and "time" in self.settings.stages
+        return asked and self.baseline().needs_timing()
 
     def may_time_again(self) -> bool:
         """Whether its newest timing failed and is retried without being asked."""

@@ -127,4 +127,6 @@ def _time(plan: Plan, stages: _Stages) -> TimedRecord | None:
                 held.check()
                 write_timed(plan.runs_dir, timed)
                 due = plan.may_time_again()
+    if plan.needs_baseline():
+        _time(plan.baseline(), stages)
     return plan.timed_records()[-1]

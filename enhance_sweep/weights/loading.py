@@ -16,9 +16,9 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from enhance_sweep.config import CONF_DIR, build
-from enhance_sweep.enhance.published_weights import by_our_names
 from enhance_sweep.records.store import GENERATOR_FILE
 from enhance_sweep.timing import variants
+from enhance_sweep.weights.published_weights import by_our_names
 
 
 def load_network(run_dir_or_file: str | Path) -> nn.Module:

@@ -258,6 +258,30 @@ def test_conditions_reach_the_proposals(search: Search) -> None:
         assert ("model.blocks" in one.params) == (one.params["model"] == "plain")
 
 
+FAMILIES = ["plain", "strided"]
+
+
+def test_a_search_over_families_draws_from_their_own_files_and_tries_known_networks_first(search: Search) -> None:
+    known = [{"model": "plain", "channels": 12, "blocks": 1, "kernel_size": 5}]
+    _, told = search(14, 7, families=FAMILIES, known=known)
+    assert [one.state for one in told if one.state not in (TrialState.COMPLETE, TrialState.PRUNED)] == []
+    assert told[0].params == {
+        **{"model": "plain", "plain.kernel_size": 3, "plain.blocks": 4, "plain.prelu": False},
+        "plain.channels": told[0].params["plain.channels"],  # its own, 64, is not searched
+    }
+    assert told[1].params["model"] == "strided"
+    assert told[1].params["strided.channels"] == 16
+    named = {name: told[2].params[f"plain.{name}"] for name in ("channels", "blocks", "kernel_size", "prelu")}
+    assert named == {"channels": 12, "blocks": 1, "kernel_size": 5, "prelu": False}
+    for one in told:
+        family = one.params["model"]
+        assert {name.partition(".")[0] for name in one.params} == {"model", family}
+        assert one.user_attrs["name"].startswith(family)
+    assert {one.params["model"] for one in told} == set(FAMILIES)
+    plain, _ = search(4, 4, "model=plain", "model.channels=choice(3,4)", families=FAMILIES, runs="plain")
+    assert {name.split("-")[2] for name in plain.timed} <= {"c3", "c4"}
+
+
 @pytest.mark.parametrize("sampler", ["nsga2", "random", "nsga2 search.sampler._target_=optuna.samplers.NSGAIIISampler"])
 def test_samplers_are_chosen_by_configuration(search: Search, sampler: str) -> None:
     chosen = f"search/sampler={sampler}".split()

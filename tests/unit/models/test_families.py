@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from enhance_sweep.enhance.loading import load_weights
 from enhance_sweep.metrics import ms_ssim, psnr
 from enhance_sweep.models import (
     CoefficientsGenerator,
@@ -22,6 +21,7 @@ from enhance_sweep.models.color_matrix import GlobalColor, mixed
 from enhance_sweep.models.description import describe
 from enhance_sweep.models.instance_norm import NORM_EPS, InstanceNorm2d
 from enhance_sweep.models.statistics import EPS, ChannelMoments
+from enhance_sweep.weights.loading import load_weights
 from tests.golden import dped_test_patches
 
 STUDENT = ["model=separable", "model.contrast=1.2"]
