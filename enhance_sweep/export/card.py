@@ -54,12 +54,12 @@ def model_card(export: ExportRecord, trained: TrainedRecord, kind: Format, timed
 
 def _use(export: ExportRecord, kind: Format) -> str:
     sizes = "any height and width"
-    if kind.multiple > 1:
-        sizes = f"height and width multiples of {kind.multiple}, from {2 * kind.multiple} to {kind.largest}"
+    if not kind.any_size:
+        sizes = f"height and width {_multiples(export)}from {2 * (export.multiple or 1)} to {kind.largest}"
     return f"""## Use
 
 Input (`{INPUT}` where the format knows names): float32 (N, 3, H, W), RGB in [0, 1], sRGB as a JPEG file has it; \
-{sizes}; {"any N" if kind.multiple == 1 else "N = 1"}.
+{sizes}; {"any N" if kind.any_size else "N = 1"}.
 Output (`{OUTPUT}`): float32 of the same shape, slightly beyond [0, 1]: clip it.
 
 ```python
@@ -75,6 +75,11 @@ Image.fromarray(pixels).save("enhanced.jpg", quality=95)
 
 Meant for enhancing photographs of the kind that it was trained on, and for research on small networks. Not meant as
 evidence of what was in front of the camera: it changes colors, contrast and detail."""
+
+
+def _multiples(export: ExportRecord) -> str:
+    """What sides must be multiples of, in words; empty where they need not."""
+    return f"that are multiples of {export.multiple}, " if (export.multiple or 1) > 1 else ""
 
 
 def _parts(trained: TrainedRecord) -> dict[str, Any]:
@@ -163,8 +168,8 @@ def _limits(export: ExportRecord, trained: TrainedRecord, kind: Format) -> str:
         "- Skin, text and flat surfaces were not examined separately.",
     ]
     if kind.largest:
-        lines.append(f"- Sides of at most {kind.largest} pixels, multiples of {kind.multiple}.")
-    if kind.multiple > 1:
+        lines.append(f"- Sides {_multiples(export)}of at most {kind.largest} pixels.")
+    if not kind.any_size:
         lines.append("- Tested on a desktop processor only, not on a phone.")
     if export.precision == "int8":
         lines.append("- Ranges were calibrated on training patches: features beyond them are clipped.")

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from enhance_sweep.export import checking, latency, photographs
 from enhance_sweep.export.card import model_card
+from enhance_sweep.export.exportable import multiple_for
 from enhance_sweep.export.formats import ExportError, Format, format_of, versions
 from enhance_sweep.frontier import pareto_front
 from enhance_sweep.records import load_records
@@ -59,7 +60,8 @@ def export_run(
     # Builds this package's own topologies only, so no code from a file runs.
     network = load_network(generator_file)
     pairs = photographs.pairs_of(trained, data)
-    patches = photographs.calibration_patches(pairs) if precision == "int8" else []
+    multiple = multiple_for(network, kind)
+    patches = photographs.calibration_patches(pairs, multiple) if precision == "int8" else []
     folder = out / run_dir.name / f"{format}-{precision}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
@@ -67,13 +69,16 @@ def export_run(
         file = building / f"{_STEM}{kind.suffix}"
         _convert(kind, network, precision, patches, file)
         about = _about(trained, kind, precision, file)
-        measurement = latency.measurement_of(format, precision)
+        timing = latency.timing_of(multiple)
+        measurement = latency.measurement_of(format, precision, timing)
         run = kind.open(file, precision, measurement["threads"])
         check = checking.compare(network, run, kind, precision, photographs.whole_photographs())
         scored = checking.score(network, run, kind, *photographs.test_photographs(pairs))
-        speed = latency.time_beside_eager(latency.model_of(generator_file), format, precision, file) if timed else {}
+        model = latency.model_of(generator_file)
+        speed = latency.time_beside_eager(model, format, precision, file, timing) if timed else {}
         content = {
             **about,
+            "multiple": multiple,
             "calibration_patches": len(patches),
             "check": check,
             "scores": scored.as_json(),

@@ -53,8 +53,10 @@ def pairs_of(trained: TrainedRecord, overrides: Sequence[str]) -> Pairs | None:
     return pairs
 
 
-def calibration_patches(pairs: Pairs | None) -> list[Tensor]:
+def calibration_patches(pairs: Pairs | None, multiple: int = 1) -> list[Tensor]:
     """Training inputs, evenly spaced over the data, or over each data set of a mix by its share; always the same.
+
+    They are cropped to multiples of `multiple`.
 
     Raises:
         ExportError: there are no pairs.
@@ -65,8 +67,9 @@ def calibration_patches(pairs: Pairs | None) -> list[Tensor]:
             f"({default_cache_dir()}): name them, such as data=dped data.root=FOLDER"
         )
     train = pairs.train
+    height, width = (allowed_side(side, multiple) for side in train.input.shape[1:3])
     return [
-        _unit(train.input[place])
+        _unit(train.input[place][:height, :width])
         for first, part in _parts(train)
         for place in _spread(first, part.pairs, round(_CALIBRATION_PATCHES * part.share))
     ]
@@ -100,11 +103,30 @@ def test_photographs(pairs: Pairs | None) -> tuple[str, bool, list[Photograph]]:
 
 
 def cropped(photograph: Photograph, multiple: int, largest: int | None) -> Photograph:
-    """Crop a photograph, at the top left, to the largest sides that a format accepts."""
-    height, width = (side - side % multiple for side in photograph.input.shape[2:])
-    height, width = (min(side, largest or side) for side in (height, width))
+    """Crop a photograph, at the top left, to the largest sides that a format accepts.
+
+    Raises:
+        ExportError: it is smaller than that.
+    """
+    height, width = (allowed_side(side, multiple, largest) for side in photograph.input.shape[2:])
     input, target = (one[:, :, :height, :width].contiguous() for one in (photograph.input, photograph.target))
     return Photograph(photograph.name, input, target)
+
+
+def allowed_side(side: int, multiple: int, largest: int | None = None) -> int:
+    """The longest side, in pixels, that a format accepts and that is no longer than `side`.
+
+    Raises:
+        ExportError: there is none: formats that take multiples take two of them at least.
+    """
+    longest = min(side, largest or side)
+    allowed = longest - longest % multiple
+    if multiple > 1 and allowed < 2 * multiple:
+        raise ExportError(
+            f"a photograph's side of {side} pixels is too short: this network takes multiples of {multiple} in this "
+            f"format, from {2 * multiple} on; choose onnx, openvino or torchscript, which take any size"
+        )
+    return allowed
 
 
 def _unit(pixels: Pixels) -> Tensor:

@@ -44,7 +44,17 @@ class Part(Struct, kw_only=True, frozen=True, omit_defaults=True, gc=False):
 class Layer(Part, kw_only=True, frozen=True):
     """A layer of a network in the order in which they run; its output's size at 1280x720 (`models.description`).
 
-    `input` is the layer or join that it reads, None for the photograph; not set where that is not known.
+    Attributes:
+        name: of its module; an operation outside of layers has the module's, a `#` and its own.
+        kind: the module's class, or the one that does the same.
+        kernel_size, kernel_width: the kernel's height, and its width where that is another (else 0).
+        stride: the longer side's.
+        dilation: pixels from one of the kernel's to the next; the longer side's.
+        groups: parts into which both sides' channels are split.
+        step: every how many pixels and rows its statistics take.
+        height, width: of the output.
+        in_height, in_width: of the input, where output and stride do not tell it (else 0).
+        input: the layer or join that it reads, None for the photograph; not set where that is not known.
     """
 
     name: str
@@ -52,21 +62,52 @@ class Layer(Part, kw_only=True, frozen=True):
     in_channels: Count
     out_channels: Count
     kernel_size: Count
+    kernel_width: Count = 0
     stride: Count
+    dilation: Count = 1
+    groups: Count = 1
+    step: Count = 1
     height: Count
     width: Count
+    in_height: Count = 0
+    in_width: Count = 0
     parameters: Count = 0
     macs: Count = 0
     input: str | UnsetType | None = UNSET
 
+    @property
+    def read(self) -> float:
+        """How many activations it reads; a transposed convolution's input is the smaller side."""
+        if self.in_height and self.in_width:
+            pixels = float(self.in_height * self.in_width)
+        else:
+            scale = self.stride ** (-2 if self.kind.startswith("ConvTranspose") else 2)
+            pixels = self.height * self.width * float(scale)
+        return self.in_channels * pixels
+
+    @property
+    def written(self) -> int:
+        """How many activations it writes."""
+        return self.out_channels * self.height * self.width
+
 
 class Join(Part, kw_only=True, frozen=True):
-    """Where features of several origins meet outside of any layer, once `after` layers have run."""
+    """Where features of several origins meet outside of any layer, once `after` layers have run.
+
+    Attributes:
+        kind: torch's name of the operation: `add` for residual sums and skip connections, `cat`, `mul`; of several that
+            follow each other on the same two origins, all their names: `mul+add`.
+        inputs: the names of the origins.
+        operations: how many it stands for.
+        values: how many activations they read and write; 0 in older records.
+    """
 
     name: str
     kind: str
     inputs: list[str | None]
     after: Count
+    operations: Count = 1
+    values: Count = 0
 
 
 class Description(Part, kw_only=True, frozen=True):
@@ -585,7 +626,10 @@ class ExportScores(Part, kw_only=True, frozen=True):
 
 
 class ExportRecord(_Record, kw_only=True, frozen=True, tag="export"):
-    """A trained network as a file for another runtime, checked, scored and timed beside eager."""
+    """A trained network as a file for another runtime, checked, scored and timed beside eager.
+
+    `multiple`: what height and width must be multiples of, 1 where it takes any size; None in older records.
+    """
 
     key: str
     status: Status
@@ -594,6 +638,7 @@ class ExportRecord(_Record, kw_only=True, frozen=True, tag="export"):
     precision: str
     file: str | None = None
     bytes: Count
+    multiple: Count | None = None
     calibration_patches: Count | None = None
     check: Check | None = None
     scores: ExportScores

@@ -15,6 +15,7 @@ from enhance_sweep import config as configuration
 from enhance_sweep.config import ConfigError
 from enhance_sweep.data.packing import default_cache_dir
 from enhance_sweep.data.pairs import Pairs
+from enhance_sweep.models.checking import ShapeError, check_shapes, raised
 from enhance_sweep.models.description import describe
 from enhance_sweep.models.identity import CannotCarryError
 from enhance_sweep.paper.baseline import BASELINE
@@ -189,8 +190,7 @@ def plan_variant(settings: Settings) -> Plan:
     except ValueError as error:
         raise ConfigError(f"trainer.accelerator: {error}") from error
     with torch.device("meta"):
-        generator = configuration.build(settings.model, "model")
-        description = msgspec.convert(describe(generator), Description)
+        generator, description = _described(settings.model)
         if {"train", "evaluate"} & set(settings.stages):
             start(generator, settings)
     learned_from, pairs, teaching = None, None, None
@@ -202,6 +202,25 @@ def plan_variant(settings: Settings) -> Plan:
         if side > smallest:
             raise ConfigError(f"trainer.crop_size: expected at most {smallest}, the patches' side, got {side}")
     return Plan(settings, architecture_of(settings.model), description, learned_from, pairs, teaching)
+
+
+def _described(model: dict[str, Any]) -> tuple[nn.Module, Description]:
+    """Build a network without weights, check that it gives back its photograph's size, and describe it.
+
+    Raises:
+        ConfigError: it does not, or cannot be built or followed.
+    """
+    name = architecture_slug(architecture_of(model))
+    try:
+        generator = configuration.build(model, "model")
+        check_shapes(generator)
+        return generator, msgspec.convert(describe(generator), Description)
+    except ConfigError:
+        raise
+    except ShapeError as error:
+        raise ConfigError(f"{name}: {error}") from error
+    except Exception as error:  # somebody's network may raise anything
+        raise ConfigError(f"{name}: it cannot be built and followed without computing: {raised(error)}") from error
 
 
 def start(generator: nn.Module, settings: Settings) -> None:

@@ -29,7 +29,7 @@ class Format(Protocol):
         precisions: what it can hold.
         refused: why it cannot hold the others, by precision.
         packages: the distributions that the result depends on; a record names their versions.
-        multiple: what height and width must be multiples of.
+        any_size: whether it takes any height and width; else multiples of `exportable.multiple_of` the network.
         largest: the longest side that it takes, in pixels; None where there is no limit.
         meaning: what each precision means here, by precision, for the card.
     """
@@ -39,7 +39,7 @@ class Format(Protocol):
     precisions: tuple[str, ...]
     refused: ClassVar[Mapping[str, str]]
     packages: tuple[str, ...]
-    multiple: int
+    any_size: bool
     largest: int | None
     meaning: ClassVar[Mapping[str, str]]
 

@@ -27,7 +27,7 @@ class Onnx:
         "int8, or --format openvino",
     }
     packages = ("onnx", "onnxscript", "onnxruntime")
-    multiple, largest = 1, None
+    any_size, largest = True, None
     meaning: ClassVar[Mapping[str, str]] = {
         "fp32": "weights and arithmetic in fp32",
         "fp16": "weights in fp16; input and output stay fp32, and ONNX Runtime's CPU provider casts to fp32 and back "

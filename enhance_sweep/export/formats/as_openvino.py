@@ -25,7 +25,7 @@ class OpenVino:
     precisions = ("fp32", "fp16", "bf16", "int8")
     refused: ClassVar[Mapping[str, str]] = {}
     packages = ("openvino", "nncf", "onnx")
-    multiple, largest = 1, None
+    any_size, largest = True, None
     meaning: ClassVar[Mapping[str, str]] = {
         "fp32": "weights and arithmetic in fp32 (set by the hint below; OpenVINO prefers bf16 where available)",
         "fp16": "weights in fp16, arithmetic in fp32 on a CPU: half the size, the same speed",

@@ -24,7 +24,7 @@ class TorchScript:
         "int8": "torch's own quantisation of TorchScript is deprecated: choose onnx or openvino"
     }
     packages = ("torch",)
-    multiple, largest = 1, None
+    any_size, largest = True, None
     meaning: ClassVar[Mapping[str, str]] = {
         "fp32": "weights and arithmetic in fp32",
         "fp16": "weights and arithmetic in fp16, instance norm in fp32; input and output stay fp32",
@@ -36,7 +36,9 @@ class TorchScript:
         network = copy.deepcopy(for_any_size(generator)).to(_DTYPES[precision])
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            scripted = torch.jit.script(_Cast(network, _DTYPES[precision]).eval())
+            # Traced, not compiled: a network may be any Python. Arithmetic on sizes is part of the trace.
+            whole = _Cast(network, _DTYPES[precision]).eval()
+            scripted = torch.jit.trace(whole, torch.zeros(1, 3, 64, 96), check_trace=False)
             torch.jit.freeze(scripted).save(str(file))
 
     def open(self, file: Path, precision: str, threads: int) -> Runner:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from enhance_sweep.export.exportable import MULTIPLE, for_any_size, for_multiples
+from enhance_sweep.export.exportable import for_any_size, for_multiples, multiple_of
 from enhance_sweep.models import PlainGenerator, StridedGenerator
 from enhance_sweep.models.blocks import Conv2d
 from tests.unit.export.networks import NETWORKS
@@ -29,7 +29,8 @@ def test_any_size_gives_the_same(name: str, size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_multiples_give_the_same(name: str) -> None:
     network = NETWORKS[name]()
-    for size in ((2 * MULTIPLE, 3 * MULTIPLE), (5 * MULTIPLE, 4 * MULTIPLE)):
+    multiple = multiple_of(network)
+    for size in ((2 * multiple, 3 * multiple), (5 * multiple, 7 * multiple)):
         torch.testing.assert_close(enhanced(for_multiples(network), *size), enhanced(network, *size), rtol=0, atol=2e-6)
 
 
@@ -65,6 +66,6 @@ def test_a_layer_that_cannot_be_exported_is_named() -> None:
     for parent in network.modules():
         for name, child in list(parent.named_children()):
             if isinstance(child, Conv2d) and child.stride[0] == 2:
-                setattr(parent, name, Conv2d(child.in_channels, child.out_channels, 4, stride=3))
-    with pytest.raises(ValueError, match=r"4x4 convolution of stride 3.*expected stride 1 or 2"):
+                setattr(parent, name, Conv2d(child.in_channels, child.out_channels, 2, stride=3))
+    with pytest.raises(ValueError, match=r"2x2 convolution of stride 3x3.*expected a kernel that is no smaller"):
         for_any_size(network)
