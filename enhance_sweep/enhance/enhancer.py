@@ -22,7 +22,7 @@ from enhance_sweep.settings import PRECISIONS, one_of
 from enhance_sweep.system.environment import usable_cores
 from enhance_sweep.timing import variants
 from enhance_sweep.timing.runtimes import Prepared, Runtime
-from enhance_sweep.weights.loading import load_network
+from enhance_sweep.weights.loading import load_network, tensors_on_meta
 
 Pixels = NDArray[np.uint8]
 Rows = Callable[[int, int], Tensor]
@@ -48,7 +48,8 @@ class Enhancer:
         spill_dir: where features go that do not fit; None is the system's folder for temporary files.
 
     Raises:
-        ValueError: there is no such runtime or precision, or that runtime does not have that precision.
+        ValueError: there is no such runtime or precision, or that runtime does not have that precision; or a tensor
+            of the network has no values.
     """
 
     def __init__(
@@ -61,6 +62,10 @@ class Enhancer:
     ) -> None:
         one_of("runtime", runtime, variants.runtimes())
         one_of("precision", precision, PRECISIONS)
+        if on_meta := tensors_on_meta(generator):
+            raise ValueError(
+                f"expected a network with values, got none for {', '.join(on_meta)}: load its weights first"
+            )
         self.generator = generator.eval()
         self.budget = Budget(memory_mib * MIB)
         self.spill_dir = spill_dir or Path(tempfile.gettempdir())

@@ -6,7 +6,7 @@ The class that a `generator.pt` names is built only if it is one of the topologi
 
 import pickle
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from enhance_sweep.config import CONF_DIR, build
 from enhance_sweep.records.store import GENERATOR_FILE
 from enhance_sweep.timing import variants
 from enhance_sweep.weights.published_weights import by_our_names
+
+#: What a network's constructor may make beside its weights: fixed kernels, coordinates.
+_MOST_FIXED_BYTES = 64 * 2**20
 
 
 def load_network(run_dir_or_file: str | Path) -> nn.Module:
@@ -95,8 +98,39 @@ def _with_weights(model: Any, state: Any, file: Path) -> nn.Module:
         raise ValueError(f"{file}: expected a network of {', '.join(topologies)}, got {target!r}")
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{file}: expected tensors by name, got {type(state).__name__}")
-    with torch.device("meta"):  # a file may claim any size; only its own weights take memory
+    with torch.device("meta"):  # a file may claim any size: first see that its weights are of the sizes it claims
+        claimed: nn.Module = build(model, "model")
+    named = by_our_names(claimed.state_dict(), state, file)
+    _check_fixed(claimed, file)
+    with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and replaced
         network: nn.Module = build(model, "model")
-    named = by_our_names(network.state_dict(), state, file)
     network.load_state_dict({name: value.float() for name, value in named.items()}, assign=True)
+    if on_meta := tensors_on_meta(network):
+        raise ValueError(f"{file}: {', '.join(on_meta)} of {target} never got values: make them in its constructor")
     return network.eval().requires_grad_(False)
+
+
+def tensors_on_meta(network: nn.Module) -> list[str]:
+    """Names of a network's tensors that have a shape and no values."""
+    return [name for name, tensor in _tensors(network) if tensor.is_meta]
+
+
+def _check_fixed(claimed: nn.Module, file: Path) -> None:
+    """Refuse a network whose fixed tensors, which its constructor makes, would take much memory."""
+    saved = set(claimed.state_dict())
+    size = sum(tensor.numel() * tensor.itemsize for name, tensor in _tensors(claimed) if name not in saved)
+    if size > _MOST_FIXED_BYTES:
+        raise ValueError(
+            f"{file}: expected a network whose fixed tensors take {_MOST_FIXED_BYTES >> 20} MiB at most, got "
+            f"{size >> 20}: check the overrides"
+        )
+
+
+def _tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """All tensors that belong to a network: weights, buffers (saved or not) and plain attributes."""
+    yield from network.named_parameters()
+    yield from network.named_buffers()
+    for prefix, module in network.named_modules():
+        for name, value in vars(module).items():
+            if isinstance(value, Tensor):
+                yield f"{prefix}.{name}".lstrip("."), value

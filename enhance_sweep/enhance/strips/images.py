@@ -18,7 +18,8 @@ class Shape:
     @classmethod
     def of(cls, images: Tensor) -> "Shape":
         """The shape of one image, (1, C, H, W)."""
-        return cls(*images.shape[1:], images.dtype)
+        _, channels, height, width = images.shape
+        return cls(channels, height, width, images.dtype)
 
     @property
     def row_length(self) -> int:

@@ -1,6 +1,6 @@
 """What each known part of a network does with rows: which it reads, and what it makes of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -379,11 +379,10 @@ class Interpolated:
         if columns == self._before.width and self._scale_across in (None, 1.0):
             return images
         images = images.contiguous(memory_format=torch.channels_last)
-        if self._mode == "bilinear":
-            return torch.ops.aten.upsample_bilinear2d(images, [rows, columns], False, None, self._scale_across)
-        nearest: Mapping[str, Any] = {
+        resize: Any = {
+            "bilinear": lambda *arguments: torch.ops.aten.upsample_bilinear2d(*arguments[:2], False, *arguments[2:]),
             "nearest": torch.ops.aten.upsample_nearest2d,
             "nearest-exact": torch.ops.aten._upsample_nearest_exact2d,
-        }
-        resized: Tensor = nearest[self._mode](images, [rows, columns], None, self._scale_across)
+        }[self._mode]
+        resized: Tensor = resize(images, [rows, columns], None, self._scale_across)
         return resized

@@ -15,9 +15,10 @@ from enhance_sweep.enhance.strips.moments import Moments
 from enhance_sweep.enhance.strips.operators import Operator, Window
 from enhance_sweep.models.blocks import Conv2d, ConvTranspose2d, same_padding
 from enhance_sweep.models.instance_norm import NORM_EPS, InstanceNorm2d
+from enhance_sweep.models.statistics import ChannelMoments
 
 #: Layers of this package that are known whole; whatever else it has is made of these and torch's.
-OWN_LAYERS = (Conv2d, ConvTranspose2d, InstanceNorm2d)
+OWN_LAYERS = (Conv2d, ConvTranspose2d, InstanceNorm2d, ChannelMoments)
 
 _POINTWISE_MODULES = (
     *(nn.ReLU, nn.ReLU6, nn.PReLU, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish),
@@ -144,6 +145,9 @@ def pieces(call: Call) -> int | None:
 def statistic(call: Call) -> Statistic | None:
     """What is computed from the whole of an image, if that is known."""
     means = Statistic(1, lambda mean, variance: mean)
+    if isinstance(call.module, ChannelMoments):
+        eps = call.module.eps
+        return Statistic(call.module.step, lambda mean, variance: torch.cat([mean, (variance + eps).sqrt()]))
     if isinstance(call.module, nn.AdaptiveAvgPool2d):
         return means if _pair(call.module.output_size) == (1, 1) else None
     if call.target is F.adaptive_avg_pool2d:
@@ -157,7 +161,7 @@ def statistic(call: Call) -> Statistic | None:
 def norm_step(call: Call) -> int | None:
     """Of an instance norm: every how-many-th pixel of every how-many-th row its statistics come from."""
     if isinstance(call.module, InstanceNorm2d):
-        return int(getattr(call.module, "step", 1))
+        return call.module.step
     if isinstance(call.module, nn.InstanceNorm2d) and not call.module.track_running_stats:
         return 1
     return None

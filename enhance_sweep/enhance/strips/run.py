@@ -39,7 +39,7 @@ class ByStrips:
         network = copy.deepcopy(network).eval().to(dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         for module in network.modules():
             if getattr(module, "inplace", False):
-                module.inplace = False  # it may be given a store's own memory
+                setattr(module, "inplace", False)  # noqa: B010  # it may be given a store's own memory
         self._traced = Traced(network, dtype)
         self._passes = _Passes(self._traced)
 

@@ -1,6 +1,7 @@
 """A network as a graph, and what each of its nodes gives: an image, numbers about the whole of one, or a size."""
 
 import copy
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -210,7 +211,9 @@ class _Tracer(fx.Tracer):
     def iter(self, obj: fx.Proxy) -> Iterator[Any]:
         """The pieces of an image, as in `for piece in features.chunk(3, dim=1)`."""
         count = parts.pieces(Call(obj.node, None))
-        return super().iter(obj) if count is None else (obj[index] for index in range(count))
+        if count is None:
+            return super().iter(obj)
+        return (self.create_proxy("call_function", operator.getitem, (obj, index), {}) for index in range(count))
 
 
 def _trace(network: nn.Module) -> fx.GraphModule:

@@ -73,7 +73,7 @@ def global_color(network: Part, x: Tensor, photo: Tensor) -> Tensor:
 def shift_down(network: Part, x: Tensor, _: Tensor) -> Tensor:
     """Of the same size, but each row comes from far above: not to be written over what it is read from."""
     y = network.conv(x)
-    return network.after(F.pad(y, (0, 0, 23, 0))[:, :, :-23] + 0)
+    return network.conv(network.after(F.pad(y, (0, 0, 23, 0))[:, :, :-23] + 0))
 
 
 def by_hand(network: Part, x: Tensor, _: Tensor) -> Tensor:

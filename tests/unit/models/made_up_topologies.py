@@ -190,3 +190,22 @@ class Unbuildable(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 1] to the same."""
         return input * self.gain
+
+
+class Sharpened(nn.Module):
+    """Adds what a fixed blur takes away, weighed by one learned number for each channel; the blur is not saved."""
+
+    kernel: Tensor
+
+    def __init__(self, side: int = 5) -> None:
+        super().__init__()
+        self.amount = Conv2d(3, 3, 1, groups=3)
+        self.register_buffer("kernel", torch.full((3, 1, side, side), side**-2.0), persistent=False)
+        self.offset = torch.tensor(0.01)  # not even a buffer
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1] to the same."""
+        reach = self.kernel.shape[-1] // 2
+        blurred = F.conv2d(F.pad(input, (reach,) * 4, mode="replicate"), self.kernel, groups=3)
+        result: Tensor = input + self.amount(input - blurred) + self.offset
+        return result

@@ -8,12 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from enhance_sweep.config import ConfigError
+from enhance_sweep.enhance import Enhancer
 from enhance_sweep.models import PlainGenerator
 from enhance_sweep.sweep.generator_file import save_generator
-from enhance_sweep.weights.loading import load_network, load_weights
+from enhance_sweep.weights import loading
+from enhance_sweep.weights.loading import load_network, load_weights, tensors_on_meta
 from tests.golden import dped_test_patches
+from tests.unit.models.made_up_topologies import Sharpened
 
 MODEL = {"_target_": "enhance_sweep.models.PlainGenerator", "name": "plain", "channels": 4, "blocks": 1}
 OVERRIDES = ["model=plain", "model.channels=4", "model.blocks=1"]
@@ -88,6 +92,50 @@ def test_nothing_in_a_file_is_run(network: PlainGenerator, tmp_path: Path) -> No
 def test_a_file_that_claims_to_be_enormous_takes_no_memory(network: PlainGenerator, tmp_path: Path) -> None:
     save_generator(tmp_path / "generator.pt", network, MODEL | {"channels": 200_000})
     with pytest.raises(ValueError, match="expected shape"):
+        load_network(tmp_path)
+
+
+@pytest.fixture
+def sharpened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """The settings of a topology with tensors that are not saved."""
+    model = {"_target_": "tests.unit.models.made_up_topologies.Sharpened", "name": "sharpened", "side": 5}
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    OmegaConf.save(OmegaConf.create(model), tmp_path / "conf" / "model" / "sharpened.yaml")
+    monkeypatch.setattr(loading, "CONF_DIR", tmp_path / "conf")
+    return model
+
+
+def test_what_is_not_saved_has_its_values_too(sharpened: dict[str, object], tmp_path: Path) -> None:
+    """A fixed kernel without values made garbage of photographs, and success was reported."""
+    network = Sharpened()
+    save_generator(tmp_path / "generator.pt", network, sharpened)
+    before = torch.random.get_rng_state()
+    loaded = load_network(tmp_path)
+    assert torch.equal(torch.random.get_rng_state(), before), "loading draws from the caller's random numbers"
+    assert tensors_on_meta(loaded) == []
+    photo = torch.rand(1, 3, 40, 30)
+    with torch.no_grad():
+        wanted = network(photo).clamp(0, 1)
+    torch.testing.assert_close(Enhancer(loaded)(photo), wanted, rtol=0, atol=1e-5)
+
+
+def test_fixed_tensors_of_any_size_are_not_made(sharpened: dict[str, object], tmp_path: Path) -> None:
+    save_generator(tmp_path / "generator.pt", Sharpened(), sharpened | {"side": 100_001})
+    with pytest.raises(ValueError, match="expected a network whose fixed tensors take 64 MiB at most, got 114443"):
+        load_network(tmp_path)
+
+
+def test_a_tensor_without_values_is_named(
+    sharpened: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Sharpened()
+    save_generator(tmp_path / "generator.pt", network, sharpened)
+    network.offset = torch.empty((), device="meta")
+    network.register_buffer("kernel", network.kernel.to("meta"), persistent=False)
+    with pytest.raises(ValueError, match="expected a network with values, got none for kernel, offset"):
+        Enhancer(network)
+    monkeypatch.setattr(loading, "build", lambda model, group: network)
+    with pytest.raises(ValueError, match=r"generator.pt: kernel, offset of .*Sharpened never got values"):
         load_network(tmp_path)
 
 
