@@ -229,6 +229,7 @@ class Settings:
     search: SearchSettings = field(default_factory=SearchSettings)
     seed: int = 0
     runs_dir: str = "runs"
+    weights: str | None = None
     stages: list[str] = field(default_factory=lambda: list(STAGES))
     retries: Retries = field(default_factory=Retries)
     retry_failed: bool = False

@@ -18,6 +18,7 @@ from enhance_sweep.sweep import training_record
 from enhance_sweep.sweep.failures import reason_of
 from enhance_sweep.sweep.generator_file import load_generator, save_generator
 from enhance_sweep.sweep.plan import Plan, start
+from enhance_sweep.sweep.published import published
 from enhance_sweep.sweep.teacher import lessons
 from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import cost_of_precision
@@ -41,7 +42,7 @@ def train(plan: Plan, lease: Lease, afresh: bool) -> TrainedRecord:
     record = _written(plan, lease, training_record.begun(plan, plan.trained_record(), afresh))
     if record.status == "failed":
         return record
-    if trains_on_processor(plan.settings.trainer.accelerator):
+    if trains_on_processor(plan.settings.trainer.accelerator) and not plan.settings.weights:
         tell_cost(plan, plan.learned_from["precision"])
 
     def keep_lease(step: int, steps: int) -> None:
@@ -49,7 +50,10 @@ def train(plan: Plan, lease: Lease, afresh: bool) -> TrainedRecord:
         lease.note(step, steps)
 
     try:
-        fitted = fit_plan(plan, plan.folder, record.micro_batches or 1, note=keep_lease)
+        if plan.settings.weights:
+            fitted = published(plan.settings)
+        else:
+            fitted = fit_plan(plan, plan.folder, record.micro_batches or 1, note=keep_lease)
         save_generator(plan.folder / GENERATOR_FILE, fitted.generator, plan.settings.model)
         record = training_record.finished(record, fitted)
     except Exception as error:

@@ -25,6 +25,7 @@ from enhance_sweep.records.store import GENERATOR_FILE, find_trained, timed_reco
 from enhance_sweep.settings import Settings
 from enhance_sweep.sweep import standing
 from enhance_sweep.sweep.manifest import Wanted, measured_without_host
+from enhance_sweep.sweep.published import what_is_known
 from enhance_sweep.sweep.standing import Standing
 from enhance_sweep.sweep.teacher import Teaching, teaching_of
 from enhance_sweep.system.leases import Holder, holder_of
@@ -68,8 +69,8 @@ class Plan:
 
     @property
     def max_steps(self) -> int:
-        """How many steps of the generator are asked for."""
-        return self.settings.trainer.max_steps
+        """How many steps of the generator are asked for; none where others' weights are taken."""
+        return 0 if self.settings.weights else self.settings.trainer.max_steps
 
     @property
     def key(self) -> str:
@@ -191,15 +192,15 @@ def plan_variant(settings: Settings) -> Plan:
         raise ConfigError(f"trainer.accelerator: {error}") from error
     with torch.device("meta"):
         generator, description = _described(settings.model)
-        if {"train", "evaluate"} & set(settings.stages):
+        if {"train", "evaluate"} & set(settings.stages) and not settings.weights:
             start(generator, settings)
     learned_from, pairs, teaching = None, None, None
     if {"train", "evaluate"} & set(settings.stages):
         pairs = _load_pairs(json.dumps(settings.data_set), default_cache_dir())
-        teaching = teaching_of(settings, pairs)
+        teaching = None if settings.weights else teaching_of(settings, pairs)
         learned_from = what_is_learned_from(settings, pairs, teaching)
         smallest, side = min(pairs.train.input.shape[1:3]), settings.trainer.crop_size
-        if side > smallest:
+        if side > smallest and not settings.weights:
             raise ConfigError(f"trainer.crop_size: expected at most {smallest}, the patches' side, got {side}")
     return Plan(settings, architecture_of(settings.model), description, learned_from, pairs, teaching)
 
@@ -252,6 +253,8 @@ def _load_pairs(data_json: str, cache_dir: Path) -> Pairs:
 
 def what_is_learned_from(settings: Settings, pairs: Pairs, teaching: Teaching | None = None) -> dict[str, Any]:
     """Everything but the architecture that decides the weights."""
+    if settings.weights:
+        return what_is_known(settings, pairs)
     loss, trainer = _without_places(settings.loss), settings.trainer
     learned = {name: value for name, value in vars(trainer).items() if name not in _NOT_LEARNED}
     # Where the schedule depends on the length, a longer training is another training.

@@ -69,7 +69,24 @@ def load_weights(file: str | Path, overrides: Sequence[str]) -> nn.Module:
     networks = variants.of_overrides(overrides)
     if len(networks) != 1:
         raise ValueError(f"{' '.join(overrides)}: expected one network for {file}, got {len(networks)}")
-    return _with_weights(networks[0], stored["state_dict"] if _is_ours(stored) else stored, file)
+    return weights_for(networks[0], file)
+
+
+def weights_for(model: Mapping[str, Any], file: Path) -> nn.Module:
+    """A network of known settings with weights of any origin, on the CPU, in evaluation mode.
+
+    Args:
+        model: its settings, as `conf/model` has them.
+        file: as `load_weights` takes.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be read, or holds another network's weights; says where they differ.
+    """
+    if not file.is_file():
+        raise FileNotFoundError(f"no file of weights at {file}")
+    stored = _read(file)
+    return _with_weights(model, stored["state_dict"] if _is_ours(stored) else stored, file)
 
 
 def _read(file: Path) -> Any:
