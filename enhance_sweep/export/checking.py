@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from enhance_sweep.export.exportable import multiple_for
 from enhance_sweep.export.formats import ExportError, Format, Runner
 from enhance_sweep.export.photographs import Photograph, cropped
 from enhance_sweep.metrics import psnr, scores_of
@@ -63,9 +62,9 @@ def compare(network: nn.Module, run: Runner, kind: Format, precision: str, photo
     Raises:
         ExportError: they are too far.
     """
-    errors, psnrs, sizes, multiple = [], [], [], multiple_for(network, kind)
+    errors, psnrs, sizes, allowed = [], [], [], kind.sides(network)
     for one in photographs:
-        fitting = cropped(one, multiple, kind.largest)
+        fitting = cropped(one, allowed)
         reference, result = _eager(network, fitting.input), run(fitting.input)
         if result.shape != reference.shape:
             raise ExportError(f"{kind.name} {precision} gives {tuple(result.shape)}, eager {tuple(reference.shape)}")
@@ -89,9 +88,9 @@ def score(
     """Score an export and eager fp32 on the same photographs, under the challenge's protocol."""
     exported: dict[str, list[float]] = {measure: [] for measure in _MEASURES}
     eager: dict[str, list[float]] = {measure: [] for measure in _MEASURES}
-    multiple = multiple_for(network, kind)
+    allowed = kind.sides(network)
     for one in photographs:
-        fitting = cropped(one, multiple, kind.largest)
+        fitting = cropped(one, allowed)
         for scores, result in ((exported, run(fitting.input)), (eager, _eager(network, fitting.input))):
             for measure, values in scores_of(result, fitting.target, _MEASURES).items():
                 scores[measure].append(float(values))

@@ -10,12 +10,16 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from msgspec import convert
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from enhance_sweep.export.formats import ExportError, Format
+from enhance_sweep.export.formats import ExportError, Sides
 from enhance_sweep.models.blocks import Conv2d, ConvTranspose2d
+from enhance_sweep.models.description import describe
 from enhance_sweep.models.instance_norm import NORM_EPS, InstanceNorm2d
+from enhance_sweep.models.statistics import ChannelMoments
+from enhance_sweep.records.schema import Description
 
 #: Height and width to trace with, rounded up to a multiple.
 _TRACED = (64, 96)
@@ -39,13 +43,21 @@ def multiple_of(generator: nn.Module) -> int:
     return multiple
 
 
-def multiple_for(generator: nn.Module, kind: Format) -> int:
-    """What height and width must be multiples of in a format: 1 where it takes any size.
+def sides_of_multiples(generator: nn.Module, largest: int) -> Sides:
+    """The sides that a network takes in a format that is restricted to multiples, and to `largest` pixels.
+
+    The smallest has at least two of the multiples, and two pixels of each statistic that is taken from every fourth
+    one: whether there is one or more would be fixed by a trace.
 
     Raises:
-        ExportError: the network does not say, and the format needs it.
+        ExportError: the network does not say its multiple.
     """
-    return 1 if kind.any_size else multiple_of(generator)
+    multiple, smallest = multiple_of(generator), 2
+    height, width = 64 * multiple, 96 * multiple
+    for layer in convert(describe(generator, height, width), Description).layers:
+        if layer.step > 1:
+            smallest = max(smallest, -(-(layer.step + 1) * height // (layer.in_height or layer.height)))
+    return Sides(multiple, max(2 * multiple, -(-smallest // multiple) * multiple), largest - largest % multiple)
 
 
 def for_any_size(generator: nn.Module) -> nn.Module:
@@ -70,24 +82,20 @@ def for_multiples(generator: nn.Module) -> nn.Module:
 def example_of_multiples(generator: nn.Module, largest: int) -> tuple[Tensor, dict[int, Any]]:
     """A photograph to trace a network with, and its dynamic dimensions, for formats that take multiples alone.
 
-    Args:
-        generator: says the multiple.
-        largest: the longest side, in pixels.
-
     Returns:
-        Zeros (1, 3, H, W), and what `torch.export` calls dynamic shapes: sides from 2 multiples to `largest`.
+        Zeros (1, 3, H, W), and what `torch.export` calls dynamic shapes.
     """
-    multiple = multiple_of(generator)
-    height, width = (-(-side // multiple) * multiple for side in _TRACED)
-    sides = {2: "height", 3: "width"}
+    sides = sides_of_multiples(generator, largest)
+    multiple, least, most = sides.multiple, sides.smallest // sides.multiple, largest // sides.multiple
+    names = {2: "height", 3: "width"}
     if multiple == 1:
-        dimensions: dict[int, Any] = {n: torch.export.Dim(side, min=2, max=largest) for n, side in sides.items()}
+        dimensions: dict[int, Any] = {n: torch.export.Dim(name, min=least, max=most) for n, name in names.items()}
     else:
-        most = largest // multiple
         dimensions = {
-            n: multiple * torch.export.Dim(f"{side}_by_{multiple}", min=2, max=most) for n, side in sides.items()
+            n: multiple * torch.export.Dim(f"{name}_by_{multiple}", min=least, max=most) for n, name in names.items()
         }
-    return torch.zeros(1, 3, height, width), dimensions
+    height, width = (max(-(-side // multiple) * multiple, sides.smallest) for side in _TRACED)
+    return torch.zeros(1, 3, height, width + multiple), dimensions
 
 
 def _replaced(
@@ -108,6 +116,8 @@ def _replaced(
                 setattr(parent, name, enlarging(child))
             elif isinstance(child, InstanceNorm2d):
                 setattr(parent, name, norm(child))
+            elif isinstance(child, ChannelMoments):
+                setattr(parent, name, _Moments(child))
             elif isinstance(child, nn.ReLU):
                 setattr(parent, name, nn.ReLU())  # quantisers refuse in-place ReLUs
     return network
@@ -217,12 +227,7 @@ class _EnlargingEven(_Enlarging):
 
 def _norm(layer: InstanceNorm2d) -> nn.Module:
     """The form for large runtimes: torch's own where its statistics are of every pixel."""
-    return _NormByParts(layer) if _step(layer) > 1 else _Norm(layer)
-
-
-def _step(layer: InstanceNorm2d) -> int:
-    """Every how many pixels and rows its statistics take."""
-    return int(getattr(layer, "step", 1))
+    return _NormByParts(layer) if layer.step > 1 else _Norm(layer)
 
 
 class _Norm(nn.Module):
@@ -244,21 +249,42 @@ class _Norm(nn.Module):
 class _NormByParts(nn.Module):
     """As `_Norm`, in elementary operations, and with statistics of every `step`-th pixel of every `step`-th row.
 
-    Deviations come first: E[x^2] - E[x]^2 would cancel on a flat picture.
+    Deviations come first: E[x^2] - E[x]^2 would cancel on a flat picture. They are those of all pixels: exporters would
+    fix whether a single pixel is left of every fourth.
     """
 
     def __init__(self, layer: InstanceNorm2d) -> None:
         super().__init__()
         self.weight, self.bias = (nn.Parameter(one[:, None, None], False) for one in (layer.weight, layer.bias))
-        self.eps, self.step = NORM_EPS, _step(layer)
+        self.eps, self.step = NORM_EPS, layer.step
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) to the same."""
         features = input.to(torch.float32)
         weight, bias = self.weight.to(torch.float32), self.bias.to(torch.float32)
-        seen = features if self.step == 1 else features[:, :, :: self.step, :: self.step]
-        mean = seen.mean(dim=(2, 3), keepdim=True)
-        deviations = seen - mean
+        centred = features - _sampled(features, self.step).mean(dim=(2, 3), keepdim=True)
+        deviations = _sampled(centred, self.step)
         variance = (deviations * deviations).mean(dim=(2, 3), keepdim=True)
-        normed = (features - mean) * (torch.rsqrt(variance + self.eps) * weight) + bias
+        normed = centred * (torch.rsqrt(variance + self.eps) * weight) + bias
         return normed.to(input.dtype)
+
+
+class _Moments(nn.Module):
+    """`ChannelMoments`, with deviations as in `_NormByParts`."""
+
+    def __init__(self, layer: ChannelMoments) -> None:
+        super().__init__()
+        self.step, self.eps = layer.step, layer.eps
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, 2 C, 1, 1)."""
+        features = input.to(torch.float32)
+        mean = _sampled(features, self.step).mean(dim=(2, 3), keepdim=True)
+        deviations = _sampled(features - mean, self.step)
+        variance = (deviations * deviations).mean(dim=(2, 3), keepdim=True)
+        return torch.cat([mean, torch.sqrt(variance + self.eps)], dim=1).to(input.dtype)
+
+
+def _sampled(features: Tensor, step: int) -> Tensor:
+    """Every `step`-th pixel of every `step`-th row."""
+    return features if step == 1 else features[:, :, ::step, ::step]

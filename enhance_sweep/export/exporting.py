@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from torch import Tensor, nn
 
 from enhance_sweep.export import checking, latency, photographs
 from enhance_sweep.export.card import model_card
-from enhance_sweep.export.exportable import multiple_for
 from enhance_sweep.export.formats import ExportError, Format, format_of, versions
 from enhance_sweep.frontier import pareto_front
 from enhance_sweep.records import load_records
@@ -60,8 +60,8 @@ def export_run(
     # Builds this package's own topologies only, so no code from a file runs.
     network = load_network(generator_file)
     pairs = photographs.pairs_of(trained, data)
-    multiple = multiple_for(network, kind)
-    patches = photographs.calibration_patches(pairs, multiple) if precision == "int8" else []
+    allowed = kind.sides(network)
+    patches = photographs.calibration_patches(pairs, allowed) if precision == "int8" else []
     folder = out / run_dir.name / f"{format}-{precision}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
@@ -69,7 +69,7 @@ def export_run(
         file = building / f"{_STEM}{kind.suffix}"
         _convert(kind, network, precision, patches, file)
         about = _about(trained, kind, precision, file)
-        timing = latency.timing_of(multiple)
+        timing = latency.timing_of(allowed)
         measurement = latency.measurement_of(format, precision, timing)
         run = kind.open(file, precision, measurement["threads"])
         check = checking.compare(network, run, kind, precision, photographs.whole_photographs())
@@ -78,7 +78,7 @@ def export_run(
         speed = latency.time_beside_eager(model, format, precision, file, timing) if timed else {}
         content = {
             **about,
-            "multiple": multiple,
+            **({} if allowed.are_any else {"sides": asdict(allowed)}),
             "calibration_patches": len(patches),
             "check": check,
             "scores": scored.as_json(),

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from enhance_sweep.export.formats import format_of
+from enhance_sweep.export.formats import Sides, format_of
 from enhance_sweep.settings import TimingSettings
 from enhance_sweep.system.locks import host_lock
 from enhance_sweep.timing import recording
@@ -79,9 +79,9 @@ def time_beside_eager(
     }
 
 
-def timing_of(multiple: int) -> TimingSettings:
-    """`TIMING`, of a photograph whose sides are multiples of `multiple`."""
-    width, height = (side - side % multiple for side in (TIMING.width, TIMING.height))
+def timing_of(allowed: Sides) -> TimingSettings:
+    """`TIMING`, of a photograph with the largest sides that a file takes."""
+    width, height = (allowed.within(side) for side in (TIMING.width, TIMING.height))
     return replace(TIMING, width=width, height=height)
 
 

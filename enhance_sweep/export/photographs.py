@@ -13,7 +13,7 @@ from enhance_sweep.data.mix import find_mixed
 from enhance_sweep.data.packing import default_cache_dir, find_packed
 from enhance_sweep.data.pairs import Pairs, Part, Pixels, Split
 from enhance_sweep.data.showcase import shots
-from enhance_sweep.export.formats import ExportError
+from enhance_sweep.export.formats import ExportError, Sides
 from enhance_sweep.records.schema import TrainedRecord
 
 #: Training patches that int8 is calibrated on: more change its scores by less than a thousandth.
@@ -53,10 +53,10 @@ def pairs_of(trained: TrainedRecord, overrides: Sequence[str]) -> Pairs | None:
     return pairs
 
 
-def calibration_patches(pairs: Pairs | None, multiple: int = 1) -> list[Tensor]:
+def calibration_patches(pairs: Pairs | None, allowed: Sides) -> list[Tensor]:
     """Training inputs, evenly spaced over the data, or over each data set of a mix by its share; always the same.
 
-    They are cropped to multiples of `multiple`.
+    They are cropped to the sides that a file takes.
 
     Raises:
         ExportError: there are no pairs.
@@ -67,7 +67,7 @@ def calibration_patches(pairs: Pairs | None, multiple: int = 1) -> list[Tensor]:
             f"({default_cache_dir()}): name them, such as data=dped data.root=FOLDER"
         )
     train = pairs.train
-    height, width = (allowed_side(side, multiple) for side in train.input.shape[1:3])
+    height, width = (allowed.within(side) for side in train.input.shape[1:3])
     return [
         _unit(train.input[place][:height, :width])
         for first, part in _parts(train)
@@ -102,31 +102,15 @@ def test_photographs(pairs: Pairs | None) -> tuple[str, bool, list[Photograph]]:
     return f"the test pairs of {pairs.dataset}", True, found
 
 
-def cropped(photograph: Photograph, multiple: int, largest: int | None) -> Photograph:
-    """Crop a photograph, at the top left, to the largest sides that a format accepts.
+def cropped(photograph: Photograph, allowed: Sides) -> Photograph:
+    """Crop a photograph, at the top left, to the largest sides that a file takes.
 
     Raises:
-        ExportError: it is smaller than that.
+        ExportError: it is smaller than the smallest of them.
     """
-    height, width = (allowed_side(side, multiple, largest) for side in photograph.input.shape[2:])
+    height, width = (allowed.within(side) for side in photograph.input.shape[2:])
     input, target = (one[:, :, :height, :width].contiguous() for one in (photograph.input, photograph.target))
     return Photograph(photograph.name, input, target)
-
-
-def allowed_side(side: int, multiple: int, largest: int | None = None) -> int:
-    """The longest side, in pixels, that a format accepts and that is no longer than `side`.
-
-    Raises:
-        ExportError: there is none: formats that take multiples take two of them at least.
-    """
-    longest = min(side, largest or side)
-    allowed = longest - longest % multiple
-    if multiple > 1 and allowed < 2 * multiple:
-        raise ExportError(
-            f"a photograph's side of {side} pixels is too short: this network takes multiples of {multiple} in this "
-            f"format, from {2 * multiple} on; choose onnx, openvino or torchscript, which take any size"
-        )
-    return allowed
 
 
 def _unit(pixels: Pixels) -> Tensor:

@@ -57,6 +57,8 @@ _STATISTICS = {
     "var_mean": "VarMean",
     "std_mean": "StdMean",
 }
+#: Joins that go by the names of what they are made of.
+_JOINS = {"addcmul": "mul+add", "addcdiv": "div+add", "rsub": "sub", "lerp": "sub+mul+add"}
 #: A module of torch's that is one layer, although it multiplies and adds.
 _MULTIPLYING = (nn.modules.conv._ConvNd, nn.Linear)
 
@@ -204,9 +206,8 @@ class _Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
     def _join(self, operation: str, origins: list[str | None], values: int) -> str:
         """Record a join. Its name is that of its module with a `#`, which no layer's module has: `blocks.0#add`."""
         name = self._unused(f"{self._module()}#{operation}")
-        self.joins.append(
-            {"name": name, "kind": operation, "inputs": origins, "after": len(self.layers), "values": values}
-        )
+        kind = _JOINS.get(operation, operation)
+        self.joins.append({"name": name, "kind": kind, "inputs": origins, "after": len(self.layers), "values": values})
         return name
 
     def _module(self) -> str:

@@ -625,10 +625,18 @@ class ExportScores(Part, kw_only=True, frozen=True):
     intervals: dict[str, MeanInterval] | None = None
 
 
+class Sides(Part, kw_only=True, frozen=True):
+    """The heights and widths that a file takes: multiples of `multiple` from `smallest` to `largest`, in pixels."""
+
+    multiple: Count
+    smallest: Count
+    largest: Count | None = None
+
+
 class ExportRecord(_Record, kw_only=True, frozen=True, tag="export"):
     """A trained network as a file for another runtime, checked, scored and timed beside eager.
 
-    `multiple`: what height and width must be multiples of, 1 where it takes any size; None in older records.
+    `sides`: the heights and widths that it takes; None where it takes any, and in older records.
     """
 
     key: str
@@ -638,7 +646,7 @@ class ExportRecord(_Record, kw_only=True, frozen=True, tag="export"):
     precision: str
     file: str | None = None
     bytes: Count
-    multiple: Count | None = None
+    sides: Sides | None = None
     calibration_patches: Count | None = None
     check: Check | None = None
     scores: ExportScores

@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from enhance_sweep.export.exportable import example_of_multiples, for_multiples
-from enhance_sweep.export.formats import Runner, needed
+from enhance_sweep.export.exportable import example_of_multiples, for_multiples, sides_of_multiples
+from enhance_sweep.export.formats import Runner, Sides, needed
 
 _INSTALL = "'enhance-sweep[executorch]'"
 _LARGEST = 1280
@@ -29,8 +29,11 @@ class ExecuTorch:
         "(xnn_status_invalid_parameter): choose fp32, or --format litert or onnx",
     }
     packages = ("executorch", "torch")
-    any_size, largest = False, _LARGEST
     meaning: ClassVar[Mapping[str, str]] = {"fp32": "weights and arithmetic in fp32"}
+
+    def sides(self, generator: nn.Module) -> Sides:
+        """See `Format.sides`."""
+        return sides_of_multiples(generator, _LARGEST)
 
     def write(self, generator: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
         """See `Format.write`."""

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from enhance_sweep.export.exportable import example_of_multiples, for_multiples
-from enhance_sweep.export.formats import Runner, needed
+from enhance_sweep.export.exportable import example_of_multiples, for_multiples, sides_of_multiples
+from enhance_sweep.export.formats import Runner, Sides, needed
 
 _INSTALL = "litert-torch (in an environment without constraints.txt, with which it cannot be installed)"
 _LARGEST = 4096
@@ -25,13 +25,16 @@ class LiteRt:
         "bf16": "LiteRT has no bf16 convolution on a CPU: choose fp32, fp16 or int8"
     }
     packages = ("litert-torch", "ai-edge-litert", "ai-edge-quantizer", "litert-converter")
-    any_size, largest = False, _LARGEST
     meaning: ClassVar[Mapping[str, str]] = {
         "fp32": "weights and arithmetic in fp32",
         "fp16": "weights in fp16; the device chooses the arithmetic: fp32 on this CPU",
         "int8": "convolutions with 8-bit weights (per channel) and activations, calibrated on training patches; norms "
         "and sums in fp32",
     }
+
+    def sides(self, generator: nn.Module) -> Sides:
+        """See `Format.sides`."""
+        return sides_of_multiples(generator, _LARGEST)
 
     def write(self, generator: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
         """See `Format.write`."""

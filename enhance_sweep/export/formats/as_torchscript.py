@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance_sweep.export.exportable import for_any_size
-from enhance_sweep.export.formats import Runner
+from enhance_sweep.export.formats import Runner, Sides
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -24,12 +24,15 @@ class TorchScript:
         "int8": "torch's own quantisation of TorchScript is deprecated: choose onnx or openvino"
     }
     packages = ("torch",)
-    any_size, largest = True, None
     meaning: ClassVar[Mapping[str, str]] = {
         "fp32": "weights and arithmetic in fp32",
         "fp16": "weights and arithmetic in fp16, instance norm in fp32; input and output stay fp32",
         "bf16": "weights and arithmetic in bf16, instance norm in fp32; input and output stay fp32",
     }
+
+    def sides(self, generator: nn.Module) -> Sides:
+        """See `Format.sides`."""
+        return Sides()
 
     def write(self, generator: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
         """See `Format.write`."""

@@ -99,7 +99,7 @@ def _count(value: int) -> int:
 def _name(architecture: Mapping[str, Any]) -> str:
     topology = architecture["topology"]
     label = network_label(architecture).removesuffix(" {}")
-    return _line(label if label.startswith(topology) else f"{topology} {label}")
+    return _line(label if label.startswith(topology) else f"{topology} {label}", 200)
 
 
 def _line(text: str, longest: int = 120) -> str:

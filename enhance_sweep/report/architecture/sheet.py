@@ -57,7 +57,7 @@ _PALEST, _DEEPEST = 0.12, 0.9
 _BAND_DEPTH = 0.8
 _KEY_RADIUS = 0.062
 _CORNER = 0.045
-_MOST_NAMED = 3
+_MOST_NAMED, _MOST_LINES = 3, 3
 
 
 @cache
@@ -207,13 +207,13 @@ class Sheet:
         parameters = "" if network.parameters is None else f"{network.parameters:,} parameters"
         macs = f"{_macs_text(network.macs)} at {resolution_text(network.size)}" if network.macs else ""
         counts = " · ".join(part for part in (parameters, macs) if part)
-        name = fitting(network.name, 9.5, width, bold=True)
-        beside = text_width(name, 9.5, bold=True) + 0.15 if name else 0.0
-        one_line = not name or (is_wide and beside + text_width(counts, 8.5) <= width)
+        lines = _lines(network.name, 9.5, width)
+        beside = text_width(lines[0], 9.5, bold=True) + 0.15 if lines else 0.0
+        one_line = not lines or (is_wide and len(lines) == 1 and beside + text_width(counts, 8.5) <= width)
         y = self._top + 0.16
         x = left + beside if one_line else left
-        if name:
-            self.text((left, y if one_line else y + 0.18), name, 9.5, ha="left", fontweight="bold")
+        for number, line in enumerate(reversed(lines)):
+            self.text((left, y + 0.18 * (number + (not one_line))), line, 9.5, ha="left", fontweight="bold")
         self.text((x, y), fitting(counts, 8.5, width), 8.5, MUTED, ha="left")
 
     def _legend(self, left: float, width: float, note: str, not_drawn: int) -> None:
@@ -324,6 +324,19 @@ def _towards(corner: Point, end: Point) -> Point:
     length = max(abs(dx), abs(dy))
     part = min(_CORNER / length, 0.5)
     return corner[0] + dx * part, corner[1] + dy * part
+
+
+def _lines(text: str, size: float, width: float) -> list[str]:
+    """Break a bold text between words into lines that fit; the last of `_MOST_LINES` is cut with an ellipsis."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        fits = lines and text_width(longer, size, bold=True) <= width
+        if fits or len(lines) == _MOST_LINES:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [fitting(line, size, width, bold=True) for line in lines]
 
 
 def _named(kinds: list[str]) -> str:
