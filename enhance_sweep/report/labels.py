@@ -12,6 +12,8 @@ _NUMBER = (int, float)  # `int | float` would be made anew for each of a hundred
 _TOPOLOGIES = {"srcnn": "SRCNN"}
 #: The paper swept these; what its notation says of them stands in each of their names.
 PAPERS_TOPOLOGIES = ("plain", "strided")
+#: Longer names are cut in figures and narrow columns; the pointer, the page and the CSV files have them whole.
+_MOST_LETTERS = 27
 _ALWAYS_NAMED = ("topology", "kernel_size", "channels", "blocks", "prelu")
 
 
@@ -77,6 +79,18 @@ def shared_settings(architectures: Iterable[Mapping[str, Any]]) -> dict[str, dic
         for topology, some in networks.items()
         if len(some) > 1 and topology not in PAPERS_TOPOLOGIES
     }
+
+
+def cut_name(name: str) -> str:
+    """`{3, 16, 2, factor 4, …}`: a name with as many of its settings as there is room for."""
+    if len(name) <= _MOST_LETTERS or "{" not in name:
+        return name
+    begin, _, rest = name.partition("{")
+    inside, _, end = rest.rpartition("}")
+    parts = inside.split(", ")
+    while len(parts) > 1 and len(f"{begin}{{{', '.join(parts)}, …}}{end}") > _MOST_LETTERS:
+        parts.pop()
+    return f"{begin}{{{', '.join(parts)}, …}}{end}"
 
 
 def spreadsheet_letters(index: int) -> str:

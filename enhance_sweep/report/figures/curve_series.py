@@ -8,7 +8,7 @@ from enhance_sweep.measures import MEASURES
 from enhance_sweep.paper import BASELINE_SLUG
 from enhance_sweep.records.schema import TrainedRecord
 from enhance_sweep.report.figures.series import Level, Look, levels_of, looks_of, marks_of
-from enhance_sweep.report.labels import is_number, topology_name
+from enhance_sweep.report.labels import cut_name, is_number, topology_name
 from enhance_sweep.report.results.curves import loss_curve
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.variants import in_order, rows_of
@@ -96,7 +96,7 @@ def _family(architecture: Mapping[str, Any], label: str) -> tuple[str, str, str]
     """A network's family, the parameter in which the family's networks differ, and this network's value of it."""
     prelu = " PReLU" if architecture.get("prelu") else ""
     if not label.startswith("{"):
-        return topology_name(str(architecture["topology"])), "", label.partition(" ")[2] or label
+        return topology_name(str(architecture["topology"])), "", cut_name(label.partition(" ")[2] or label)
     if architecture["topology"] == "plain":
         family = f"plain {{{architecture['kernel_size']}, {architecture['channels']}, b}}"
         return family, "b = ", f"{architecture['blocks']}{prelu}"

@@ -200,7 +200,7 @@ def _draw_horizontal_axis(panels: Sequence[Axes], series: Series) -> None:
 def mark_ratios(axis: Any, low: float, high: float, unit: str) -> None:
     """Ticks at round numbers on a logarithmic axis, at most nine, each with its unit."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for mantissas in ((1, 1.2, 1.5, 2, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 3, 5), (1, 2, 5), (1,)):
+    for mantissas in ((1, 1.2, 1.5, 2, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         ticks = [m * 10.0**decade for decade in decades for m in mantissas if low <= m * 10.0**decade <= high / 1.03]
         if len(ticks) <= 8:
             break

@@ -24,6 +24,7 @@ from enhance_sweep.report.figures.series import (
     looks_of,
     marks_of,
     title_of,
+    with_intervals,
 )
 from enhance_sweep.report.labels import (
     TIMES,
@@ -46,8 +47,8 @@ _AXES = {
     "macs": Axis("multiply-adds in G, more on the left (log scale)", is_reversed=True),
 }
 _MARKERS_OF_EXPORTS = {"fp32": "circle-open", "fp16": "square-open", "bf16": "diamond-open", "int8": "triangle-up-open"}
-#: Single seeds of more networks than this would hide the points.
-_MOST_WITH_SEEDS = 80
+#: Single seeds of all of more networks than this would hide the points: then only those that stand out have theirs.
+_MOST_WITH_SEEDS = 60
 #: Columns that a table of networks may lack.
 _OPTIONAL = ("slug", "published", "speed_up_low", "speed_up_high")
 #: Columns that a point is made of, and what the pointer tells of it: making rows of all takes longer.
@@ -236,9 +237,10 @@ def _look_on_page(group: str) -> Look:
 def _single_seeds(results: Results, series: Series) -> list[Point]:
     """Each training of the networks that have several, at its network's speed."""
     quality = results.quality
-    several = [point for point in series.points if point.row is not None and len(results.trainings(point.row)) > 1]
+    shown = with_intervals(series.points, _MOST_WITH_SEEDS)
+    several = [point for point in shown if point.row is not None and len(results.trainings(point.row)) > 1]
     points = []
-    for point in several[:_MOST_WITH_SEEDS]:
+    for point in several:
         for one in results.trainings(point.row or 0):
             if one.scores and is_number(score := getattr(one.scores, quality.name)):
                 label = f"{point.label}, seed {one.learned_from.seed}"

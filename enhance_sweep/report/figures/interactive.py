@@ -28,7 +28,8 @@ from enhance_sweep.report.figures.series import (
 
 Chart = dict[str, Any]
 
-#: More points than this are drawn by WebGL, without names; of more than this only those that stand out have intervals.
+#: More points than this are drawn by WebGL, without names and intervals; of more than the second number only those that
+#: stand out have intervals.
 _MOST_SVG, _MOST_INTERVALS = 2000, 80
 #: More names than this are too many: then only points that stand out are named, and no more than this, or on a phone.
 _MOST_NAMES, _MOST_ON_PHONE = 14, 6
@@ -36,8 +37,10 @@ _MOST_NAMES, _MOST_ON_PHONE = 14, 6
 _MOST_ALIKE = 60
 #: A chart's plot, in pixels, on a wide window and on a phone.
 _WIDE, _PHONE = (1150.0, 470.0), (300.0, 270.0)
-#: What stands out in front of the rest, and the rest: size and opacity.
-_FRONT, _BEHIND = (10, 1.0), (5, 0.45)
+#: What a logarithmic axis shows of nothing, such as of a network without multiply-adds.
+_LEAST = 1e-9
+#: The size of a marker, and of one behind those that stand out.
+_SIZE, _BEHIND = 9, 6
 #: Where lines across are closer than this share of the axis, their names stand beside each other, at these places.
 _LEAST_GAP, _NAMES_AT = 0.05, (1.0, 0.62, 0.24)
 #: Steps at which quality was noted are the axis's ticks, if they are no more than this.
@@ -69,24 +72,33 @@ def curves_chart(series: CurveSeries) -> Chart:
 def series_chart(series: Series) -> Chart:
     """A chart of points and lines; a click on a point opens its network. Names stand where they cover nothing."""
     points = [point for point in series.points if not series.looks[point.group].on_page_only]
-    barred = set(with_intervals(points, _MOST_INTERVALS))
+    barred = set(with_intervals(points, _MOST_INTERVALS) if len(points) <= _MOST_SVG else [])
     layout: Chart = {"xaxis": _axis(series.x), "yaxis": _axis(series.y)}
-    layout["legend"] = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
+    layout["legend"] = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemsizing": "constant"}
     # The tool bar stands in the right margin: above the chart it would cover the legend.
     layout |= {"modebar": {"orientation": "v"}, "margin": {"r": 40}}
     if not series.y.log:
         ends = [end for point in barred for end in point.y_interval or ()]
         layout |= _levels(layout["yaxis"], series.levels, [*ends, *(point.y for point in points)])
+    _fit(layout["xaxis"], series.x, [end for point in points for end in (point.x, *(point.x_interval or ()))])
     names = _names(series, points, layout["yaxis"].get("range"))
     kind = "scatter" if len(points) <= _MOST_SVG else "scattergl"
-    are_many = len(points) > _MOST_ALIKE
+    are_many = len(points) > _MOST_ALIKE and any(point.stands_out for point in points)
     traces = [_line(line) for line in series.lines]
     traces += _rings(kind, [point for point in points if point.ringed])
-    for group in series.looks:
-        some = [point for point in series.points if point.group == group]
-        # What stands out is drawn over the rest.
-        some.sort(key=lambda point: point.stands_out)
-        traces.append({"type": kind, **_points(series, some, names, barred, are_many)})
+    groups = [[point for point in series.points if point.group == group] for group in series.looks]
+    front = [[point for point in some if point.stands_out or not are_many] for some in groups]
+    behind = [[point for point in some if are_many and not point.stands_out] for some in groups]
+    # What stands out is drawn over the rest, and shown in the legend.
+    in_front = {some[0].group for some in front if some}
+    for some, is_behind in (*((some, True) for some in behind), *((some, False) for some in front)):
+        if some:
+            once = {"showlegend": False} if is_behind and some[0].group in in_front else {}
+            legend = {
+                "legendgroup": escape(some[0].group),
+                "legendrank": 1001 + list(series.looks).index(some[0].group),
+            }
+            traces.append({"type": kind, **legend, **_points(series, some, names, barred, is_behind), **once})
     return {"data": traces, "layout": layout, "opens": any(point.row is not None for point in points)}
 
 
@@ -95,11 +107,11 @@ def series_chart(series: Series) -> Chart:
 
 @dataclass(frozen=True)
 class _Name:
-    """A name in a chart: its text, where it stands on a wide window, and whether also on a phone."""
+    """A name in a chart: its text, and where it stands on a wide window and on a phone; None where it does not."""
 
     text: str
-    place: str
-    on_phone: bool
+    wide: str | None
+    phone: str | None
 
 
 def _names(series: Series, points: Sequence[Point], ends: Sequence[float] | None) -> dict[Point, _Name]:
@@ -110,8 +122,8 @@ def _names(series: Series, points: Sequence[Point], ends: Sequence[float] | None
         _placed(series, points, ends, most, size) for most, size in ((_MOST_NAMES, _WIDE), (_MOST_ON_PHONE, _PHONE))
     )
     return {
-        point: _Name(escape(short_name(point)).replace("\n", "<br>"), place, point in phone)
-        for point, place in wide.items()
+        point: _Name(escape(short_name(point)), wide.get(point), phone.get(point))
+        for point in dict.fromkeys([*wide, *phone])
     }
 
 
@@ -121,28 +133,44 @@ def _placed(
     named = named_points(points, series.x, series.y, most, most)
     if not named:
         return {}
-    x = _scale([point.x for point in points], series.x, None)
+    x = _scale([end for point in points for end in (point.x, *(point.x_interval or ()))], series.x, None)
     y = _scale([point.y for point in points], series.y, ends)
 
     def place(point: Point) -> tuple[float, float]:
         return size[0] * x(point.x), size[1] * (1 - y(point.y))
 
-    markers = [place(point) for point in points if point.stands_out or point in named]
-    found = place_names([place(point) for point in named], [short_name(point) for point in named], markers, *size)
+    names = [short_name(point) for point in named]
+    found = place_names([place(point) for point in named], names, [place(point) for point in points], *size)
     return {point: where for point, where in zip(named, found, strict=True) if where is not None}
 
 
 def _scale(values: Sequence[float], axis: Axis, ends: Sequence[float] | None) -> Callable[[float], float]:
-    """How far along an axis a value is: 0 at its start, 1 at its end; about 5% from these without given ends."""
-    turn: Callable[[float], float] = math.log if axis.log else float
-    low, high = (turn(min(values)), turn(max(values))) if ends is None else (min(ends), max(ends))
-    pad = 0.05 * (high - low) if ends is None else 0.0
-    low, span = low - pad, (high - low + 2 * pad) or 1.0
-    return lambda value: abs(axis.is_reversed - (turn(value) - low) / span)
+    """How far along an axis a value is: 0 at its start, 1 at its end."""
+    low, high = sorted(ends or _ends(values, axis))
+    return lambda value: abs(axis.is_reversed - (_turned(value, axis) - low) / ((high - low) or 1.0))
+
+
+def _ends(values: Sequence[float], axis: Axis) -> tuple[float, float]:
+    """Where an axis begins and ends, as the chart wants it: logarithms of the values on a logarithmic axis."""
+    turned = [_turned(value, axis) for value in values]
+    low, high = min(turned), max(turned)
+    pad = 0.05 * (high - low) or 0.1
+    return low - pad, high + pad
+
+
+def _turned(value: float, axis: Axis) -> float:
+    return math.log10(max(value, _LEAST)) if axis.log else value
+
+
+def _fit(layout: Chart, axis: Axis, values: Sequence[float]) -> None:
+    """Give an axis the ends that the places of names are computed for."""
+    low, high = _ends(values, axis)
+    layout.pop("autorange", None)
+    layout["range"] = [high, low] if axis.is_reversed else [low, high]
 
 
 def _points(
-    series: Series, points: Sequence[Point], names: Mapping[Point, _Name], barred: Set[Point], are_many: bool
+    series: Series, points: Sequence[Point], names: Mapping[Point, _Name], barred: Set[Point], is_behind: bool
 ) -> Chart:
     look, group = series.looks[points[0].group], points[0].group
     edge: Chart = {"width": 1.5} if look.on_page_only else {"width": 1, "color": "var(--paper)"}
@@ -157,28 +185,25 @@ def _points(
         "marker": {
             "color": color,
             "symbol": [f"{look.marker}-open" if point.hollow else look.marker for point in points],
-            "size": 9,
+            "size": _SIZE,
             "line": edge,
         },
     }
-    if are_many and not look.on_page_only:
-        sizes = [_FRONT if point.stands_out else _BEHIND for point in points]
-        trace["marker"] |= {"size": [size for size, _ in sizes], "opacity": [opacity for _, opacity in sizes]}
+    if is_behind and not look.on_page_only:
+        trace["marker"] |= {"size": _BEHIND, "opacity": 0.55, "line": {"width": 0}}
     if any(point.row is not None for point in points):
         trace["customdata"] = [point.row for point in points]
     if any(point in names for point in points):
         found = [names.get(point) for point in points]
-        trace |= {"mode": "markers+text", "text": [name.text if name else "" for name in found]}
-        trace |= {"textposition": [name.place if name else "top right" for name in found], "textfont": {"size": 11}}
-        trace["meta"] = {"on_phone": [name.text if name and name.on_phone else "" for name in found]}
+        wide = [(name.text, name.wide) if name and name.wide else ("", "top right") for name in found]
+        phone = [(name.text, name.phone) if name and name.phone else ("", "top right") for name in found]
+        trace |= {"mode": "markers+text", "textfont": {"size": 11}}
+        trace |= {"text": [text for text, _ in wide], "textposition": [place for _, place in wide]}
+        trace["meta"] = {"text": [text for text, _ in phone], "textposition": [place for _, place in phone]}
     if not barred.isdisjoint(points):
         bars: Chart = {"thickness": 1, "width": 3, "color": color, "type": "data", "symmetric": False}
-        trace |= _intervals(
-            bars, "error_x", [(point.x, point.x_interval if point in barred else None) for point in points]
-        )
-        trace |= _intervals(
-            bars, "error_y", [(point.y, point.y_interval if point in barred else None) for point in points]
-        )
+        trace |= _intervals(bars, "error_x", [(point.x, point.x_interval) for point in points])
+        trace |= _intervals(bars, "error_y", [(point.y, point.y_interval) for point in points])
     return trace
 
 

@@ -28,15 +28,14 @@ def place_names(
 
     Args:
         points: whose names they are, in pixels from the upper left corner.
-        names: their lines are separated by line breaks.
+        names: on one line each.
         markers: what names must not cover.
         width, height: of the chart.
     """
     taken: list[tuple[float, float, float, float]] = []
     found: list[str | None] = []
     for (x, y), name in zip(points, names, strict=True):
-        lines = name.split("\n")
-        half = max(map(len, lines)) * _LETTER / 2, len(lines) * _LINE / 2
+        half = len(name) * _LETTER / 2, _LINE / 2
         place = None
         for candidate, (right, down) in _PLACES.items():
             reach = (half[0] + _MARKER) if down == 0 else half[0] + 3

@@ -19,6 +19,8 @@ MOST_PANELS = 24
 _LINES = ("-", "--", ":", "-.")
 #: Letters of the legend's size that fit beside each other over a panel; a sample of line and marker takes four of them.
 _LETTERS, _SAMPLE = 34, 4
+#: More curves than this of a family without a parameter are not told apart; the others are gray.
+_MOST_NAMED = 5
 
 
 def quality_figure(series: CurveSeries) -> Figure:
@@ -26,7 +28,8 @@ def quality_figure(series: CurveSeries) -> Figure:
     families: dict[str, list[Curve]] = {}
     for curve in series.curves:
         families.setdefault(curve.family, []).append(curve)
-    families = dict(list(families.items())[:MOST_PANELS])
+    everyone = [list(zip(one.steps, one.values, strict=True)) for some in families.values() for one in some]
+    families = {family: _named(some, series.measure) for family, some in list(families.items())[:MOST_PANELS]}
     columns = min(len(families), 4)
     rows = math.ceil(len(families) / columns)
     width = WIDE.width if columns > 1 else 5.0
@@ -38,7 +41,6 @@ def quality_figure(series: CurveSeries) -> Figure:
     with style():
         figure = new_figure(width, height)
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-        everyone = [list(zip(one.steps, one.values, strict=True)) for some in families.values() for one in some]
         for panel, (family, curves) in zip(panels, families.items(), strict=False):
             panel.add_collection(LineCollection(everyone, colors=GRID, linewidths=0.8, zorder=1))
             _draw_family(panel, curves)
@@ -57,6 +59,15 @@ def quality_figure(series: CurveSeries) -> Figure:
         between = {"wspace": 0.08, "hspace": (above_in + below_in) / panel_in}
         figure.subplots_adjust(bottom=(bottom_in + below_in) / height, **sides, **between)
     return figure
+
+
+def _named(curves: Sequence[Curve], measure: str) -> list[Curve]:
+    """The curves that a panel names: all of a parameter; of a family without one those that end best."""
+    if curves[0].parameter or len(curves) <= _MOST_NAMED:
+        return list(curves)
+    falls = measure not in MEASURES or not MEASURES[measure].higher_is_better
+    best = sorted(curves, key=lambda curve: curve.values[-1], reverse=not falls)[:_MOST_NAMED]
+    return [curve for curve in curves if curve in best]
 
 
 def _legend_columns(curves: Sequence[Curve]) -> int:

@@ -2,12 +2,11 @@
 
 import math
 import re
-import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from enhance_sweep.measures import MEASURES, Measure
-from enhance_sweep.report.labels import decimals, topology_name
+from enhance_sweep.report.labels import cut_name, decimals, topology_name
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.references import references
 
@@ -29,11 +28,11 @@ LOOKS = (
     Look("vermillion", "diamond"),
     Look("green", "triangle-up"),
     Look("purple", "square"),
-    Look("ochre", "triangle-down"),
-    Look("cyan", "cross"),
+    Look("sand", "triangle-down"),
+    Look("lavender", "cross"),
     Look("indigo", "star"),
-    Look("rose", "x"),
-    Look("olive", "triangle-left"),
+    Look("brown", "x"),
+    Look("navy", "triangle-left"),
 )
 
 
@@ -222,8 +221,6 @@ def with_intervals(points: Sequence[Point], most: int) -> list[Point]:
 #: What the paper's notation means; further topologies with these three settings are written like plain ones.
 _NOTATION = {"plain": "{k, c, b}", "strided": "{k-s, c}"}
 _SIZES = re.compile(r"\{\d+, \d+, \d+[,}]")
-#: Longer names stand in a figure on several lines.
-_LETTERS = 24
 
 
 def legend_name(series: Series, group: str) -> str:
@@ -236,9 +233,6 @@ def legend_name(series: Series, group: str) -> str:
 
 
 def short_name(point: Point) -> str:
-    """A network's name beside its point: without its topology, which its look tells; on several lines if long."""
+    """A network's name beside its point: without its topology, which its look tells, and cut if it is long."""
     prefix = f"{topology_name(point.group)} {{"
-    name = point.label.removeprefix(prefix[:-1]) if point.label.startswith(prefix) else point.label
-    if len(name) <= _LETTERS:
-        return name
-    return "\n".join(textwrap.wrap(name, _LETTERS, break_long_words=False, break_on_hyphens=False))
+    return cut_name(point.label.removeprefix(prefix[:-1]) if point.label.startswith(prefix) else point.label)

@@ -17,11 +17,12 @@ from matplotlib.figure import Figure
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#59636e", "#e4e7eb", "#ffffff"
 BLUE, VERMILLION, GREEN, PURPLE, OCHRE = "#0072b2", "#c04a00", "#00795a", "#a3508a", "#8a6100"
-CYAN, INDIGO, ROSE, OLIVE = "#2590b5", "#37288f", "#d0265f", "#5f7800"
+#: Of families beside the paper's two, with green and purple: any two can be told apart without one kind of cone, too.
+SAND, LAVENDER, INDIGO, BROWN, NAVY = "#aa8855", "#8877ff", "#1100bb", "#552211", "#222277"
 #: The colors by the names that series have for them.
 COLORS = {"ink": INK, "muted": MUTED, "grid": GRID, "paper": PAPER}
 COLORS |= {"blue": BLUE, "vermillion": VERMILLION, "green": GREEN, "purple": PURPLE, "ochre": OCHRE}
-COLORS |= {"cyan": CYAN, "indigo": INDIGO, "rose": ROSE, "olive": OLIVE}
+COLORS |= {"sand": SAND, "lavender": LAVENDER, "indigo": INDIGO, "brown": BROWN, "navy": NAVY}
 #: In a figure that is part of the page each color is a variable, which has another value in dark mode.
 COLOR_VARIABLES = {color: f"--{name}" for name, color in COLORS.items()}
 #: What matplotlib calls plotly's markers and dashes.

@@ -26,6 +26,7 @@ from enhance_sweep.report.figures.curve_series import (
 from enhance_sweep.report.figures.frontier_series import frontier_series, published_series
 from enhance_sweep.report.figures.series import Series
 from enhance_sweep.report.figures.time_series import paper_time_series, time_series
+from enhance_sweep.report.labels import PAPERS_TOPOLOGIES
 from enhance_sweep.report.page import details
 from enhance_sweep.report.photographs.gallery import Slides, slides
 from enhance_sweep.report.results import findings, timings
@@ -197,6 +198,7 @@ def _captions(results: Results, figures: Mapping[str, Any]) -> dict[str, dict[st
         "several_seeds": any(" " in str(seeds) for seeds in scored["seeds"]),
         "curves_on": curves_on(results),
         "cut": len(results.variants) > MOST_CURVES,
+        "further": not set(scored["topology"]) <= set(PAPERS_TOPOLOGIES),
         "against_paper": "paper_times" in figures,
         "beside": "figure2" if "figure2" in figures else "speed",
         "inversion": largest_inversion(results),

@@ -12,6 +12,7 @@ import pandas as pd
 
 from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS
 from enhance_sweep.report.labels import is_number
+from enhance_sweep.report.results.families import families
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.variants import differing
 from enhance_sweep.what_if import effects_of, shares_of_variance
@@ -85,9 +86,9 @@ class Change:
 @lru_cache(maxsize=1)
 def shares(results: Results) -> list[Share]:
     """The shares of each family's options, the family itself first; empty where there is one family."""
-    frames = _frames(results) if len(results.scored) else {}
-    if len(frames) < 2:
+    if not families(results):
         return []
+    frames = _frames(results)
     found = _shares_of(results, None, pd.concat(frames.values()), [FAMILY])
     for topology, frame in frames.items():
         axes = _options(results, frame)
@@ -99,9 +100,9 @@ def shares(results: Results) -> list[Share]:
 @lru_cache(maxsize=1)
 def changes(results: Results) -> list[Change]:
     """What each change of an option buys, family by family; empty where there is one family."""
-    frames = _frames(results) if len(results.scored) else {}
-    if len(frames) < 2:
+    if not families(results):
         return []
+    frames = _frames(results)
     return [
         change
         for topology, frame in frames.items()

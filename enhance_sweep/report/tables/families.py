@@ -6,6 +6,7 @@ from typing import Any
 
 from enhance_sweep.report.labels import (
     TIMES,
+    cut_name,
     decimals,
     percent,
     setting_name,
@@ -55,14 +56,19 @@ def _columns(results: Results) -> tuple[Column, ...]:
         Column("family"),
         Column("networks", "Networks", "scored", thousands),
         Column("on_frontier", "Networks", "on frontier", thousands),
-        Column("holds", "Holds the frontier at", missing="nowhere"),
+        Column("holds", "Holds the frontier at", missing="nowhere", kind="text"),
         Column("best", f"Best {quality.title}", "", partial(decimals, digits=quality.digits)),
-        Column("best_network", f"Best {quality.title}", "network"),
+        Column("best_network", f"Best {quality.title}", "network", _within_family, kind="text"),
         Column("fastest", "Fastest", _FASTEST[kind], fastest),
-        Column("fastest_network", "Fastest", "network"),
+        Column("fastest_network", "Fastest", "network", _within_family, kind="text"),
     )
     alone = Column("log_hypervolume", "Hypervolume alone", "", partial(decimals, digits=4))
     return (*columns, alone) if kind == "speed_up" else columns
+
+
+def _within_family(label: str) -> str:
+    """A network's name in the row of its family, cut if it is long."""
+    return cut_name(label if label.startswith("{") else label.partition(" ")[2] or label)
 
 
 def _facts(results: Results) -> list[dict[str, Any]]:
@@ -120,18 +126,22 @@ def shares_csv(results: Results) -> str:
 
 
 def _share_columns(results: Results) -> tuple[Column, ...]:
-    quality, cost = f"Share of {results.quality.label}", f"Share of {_RATIOS[results.cost_kind].lower()}"
+    quality, cost = f"Of {results.quality.label}", f"Of {_RATIOS[results.cost_kind].lower()}"
     return (
         Column("family"),
         Column("option"),
-        Column("values", "Values", missing=_NONE),
-        Column("quality_share", quality, "", percent, lambda facts: _reason(facts["quality_note"])),
+        Column("values", "Values", text=_in_words, missing=_NONE, kind="text"),
+        Column("quality_share", quality, "share", percent, lambda facts: _reason(facts["quality_note"])),
         Column("quality_share_by_chance", quality, "by chance", percent, lambda facts: _reason(facts["quality_note"])),
         Column("quality_note"),
-        Column("cost_share", cost, "", percent, lambda facts: _reason(facts["cost_note"])),
+        Column("cost_share", cost, "share", percent, lambda facts: _reason(facts["cost_note"])),
         Column("cost_share_by_chance", cost, "by chance", percent, lambda facts: _reason(facts["cost_note"])),
         Column("cost_note"),
     )
+
+
+def _in_words(values: str) -> str:
+    return "no, yes" if values == "False, True" else values
 
 
 def _share_facts(one: Share) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Column:
         of: the facts that `text` takes, if not `key` alone.
         page: the tables that show it; empty: all tables of its list.
         csv: the CSV files that have it; empty: all files of its list.
-        kind: its style: gain, paper, verdict.
+        kind: its style: gain, paper, text, verdict.
         paper: the column of the paper's figures with whose order this one's is compared.
     """
 

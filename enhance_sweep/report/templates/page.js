@@ -84,7 +84,7 @@
       small.layout.showlegend = false;
     }
     for (const trace of small.data) {
-      if (trace.meta?.on_phone) trace.text = trace.meta.on_phone;
+      if (trace.meta?.text) Object.assign(trace, trace.meta);
       if (trace.text && small.data.length > 1) trace.textfont = { size: 9 };
     }
     return small;

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,13 @@ import pandas as pd
 import pytest
 import record_factory as make
 
+from enhance_sweep.report import gather
 from enhance_sweep.report.figures.curve_series import curve_series, shown_curves
 from enhance_sweep.report.figures.frontier_series import frontier_series, networks_series, published_series
 from enhance_sweep.report.figures.interactive import Chart, curves_chart, series_chart
+from enhance_sweep.report.figures.names import place_names
+from enhance_sweep.report.figures.series import legend_name, short_name
+from enhance_sweep.report.figures.style import COLORS
 from enhance_sweep.report.figures.time_series import paper_time_series, time_series
 from enhance_sweep.report.results.gather import Results
 
@@ -36,7 +40,7 @@ def test_plotly_knows_every_word_of_every_chart(paper_results: Results) -> None:
     for chart in found:
         text = json.dumps({"data": chart["data"], "layout": chart["layout"]}, allow_nan=False)
         # Colors are the page's variables until its script puts them in.
-        for variable in ("ink", "muted", "grid", "paper", "raised", "blue", "vermillion", "green", "purple", "ochre"):
+        for variable in (*COLORS, "raised"):
             text = text.replace(f"var(--{variable})", "#123456")
         assert "var(" not in text
         graph_objects.Figure(json.loads(text))
@@ -47,7 +51,7 @@ def test_a_chart_has_all_points_and_intervals_of_its_series_and_opens_their_netw
     chart = series_chart(series)
     drawn = {trace["name"]: trace for trace in chart["data"]}
     for group in series.looks:
-        points, trace = [point for point in series.points if point.group == group], drawn[group]
+        points, trace = [point for point in series.points if point.group == group], drawn[legend_name(series, group)]
         assert (trace["x"], trace["y"]) == ([point.x for point in points], [point.y for point in points])
         assert trace["customdata"] == [point.row for point in points]
         for (place, point), axis in product(enumerate(points), "xy"):
@@ -60,6 +64,76 @@ def test_a_chart_has_all_points_and_intervals_of_its_series_and_opens_their_netw
     assert chart["opens"]
     low, high = chart["layout"]["yaxis"]["range"]
     assert all(low < end < high for point in series.points for end in point.y_interval or (point.y,))
+
+
+@pytest.fixture(scope="module")
+def families(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """A hundred networks of seven families."""
+    return gather(make.write(tmp_path_factory.mktemp("families"), make.family_records(), make.SPREAD))
+
+
+def test_of_many_networks_the_frontier_is_in_front_and_alone_has_names_and_intervals(families: Results) -> None:
+    series = frontier_series(families)
+    named: set[str] = set()
+    in_front = {(point.x, point.y) for point in series.points if point.stands_out}
+    for trace in series_chart(series)["data"]:
+        if "customdata" not in trace or trace["name"] == "single seeds":
+            continue
+        drawn = {place in in_front for place in zip(trace["x"], trace["y"], strict=True)}
+        assert len(drawn) == 1, "each group is drawn in two parts"
+        assert (trace["marker"]["size"], "error_y" in trace) == ((9, True) if drawn == {True} else (6, False))
+        named |= set(filter(None, trace.get("text", [])))
+    standing_out = {short_name(point) for point in series.points if point.stands_out}
+    assert 3 < len(named) <= 14
+    assert named <= standing_out
+    on_phone = [
+        text for trace in series_chart(series)["data"] for text in trace.get("meta", {}).get("text", []) if text
+    ]
+    assert 0 < len(on_phone) <= 6
+
+
+def test_each_group_is_once_in_the_legend_in_the_order_of_families(families: Results) -> None:
+    series = frontier_series(families)
+    traces = [
+        trace for trace in series_chart(series)["data"] if "legendrank" in trace and trace.get("showlegend", True)
+    ]
+    shown = [trace["name"] for trace in sorted(traces, key=lambda trace: trace["legendrank"])]
+    assert shown[:3] == ["plain {k, c, b}", "strided {k-s, c}", "shuffled {k, c, b}"]
+    assert shown == [legend_name(series, group) for group in series.looks]
+
+
+def box_of(place: str, x: float, y: float, name: str) -> tuple[float, float, float, float]:
+    """Where plotly puts a name: beside its point, its letters 6 pixels wide."""
+    vertical, horizontal = place.split()
+    width, height = 6 * len(name), 13
+    left = {"left": x - width, "center": x - width / 2, "right": x}[horizontal]
+    top = {"top": y - height, "middle": y - height / 2, "bottom": y}[vertical]
+    return left, top, left + width, top + height
+
+
+def test_names_cover_no_name_and_no_other_marker_and_stay_inside() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        points = [(float(x), float(y)) for x, y in random.uniform((0, 0), (400, 300), (25, 2))]
+        names = ["{3, 16, 1}"[: int(random.integers(4, 11))] for _ in points]
+        places = place_names(points, names, points, 400.0, 300.0)
+        assert places == place_names(points, names, points, 400.0, 300.0)
+        assert places[0] is not None or min(points[0][0], 400 - points[0][0]) < 30
+        boxes = [box_of(place, *point, name) for point, name, place in zip(points, names, places, strict=True) if place]
+        assert len(boxes) > 5
+        for left, top, right, bottom in boxes:
+            assert left > -10
+            assert top > -10
+            assert right < 410
+            assert bottom < 310
+        for (left, top, right, bottom), (other_left, other_top, other_right, other_bottom) in combinations(boxes, 2):
+            across = min(right, other_right) - max(left, other_left)
+            assert across <= 0 or min(bottom, other_bottom) - max(top, other_top) <= 1
+        covered = [
+            (x, y) for left, top, right, bottom in boxes for x, y in points if left < x < right and top < y < bottom
+        ]
+        assert covered == []
+    assert place_names([(10.0, 10.0)], ["a name that is wider than its chart"], [], 60.0, 20.0) == [None]
 
 
 def test_steps_at_which_quality_was_noted_are_the_ticks(paper_results: Results) -> None:
@@ -80,10 +154,11 @@ def test_thousands_of_points_are_drawn_by_webgl_without_names_and_intervals() ->
     same = {"ms_ssim": 0.9, "ms_ssim_error": 0.01, "topology": "plain", "label": "{3, 64, 4}", "below_untouched": False}
     networks = pd.DataFrame({"cost": np.arange(1.0, 2102.0)}).assign(**same).assign(on_frontier=lambda f: f.index == 0)
     series = networks_series(networks, "latency_ms", "")
-    points = series_chart(series)["data"][-1]
-    assert (points["type"], len(points["x"])) == ("scattergl", 2101)
-    assert "text" not in points
-    assert "error_y" not in points
+    *_, behind, front = series_chart(series)["data"]
+    assert [(points["type"], len(points["x"])) for points in (behind, front)] == [("scattergl", 2100), ("scattergl", 1)]
+    for points in (behind, front):
+        assert "text" not in points
+        assert "error_y" not in points
     few = series_chart(replace(series, points=series.points[:50]))["data"][-1]
     assert few["type"] == "scatter"
     assert few["text"] == ["{3, 64, 4}"] + [""] * 49

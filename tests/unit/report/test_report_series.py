@@ -1,13 +1,17 @@
 """What the figures show is what the records hold."""
 
+from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import pytest
 import record_factory as make
 
 from enhance_sweep.report.figures.curve_series import curve_series
 from enhance_sweep.report.figures.frontier_series import frontier_series, published_series
-from enhance_sweep.report.figures.series import Point, Series, looks_of
+from enhance_sweep.report.figures.series import LOOKS, Axis, Point, Series, looks_of, named_points, short_name
+from enhance_sweep.report.figures.style import COLORS, MARKERS
 from enhance_sweep.report.figures.time_series import paper_time_series, time_series
 from enhance_sweep.report.results.gather import Results
 
@@ -84,9 +88,84 @@ def test_without_anything_to_show_there_is_no_series(tmp_path: Path) -> None:
     assert [*found, *(curve_series(results, measure) for measure in ("ms_ssim", "psnr_db", "loss"))] == [None] * 6
 
 
-def test_each_topology_has_a_look_of_its_own() -> None:
-    names = ["strided", "plain", *(f"family {number}" for number in range(12))]
-    looks = looks_of(names)
-    assert list(looks) == names
-    assert len({(look.color, look.marker) for look in looks.values()}) == len(names)
-    assert looks["plain"] == looks_of(["plain"])["plain"]
+FAMILIES = ["plain", "strided", "shuffled", "coefficients", "separable", "unet", "tone", "srcnn"]
+
+
+def test_each_topology_has_a_look_of_its_own_whatever_stands_beside_it() -> None:
+    others = [f"family {number}" for number in range(12)]
+    looks = looks_of([*others, *reversed(FAMILIES)])
+    assert list(looks) == [*FAMILIES, *sorted(others)], "in the order of the legend"
+    assert len({(look.color, look.marker) for look in looks.values()}) == len(looks)
+    own = [looks[name] for name in [*FAMILIES, "family 0"]]
+    assert len({look.color for look in own}) == len({look.marker for look in own}) == len(own)
+    for name in FAMILIES:
+        assert looks_of([name]) == {name: looks[name]}
+
+
+def test_both_renderers_know_every_color_and_marker() -> None:
+    css = resources.files("enhance_sweep.report").joinpath("templates", "page.css").read_text()
+    for look in LOOKS:
+        assert look.marker in MARKERS
+        assert css.count(f"--{look.color}: {COLORS[look.color]};") == 2, "on the screen and in print"
+        assert css.count(f"--{look.color}: ") == 3, "and in dark mode"
+
+
+#: Machado, Oliveira and Fernandes 2009: what linear RGB looks like without one kind of cone.
+BLINDNESS = {
+    "none": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+@pytest.mark.parametrize("blindness", BLINDNESS)
+def test_color_blind_readers_can_tell_families_apart_and_all_read_their_names(blindness: str) -> None:
+    linear = np.array([_linear(COLORS[look.color]) for look in LOOKS])
+    seen = np.clip(linear @ np.array(BLINDNESS[blindness]).T, 0, 1)
+    lab = np.array([_lab(color) for color in seen])
+    apart = np.linalg.norm(lab[:, None] - lab, axis=2)[np.triu_indices(len(lab), 1)]
+    # One can just see a difference of 2.3; markers differ too.
+    assert apart.min() > 10, apart.min()
+    luminance = seen @ [0.2126, 0.7152, 0.0722]
+    assert (1.05 / (luminance + 0.05)).min() > 3, "names on white paper"
+
+
+def _linear(color: str) -> list[float]:
+    values = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    return [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values]
+
+
+def _lab(linear: np.ndarray) -> list[float]:
+    """CIELAB under D65."""
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    x, y, z = (np.array(to_xyz) @ linear) / [0.9505, 1.0, 1.089]
+    f = [value ** (1 / 3) if value > 0.008856 else 7.787 * value + 16 / 116 for value in (x, y, z)]
+    return [116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])]
+
+
+def test_of_many_the_best_of_each_stretch_is_named() -> None:
+    axis, upward = Axis("speed"), Axis("quality", log=False)
+    points = [
+        Point(float(2**at), 1 - at / 100, "plain", f"{{{at}}}", stands_out=at % 2 == 0, rank=1) for at in range(40)
+    ]
+    assert named_points(points, axis, upward, 40, 5) == points, "there is room for all"
+    few = named_points(points, axis, upward, 30, 20)
+    assert few == [point for point in points if point.stands_out]
+    # Twenty of them over 38 doublings: of each fifth of these the best, which is the slowest.
+    assert [point.label for point in named_points(points, axis, upward, 30, 5)] == [
+        "{0}",
+        "{8}",
+        "{16}",
+        "{24}",
+        "{32}",
+    ]
+    first = replace(points[6], rank=8)
+    assert named_points([*points[:6], first, *points[7:]], axis, upward, 30, 5)[0] == first
+
+
+def test_long_names_are_cut_between_settings() -> None:
+    label = "shuffled {3, 16, 2, factor 4, norm instance, gate channel}"
+    assert short_name(Point(1.0, 1.0, "shuffled", label)) == "{3, 16, 2, factor 4, …}"
+    assert short_name(Point(1.0, 1.0, "srcnn", "SRCNN")) == "SRCNN"
+    assert short_name(Point(1.0, 1.0, "plain", "{3, 64, 4} PReLU")) == "{3, 64, 4} PReLU"
