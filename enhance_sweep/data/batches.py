@@ -122,8 +122,8 @@ class Batches(IterableDataset[dict[str, Batch]]):
                 rng = np.random.default_rng([self.seed, _COLORS + player, step])
                 batch["colors"] = torch.from_numpy(self.colors.draw(rng, self.batch_size))
         if self.discriminator:
-            player = "generator" if self.simultaneous else "discriminator"
-            item[player]["shown_target"] = torch.from_numpy(shown_target[: len(item[player]["target"])])
+            batch = item["generator" if self.simultaneous else "discriminator"]
+            batch["shown_target"] = torch.from_numpy(shown_target[: len(batch["target"])])
         return item
 
     def _read(self) -> Iterator[dict[str, Batch]]:
