@@ -1,6 +1,7 @@
 """Time and train candidates as jobs of Hydra's launcher, and read the results from the records."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ from enhance_sweep.search.latency import FEWEST_TIMED, AnyHost, Latencies, OneHo
 from enhance_sweep.search.loop import HELD_PAUSE_S, Candidate
 from enhance_sweep.search.specification import BASELINE_ONCE, TIMING, TRAINING, SearchSpec
 from enhance_sweep.search.trials import Trials
+from enhance_sweep.stats.cost_model import FEWEST_OF_FAMILY, Predictor
 from enhance_sweep.sweep.plan import Plan
 from enhance_sweep.sweep.run import tell
+
+#: How often a cohort is looked through for networks to time although their latency can be predicted.
+_LOOKS = 2
 
 
 class JobEvaluator:
@@ -65,12 +70,14 @@ class JobEvaluator:
         self._look()
         latency = self._spec.settings.latency
         unknown = [candidate for candidate in candidates if self._is_unmeasured(candidate)]
-        if latency == "predicted" and self._latencies.model() is None:
+        if latency == "predicted" and self._latencies.predictor() is None:
             # Measure only as many as the cost model needs, evenly over their sizes.
             unknown.sort(key=lambda candidate: self._plans[candidate.key].description.macs)
             self._measure(unknown[:: max(1, len(unknown) // FEWEST_TIMED)])
-        if latency == "measured" or self._latencies.model() is None:
+        if latency == "measured" or self._latencies.predictor() is None:
             self._measure([candidate for candidate in unknown if self._is_unmeasured(candidate)])
+        for _ in range(_LOOKS if latency == "predicted" else 0):  # each time tells more of a family
+            self._measure(self._uncertain(candidates))
         if isinstance(self._latencies, OneHost):
             self._wait_for_its_host(self._latencies, candidates)
         else:
@@ -101,15 +108,45 @@ class JobEvaluator:
 
     def _set_latencies(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Give each its measured latency, else its predicted one; returns those that have neither."""
-        model = self._latencies.model()
+        predictor = self._latencies.predictor()
         standing = [candidate for candidate in candidates if candidate.reason is None]
         for candidate in standing:
             measured_ms = self._measured_ms(candidate)
             if measured_ms is not None:
                 self._set(candidate, measured_ms, predicted=False)
-            elif model is not None:
-                self._set(candidate, model.predict_ms(self._plans[candidate.key].description), predicted=True)
+            elif predictor is not None:
+                self._set(candidate, self._predicted_ms(predictor, candidate)[0], predicted=True)
         return [candidate for candidate in standing if candidate.latency_ms is None]
+
+    def _uncertain(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Those to time although a latency can be predicted: a prediction alone must not decide their fate.
+
+        These are the first of a family of which the cost model knows nothing yet, and those which may be on either side
+        of the limit.
+        """
+        predictor, limit = self._latencies.predictor(), self._spec.settings.max_latency_ms
+        if predictor is None:
+            return []
+        found: list[Candidate] = []
+        new: Counter[str] = Counter()
+        for candidate in candidates:
+            if not self._is_unmeasured(candidate):
+                continue
+            _, low, high = self._predicted_ms(predictor, candidate)
+            family = self._family(candidate)
+            if family not in predictor.families:
+                new[family] += 1
+                if new[family] <= FEWEST_OF_FAMILY:
+                    found.append(candidate)
+            elif limit is not None and low <= limit < high:
+                found.append(candidate)
+        return found
+
+    def _predicted_ms(self, predictor: Predictor, candidate: Candidate) -> tuple[float, float, float]:
+        return predictor.interval_ms(self._plans[candidate.key].description, self._family(candidate))
+
+    def _family(self, candidate: Candidate) -> str:
+        return str(self._plans[candidate.key].architecture["topology"])
 
     def _set(self, candidate: Candidate, latency_ms: float, predicted: bool) -> None:
         candidate.latency_ms, candidate.predicted = latency_ms, predicted

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 from enhance_sweep.paper.baseline import BASELINE
 from enhance_sweep.records.keys import architecture_key, architecture_of, measured_key
-from enhance_sweep.records.schema import Description, TimedRecord
+from enhance_sweep.records.schema import TimedRecord
 from enhance_sweep.records.store import timed_records
-from enhance_sweep.stats.cost_model import CostModel
+from enhance_sweep.stats.cost_model import Predictor
 from enhance_sweep.stats.speed_up import speed_up
 
 #: A cost model fitted on fewer networks is too uncertain.
@@ -22,7 +22,7 @@ class Latencies(Protocol):
         """A network's latency as it was measured; None where it was not."""
         ...
 
-    def model(self) -> CostModel | None:
+    def predictor(self) -> Predictor | None:
         """A cost model fitted on all networks that were timed; None where they are too few."""
         ...
 
@@ -50,10 +50,10 @@ class OneHost:
         timed.sort(key=lambda record: bool(record.baseline))
         return timed[-1].latency_ms_median if timed else None
 
-    def model(self) -> CostModel | None:
+    def predictor(self) -> Predictor | None:
         """A cost model fitted on all networks timed under this measurement; None where they are too few."""
         newest = {
-            record.architecture_key: (record.description, float(record.latency_ms_median or 0))
+            record.architecture_key: (record, float(record.latency_ms_median or 0))
             for record in timed_records(self.runs_dir)
             if record.status == "completed" and record.measurement.as_json() == self.measurement
         }
@@ -98,7 +98,7 @@ class AnyHost:
         self.measurement = dict(measurement)
         self.reference_ms = reference_ms
         self._baselines_ms: dict[str, float] = {}
-        self._timed: dict[str, tuple[Description, float]] = {}
+        self._timed: dict[str, tuple[TimedRecord, float]] = {}
         self.refresh()
 
     def refresh(self) -> None:
@@ -118,7 +118,7 @@ class AnyHost:
         self._timed = {}
         for record in records:
             if record.architecture_key not in self._timed and (ratio := self._speed_up(record)) is not None:
-                self._timed[record.architecture_key] = (record.description, ratio)
+                self._timed[record.architecture_key] = (record, ratio)
 
     def _speed_up(self, record: TimedRecord) -> float | None:
         paired = speed_up(record.samples, resamples=1)
@@ -142,20 +142,21 @@ class AnyHost:
         ratio = self.speed_up_of(architecture)
         return None if ratio is None or self.reference_ms is None else self.reference_ms / ratio
 
-    def model(self) -> CostModel | None:
+    def predictor(self) -> Predictor | None:
         """A cost model of the host that began the search; None where too few were timed."""
         if self.reference_ms is None:
             return None
         return _fitted({key: (known, self.reference_ms / ratio) for key, (known, ratio) in self._timed.items()})
 
 
-def _fitted(timed: Mapping[str, tuple[Description, float]]) -> CostModel | None:
+def _fitted(timed: Mapping[str, tuple[TimedRecord, float]]) -> Predictor | None:
     """A cost model, without networks whose layers are not known; None where the others are too few."""
-    known = [(description, latency_ms) for description, latency_ms in timed.values() if description.layers]
+    known = [(record, latency_ms) for record, latency_ms in timed.values() if record.description.layers]
     if len(known) < FEWEST_TIMED:
         return None
-    descriptions, latencies_ms = zip(*known, strict=True)
-    return CostModel.fit(descriptions, latencies_ms)
+    records, latencies_ms = zip(*known, strict=True)
+    families = [record.architecture["topology"] for record in records]
+    return Predictor.fit([record.description for record in records], latencies_ms, families)
 
 
 def _elsewhere(measurement: Mapping[str, Any]) -> dict[str, Any]:

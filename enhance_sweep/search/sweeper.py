@@ -8,7 +8,6 @@ search: killed at any moment, it continues where it was. Several machines may ru
 storage; they share each cohort, and each waits for networks that another is training.
 """
 
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from omegaconf import DictConfig
 from optuna.trial import TrialState
 
 from enhance_sweep.config import ConfigError
-from enhance_sweep.frontier import hypervolume, pareto_front
+from enhance_sweep.frontier import log_hypervolume, pareto_front
 from enhance_sweep.measures import MEASURES
 from enhance_sweep.records.store import check_writable
 from enhance_sweep.search.jobs import JobEvaluator
@@ -171,8 +170,7 @@ def _summarise(shared: Trials, settings: SearchSettings, untouched: float | None
         quality = f"{measure.label} {one[measure.name]:.{measure.digits}f}"
         tell(f"  {one['name']}: {one['latency_ms']:.1f} ms{predicted}{times}, {quality}")
     if untouched is not None and settings.speed == "speed_up" and finished:
-        points["slowdown"] = [-math.log2(one) for one in points["speed_up"]]
-        area = hypervolume(points, 0.0, untouched, "slowdown", measure.name)
+        area = log_hypervolume(points, untouched, quality=measure.name)
         tell(
             f"Hypervolume: {area:.4f} ({measure.label} above the untouched input's {untouched:.{measure.digits}f}, "
             "over log2 of the speed-up from 1)."

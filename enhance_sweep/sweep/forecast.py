@@ -18,8 +18,9 @@ from enhance_sweep.sweep.work import Work, loss_work, teaching_work, work_of, wo
 from enhance_sweep.system.clock import duration
 from enhance_sweep.system.environment import describe_environment
 
-#: Until something has been timed: two Xeon cores, eager, fp32, tuned allocator (fitted to reports/timing's records).
-_FIRST_MODEL = CostModel(ms_per_gmac=6.4, ms_per_gib=112.0, ms_per_layer=2.6)
+#: Until something has been timed: two Xeon cores, eager, fp32, tuned allocator (fitted to reports/timing's records, and
+#: to small networks of the other families).
+_FIRST_MODEL = CostModel(ms_per_gmac=6.4, ms_per_gib=57.0, ms_per_layer=0.3, ms_per_moved_gib=170.0)
 _FEWEST_FOR_A_MODEL = 3
 #: Seconds that a timing process takes beside its calls.
 _PROCESS_S = 4.0
