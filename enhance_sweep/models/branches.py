@@ -65,7 +65,11 @@ def fold(network: nn.Module) -> None:
     image = image.to(layers[0].weight.device)
     before = network(image)
     for layer in layers:
-        parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+        kernel = layer.weight.clone()
+        # torch's own removal would take `weight` from the class, which copies of the network share.
+        layer.__class__ = type(layer).__bases__[0]
+        del layer.parametrizations
+        layer.weight = nn.Parameter(kernel)
     difference = (network(image) - before).abs().max().item()
     if not difference <= _TOLERANCE:
         raise ArithmeticError(

@@ -29,7 +29,10 @@ def test_branches_change_nothing_until_they_have_learned_and_nothing_when_folded
             parameter.normal_(std=0.05)
     learned = copy.deepcopy(network)(image)
     assert not torch.allclose(learned, before, atol=1e-4)
+    twin = copy.deepcopy(network)
     branches.fold(network)
+    torch.testing.assert_close(twin(image), learned)
+    assert type(network) is type(twin)
     assert set(network.state_dict()) == names
     torch.testing.assert_close(network(image), learned, rtol=0, atol=1e-5)
 
