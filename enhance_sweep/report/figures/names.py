@@ -15,6 +15,11 @@ _PLACES = {
 }
 #: A letter's width and a line's height at the chart's size of type, and how far a marker reaches, in pixels.
 _LETTER, _LINE, _MARKER = 6.3, 14.0, 7.0
+#: How far a name at a corner of its marker is from its center, along either axis.
+_CORNER = 3.0
+
+#: Left, top, right and bottom, in pixels from the upper left corner.
+Box = tuple[float, float, float, float]
 
 
 def place_names(
@@ -32,26 +37,34 @@ def place_names(
         markers: what names must not cover.
         width, height: of the chart.
     """
-    taken: list[tuple[float, float, float, float]] = []
+    taken: list[Box] = []
     found: list[str | None] = []
-    for (x, y), name in zip(points, names, strict=True):
-        half = len(name) * _LETTER / 2, _LINE / 2
-        place = None
-        for candidate, (right, down) in _PLACES.items():
-            reach = (half[0] + _MARKER) if down == 0 else half[0] + 3
-            center = x + right * reach, y + down * (half[1] + (_MARKER if right == 0 else 3))
-            box = center[0] - half[0], center[1] - half[1], center[0] + half[0], center[1] + half[1]
-            inside = box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height
-            others = (
-                (mx - _MARKER, my - _MARKER, mx + _MARKER, my + _MARKER) for mx, my in markers if (mx, my) != (x, y)
-            )
-            if inside and not any(_overlap(box, other) for other in (*taken, *others)):
-                place = candidate
-                taken.append(box)
-                break
+    for point, name in zip(points, names, strict=True):
+        others = [(x - _MARKER, y - _MARKER, x + _MARKER, y + _MARKER) for x, y in markers if (x, y) != point]
+        boxes = {place: box_of(place, point, name) for place in _PLACES}
+        free = (
+            place
+            for place, (left, top, right, bottom) in boxes.items()
+            if left >= 0
+            and top >= 0
+            and right <= width
+            and bottom <= height
+            and not any(_overlap(boxes[place], other) for other in (*taken, *others))
+        )
+        place = next(free, None)
+        taken += [] if place is None else [boxes[place]]
         found.append(place)
     return found
 
 
-def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+def box_of(place: str, point: tuple[float, float], name: str) -> Box:
+    """Where plotly puts a name: left, top, right and bottom, in pixels."""
+    right, down = _PLACES[place]
+    half_width, half_height = len(name) * _LETTER / 2, _LINE / 2
+    x = point[0] + right * (half_width + (_MARKER if down == 0 else _CORNER))
+    y = point[1] + down * (half_height + (_MARKER if right == 0 else _CORNER))
+    return x - half_width, y - half_height, x + half_width, y + half_height
+
+
+def _overlap(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

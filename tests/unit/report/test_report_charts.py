@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from itertools import combinations, product
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from enhance_sweep.report import gather
 from enhance_sweep.report.figures.curve_series import curve_series, shown_curves
 from enhance_sweep.report.figures.frontier_series import frontier_series, networks_series, published_series
 from enhance_sweep.report.figures.interactive import Chart, curves_chart, series_chart
-from enhance_sweep.report.figures.names import place_names
+from enhance_sweep.report.figures.names import box_of, place_names
 from enhance_sweep.report.figures.series import legend_name, short_name
 from enhance_sweep.report.figures.style import COLORS
 from enhance_sweep.report.figures.time_series import paper_time_series, time_series
@@ -102,15 +102,6 @@ def test_each_group_is_once_in_the_legend_in_the_order_of_families(families: Res
     assert shown == [legend_name(series, group) for group in series.looks]
 
 
-def box_of(place: str, x: float, y: float, name: str) -> tuple[float, float, float, float]:
-    """Where plotly puts a name: beside its point, its letters 6 pixels wide."""
-    vertical, horizontal = place.split()
-    width, height = 6 * len(name), 13
-    left = {"left": x - width, "center": x - width / 2, "right": x}[horizontal]
-    top = {"top": y - height, "middle": y - height / 2, "bottom": y}[vertical]
-    return left, top, left + width, top + height
-
-
 def test_names_cover_no_name_and_no_other_marker_and_stay_inside() -> None:
     random = np.random.default_rng(0)
     for _ in range(20):
@@ -118,21 +109,19 @@ def test_names_cover_no_name_and_no_other_marker_and_stay_inside() -> None:
         names = ["{3, 16, 1}"[: int(random.integers(4, 11))] for _ in points]
         places = place_names(points, names, points, 400.0, 300.0)
         assert places == place_names(points, names, points, 400.0, 300.0)
-        assert places[0] is not None or min(points[0][0], 400 - points[0][0]) < 30
-        boxes = [box_of(place, *point, name) for point, name, place in zip(points, names, places, strict=True) if place]
-        assert len(boxes) > 5
-        for left, top, right, bottom in boxes:
-            assert left > -10
-            assert top > -10
-            assert right < 410
-            assert bottom < 310
-        for (left, top, right, bottom), (other_left, other_top, other_right, other_bottom) in combinations(boxes, 2):
-            across = min(right, other_right) - max(left, other_left)
-            assert across <= 0 or min(bottom, other_bottom) - max(top, other_top) <= 1
-        covered = [
-            (x, y) for left, top, right, bottom in boxes for x, y in points if left < x < right and top < y < bottom
-        ]
-        assert covered == []
+        placed = [(place, point, name) for place, point, name in zip(places, points, names, strict=True) if place]
+        assert len(placed) > 5
+        # Pixel by pixel: each belongs to one name, and markers' pixels to none but their own.
+        owned: dict[tuple[int, int], int] = {}
+        for number, one in enumerate(placed):
+            left, top, right, bottom = map(round, box_of(*one))
+            assert (left, top) >= (0, 0)
+            assert (right, bottom) <= (400, 300)
+            for pixel in product(range(left + 1, right), range(top + 1, bottom)):
+                assert owned.setdefault(pixel, number) == number
+        for x, y in points:
+            owner = owned.get((round(x), round(y)))
+            assert owner is None or placed[owner][1] == (x, y)
     assert place_names([(10.0, 10.0)], ["a name that is wider than its chart"], [], 60.0, 20.0) == [None]
 
 
