@@ -9,12 +9,15 @@ Each family has parameters of its own, such as `shuffled.channels`: what is lear
 nothing of another's, and Optuna takes a name with one list of choices only.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, PartialFixedSampler
 
 from enhance_sweep.config import ConfigError
 from enhance_sweep.search.space import (
@@ -145,3 +148,12 @@ def _values(space: Space, model: str | None, own: Row, settings: Row, settings_o
         elif name in own:
             return None
     return values
+
+
+def first(known: Sequence[Mapping[str, Any]], number: int, sampler: BaseSampler) -> BaseSampler:
+    """The sampler of trial `number`: a known network, of which `sampler` draws what is left open; later itself."""
+    if number >= len(known):
+        return sampler
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # experimental for years
+        return PartialFixedSampler(dict(known[number]), sampler)

@@ -1,6 +1,5 @@
 """The specification of a search: its space, what all its networks share, and a check before anything is computed."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -10,13 +9,12 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, PartialFixedSampler
+from optuna.samplers import BaseSampler
 
 from enhance_sweep import config as configuration
 from enhance_sweep.config import ConfigError
 from enhance_sweep.records.keys import digest
-from enhance_sweep.search.families import known_networks, with_families
+from enhance_sweep.search.families import first, known_networks, with_families
 from enhance_sweep.search.halving import rung_steps
 from enhance_sweep.search.space import MODEL, read_space
 from enhance_sweep.sweep.plan import Plan, plan_variant, start
@@ -208,8 +206,4 @@ class SearchSpec:
             raise ConfigError(
                 f"search.sampler._target_: expected a class of optuna.samplers, got {asked['_target_']!r}"
             )
-        if number >= len(self.known):
-            return sampler
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # experimental for years
-            return PartialFixedSampler(self.known[number], sampler)
+        return first(self.known, number, sampler)

@@ -25,6 +25,7 @@ from enhance_sweep.config import ConfigError
 from enhance_sweep.frontier import log_hypervolume, pareto_front
 from enhance_sweep.measures import MEASURES
 from enhance_sweep.records.store import check_writable
+from enhance_sweep.search.forecast import forecast
 from enhance_sweep.search.jobs import JobEvaluator
 from enhance_sweep.search.loop import SearchLoop
 from enhance_sweep.search.specification import SearchSpec
@@ -118,6 +119,8 @@ def _preview(spec: SearchSpec) -> None:
         "networks as it goes, so there is no list of them; to see the cost of one, give its settings without the "
         "named sweep."
     )
+    for line in forecast(spec):
+        tell(line)
 
 
 def _extent(spec: SearchSpec) -> str:

@@ -145,7 +145,8 @@ class Plan:
 
     def baseline(self) -> "Plan":
         """The baseline, to be timed in the same way."""
-        timing = replace(self.settings.timing, baseline_once=False)
+        # It takes seconds a call: as few as a quick look has.
+        timing = replace(self.settings.timing, baseline_once=False, samples=3, warm_up_calls=3, repeats=0)
         settings = replace(self.settings, model=dict(BASELINE), timing=timing, stages=["time"])
         return replace(self, settings=settings, architecture=architecture_of(BASELINE), learned_from=None)
 

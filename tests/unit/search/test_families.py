@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from enhance_sweep.config import ConfigError
-from enhance_sweep.search.families import known_networks, with_families
+from enhance_sweep.search.families import first, known_networks, with_families
 from enhance_sweep.search.space import Space, read_space
 
 SETTINGS: dict[str | None, dict[str, Any]] = {
@@ -186,9 +186,9 @@ def test_a_named_network_that_cannot_be_is_refused(row: dict[str, Any], message:
 def test_known_values_make_exactly_that_network() -> None:
     space = read()
     values = known(space, {"model": "shuffled", "factor": 3, "channels": 8, "prelu": True})[-1]
-    with pytest.warns(optuna.exceptions.ExperimentalWarning):
-        sampler = optuna.samplers.PartialFixedSampler(values, optuna.samplers.RandomSampler(seed=0))
-    trial = optuna.create_study(sampler=sampler).ask()
+    random = optuna.samplers.RandomSampler(seed=0)
+    trial = optuna.create_study(sampler=first([values], 0, random)).ask()
+    assert first([values], 1, random) is random
     assert space.draw(trial, settings_of) == [
         "model=shuffled",
         "model.factor=3",
