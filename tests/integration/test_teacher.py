@@ -283,7 +283,11 @@ def test_published_weights_teach_with_their_network(quick: list[str], tmp_path: 
     ("spoil", "model", "message"),
     [
         (_nan, "model=plain model.channels=4 model.blocks=1", r"theirs\.npz: .* holds values that are not numbers"),
-        (dict.clear, "model=plain model.channels=4", r"teacher\.network: .*expected \d+ layers"),
+        (
+            dict.clear,
+            "model=plain model.channels=4",
+            r"teacher\.network: .*expected \d+ \w+, as the network has, got 0",
+        ),
         (dict.copy, "model=plain model.channels=8 model.blocks=1", r"expected shape \(8, .*check the overrides"),
         (dict.copy, "", r'does not say which network it is.*"teacher\.model=model=plain'),
         (dict.copy, "trainer.max_steps=3", r"teacher\.network: trainer\.max_steps=3: expected a network's setting"),
