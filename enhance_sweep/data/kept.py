@@ -69,7 +69,7 @@ def _make(path: Path, shape: tuple[int, ...], rows: Callable[[int, int], Pixels]
         while done < len(array):
             last = min(done + _CHUNK, len(array))
             array[done:last] = rows(done, last)
-            array.flush()  # type: ignore[attr-defined]
+            array.flush()
             write_whole(done_file, str(last))
             bar.update(last - done)
             done = last
@@ -80,10 +80,10 @@ def _make(path: Path, shape: tuple[int, ...], rows: Callable[[int, int], Pixels]
     done_file.unlink(missing_ok=True)
 
 
-def _opened(path: Path, shape: tuple[int, ...], mode: Any = "r") -> Pixels | None:
+def _opened(path: Path, shape: tuple[int, ...], mode: Any = "r") -> np.memmap[Any, np.dtype[np.uint8]] | None:
     """The memory map of a file that holds such an array, or None."""
     try:
-        array = np.load(path, mmap_mode=mode)
+        array: np.memmap[Any, np.dtype[np.uint8]] = np.load(path, mmap_mode=mode)
     except (OSError, ValueError, EOFError):
         return None
     return array if array.dtype == np.uint8 and array.shape == shape else None

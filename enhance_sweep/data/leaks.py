@@ -7,10 +7,11 @@ photograph that was turned, scaled, or saved again with losses.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from tqdm import tqdm
 
 from enhance_sweep.data.decoding import decode_rgb, refuse
 from enhance_sweep.data.joined import Joined
-from enhance_sweep.data.pairs import Pairs, Pixels
+from enhance_sweep.data.pairs import Pairs, Pixels, Split
 from enhance_sweep.data.scenes import pictures_in
 from enhance_sweep.system.files import write_whole
 
@@ -65,6 +66,34 @@ class KeptPixels:
         return sum(int(self.are_in(np.asarray(patches[start : start + _PATCHES])).sum()) for start in starts)
 
 
+def count_shared(pairs: Pairs, others: Mapping[str, Split], cache_dir: Path) -> int:
+    """How many pairs of other splits hold pixels of this data set's test or validation pairs.
+
+    Looked through once for each data set and others; the cache remembers where there are none.
+
+    Args:
+        pairs: whose test and validation pairs are looked for.
+        others: by the fingerprint of the data set that each is of.
+        cache_dir: the cache's folder.
+    """
+    mark = _mark(cache_dir, pairs, sorted(others))
+    if mark.exists():
+        return 0
+    kept = KeptPixels(pairs)
+    images = [(split.input, split.target) for split in others.values()]
+    bar = tqdm(images, "Looking for test pairs among those that a teacher learned from", unit="data set")
+    shared = sum(max(map(kept.count_in, both)) for both in bar)
+    if not shared:
+        write_whole(mark, "")
+    return shared
+
+
+def _mark(cache_dir: Path, pairs: Pairs, others: Any) -> Path:
+    """The file that says that nothing was found."""
+    told = json.dumps([pairs.fingerprint, others, _WINDOW, _ALONG, _SPREAD])
+    return cache_dir.expanduser() / "clean" / hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
+
+
 def refuse_kept_photographs(folder: Path, pairs: Pairs, max_sides: Sequence[int], cache_dir: Path) -> None:
     """Raise a `DataError` that names those photographs without partners that are for testing or validation here.
 
@@ -78,8 +107,7 @@ def refuse_kept_photographs(folder: Path, pairs: Pairs, max_sides: Sequence[int]
     """
     photos = pictures_in(folder)
     state = [(photo.name, photo.path.stat().st_size, photo.path.stat().st_mtime_ns) for photo in photos]
-    told = json.dumps([pairs.fingerprint, sorted(max_sides), state, _WINDOW, _ALONG, _SPREAD])
-    mark = cache_dir.expanduser() / "unlabelled" / f"{hashlib.blake2b(told.encode(), digest_size=12).hexdigest()}.clean"
+    mark = _mark(cache_dir, pairs, [sorted(max_sides), state])
     if mark.exists():
         return
     kept = KeptPixels(pairs)

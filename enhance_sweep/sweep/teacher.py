@@ -16,7 +16,7 @@ from torch import nn
 
 from enhance_sweep.config import ConfigError, build
 from enhance_sweep.data.joined import Joined
-from enhance_sweep.data.leaks import KeptPixels, refuse_kept_photographs
+from enhance_sweep.data.leaks import count_shared, refuse_kept_photographs
 from enhance_sweep.data.packing import default_cache_dir, find_packed
 from enhance_sweep.data.pairs import Pairs, Pixels, Split, fingerprint_as_packed, set_apart
 from enhance_sweep.data.taught import Lessons, TaughtFiles, lessons_of
@@ -244,49 +244,45 @@ def _refuse_leaks(teacher: Teacher, pairs: Pairs, cache_dir: Path) -> None:
     record = teacher.record
     if record is None or record.learned_from.data_fingerprint == pairs.fingerprint:
         return
-    if teacher.fingerprint in _checked.setdefault(pairs.fingerprint, set()):
-        return
     learned = record.learned_from
-    if fingerprint_as_packed(learned.data_fingerprint) == fingerprint_as_packed(pairs.fingerprint):
+    theirs, ours = learned.data_fingerprint, pairs.fingerprint
+    if fingerprint_as_packed(theirs) == fingerprint_as_packed(ours):
+        if set_apart(theirs) >= set_apart(ours):  # it learned from fewer of the same training pairs
+            return
         raise ConfigError(
             f"teacher {teacher.name} learned from {learned.dataset} with other validation pairs "
-            f"({learned.data_fingerprint}, here {pairs.fingerprint}), so it may know those of this run: train it with "
-            "the same data.validation"
+            f"({theirs}, here {ours}), so it may know those of this run: train it with the same data.validation"
         )
     known = _training_splits(record, cache_dir)
     if known is None:
-        print(
-            f"teacher {teacher.name} learned from {learned.dataset} ({learned.data_fingerprint}), which is not in the "
-            "cache: whether test pairs of this run are among its training pairs cannot be told",
-            file=sys.stderr,
-            flush=True,
+        _tell_once(
+            f"teacher {teacher.name} learned from {learned.dataset} ({theirs}), which is not in the cache: whether "
+            "test pairs of this run are among its training pairs cannot be told"
         )
-    else:
-        kept = KeptPixels(pairs)
-        shared = sum(max(map(kept.count_in, (split.input, split.target))) for split in known)
-        if shared:
-            raise ConfigError(
-                f"teacher {teacher.name} learned from {learned.dataset}, of whose training patches {shared} have "
-                f"pixels of this run's test or validation pairs ({pairs.dataset}): take one that has not seen them"
-            )
-    _checked[pairs.fingerprint].add(teacher.fingerprint)
+    elif shared := count_shared(pairs, known, cache_dir):
+        raise ConfigError(
+            f"teacher {teacher.name} learned from {learned.dataset}, of whose training patches {shared} have pixels of "
+            f"this run's test or validation pairs ({pairs.dataset}): take one that has not seen them"
+        )
 
 
-#: Teachers that were compared, by the fingerprint of the pairs.
-_checked: dict[str, set[str]] = {}
+@cache
+def _tell_once(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
-def _training_splits(record: TrainedRecord, cache_dir: Path) -> list[Split] | None:
-    """The pairs that a network learned from, of each data set; None if the cache does not have all of them."""
+def _training_splits(record: TrainedRecord, cache_dir: Path) -> dict[str, Split] | None:
+    """The pairs that a network learned from, by their data set's fingerprint; None if the cache lacks some of them."""
     own = {"dataset": record.learned_from.dataset, "fingerprint": record.learned_from.data_fingerprint}
     parts = (record.data or {}).get("parts", {"": own}).values()
-    found = []
+    found = {}
     for part in parts:
         pairs = find_packed(cache_dir, str(part["dataset"]), str(part["fingerprint"]))
         if pairs is None:
             return None
         rows = slice(len(pairs.train) - set_apart(str(part["fingerprint"])))
-        found.append(Split(pairs.train.input[rows], pairs.train.target[rows], pairs.train.names[rows]))
+        train = Split(pairs.train.input[rows], pairs.train.target[rows], pairs.train.names[rows])
+        found[str(part["fingerprint"])] = train
     return found
 
 

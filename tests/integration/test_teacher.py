@@ -126,17 +126,30 @@ def test_a_trained_network_teaches_another(
     assert not shown, "another variant reads what was computed"
 
 
-@pytest.mark.parametrize("data", ["photos", "pairs"])
+@pytest.fixture
+def mixed(of_pairs: list[str], photographs: Path, tmp_path: Path) -> list[str]:
+    """Overrides for a quick run on photographs and on aligned pairs."""
+    return [
+        *(one for one in of_pairs if not one.startswith("data")),
+        *("data=mix", "~data.parts.dped", "~data.shares.dped"),
+        *(f"data.parts.photos.root={photographs}", "data.parts.photos.patch_size=48", "data.parts.photos.shots=1"),
+        *("+data@data.parts.city=pairs", f"data.parts.city.root={tmp_path / 'city'}", "+data.shares.city=1"),
+        "data.parts.city.patch_size=48",
+    ]
+
+
+@pytest.mark.parametrize("data", ["photos", "pairs", "mix"])
 def test_nothing_of_a_test_or_validation_pair_reaches_a_teacher(
     data: str,
     quick: list[str],
     of_pairs: list[str],
+    mixed: list[str],
     trained: Path,
     phone: Path,
     own_cache: Path,
     shown: list[Pixels],
 ) -> None:
-    overrides = quick if data == "photos" else of_pairs
+    overrides = {"photos": quick, "pairs": of_pairs, "mix": mixed}[data]
     plan = run(*overrides, "model.channels=3", f"teacher={trained}", f"data.unlabelled={phone}")
     assert plan.pairs is not None
     assert plan.teaching is not None
@@ -270,7 +283,11 @@ def test_published_weights_teach_with_their_network(quick: list[str], tmp_path: 
     ("spoil", "model", "message"),
     [
         (_nan, "model=plain model.channels=4 model.blocks=1", r"theirs\.npz: .* holds values that are not numbers"),
-        (dict.clear, "model=plain model.channels=4", r"teacher\.network: .*expected \d+ layers"),
+        (
+            dict.clear,
+            "model=plain model.channels=4",
+            r"teacher\.network: .*expected \d+ \w+, as the network has, got 0",
+        ),
         (dict.copy, "model=plain model.channels=8 model.blocks=1", r"expected shape \(8, .*check the overrides"),
         (dict.copy, "", r'does not say which network it is.*"teacher\.model=model=plain'),
         (dict.copy, "trainer.max_steps=3", r"teacher\.network: trainer\.max_steps=3: expected a network's setting"),
