@@ -12,7 +12,7 @@ from pytorch_lightning import Callback
 from enhance_sweep import config as configuration
 from enhance_sweep.data.pairs import Pairs
 from enhance_sweep.measures import MEASURES
-from enhance_sweep.records.schema import TrainedRecord
+from enhance_sweep.records.schema import TRAINED_COLUMNS, TrainedRecord
 from enhance_sweep.records.store import GENERATOR_FILE, SCORES_FILE, write_trained
 from enhance_sweep.sweep import training_record
 from enhance_sweep.sweep.failures import reason_of
@@ -124,11 +124,27 @@ def _scored(plan: Plan, record: TrainedRecord) -> TrainedRecord:
     assert plan.pairs is not None
     generator = load_generator(plan.folder / GENERATOR_FILE)
     scores, untouched = score(generator, plan.pairs.test, progress=f"{plan.name}, scoring"), _untouched(plan.pairs)
+    _check_weights(plan.folder / GENERATOR_FILE, record, scores)
     if scores.too_small_for:
         labels = ", ".join(MEASURES[name].label for name in scores.too_small_for)
         print(f"{plan.name}: the test images are too small for {labels}", file=sys.stderr, flush=True)
     _write_scores(plan.folder / SCORES_FILE, plan.pairs, scores, untouched)
     return training_record.scored(record, scores, untouched, plan.pairs.test)
+
+
+def _check_weights(path: Path, record: TrainedRecord, scores: Scores) -> None:
+    """Raise a `ValueError` where weights do not score as their record says: then they are another network's."""
+    if record.scores is None:
+        return
+    found = scores.means()
+    for name in TRAINED_COLUMNS:
+        told, measure = getattr(record.scores, name), MEASURES[name]
+        # Rounding, which differs between processors, changes far less than this.
+        if told is not None and not abs(found[name] - told) <= measure.margin / 10:
+            raise ValueError(
+                f"expected the record's {measure.label} of {told:.{measure.digits}f} from {path.name}, got "
+                f"{found[name]:.{measure.digits}f}: put this network's own weights there"
+            )
 
 
 def tell_cost(plan: Plan, precision: str) -> None:
