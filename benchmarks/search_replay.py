@@ -149,10 +149,15 @@ def _written(value: Any) -> str:
 
 @dataclass
 class StoredResults:
-    """An `Evaluator` whose latencies and scores are those of the records, under one draw of seeds."""
+    """An `Evaluator` whose latencies and scores are those of the records, under one draw of seeds.
+
+    Attributes:
+        within_topologies: whether saturation is judged within each topology.
+    """
 
     grid: Grid
     curves: Mapping[str, Curve]
+    within_topologies: bool = False
     steps: dict[str, int] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
@@ -162,7 +167,8 @@ class StoredResults:
         slug = architecture_slug(architecture | {name.removeprefix("model."): v for name, v in settings.items()})
         if slug not in self.grid.architectures:
             raise ConfigError(f"{slug} is not in the grid")
-        return Candidate(slug, slug, overrides, trial)
+        family = architecture["topology"] if self.within_topologies else None
+        return Candidate(slug, slug, overrides, trial, family)
 
     def find_latencies(self, candidates: Sequence[Candidate]) -> None:
         for one in candidates:
@@ -199,11 +205,15 @@ class InOrder(optuna.samplers.BaseSampler):
 
 
 def searched(
-    grid: Grid, curves: Mapping[str, Curve], sampler: optuna.samplers.BaseSampler, settings: SearchSettings
+    grid: Grid,
+    curves: Mapping[str, Curve],
+    sampler: optuna.samplers.BaseSampler,
+    settings: SearchSettings,
+    within_topologies: bool = False,
 ) -> list[Event]:
     """The trainings of a real search over the grid, until it has proposed all or nothing new for long."""
     study = optuna.create_study(directions=["minimize", "maximize"], sampler=sampler)
-    results = StoredResults(grid, curves)
+    results = StoredResults(grid, curves, within_topologies)
     rungs = rung_steps(settings.first_rung, grid.steps, settings.reduction_factor)
     settings_of = {one["topology"]: {*one} for one in grid.architectures.values()}
     with tempfile.TemporaryDirectory() as runs:
@@ -218,13 +228,18 @@ def searched(
     return results.events
 
 
-def by_halving(no_slower_than_baseline: bool = False, kind: type[Halving] = Halving, **changes: Any) -> Method:
+def by_halving(
+    no_slower_than_baseline: bool = False,
+    kind: type[Halving] = Halving,
+    within_topologies: bool = False,
+    **changes: Any,
+) -> Method:
     def method(grid: Grid, curves: Mapping[str, Curve], seed: int) -> Iterator[Event]:
         every = list(grid.architectures.values())
         limit = grid.worst_ms["baseline"] if no_slower_than_baseline else None
         settings = SearchSettings(trials=len(every), cohort=len(every), max_latency_ms=limit, **changes)
         with patch.object(loop, "Halving", kind):
-            yield from searched(grid, curves, InOrder(every), settings)
+            yield from searched(grid, curves, InOrder(every), settings, within_topologies)
 
     return method
 
@@ -303,6 +318,8 @@ VARIATIONS: dict[str, tuple[Method, Callable[..., list[tuple[str, int]]]]] = {
     "by 4: 75, 300, 1200": (by_halving(reduction_factor=4), RANKED),
     "no saturation: all trained 75 steps": (by_halving(saturation=None), RANKED),
     "saturation beyond 2 times": (by_halving(saturation=2), RANKED),
+    "saturation within each topology": (by_halving(within_topologies=True), RANKED),
+    "saturation within each, beyond 2 times": (by_halving(within_topologies=True, saturation=2), RANKED),
     "max_latency_ms: the baseline's": (by_halving(no_slower_than_baseline=True), RANKED),
     "finalists: 1 (halving alone)": (by_halving(finalists=1), RANKED),
     "finalists: 3": (by_halving(finalists=3), RANKED),
