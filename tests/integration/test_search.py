@@ -15,6 +15,7 @@ from enhance_sweep.records import load_records
 from enhance_sweep.records.store import timed_records, trained_records
 from enhance_sweep.search import loop
 from enhance_sweep.search.store import JOURNAL_FILE
+from enhance_sweep.stats.cost_model import Predictor
 from enhance_sweep.sweep.plan import Plan
 from tests.commands import Command, run
 from tests.integration.conftest import NOT_FOR_A_SEARCH
@@ -322,6 +323,28 @@ def test_a_host_whose_baseline_cannot_be_timed_fails_its_networks(search: Search
     assert {one.user_attrs["reason"] for one in told} == {"its host has no timing of the baseline to compare it with"}
 
 
+def test_what_a_prediction_leaves_open_is_timed(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a known family, those whose interval holds the limit; of a new one, the first two."""
+
+    def interval(self: Predictor, description: Any, family: str) -> tuple[float, float, float]:
+        ms = description.macs / 1e6
+        return ms, ms / 2, ms * 2
+
+    monkeypatch.setattr(Predictor, "interval_ms", interval)
+    monkeypatch.setattr(Predictor, "fit", lambda *_: Predictor(None, frozenset(["plain"]), 1.0, 1.0))  # type: ignore[arg-type]
+    limit = ["search.latency=predicted", "search.first_rung=8"]
+    _, told = search(30, 30, *limit, "search.max_latency_ms=300", "search/sampler=random", families=FAMILIES)
+    networks = [one for one in told if "same_as" not in one.user_attrs]
+    first = {one.user_attrs["name"] for one in networks if one.user_attrs["latency"] == "measured"}
+    dropped = [one for one in networks if one.state == TrialState.PRUNED]
+    assert dropped
+    assert {one.user_attrs["latency"] for one in dropped} == {"measured", "predicted"}
+    for one in dropped:
+        if one.user_attrs["latency"] == "predicted":
+            assert one.user_attrs["latency_ms"] / 2 > 300 or one.params["model"] == "strided"
+    assert sum(name.startswith("strided") for name in first) >= 2
+
+
 @pytest.mark.parametrize("sampler", ["nsga2", "random", "nsga2 search.sampler._target_=optuna.samplers.NSGAIIISampler"])
 def test_samplers_are_chosen_by_configuration(search: Search, sampler: str) -> None:
     chosen = f"search/sampler={sampler}".split()
@@ -369,6 +392,11 @@ def test_what_cannot_end_well_is_refused(start: Start, tmp_path: Path, overrides
     [
         ({"parallel_jobs": "many"}, "hydra.sweeper.max_batch_size: expected a whole number, got 'many'"),
         ({"when": [1, 2]}, "hydra.sweeper.when: expected parameters by name, {NAME: TEXT}, got [1, 2]"),
+        ({"families": ["shuffeld"]}, "hydra.sweeper.families: expected all, or a list of coefficients, plain, "),
+        (
+            {"families": ["plain"], "known": [{"model": "plain", "width": 3}]},
+            "hydra.sweeper.known: plain has no setting 'width'",
+        ),
     ],
 )
 def test_a_sweepers_settings_are_checked(start: Start, tmp_path: Path, settings: dict[str, Any], message: str) -> None:
@@ -450,3 +478,16 @@ def test_a_killed_search_goes_on_and_loses_nothing(quick: list[str], tmp_path: P
     assert len(told) == 6
     assert all(one.state == TrialState.COMPLETE for one in told)
     assert {number: told[number].values for number in done} == done
+
+
+def test_a_dry_run_of_a_wide_search_says_what_it_will_cost(
+    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ["dry_run=true", "search.trials=10", "search.cohort=5", "search.speed=speed_up", "search.finalists=2"]
+    start(*settings, "search.max_latency_ms=1e5", families=FAMILIES)
+    said = capsys.readouterr().err
+    assert "A search of 10 trials over 12 parameters of 2 families, 352 networks, 5 at a time" in said
+    # Of each cohort 5 networks to 2 steps, 3 to 4 and 2 to 8.
+    assert f"At most {2 * (5 * 2 + 3 * 2 + 2 * 4)} steps in 20 trainings, 4 of them to the end (2, 4, 8 steps)" in said
+    assert re.search(r"About .+ in all, a first guess: .+ of training \(\d+ to \d+ ms a step\), .+ of timing\.", said)
+    assert not (tmp_path / "runs").exists()

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from enhance_sweep.config import ConfigError, compose_settings
 from enhance_sweep.records import load_records
-from enhance_sweep.records.keys import architecture_key, architecture_of, measured_key
+from enhance_sweep.records.keys import architecture_key, architecture_of, architecture_slug, measured_key
 from enhance_sweep.records.schema import SCHEMA, Description, Measurement, TimedRecord
 from enhance_sweep.records.store import trained_records, write_trained
 from enhance_sweep.settings import TimingSettings
@@ -530,6 +530,28 @@ def test_a_quick_timing_does_not_stand_for_a_careful_one(quick: list[str], monke
     outcome_of(*quick, "stages=[time]")
     assert not plan_of(*quick, "stages=[time]").needs_timing()
     assert plan_of(*quick, "stages=[time]", "timing=default").needs_timing()
+
+
+def test_the_baseline_is_timed_once_by_itself_where_asked(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[str] = []
+
+    def noted(model: Any, timing: Any, runtime: Any) -> TimedRecord:
+        timed.append(architecture_slug(architecture_of(model)))
+        return made_up_timing(model, timing, runtime)
+
+    monkeypatch.setattr(variant, "time_variant", noted)
+    once = [*quick, "stages=[time]", "timing.baseline_once=true"]
+    assert plan_of(*once).due() == ["time"]
+    assert outcome_of(*once)["stages"] == ["time", "time"]
+    assert outcome_of(*once)["stages"] == []
+    outcome_of(*once, "model.channels=3")
+    assert timed == ["plain-k3-c2-b1", "plain-k3-c64-b4", "plain-k3-c3-b1"]
+    # A network that was timed before there was a baseline gets one; beside a paired timing there is none by itself.
+    earlier = [*once, "timing.width=40"]
+    outcome_of(*earlier, "timing.baseline_once=false")
+    assert outcome_of(*earlier)["stages"] == ["time"]
+    assert timed[3:] == ["plain-k3-c2-b1", "plain-k3-c64-b4"]
+    assert not plan_of(*once, "timing.height=40", "timing=default").needs_baseline()
 
 
 def test_a_failed_evaluation_without_training_ends(quick: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
