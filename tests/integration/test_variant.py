@@ -137,7 +137,7 @@ def test_a_longer_run_continues_a_shorter_one_as_in_one_go(
     assert outcome["stages"] == ["train", "evaluate"]
     assert continued.key == short.key
     assert [row.step for row in continued.quality] == [0, 3, 6, 12]
-    _, one_go = run(*longer, f"runs_dir={tmp_path / 'other'}")
+    _, one_go = run(*longer, f"runs_dir={tmp_path / 'other'}", "trainer.evaluate_at=[3,6]")
     for row, whole in zip(continued.quality, one_go.quality, strict=True):  # of averaged weights, at every rung
         assert (row.psnr_db, row.ms_ssim) == pytest.approx((whole.psnr_db, whole.ms_ssim), abs=1e-6)
     assert figures(continued.scores) == pytest.approx(figures(one_go.scores), abs=1e-6)
