@@ -172,7 +172,7 @@ class SearchLoop:
             self._settings.saturation,
             {key: {steps: self._sign * quality for steps, quality in one.curve.items()} for key, one in known.items()},
             {key: one.latency_ms for key, one in known.items()},
-            {key: one.family for key, one in {**known, **candidates}.items()},
+            {key: one.family for key, one in known.items()} | {key: one.family for key, one in candidates.items()},
         )
         held: list[tuple[str, int]] = []
         while work := halving.ask(self._parallel_jobs) or held:

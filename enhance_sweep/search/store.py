@@ -19,6 +19,7 @@ from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, Storage
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from enhance_sweep.config import ConfigError
@@ -32,7 +33,7 @@ PATIENCE_S = 600.0
 
 #: What is told of a network's speed, and which way is better.
 SPEED_NAMES = {"latency_ms": "latency_ms", "speed_up": "log2_speed_up"}
-SPEED_DIRECTIONS = {"latency_ms": "minimize", "speed_up": "maximize"}
+SPEED_DIRECTIONS = {"latency_ms": StudyDirection.MINIMIZE, "speed_up": StudyDirection.MAXIMIZE}
 
 Result = TypeVar("Result")
 
@@ -106,13 +107,15 @@ def open_study(
     with FileLock(runs_dir / LOCK_FILE):  # creating a database's tables twice at once fails
         storage = retry_while_unavailable(lambda: _open(url, runs_dir))
 
+    falling, rising = StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE
+
     def create() -> optuna.Study:
         try:
             study = optuna.create_study(
                 storage=storage,
                 study_name=name,
                 sampler=sampler,
-                directions=[SPEED_DIRECTIONS[speed], "maximize" if MEASURES[quality].higher_is_better else "minimize"],
+                directions=[SPEED_DIRECTIONS[speed], rising if MEASURES[quality].higher_is_better else falling],
                 load_if_exists=True,
             )
         except DuplicatedStudyError:  # another process created it meanwhile
