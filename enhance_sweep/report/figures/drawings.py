@@ -65,7 +65,10 @@ def draw_architectures(results: Results, files: dict[str, bytes]) -> list[Drawin
     ascending = not results.quality.higher_is_better
     best = results.variants.sort_values(results.quality.name, ascending=ascending, kind="stable")
     topologies = sorted(map(str, best["topology"].unique()), key=lambda name: (name in ("plain", "strided"), name))
-    wanted = [("figure1", "plain", BASELINE_SLUG), ("figure3", "strided", PROPOSED_SLUG)]
+    wanted: list[tuple[str, str, str | None]] = [
+        ("figure1", "plain", BASELINE_SLUG),
+        ("figure3", "strided", PROPOSED_SLUG),
+    ]
     wanted += [(f"architecture_{number}", topology, None) for number, topology in enumerate(topologies, start=1)]
     found, drawn = [], set()
     for name, topology, slug in wanted:
