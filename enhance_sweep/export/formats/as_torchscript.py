@@ -41,7 +41,8 @@ class TorchScript:
             warnings.simplefilter("ignore")
             # Traced, not compiled: a network may be any Python. Arithmetic on sizes is part of the trace.
             whole = _Cast(network, _DTYPES[precision]).eval()
-            scripted = torch.jit.trace(whole, torch.zeros(1, 3, 64, 96), check_trace=False)
+            photograph = torch.zeros(1, 3, 64, 96)
+            scripted = torch.jit.trace(whole, photograph, check_trace=False)  # type: ignore[no-untyped-call]
             torch.jit.freeze(scripted).save(str(file))
 
     def open(self, file: Path, precision: str, threads: int) -> Runner:

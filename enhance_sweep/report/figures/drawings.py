@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -16,6 +17,7 @@ from enhance_sweep.report.figures.frontier import networks_figure, published_fig
 from enhance_sweep.report.figures.quality import quality_figure
 from enhance_sweep.report.figures.series import Series
 from enhance_sweep.report.figures.speed import speed_figure
+from enhance_sweep.report.labels import plural, topology_name
 from enhance_sweep.report.results.agreement import agreement
 from enhance_sweep.report.results.gather import Results, whole
 from enhance_sweep.report.words import phrase
@@ -54,35 +56,50 @@ def draw_figures(series: Mapping[str, Series | CurveSeries], intervals: bool) ->
 
 
 def draw_architectures(results: Results, files: dict[str, bytes]) -> list[Drawing]:
-    """One network of each topology, drawn from its record; their files are added.
+    """The paper's Figures 1 and 3, and the best network of each topology, drawn from their records; files are added.
 
-    They are the paper's Figures 1 and 3, the baseline and the paper's pick; where the records lack these, and of other
-    topologies, the best network.
+    Where the records lack the baseline or the paper's pick, the best network of its topology takes its place.
     """
     described: list[TrainedRecord | TimedRecord] = [*results.timed, *results.trained]
     records = {record.architecture_key: record for record in described}
-    others = sorted({str(topology) for topology in results.variants["topology"]} - {"plain", "strided"})
-    wanted = [("figure1", "plain", "Figure 1: "), ("figure3", "strided", "Figure 3: ")]
-    wanted += [(f"architecture_{number}", topology, "") for number, topology in enumerate(others, start=1)]
-    found = []
-    for name, topology, prefix in wanted:
-        rows = results.variants[results.variants["topology"] == topology]
-        rows = rows.assign(first=rows["slug"].isin([BASELINE_SLUG, PROPOSED_SLUG]))
-        directions = [False, not results.quality.higher_is_better]
-        rows = rows.sort_values(["first", results.quality.name], ascending=directions, kind="stable").head(1)
-        for key, label in zip(rows["architecture_key"], rows["label"], strict=True):
+    ascending = not results.quality.higher_is_better
+    best = results.variants.sort_values(results.quality.name, ascending=ascending, kind="stable")
+    topologies = sorted(map(str, best["topology"].unique()), key=lambda name: (name in ("plain", "strided"), name))
+    wanted: list[tuple[str, str, str | None]] = [
+        ("figure1", "plain", BASELINE_SLUG),
+        ("figure3", "strided", PROPOSED_SLUG),
+    ]
+    wanted += [(f"architecture_{number}", topology, None) for number, topology in enumerate(topologies, start=1)]
+    found, drawn = [], set()
+    for name, topology, slug in wanted:
+        rows = best[best["topology"] == topology]
+        rows = rows if slug is None else pd.concat([rows[rows["slug"] == slug], rows])
+        for key, label in zip(rows["architecture_key"].head(1), rows["label"].head(1), strict=True):
             record = whole(records[key])
             wide, narrow = (architecture_figure(record, shape) for shape in (style.WIDE, style.NARROW))
-            if wide is None or narrow is None:
+            if key in drawn or wide is None or narrow is None:
                 continue
+            drawn.add(key)
             files |= _files(name, wide)
             embedded = [
                 Markup(style.embedded_svg(style.svg(figure), f"{name}-{size}", architecture_in_words(record)))
                 for size, figure in (("wide", wide), ("narrow", narrow))
             ]
+            prefix = f"Figure {name[-1]}: " if slug else ""
             end = "drawn from the layers in its record. In percent: shares of the multiply-adds."
-            found.append(Drawing(name, f"{prefix}{label}, {end}", *embedded))
+            found.append(Drawing(name, f"{prefix}{label}, {_rank(results, rows, topology)}{end}", *embedded))
     return found
+
+
+def _rank(results: Results, rows: pd.DataFrame, topology: str) -> str:
+    """Why the first of these networks is drawn: `of 20 shuffled networks the one with the best MS-SSIM, `."""
+    quality = results.quality
+    scores = results.variants.loc[results.variants["topology"] == topology, quality.name].dropna()
+    best = scores.max() if quality.higher_is_better else scores.min()
+    if len(scores) < 2 or rows[quality.name].iloc[0] != best:
+        return ""
+    networks = plural(len(scores), f"{topology_name(topology)} network")
+    return f"of {networks} the one with the best {quality.label}, "
 
 
 def draw_agreement(results: Results, files: dict[str, bytes]) -> Drawing | None:

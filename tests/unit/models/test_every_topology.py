@@ -136,11 +136,13 @@ class TestEveryTopology:
                 torch.testing.assert_close(exported(images), network(images), rtol=0, atol=1e-4)
 
     @pytest.mark.slow
-    def test_it_is_exported_to_onnx(self, network: nn.Module, tmp_path: Path) -> None:
-        pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
-        onnx = format_of("onnx", "fp32")
-        onnx.write(network, "fp32", [], tmp_path / "network.onnx")
-        run = onnx.open(tmp_path / "network.onnx", "fp32", 1)
+    @pytest.mark.parametrize("name", ["onnx", "openvino"])
+    def test_it_is_exported_to_runtimes(self, network: nn.Module, name: str, tmp_path: Path) -> None:
+        pytest.importorskip(name, reason="the extra `export` is not installed")
+        format = format_of(name, "fp32")
+        file = tmp_path / f"network{format.suffix}"
+        format.write(network, "fp32", [], file)
+        run = format.open(file, "fp32", 1)
         for size in ((16, 24), (17, 24), (18, 23), (19, 21)):
             with torch.no_grad():
                 torch.testing.assert_close(run(photo(*size)), network(photo(*size)), rtol=0, atol=1e-4)

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import record_factory as make
 
+from enhance_sweep.models import PlainGenerator, StridedGenerator
 from enhance_sweep.models.description import describe
 from enhance_sweep.report import labels
+from enhance_sweep.report.figures.drawings import draw_architectures
 from enhance_sweep.report.labels import network_label
 from enhance_sweep.report.page.page import render
-from tests.unit.models.made_up_topologies import Shuffled
+from tests.unit.models.made_up_topologies import Matrices, Shuffled
 
 SHUFFLED = {"topology": "shuffled", "channels": 16, "blocks": 2, "kernel_size": 3}
 
@@ -82,3 +84,32 @@ def test_another_topology_has_rows_points_and_a_drawing_of_its_own(tmp_path: Pat
         assert "shuffled" in files[name].decode(), name
     assert "![shuffled {3, 16, 2}, drawn from the layers in its record." in files["report.md"].decode()
     assert "architecture_1.png" in files
+
+
+def test_the_best_network_of_every_topology_is_drawn_once(tmp_path: Path) -> None:
+    """Beside the baseline and the paper's pick, which are the paper's own figures."""
+    networks = {
+        "shuffled": (Shuffled, {"topology": "shuffled", "channels": 8}),
+        "matrices": (Matrices, {"topology": "matrices", "terms": 2}),
+        "plain": (PlainGenerator, make.BASELINE),
+        "strided": (StridedGenerator, make.PROPOSED),
+        "better": (lambda: PlainGenerator(3, 16, 2), make.plain(3, 16, 2)),
+        "worse": (lambda: PlainGenerator(3, 16, 1), make.plain(3, 16, 1)),
+    }
+    scores = {"shuffled": 0.92, "matrices": 0.91, "plain": 0.90, "strided": 0.91, "better": 0.93, "worse": 0.89}
+    records = [
+        record | {"description": describe(made())}
+        for name, (made, architecture) in networks.items()
+        for record in make.measured((architecture, scores[name], 1000.0))
+    ]
+    files: dict[str, bytes] = {}
+    drawings = draw_architectures(make.results_of(tmp_path, *records), files)
+    captions = {drawing.name: drawing.caption.partition(", drawn from")[0] for drawing in drawings}
+    assert captions == {
+        "figure1": "Figure 1: {3, 64, 4}",
+        "figure3": "Figure 3: {3-4, 16}",
+        "architecture_1": "matrices {terms 2}",
+        "architecture_2": "shuffled {channels 8}",
+        "architecture_3": "{3, 16, 2}, of 3 plain networks the one with the best MS-SSIM",
+    }
+    assert {f"{name}.{end}" for name in captions for end in ("png", "svg")} == set(files)

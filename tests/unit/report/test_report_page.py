@@ -155,7 +155,7 @@ def test_every_network_of_the_tables_opens(whole: tuple[Results, dict[str, bytes
 
 def test_every_file_is_there_and_named_as_promised(whole: tuple[Results, dict[str, bytes]]) -> None:
     files = whole[1]
-    drawn = ("figure1", "figure2", "figure2_intervals", "figure2_paper", "figure3")
+    drawn = ("figure1", "figure2", "figure2_intervals", "figure2_paper", "figure3", "architecture_1", "architecture_2")
     drawn += ("speed", "quality", "quality_psnr", "losses")
     tables = ("table1", "table2", "table3", "variants", "claims", "runtimes", "exports")
     expected = {f"{name}.{suffix}" for name in drawn for suffix in ("png", "svg")} | {f"{name}.csv" for name in tables}
