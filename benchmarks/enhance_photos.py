@@ -114,7 +114,7 @@ def compared(part: str, name: str, arguments: list[str], folder: Path, out: Path
     """The largest difference of a byte, and the share of equal ones."""
     import torch
 
-    from enhance_sweep.enhance.loading import load_network, load_weights
+    from enhance_sweep.weights.loading import load_network, load_weights
 
     if arguments[0] == "--weights":
         network = load_weights(arguments[1], arguments[2:])

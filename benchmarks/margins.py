@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from enhance_sweep.enhance.loading import load_weights
 from torch import Tensor
 
 from enhance_sweep.data.batches import to_unit
 from enhance_sweep.data.dped import Dped
 from enhance_sweep.data.packing import default_cache_dir
-from enhance_sweep.enhance.loading import load_weights
 from enhance_sweep.measures import MEASURES
 from enhance_sweep.metrics import METRICS
 from enhance_sweep.system.environment import prepare_process, usable_cores

@@ -19,9 +19,9 @@ from PIL import Image
 from enhance_sweep.data.dped import Dped
 from enhance_sweep.data.packing import default_cache_dir
 from enhance_sweep.data.showcase import shots
-from enhance_sweep.enhance.loading import load_weights
 from enhance_sweep.system.environment import prepare_process
 from enhance_sweep.training.evaluation import score
+from enhance_sweep.weights.loading import load_weights
 
 PUBLISHED = {
     "dped_resnet_64x4": ["model=plain", "model.channels=64", "model.blocks=4"],

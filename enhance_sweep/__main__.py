@@ -30,6 +30,7 @@ def _run() -> int:
     from enhance_sweep.sweep import run as sweep
 
     config.register()
+    sys.argv = config.spelled_out(sys.argv)
 
     @hydra.main(config_path=str(config.CONF_DIR), config_name="config", version_base="1.3")
     def run(composed: DictConfig) -> dict[str, object]:

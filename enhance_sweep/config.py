@@ -23,6 +23,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from enhance_sweep.settings import Settings
 
+#: What a node says beside its class's arguments: its class, its name in records, and the ranges that a search tries.
+_NOT_ARGUMENTS = ("_target_", "name", "search")
 #: Settings that say where a thing is, not what it is: they never change what a network learns.
 PLACES = ("root", "weights_file", "url")
 
@@ -49,6 +51,23 @@ def register() -> None:
     Plugins.instance().register(_SweepsSearchPath)
 
 
+def spelled_out(arguments: Sequence[str]) -> list[str]:
+    """Overrides as Hydra takes them.
+
+    `teacher=FILE` is short for `teacher.network=FILE`, and the overrides that are the value of `teacher.model` need no
+    quotes of their own: `"teacher.model=model=plain model.channels=32"`.
+    """
+    return [_spelled_out(*argument.partition("=")) for argument in arguments]
+
+
+def _spelled_out(name: str, equals: str, value: str) -> str:
+    if name == "teacher":
+        name = "teacher.network"
+    if name == "teacher.model" and "=" in value and value[0] not in "'\"":
+        value = f'"{value}"'
+    return f"{name}{equals}{value}"
+
+
 def compose_config(overrides: Sequence[str] = ()) -> DictConfig:
     """The configuration that `python -m enhance_sweep OVERRIDES` would run, for use from Python.
 
@@ -58,7 +77,7 @@ def compose_config(overrides: Sequence[str] = ()) -> DictConfig:
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return compose("config", overrides=list(overrides))
+        return compose("config", overrides=spelled_out(overrides))
 
 
 def compose_settings(overrides: Sequence[str] = ()) -> Settings:
@@ -81,6 +100,7 @@ def settings_from(config: DictConfig) -> Settings:
     try:
         for name, value in values.items():
             values[name] = OmegaConf.to_object(value) if OmegaConf.is_config(value) else value
+        values["model"].pop("search", None)
         return Settings(**values)
     except ValueError as error:
         raise ConfigError(str(error)) from error
@@ -92,19 +112,28 @@ def check(settings: Settings) -> None:
     Raises:
         ConfigError: an argument is unknown, missing or of a wrong type, by name.
     """
-    for group in ("model", "data", "loss", "runtime"):
-        check_arguments(getattr(settings, group), group)
+    groups = {"model": settings.model, "data": settings.data_set, "loss": settings.loss, "runtime": settings.runtime}
+    for group, node in groups.items():
+        check_arguments(node, group)
 
 
 def resolved(config: DictConfig, group: str) -> dict[str, Any]:
-    """A group as a plain dictionary, with interpolations filled in."""
-    container = OmegaConf.to_container(config[group], resolve=True)
-    return typing.cast(dict[str, Any], container)
+    """A group as a plain dictionary, with interpolations filled in; a model without its `search_ranges`."""
+    container = typing.cast(dict[str, Any], OmegaConf.to_container(config[group], resolve=True))
+    if group == "model":
+        container.pop("search", None)
+    return container
+
+
+def search_ranges(config: DictConfig) -> dict[str, Any] | None:
+    """The ranges that a search tries, as the model's YAML has them in `search`: no setting of the model itself."""
+    ranges = config.model.get("search")
+    return None if ranges is None else typing.cast(dict[str, Any], OmegaConf.to_container(ranges, resolve=True))
 
 
 def arguments(node: Mapping[str, Any]) -> dict[str, Any]:
-    """What a `_target_` is called with: all but its address and its name in records."""
-    return {name: value for name, value in node.items() if name not in ("_target_", "name")}
+    """What a `_target_` is called with: all but its address, its name in records and the ranges of a search."""
+    return {name: value for name, value in node.items() if name not in _NOT_ARGUMENTS}
 
 
 def build(node: Any, place: str) -> Any:

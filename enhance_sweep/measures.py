@@ -46,6 +46,11 @@ class Measure:
         return "" if self.higher_is_better else " improvement"
 
     @property
+    def worse_than(self) -> str:
+        """What stands before a score that a worse one does not reach."""
+        return "below" if self.higher_is_better else "worse than"
+
+    @property
     def sign(self) -> int:
         """Times this, a difference is an improvement where it is above 0."""
         return 1 if self.higher_is_better else -1

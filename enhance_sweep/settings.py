@@ -18,6 +18,9 @@ STARTS = ("identity", "dped_code")
 PRECISIONS = ("fp32", "bf16")
 LAYOUTS = ("channels_last", "channels_first")
 LATENCIES = ("measured", "predicted")
+SPEEDS = ("latency_ms", "speed_up")
+#: What `data` says beside the settings of a data set.
+_UNLABELLED = ("unlabelled", "unlabelled_share")
 
 
 @dataclass
@@ -58,6 +61,7 @@ class TrainerSettings:
     schedule: str = "constant"
     start: str = "identity"
     averaging: bool = True
+    reparameterise: bool = False
     precision: str = "auto"
     accelerator: str = "auto"
     augment: bool = True
@@ -90,6 +94,30 @@ class TrainerSettings:
 
 
 @dataclass
+class TeacherSettings:
+    """A network whose results others learn from beside the targets. See conf/config.yaml for the meanings."""
+
+    network: str | None = None
+    model: str = ""
+    weight: float = 1.0
+    trained_on: str = "unknown"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot teach."""
+        if not 0 <= self.weight < math.inf:
+            raise ValueError(f"teacher.weight: expected a number of at least 0, got {self.weight}")
+        if self.model and not self.network:
+            raise ValueError(
+                "teacher.model says what network the weights in a file are of: give teacher.network=FILE, too"
+            )
+
+    @property
+    def teaches(self) -> bool:
+        """Whether there is a teacher, and it counts."""
+        return self.network is not None and self.weight > 0
+
+
+@dataclass
 class TimingSettings:
     """One way to measure speed and memory. The defaults are the careful ones.
 
@@ -103,6 +131,7 @@ class TimingSettings:
         allocator: stock or tuned (`enhance_sweep.system.environment.ALLOCATORS`).
         seed: of the network's weights and of the order within rounds.
         paired: time the baseline in every round, so that a speed-up is a median of ratios taken side by side.
+        baseline_once: where it is not paired, time the baseline by itself too, once on each host.
         processes: fresh processes for each variant before its interval is trusted.
         samples: timed calls in each process, at least three.
         warm_up_calls: at most this many before timing; fewer once three undisturbed calls agree within 5%.
@@ -122,6 +151,7 @@ class TimingSettings:
     allocator: str = "tuned"
     seed: int = 0
     paired: bool = True
+    baseline_once: bool = False
     processes: int = 3
     samples: int = 3
     warm_up_calls: int = 6
@@ -155,6 +185,7 @@ class SearchSettings:
     cohort: int = 24
     max_latency_ms: float | None = None
     latency: str = "measured"
+    speed: str = "latency_ms"
     quality: str = "ms_ssim"
     first_rung: int = 75
     reduction_factor: float = 2.0
@@ -169,6 +200,7 @@ class SearchSettings:
             if getattr(self, name) < 1:
                 raise ValueError(f"search.{name}: expected at least 1, got {getattr(self, name)}")
         one_of("search.latency", self.latency, LATENCIES)
+        one_of("search.speed", self.speed, SPEEDS)
         one_of("search.quality", self.quality, list(MEASURES))
         if self.max_latency_ms is not None and not 0 < self.max_latency_ms < math.inf:
             raise ValueError(f"search.max_latency_ms: expected a positive number or null, got {self.max_latency_ms}")
@@ -180,7 +212,11 @@ class SearchSettings:
 
 @dataclass
 class Settings:
-    """One run: `model`, `data`, `content`, `loss` and `runtime` each describe an object, which `config.build` makes."""
+    """One run: `model`, `data`, `content`, `loss` and `runtime` each describe an object, which `config.build` makes.
+
+    Beside the data set's own settings (`data_set`), `data` has those of photographs without partners: `unlabelled`,
+    their folder, and `unlabelled_share` of the crops.
+    """
 
     model: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
@@ -188,10 +224,12 @@ class Settings:
     loss: dict[str, Any] = field(default_factory=dict)
     runtime: dict[str, Any] = field(default_factory=dict)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
+    teacher: TeacherSettings = field(default_factory=TeacherSettings)
     timing: TimingSettings = field(default_factory=TimingSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
     seed: int = 0
     runs_dir: str = "runs"
+    weights: str | None = None
     stages: list[str] = field(default_factory=lambda: list(STAGES))
     retries: Retries = field(default_factory=Retries)
     retry_failed: bool = False
@@ -204,6 +242,40 @@ class Settings:
             one_of("stages", stage, STAGES)
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed: expected 0 to {2**32 - 1}, got {self.seed}")
+        if self.unlabelled is not None:
+            self._check_unlabelled()
+
+    @property
+    def data_set(self) -> dict[str, Any]:
+        """`data` without what concerns photographs without partners."""
+        return {name: value for name, value in self.data.items() if name not in _UNLABELLED}
+
+    @property
+    def unlabelled(self) -> str | None:
+        """The folder of photographs without partners, which only the teacher judges."""
+        folder = self.data.get("unlabelled")
+        return None if folder is None else str(folder)
+
+    @property
+    def unlabelled_crops(self) -> int:
+        """How many crops of a batch come from them."""
+        return 0 if self.unlabelled is None else round(self.data["unlabelled_share"] * self.trainer.batch_size)
+
+    def _check_unlabelled(self) -> None:
+        if not self.teacher.teaches:
+            why = "teacher.weight is 0" if self.teacher.network else "there is no teacher"
+            raise ValueError(
+                f"data.unlabelled={self.unlabelled}: only a teacher can judge photographs without partners, and {why}: "
+                "give teacher.network=FILE or KEY with teacher.weight above 0, or leave data.unlabelled out"
+            )
+        share, batch = self.data.get("unlabelled_share"), self.trainer.batch_size
+        if not isinstance(share, int | float) or isinstance(share, bool) or not 0 < share < 1:
+            raise ValueError(f"data.unlabelled_share: expected a share of the crops above 0 and below 1, got {share!r}")
+        if not 0 < self.unlabelled_crops < batch:
+            raise ValueError(
+                f"data.unlabelled_share={share} of trainer.batch_size={batch} is {self.unlabelled_crops} crops: choose "
+                f"shares that leave at least one of each kind, or larger batches"
+            )
 
 
 def one_of(name: str, value: str, allowed: Sequence[str]) -> None:

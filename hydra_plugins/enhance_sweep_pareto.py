@@ -4,7 +4,7 @@ from typing import Any
 
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
 
 class ParetoSweeper(Sweeper):
@@ -14,12 +14,23 @@ class ParetoSweeper(Sweeper):
         max_batch_size: how many jobs the launcher gets at once.
         params: the space: overrides by name, which the command line can replace one by one.
         when: conditions on parameters, by name.
+        families: a list of models, or `all`: their ranges stand in their YAML files.
+        known: networks to try first.
     """
 
-    def __init__(self, max_batch_size: int, params: DictConfig | None, when: DictConfig | None) -> None:
+    def __init__(
+        self,
+        max_batch_size: int,
+        params: DictConfig | None,
+        when: DictConfig | None,
+        families: ListConfig | str | None = None,
+        known: ListConfig | None = None,
+    ) -> None:
         self.max_batch_size = max_batch_size
         self.params = params
         self.when = when
+        self.families = families
+        self.known = known
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep the configuration, and make the launcher."""
@@ -46,4 +57,6 @@ class ParetoSweeper(Sweeper):
             self.when,
             arguments,
             self.max_batch_size,
+            self.families,
+            self.known,
         )

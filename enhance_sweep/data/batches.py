@@ -20,6 +20,8 @@ from enhance_sweep.data.readahead import ReadAhead
 GENERATOR, DISCRIMINATOR = 0, 1
 #: Changes of color come from streams of their own, so that without them all else is drawn as before.
 _COLORS = 2
+#: Likewise the crops of photographs without partners, which the generator alone sees.
+_UNLABELLED = 4
 
 #: Batches that a thread prepares in advance. One hides the work; two also hide a slow disk.
 _PREFETCHED = 2
@@ -40,6 +42,10 @@ class Batches(IterableDataset[dict[str, Batch]]):
     batch has their `colors`, float32 (batch_size, 3, 3). Where crops are whole patches in their own color, so that
     targets recur, a batch on the CPU has `patches`, int64 (batch_size,): a number for each target as turned.
 
+    Where the pairs have taught targets, the generator's batch has `taught` beside `target`. Of its crops the last
+    `unlabelled_crops` are then of photographs without partners: `input` and `taught` have all crops, `target` and
+    `shown_target` only the first ones.
+
     Args:
         split: pairs to cut from.
         batch_size: crops in a batch.
@@ -52,6 +58,8 @@ class Batches(IterableDataset[dict[str, Batch]]):
         simultaneous: whether it shares the generator's batch.
         device: where to cut. If all pairs fit into the memory of a GPU, they are copied there.
         around: a context around drawing each item, or around waiting for it where it is prefetched.
+        unlabelled: patches without partners, whose targets are a teacher's; the split has taught targets, too.
+        unlabelled_crops: how many crops of the generator's batch come from them; fewer than all.
 
     Raises:
         DataError: the crop is larger than the patches.
@@ -70,6 +78,8 @@ class Batches(IterableDataset[dict[str, Batch]]):
         simultaneous: bool = False,
         device: torch.device | None = None,
         around: Callable[[], AbstractContextManager[object]] = nullcontext,
+        unlabelled: Split | None = None,
+        unlabelled_crops: int = 0,
     ) -> None:
         super().__init__()
         height, width = split.input.shape[1:3]
@@ -85,8 +95,12 @@ class Batches(IterableDataset[dict[str, Batch]]):
         self.discriminator = discriminator
         self.simultaneous = simultaneous
         self.around = around
-        is_resident = device is not None and crops.Resident.fits(split, device)
-        self.resident = crops.Resident(split, device) if device is not None and is_resident else None
+        self.unlabelled = unlabelled
+        self.unlabelled_crops = unlabelled_crops if unlabelled is not None else 0
+        splits = [one for one in (split, unlabelled) if one is not None]
+        is_resident = device is not None and crops.Resident.fits(device, *splits)
+        # On a GPU that holds them all, by their place among the splits: pairs, patches without partners.
+        self.resident = [crops.Resident(one, device) for one in splits] if device is not None and is_resident else []
         # Not on an accelerator: reading the numbers would wait for it.
         recurring = (height, width) == (crop_size, crop_size) and not self.colors
         self.numbered = recurring and (device is None or device.type == "cpu")
@@ -102,45 +116,71 @@ class Batches(IterableDataset[dict[str, Batch]]):
     def at(self, step: int) -> dict[str, Batch]:
         """The item for one step."""
         places, shown_target = self._places(step)
-        item = {player: self._cut(there) for player, there in places.items()}
+        item = {player: self._batch(player, there) for player, there in places.items()}
         if self.colors:
             for player, batch in zip((GENERATOR, DISCRIMINATOR), item.values(), strict=False):
                 rng = np.random.default_rng([self.seed, _COLORS + player, step])
                 batch["colors"] = torch.from_numpy(self.colors.draw(rng, self.batch_size))
         if self.discriminator:
-            item["generator" if self.simultaneous else "discriminator"]["shown_target"] = torch.from_numpy(shown_target)
+            batch = item["generator" if self.simultaneous else "discriminator"]
+            batch["shown_target"] = torch.from_numpy(shown_target[: len(batch["target"])])
         return item
 
     def _read(self) -> Iterator[dict[str, Batch]]:
         """Items, whose crops the system is asked to read some steps before."""
-        read_ahead = ReadAhead(self.split)
+        readers = [ReadAhead(split) for split in (self.split, self.unlabelled) if split is not None]
         try:
             for step in itertools.count(self.first_step):
                 last = step + _READ_AHEAD
                 for later in range(step, last + 1) if step == self.first_step else (last,):
                     for places in self._places(later)[0].values():
-                        read_ahead(places)
+                        for read_ahead, there in zip(readers, places, strict=False):
+                            read_ahead(there)
                 yield self.at(step)
         finally:
-            read_ahead.close()
+            for reader in readers:
+                reader.close()
 
-    def _places(self, step: int) -> tuple[dict[str, crops.Crops], NDArray[np.bool_]]:
-        """Where each player's crops of a step are, and which targets the discriminator sees."""
+    def _places(self, step: int) -> tuple[dict[str, list[crops.Crops]], NDArray[np.bool_]]:
+        """Where each player's crops of a step are, and which targets the discriminator sees.
+
+        The first crops are of pairs; the generator's may have more, of patches without partners.
+        """
         rng = np.random.default_rng([self.seed, DISCRIMINATOR, step])
-        places = {"generator": self._draw(np.random.default_rng([self.seed, GENERATOR, step]))}
+        labelled = self.batch_size - self.unlabelled_crops
+        places = {
+            "generator": [self._draw(np.random.default_rng([self.seed, GENERATOR, step]), self.split, labelled)],
+        }
+        if self.unlabelled is not None and self.unlabelled_crops:
+            own = np.random.default_rng([self.seed, _UNLABELLED, step])
+            places["generator"].append(self._draw(own, self.unlabelled, self.unlabelled_crops))
         if self.discriminator and not self.simultaneous:
-            places["discriminator"] = self._draw(rng)
+            places["discriminator"] = [self._draw(rng, self.split, self.batch_size)]
         return places, rng.random(self.batch_size) < 0.5
 
-    def _draw(self, rng: np.random.Generator) -> crops.Crops:
-        return crops.draw(rng, self.split, self.batch_size, self.crop_size, self.augment)
+    def _draw(self, rng: np.random.Generator, split: Split, count: int) -> crops.Crops:
+        return crops.draw(rng, split, count, self.crop_size, self.augment)
 
-    def _cut(self, places: crops.Crops) -> Batch:
-        input, target = self.resident.cut(places) if self.resident else crops.cut(self.split, places)
+    def _batch(self, player: str, places: list[crops.Crops]) -> Batch:
+        input, target, *taught = self._cut(0, places[0])
         batch = {"input": input, "target": target}
+        numbers = [places[0].rows * crops.TURNS + places[0].turns]
+        if taught and player == "generator":
+            batch["taught"] = taught[0]
+            if len(places) > 1:
+                more, its_target = self._cut(1, places[1])
+                batch |= {"input": torch.cat([input, more]), "taught": torch.cat([taught[0], its_target])}
+                numbers.append((places[1].rows + len(self.split)) * crops.TURNS + places[1].turns)
         if self.numbered:
-            batch["patches"] = torch.from_numpy(places.rows * crops.TURNS + places.turns)
+            batch["patches"] = torch.from_numpy(np.concatenate(numbers))
         return batch
+
+    def _cut(self, which: int, places: crops.Crops) -> tuple[Tensor, ...]:
+        if self.resident:
+            return self.resident[which].cut(places)
+        split = self.unlabelled if which else self.split
+        assert split is not None
+        return crops.cut(split, places)
 
 
 def to_unit(pixels: Tensor) -> Tensor:

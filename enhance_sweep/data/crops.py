@@ -60,10 +60,10 @@ def _rows(rng: np.random.Generator, split: Split, count: int) -> NDArray[np.int6
     return rows
 
 
-def cut(split: Split, crops: Crops) -> tuple[Tensor, Tensor]:
-    """Input and target, uint8 (N, 3, side, side) in channels-last memory, on the CPU."""
+def cut(split: Split, crops: Crops) -> tuple[Tensor, ...]:
+    """All of `Split.images`, each uint8 (N, 3, side, side) in channels-last memory, on the CPU."""
     places = list(zip(crops.rows, crops.tops, crops.lefts, crops.turns, strict=True))
-    input, target = (
+    return tuple(
         torch.from_numpy(
             np.stack(
                 [
@@ -72,9 +72,8 @@ def cut(split: Split, crops: Crops) -> tuple[Tensor, Tensor]:
                 ]
             )
         ).permute(0, 3, 1, 2)  # (N, H, W, 3) in memory is channels-last already, so no value moves
-        for pixels in (split.input, split.target)
+        for pixels in split.images
     )
-    return input, target
 
 
 class Resident:
@@ -88,16 +87,16 @@ class Resident:
     def __init__(self, split: Split, device: torch.device) -> None:
         self.device = device
         self.height, self.width = split.input.shape[1:3]
-        self._pixels = [_copied(pixels, device).reshape(-1, 3) for pixels in (split.input, split.target)]
+        self._pixels = [_copied(pixels, device).reshape(-1, 3) for pixels in split.images]
         self._turned: dict[int, Tensor] = {}
 
     @staticmethod
-    def fits(split: Split, device: torch.device) -> bool:
-        """Whether the split takes at most half of a GPU's free memory: training needs the rest."""
-        size = split.input.nbytes + split.target.nbytes
+    def fits(device: torch.device, *splits: Split) -> bool:
+        """Whether splits take at most half of a GPU's free memory: training needs the rest."""
+        size = sum(pixels.nbytes for split in splits for pixels in split.images)
         return device.type == "cuda" and size <= torch.cuda.mem_get_info(device)[0] / 2
 
-    def cut(self, crops: Crops) -> tuple[Tensor, Tensor]:
+    def cut(self, crops: Crops) -> tuple[Tensor, ...]:
         """Like the function `cut`, on the device."""
         rows, tops, lefts, turns = (
             torch.from_numpy(values).to(self.device, non_blocking=True)[:, None, None]
@@ -106,8 +105,7 @@ class Resident:
         within = self._positions(crops.side)[turns[:, 0, 0]]
         down, across = within // crops.side, within % crops.side
         positions = (rows * self.height + tops + down) * self.width + lefts + across
-        input, target = (pixels[positions].permute(0, 3, 1, 2) for pixels in self._pixels)
-        return input, target
+        return tuple(pixels[positions].permute(0, 3, 1, 2) for pixels in self._pixels)
 
     def _positions(self, side: int) -> Tensor:
         """(8, side, side): for each turn and pixel of a turned crop, where in the crop the pixel comes from."""

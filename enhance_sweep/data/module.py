@@ -24,6 +24,8 @@ class PairsDataModule(LightningDataModule):
         discriminator: whether there is one to train.
         simultaneous: whether it shares the generator's batch.
         around: a context around drawing each step's batches.
+        unlabelled: patches without partners, whose targets are a teacher's.
+        unlabelled_crops: how many crops of a batch come from them.
     """
 
     def __init__(
@@ -37,6 +39,8 @@ class PairsDataModule(LightningDataModule):
         discriminator: bool,
         simultaneous: bool,
         around: Callable[[], AbstractContextManager[object]] = nullcontext,
+        unlabelled: Split | None = None,
+        unlabelled_crops: int = 0,
     ) -> None:
         super().__init__()
         self.split = split
@@ -44,6 +48,8 @@ class PairsDataModule(LightningDataModule):
         self.discriminator = discriminator
         self.simultaneous = simultaneous
         self.around = around
+        self.unlabelled = unlabelled
+        self.unlabelled_crops = unlabelled_crops
 
     def train_dataloader(self) -> "DataLoader[dict[str, Batch]]":
         """Whole batches, prefetched by a thread: each takes about a millisecond, too little for a worker process."""
@@ -57,6 +63,8 @@ class PairsDataModule(LightningDataModule):
             simultaneous=self.simultaneous,
             device=device,
             around=self.around,
+            unlabelled=self.unlabelled,
+            unlabelled_crops=self.unlabelled_crops,
         )
         return DataLoader(
             batches, batch_size=None, pin_memory=device is not None and device.type == "cuda" and not batches.resident

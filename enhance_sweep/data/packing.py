@@ -100,7 +100,7 @@ class Packer:
             OSError: The disk is full.
         """
         shape = (len(names), *patch_shape, 3)
-        input, target = (_allocate(self._folder / f"{split}_{side}.npy", shape) for side in _SIDES)
+        input, target = (allocated(self._folder / f"{split}_{side}.npy", shape) for side in _SIDES)
         self._splits[split] = _PackedSplit(names, input, target, digests=[b""] * len(names))
 
     def put(self, split: str, index: int, input: Pixels, target: Pixels) -> None:
@@ -153,14 +153,14 @@ def packed(cache_dir: Path, dataset: str, source: str, pack: Callable[[Packer], 
         return pairs
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(entry):
+        with locked(entry):
             # Another process may have packed it while this one waited for the lock.
             if (pairs := _open(entry)) is None:
                 _remove_abandoned(entry)
                 _pack_into(entry, dataset, pack)
                 pairs = _open(entry)
     except OSError as error:
-        raise DataError(_explain(error, entry.parent)) from error
+        raise DataError(explained(error, entry.parent)) from error
     if pairs is None:
         raise DataError(f"{entry} changed while it was opened: start again, and let nothing else write there")
     return pairs
@@ -211,7 +211,8 @@ def _open_split(entry: Path, split: str, shape: list[int], names: list[str]) -> 
     return Split(input, target, names)
 
 
-def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
+def allocated(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
+    """A new array in a file, memory-mapped, with disk space reserved; `OSError` where there is none."""
     array: np.memmap[Any, np.dtype[np.uint8]] = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
     # The file is sparse so far. On a full disk, writing to a hole through a memory map kills the process (SIGBUS).
     # Reserving the blocks now raises instead.
@@ -229,8 +230,8 @@ def _partial(entry: Path) -> Path:
 
 
 @contextmanager
-def _locked(entry: Path) -> Iterator[None]:
-    """Hold the entry's lock. The kernel frees it when a process dies, so a killed process blocks nobody."""
+def locked(entry: Path) -> Iterator[None]:
+    """Hold the lock of an entry. The kernel frees it when a process dies, so a killed process blocks nobody."""
     lock = FileLock(entry.with_name(entry.name + ".lock"))
     try:
         lock.acquire(timeout=0)
@@ -257,7 +258,8 @@ def _remove_abandoned(entry: Path) -> None:
             pass  # Another process is packing it.
 
 
-def _explain(error: OSError, folder: Path) -> str:
+def explained(error: OSError, folder: Path) -> str:
+    """What went wrong in the cache, and what to do."""
     remedy = "or set the environment variable ENHANCE_SWEEP_CACHE to another folder"
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return f"no space for packed pairs in {folder} ({error.strerror}): free some, {remedy}"

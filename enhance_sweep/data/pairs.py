@@ -39,6 +39,7 @@ class Split:
         target: What the network should make of it, in the same shape; ``target[i]`` belongs to ``input[i]``.
         names: N names, one for each pair.
         parts: The data sets that it is joined from, in the order of their pairs; none where it is one data set.
+        taught: What a teacher made of the inputs, in their shape; None where there is no teacher.
 
     Raises:
         DataError: images or names are not so; says what they are.
@@ -48,6 +49,7 @@ class Split:
     target: Pixels | Joined
     names: list[str]
     parts: tuple[Part, ...] = ()
+    taught: Pixels | Joined | None = None
 
     def __post_init__(self) -> None:
         """Check what a data set's class gives."""
@@ -61,10 +63,19 @@ class Split:
             raise DataError(f"pairs: expected uint8, got input {self.input.dtype}, target {self.target.dtype}")
         if self.parts and sum(part.pairs for part in self.parts) != len(self.names):
             raise DataError(f"pairs: expected parts of {len(self.names)} pairs in all, got {self.parts}")
+        if self.taught is not None and self.taught.shape != self.input.shape:
+            raise DataError(
+                f"pairs: expected taught targets {self.input.shape}, as the inputs, got {self.taught.shape}"
+            )
 
     def __len__(self) -> int:
         """Return the number of pairs, N."""
         return len(self.names)
+
+    @property
+    def images(self) -> tuple[Pixels | Joined, ...]:
+        """All that is cut and turned alike: input, target and, where there is a teacher, what it made of the input."""
+        return (self.input, self.target) if self.taught is None else (self.input, self.target, self.taught)
 
 
 @dataclass(frozen=True)
@@ -129,6 +140,11 @@ class Pairs:
 
 #: Between the fingerprint of packed pairs and the number of those that are set apart for validation.
 _SET_APART = "-v"
+
+
+def set_apart(fingerprint: str) -> int:
+    """How many of the packed training pairs were set apart for validation."""
+    return int(fingerprint.partition(_SET_APART)[2] or 0)
 
 
 def fingerprint_as_packed(fingerprint: str) -> str:

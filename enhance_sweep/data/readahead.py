@@ -26,7 +26,7 @@ class ReadAhead:
         self._height, self._width = split.input.shape[1:3]
         self._files: list[tuple[int, int, int, int]] = []
         self._opened = ExitStack()
-        for images in (split.input, split.target):
+        for images in split.images:
             end = 0
             for array in images.arrays if isinstance(images, Joined) else (images,):
                 first, end = end, end + len(array)

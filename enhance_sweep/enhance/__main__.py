@@ -88,8 +88,8 @@ def _enhancer(options: argparse.Namespace) -> "tuple[Enhancer, str]":
     import psutil
 
     from enhance_sweep.enhance import Enhancer
-    from enhance_sweep.enhance.loading import load_network, load_weights
     from enhance_sweep.records.choosing import choose_run
+    from enhance_sweep.weights.loading import load_network, load_weights
 
     bound = memory_size(options.max_memory)
     if options.weights:

@@ -1,28 +1,23 @@
 """A trained variant as a function on photographs."""
 
-import copy
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from threading import Lock
 from typing import Any, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor, nn
 
-from enhance_sweep.config import CONF_DIR, build
 from enhance_sweep.enhance.color import color_space
-from enhance_sweep.enhance.loading import load_network
 from enhance_sweep.enhance.memory import MIB, Budget
 from enhance_sweep.enhance.strips import ByStrips, NotByStripsError
+from enhance_sweep.enhance.whole import WholeImages
 from enhance_sweep.settings import PRECISIONS, one_of
-from enhance_sweep.system.environment import usable_cores
 from enhance_sweep.timing import variants
-from enhance_sweep.timing.runtimes import Prepared, Runtime
+from enhance_sweep.weights.loading import load_network, tensors_on_meta
 
 Pixels = NDArray[np.uint8]
 Rows = Callable[[int, int], Tensor]
@@ -30,8 +25,6 @@ Rows = Callable[[int, int], Tensor]
 #: What a photograph's features may take in memory unless told otherwise; the rest is kept on the disk.
 DEFAULT_MEMORY_MIB = 2048
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-#: Features that a runtime holds at once at full resolution, at most, in multiples of the widest layer's.
-_WHOLE_IMAGE_FEATURES = 4
 
 
 class Enhancer:
@@ -48,7 +41,8 @@ class Enhancer:
         spill_dir: where features go that do not fit; None is the system's folder for temporary files.
 
     Raises:
-        ValueError: there is no such runtime or precision, or that runtime does not have that precision.
+        ValueError: there is no such runtime or precision, or that runtime does not have that precision; or a tensor
+            of the network has no values.
     """
 
     def __init__(
@@ -61,6 +55,10 @@ class Enhancer:
     ) -> None:
         one_of("runtime", runtime, variants.runtimes())
         one_of("precision", precision, PRECISIONS)
+        if on_meta := tensors_on_meta(generator):
+            raise ValueError(
+                f"expected a network with values, got none for {', '.join(on_meta)}: load its weights first"
+            )
         self.generator = generator.eval()
         self.budget = Budget(memory_mib * MIB)
         self.spill_dir = spill_dir or Path(tempfile.gettempdir())
@@ -73,7 +71,7 @@ class Enhancer:
                 self._why_whole = str(error)
         else:
             self._why_whole = f"{runtime} takes whole images"
-        self._whole = _WholeImages(generator, runtime, precision, self._dtype)
+        self._whole = WholeImages(generator, runtime, precision, self._dtype)
 
     @overload
     def __call__(self, photo: Pixels) -> Pixels: ...
@@ -153,7 +151,7 @@ class Enhancer:
                 f"{self._why_whole}; allow more, or choose eager"
             )
         try:
-            write(0, self._whole(read(0, height)))
+            self._whole(read, write, height, width)
         finally:
             self.budget.give_back(size)
 
@@ -212,34 +210,3 @@ def load_enhancer(
         ValueError: the file holds no network of ours, or there is no such runtime or precision.
     """
     return Enhancer(load_network(run_dir_or_file), runtime, precision, memory_mib)
-
-
-class _WholeImages:
-    """A network in one of the timing's runtimes, prepared once for each size of photograph."""
-
-    def __init__(self, generator: nn.Module, runtime: str, precision: str, dtype: torch.dtype) -> None:
-        self._generator, self._precision, self._dtype = generator, precision, dtype
-        described = OmegaConf.to_container(OmegaConf.load(CONF_DIR / "runtime" / f"{runtime}.yaml"))
-        self._runtime: Runtime = build(described, "runtime")
-        self._input = torch.empty(0)
-        self._prepared: Prepared | None = None
-        self._lock = Lock()
-
-    def bytes_needed(self, height: int, width: int) -> int:
-        """About how much memory a photograph's features take at once."""
-        weights = [parameter for parameter in self._generator.parameters() if parameter.dim() == 4]
-        widest = max([3, *(max(weight.shape[:2]) for weight in weights)])
-        return height * width * widest * 4 * _WHOLE_IMAGE_FEATURES
-
-    def __call__(self, photo: Tensor) -> Tensor:
-        """(H, W, 3) in [0, 1] to the same."""
-        with self._lock:
-            images = photo.permute(2, 0, 1)[None]
-            if self._prepared is None or self._input.shape != images.shape:
-                # Runtimes read the tensor that they were prepared with, so each photograph is copied into it.
-                self._input = images.to(self._dtype).contiguous().clone()
-                self._prepared = self._runtime.prepare(
-                    copy.deepcopy(self._generator), self._input, self._precision, "channels_first", usable_cores()
-                )
-            self._input.copy_(images)
-            return self._prepared.to_tensor(self._prepared.run())[0].permute(1, 2, 0)

@@ -1,6 +1,7 @@
 """`python -m enhance_sweep.export --run KEY|best --format onnx`: a trained network as a file for another runtime."""
 
 import argparse
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,18 +37,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     out = options.out or exports_dir(options.runs)
     print(f"network: {run_dir.name}", file=sys.stderr)
-    failed = False
-    for format in options.format:
-        for precision in options.precision:
-            try:
-                folder = export_run(run_dir, format, precision, out, options.data, not options.no_timing)
-            except (ValueError, ConfigError, DataError, TimingError, HydraException, OSError, MemoryError) as error:
-                failed = True
-                print(f"error: {format} {precision}: {error}", file=sys.stderr)
-                continue
-            print(_summary(read_record(folder / "export.json", "export")))
-            print(folder)
+    possible, failed = _possible(options)
+    for format, precision in possible:
+        try:
+            folder = export_run(run_dir, format, precision, out, options.data, not options.no_timing)
+        except (ValueError, ConfigError, DataError, TimingError, HydraException, OSError, MemoryError) as error:
+            failed = True
+            print(f"error: {format} {precision}: {error}", file=sys.stderr)
+            continue
+        print(_summary(read_record(folder / "export.json", "export")))
+        print(folder)
     return 1 if failed else 0
+
+
+def _possible(options: argparse.Namespace) -> tuple[list[tuple[str, str]], bool]:
+    """The formats and precisions asked for, without those that do not go together, and whether there are such.
+
+    They are named before anything is exported, which takes minutes.
+    """
+    from enhance_sweep.export.formats import ExportError, format_of
+
+    possible = []
+    for format, precision in itertools.product(options.format, options.precision):
+        try:
+            format_of(format, precision)
+            possible.append((format, precision))
+        except ExportError as error:
+            print(f"error: {format} {precision}: {error}", file=sys.stderr)
+    return possible, len(possible) < len(options.format) * len(options.precision)
 
 
 def _summary(record: "ExportRecord") -> str:

@@ -9,7 +9,7 @@ import yaml
 
 from enhance_sweep.export.formats import INPUT, OUTPUT, Format
 from enhance_sweep.records.keys import architecture_slug
-from enhance_sweep.records.schema import ExportRecord, MeanInterval, TrainedRecord
+from enhance_sweep.records.schema import ExportRecord, MeanInterval, Sides, TrainedRecord
 from enhance_sweep.stats.speed_up import speed_up
 
 #: The scores in the card: names and digits, by their names in records.
@@ -46,7 +46,7 @@ def model_card(export: ExportRecord, trained: TrainedRecord, kind: Format, timed
         _training(trained),
         _scores(export),
         _speed(export, timed),
-        _limits(export, trained, kind),
+        _limits(export, trained),
         _origin(export, trained),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
@@ -54,12 +54,12 @@ def model_card(export: ExportRecord, trained: TrainedRecord, kind: Format, timed
 
 def _use(export: ExportRecord, kind: Format) -> str:
     sizes = "any height and width"
-    if kind.multiple > 1:
-        sizes = f"height and width multiples of {kind.multiple}, from {2 * kind.multiple} to {kind.largest}"
+    if export.sides:
+        sizes = f"height and width {_sides(export.sides)}"
     return f"""## Use
 
 Input (`{INPUT}` where the format knows names): float32 (N, 3, H, W), RGB in [0, 1], sRGB as a JPEG file has it; \
-{sizes}; {"any N" if kind.multiple == 1 else "N = 1"}.
+{sizes}; {"N = 1" if export.sides else "any N"}.
 Output (`{OUTPUT}`): float32 of the same shape, slightly beyond [0, 1]: clip it.
 
 ```python
@@ -75,6 +75,12 @@ Image.fromarray(pixels).save("enhanced.jpg", quality=95)
 
 Meant for enhancing photographs of the kind that it was trained on, and for research on small networks. Not meant as
 evidence of what was in front of the camera: it changes colors, contrast and detail."""
+
+
+def _sides(sides: Sides) -> str:
+    """`multiples of 4, from 8 to 4096`; where any number of pixels will do, without the multiples."""
+    multiples = f"multiples of {sides.multiple}, " if sides.multiple > 1 else ""
+    return f"{multiples}from {sides.smallest} to {sides.largest}"
 
 
 def _parts(trained: TrainedRecord) -> dict[str, Any]:
@@ -154,7 +160,7 @@ as fast as eager fp32 beside it (95% interval {ratio.low:.2f} to {ratio.high:.2f
     return text + (f"\n\n{timed}" if timed else "")
 
 
-def _limits(export: ExportRecord, trained: TrainedRecord, kind: Format) -> str:
+def _limits(export: ExportRecord, trained: TrainedRecord) -> str:
     lines = [
         "## Limits",
         "",
@@ -162,9 +168,8 @@ def _limits(export: ExportRecord, trained: TrainedRecord, kind: Format) -> str:
         "- Instance norm uses statistics of the whole photograph: a crop gets different colors from the whole.",
         "- Skin, text and flat surfaces were not examined separately.",
     ]
-    if kind.largest:
-        lines.append(f"- Sides of at most {kind.largest} pixels, multiples of {kind.multiple}.")
-    if kind.multiple > 1:
+    if export.sides:
+        lines.append(f"- Sides {_sides(export.sides)} pixels.")
         lines.append("- Tested on a desktop processor only, not on a phone.")
     if export.precision == "int8":
         lines.append("- Ranges were calibrated on training patches: features beyond them are clipped.")

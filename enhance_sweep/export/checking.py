@@ -62,9 +62,9 @@ def compare(network: nn.Module, run: Runner, kind: Format, precision: str, photo
     Raises:
         ExportError: they are too far.
     """
-    errors, psnrs, sizes = [], [], []
+    errors, psnrs, sizes, allowed = [], [], [], kind.sides(network)
     for one in photographs:
-        fitting = cropped(one, kind.multiple, kind.largest)
+        fitting = cropped(one, allowed)
         reference, result = _eager(network, fitting.input), run(fitting.input)
         if result.shape != reference.shape:
             raise ExportError(f"{kind.name} {precision} gives {tuple(result.shape)}, eager {tuple(reference.shape)}")
@@ -88,8 +88,9 @@ def score(
     """Score an export and eager fp32 on the same photographs, under the challenge's protocol."""
     exported: dict[str, list[float]] = {measure: [] for measure in _MEASURES}
     eager: dict[str, list[float]] = {measure: [] for measure in _MEASURES}
+    allowed = kind.sides(network)
     for one in photographs:
-        fitting = cropped(one, kind.multiple, kind.largest)
+        fitting = cropped(one, allowed)
         for scores, result in ((exported, run(fitting.input)), (eager, _eager(network, fitting.input))):
             for measure, values in scores_of(result, fitting.target, _MEASURES).items():
                 scores[measure].append(float(values))

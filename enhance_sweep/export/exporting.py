@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import pandas as pd
 from msgspec import convert
 from torch import Tensor, nn
 
-from enhance_sweep.enhance.loading import load_network
 from enhance_sweep.export import checking, latency, photographs
 from enhance_sweep.export.card import model_card
 from enhance_sweep.export.formats import ExportError, Format, format_of, versions
@@ -24,6 +24,7 @@ from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment
 from enhance_sweep.system.files import remove_leftovers
 from enhance_sweep.timing.recording import timed_wait_policy
+from enhance_sweep.weights.loading import load_network
 
 CARD_FILE = "README.md"  # where Hugging Face's hub looks for a card
 _STEM = "model"
@@ -59,7 +60,8 @@ def export_run(
     # Builds this package's own topologies only, so no code from a file runs.
     network = load_network(generator_file)
     pairs = photographs.pairs_of(trained, data)
-    patches = photographs.calibration_patches(pairs) if precision == "int8" else []
+    allowed = kind.sides(network)
+    patches = photographs.calibration_patches(pairs, allowed) if precision == "int8" else []
     folder = out / run_dir.name / f"{format}-{precision}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
@@ -67,13 +69,16 @@ def export_run(
         file = building / f"{_STEM}{kind.suffix}"
         _convert(kind, network, precision, patches, file)
         about = _about(trained, kind, precision, file)
-        measurement = latency.measurement_of(format, precision)
+        timing = latency.timing_of(allowed)
+        measurement = latency.measurement_of(format, precision, timing)
         run = kind.open(file, precision, measurement["threads"])
         check = checking.compare(network, run, kind, precision, photographs.whole_photographs())
         scored = checking.score(network, run, kind, *photographs.test_photographs(pairs))
-        speed = latency.time_beside_eager(latency.model_of(generator_file), format, precision, file) if timed else {}
+        model = latency.model_of(generator_file)
+        speed = latency.time_beside_eager(model, format, precision, file, timing) if timed else {}
         content = {
             **about,
+            **({} if allowed.are_any else {"sides": asdict(allowed)}),
             "calibration_patches": len(patches),
             "check": check,
             "scores": scored.as_json(),

@@ -1,13 +1,14 @@
 """How fast an exported file is, beside the same network in eager fp32, by the timing protocol."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from enhance_sweep.export.formats import format_of
+from enhance_sweep.export.formats import Sides, format_of
 from enhance_sweep.settings import TimingSettings
 from enhance_sweep.system.locks import host_lock
 from enhance_sweep.timing import recording
@@ -78,9 +79,15 @@ def time_beside_eager(
     }
 
 
-def measurement_of(format: str, precision: str) -> dict[str, Any]:
+def timing_of(allowed: Sides) -> TimingSettings:
+    """`TIMING`, of a photograph with the largest sides that a file takes."""
+    width, height = (allowed.within(side) for side in (TIMING.width, TIMING.height))
+    return replace(TIMING, width=width, height=height)
+
+
+def measurement_of(format: str, precision: str, timing: TimingSettings) -> dict[str, Any]:
     """How a file is timed here, as a timed record says it; a file has its own memory layout."""
-    measurement = recording.measurement_of(TIMING, {"name": format}) | {"precision": precision}
+    measurement = recording.measurement_of(timing, {"name": format}) | {"precision": precision}
     del measurement["layout"]
     return measurement
 

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enhance_sweep.config import build, compose_config, resolved
+from enhance_sweep.config import build, compose_settings
 from enhance_sweep.data.batches import to_unit
 from enhance_sweep.data.mix import find_mixed
 from enhance_sweep.data.packing import default_cache_dir, find_packed
 from enhance_sweep.data.pairs import Pairs, Part, Pixels, Split
 from enhance_sweep.data.showcase import shots
-from enhance_sweep.export.formats import ExportError
+from enhance_sweep.export.formats import ExportError, Sides
 from enhance_sweep.records.schema import TrainedRecord
 
 #: Training patches that int8 is calibrated on: more change its scores by less than a thousandth.
@@ -44,7 +44,7 @@ def pairs_of(trained: TrainedRecord, overrides: Sequence[str]) -> Pairs | None:
         if "parts" in (trained.data or {}):
             return find_mixed(default_cache_dir(), trained.data or {})
         return find_packed(default_cache_dir(), learned_from.dataset, fingerprint)
-    pairs: Pairs = build(resolved(compose_config(list(overrides)), "data"), "data").load(default_cache_dir())
+    pairs: Pairs = build(compose_settings(overrides).data_set, "data").load(default_cache_dir())
     if pairs.fingerprint != fingerprint:
         raise ExportError(
             f"{' '.join(overrides)}: expected the data that the run learned from, {learned_from.dataset} "
@@ -53,8 +53,10 @@ def pairs_of(trained: TrainedRecord, overrides: Sequence[str]) -> Pairs | None:
     return pairs
 
 
-def calibration_patches(pairs: Pairs | None) -> list[Tensor]:
+def calibration_patches(pairs: Pairs | None, allowed: Sides) -> list[Tensor]:
     """Training inputs, evenly spaced over the data, or over each data set of a mix by its share; always the same.
+
+    They are cropped to the sides that a file takes.
 
     Raises:
         ExportError: there are no pairs.
@@ -65,8 +67,9 @@ def calibration_patches(pairs: Pairs | None) -> list[Tensor]:
             f"({default_cache_dir()}): name them, such as data=dped data.root=FOLDER"
         )
     train = pairs.train
+    height, width = (allowed.within(side) for side in train.input.shape[1:3])
     return [
-        _unit(train.input[place])
+        _unit(train.input[place][:height, :width])
         for first, part in _parts(train)
         for place in _spread(first, part.pairs, round(_CALIBRATION_PATCHES * part.share))
     ]
@@ -99,10 +102,13 @@ def test_photographs(pairs: Pairs | None) -> tuple[str, bool, list[Photograph]]:
     return f"the test pairs of {pairs.dataset}", True, found
 
 
-def cropped(photograph: Photograph, multiple: int, largest: int | None) -> Photograph:
-    """Crop a photograph, at the top left, to the largest sides that a format accepts."""
-    height, width = (side - side % multiple for side in photograph.input.shape[2:])
-    height, width = (min(side, largest or side) for side in (height, width))
+def cropped(photograph: Photograph, allowed: Sides) -> Photograph:
+    """Crop a photograph, at the top left, to the largest sides that a file takes.
+
+    Raises:
+        ExportError: it is smaller than the smallest of them.
+    """
+    height, width = (allowed.within(side) for side in photograph.input.shape[2:])
     input, target = (one[:, :, :height, :width].contiguous() for one in (photograph.input, photograph.target))
     return Photograph(photograph.name, input, target)
 

@@ -43,6 +43,36 @@ class Objective(nn.Module):
         """The term with a discriminator to train, if this objective has one."""
         return next((term for term in self.terms.values() if isinstance(term, TextureLoss)), None)
 
+    @property
+    def comparing(self) -> dict[str, nn.Module]:
+        """The terms that compare with a target, which are those that a teacher's target serves, too.
+
+        Terms that ignore the target say so with `ignores_target`: the adversarial one and total variation.
+        """
+        return {name: term for name, term in self.terms.items() if not getattr(term, "ignores_target", False)}
+
+    def taught_gradient(
+        self,
+        enhanced: Tensor,
+        taught: Tensor,
+        watch: Callable[[str], AbstractContextManager[object]],
+        patches: Sequence[int] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The weighted sum of the comparing terms against a teacher's targets, and its gradient to `enhanced`.
+
+        Both are (N, 3, H, W) in [0, 1]. The terms are computed as in `gradient`. `patches` numbers recurring targets,
+        by other numbers than those of the real targets.
+        """
+        leaf, taught = enhanced.detach().float().requires_grad_(), taught.float()
+        total = leaf.new_zeros(())
+        for name, term in self.comparing.items():
+            with watch(name):
+                value = term(leaf, taught, patches) if isinstance(term, ContentLoss) else term(leaf, taught)
+                if value.requires_grad:
+                    (self.weights[name] * value).backward()
+                total += self.weights[name] * value.detach()
+        return total, leaf.grad if leaf.grad is not None else torch.zeros_like(leaf)
+
     def gradient(
         self,
         enhanced: Tensor,

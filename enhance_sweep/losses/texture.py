@@ -31,6 +31,9 @@ class TextureLoss(nn.Module):
         ValueError: another reduction.
     """
 
+    #: It compares with no target: a teacher adds nothing to it.
+    ignores_target = True
+
     def __init__(self, patch_size: int, reduction: Literal["mean", "sum"] = "mean") -> None:
         super().__init__()
         if reduction not in ("mean", "sum"):

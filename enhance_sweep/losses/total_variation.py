@@ -10,6 +10,9 @@ class TotalVariationLoss(nn.Module):
     divided by their number per image and by the batch size.
     """
 
+    #: A teacher adds nothing to it.
+    ignores_target = True
+
     def forward(self, enhanced: Tensor, target: Tensor) -> Tensor:
         """(N, C, H, W), both sides at least 2, to a scalar; the target does not matter."""
         across = enhanced[..., :, 1:] - enhanced[..., :, :-1]

@@ -35,11 +35,37 @@ class Conv2d(nn.Conv2d):
     """A convolution with "same" zero padding and the DPED code's initial weights.
 
     (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).
+
+    Args:
+        in_channels: of the input.
+        out_channels: of the result.
+        kernel_size: of both axes, or height and width.
+        stride: of both axes.
+        dilation: pixels from one of the kernel's to the next.
+        groups: parts into which both sides' channels are split; `in_channels` of them make a depthwise convolution.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride)
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, dilation=dilation, groups=groups)
         initialise(self)
+
+    def padding_for(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Zeros above and below, left and right of an input of this size."""
+        down, across = (
+            same_padding(size, dilation * (kernel_size - 1) + 1, stride)
+            for size, kernel_size, stride, dilation in zip(
+                (height, width), self.kernel_size, self.stride, self.dilation, strict=True
+            )
+        )
+        return down, across
 
     def forward(self, input: Tensor) -> Tensor:
         """Pad, then convolve; the convolution itself does symmetric padding, without a copy.
@@ -54,14 +80,19 @@ class Conv2d(nn.Conv2d):
         return self._convolved(input)
 
     def _convolved(self, input: Tensor) -> Tensor:
-        (kernel_size, _), (stride, _) = self.kernel_size, self.stride
-        top, bottom = same_padding(input.shape[-2], kernel_size, stride)
-        left, right = same_padding(input.shape[-1], kernel_size, stride)
-        if torch.is_grad_enabled() and rearranged.is_faster(input, self.weight, stride):
-            return rearranged.conv2d(input, self.weight, self.bias, stride)
-        if top == bottom and left == right:
-            return F.conv2d(input, self.weight, self.bias, self.stride, (top, left))
-        return F.conv2d(F.pad(input, (left, right, top, bottom)), self.weight, self.bias, self.stride)
+        weight = self.weight  # once: with branches (`models.branches`) it is computed
+        if torch.is_grad_enabled() and self._is_simple and rearranged.is_faster(input, weight, self.stride[0]):
+            return rearranged.conv2d(input, weight, self.bias, self.stride[0])
+        (top, bottom), (left, right) = self.padding_for(input.shape[-2], input.shape[-1])
+        padding = (top, left)
+        if (top, left) != (bottom, right):
+            input, padding = F.pad(input, (left, right, top, bottom)), (0, 0)
+        return F.conv2d(input, weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+    @property
+    def _is_simple(self) -> bool:
+        """Whether it has a square kernel without gaps, and each output sees every input channel."""
+        return self.kernel_size[0] == self.kernel_size[1] and self.dilation == (1, 1) and self.groups == 1
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):

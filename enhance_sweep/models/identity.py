@@ -91,12 +91,22 @@ def add_little(norm: InstanceNorm2d, has_picture: bool) -> None:
             norm.weight[:PICTURE_CHANNELS] = _PICTURE_SCALE
 
 
+def add_little_of(layer: nn.Module, has_picture: bool = False) -> None:
+    """A convolution without a norm at the end of a branch: random features, as small as `add_little` makes them."""
+    features(layer)
+    assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+    with torch.no_grad():
+        scale = torch.full((layer.out_channels,), _BRANCH_SCALE)
+        scale[: PICTURE_CHANNELS if has_picture else 0] = _PICTURE_SCALE
+        layer.weight *= scale[:, None, None, None] if isinstance(layer, nn.Conv2d) else scale[:, None, None]
+
+
 def _deltas(layer: nn.Conv2d) -> Tensor:
     """Kernels that repeat one input channel each: (3, in_channels, k, k), one at "same" padding's center."""
     kernels = torch.zeros_like(layer.weight[:PICTURE_CHANNELS])
-    center = (layer.kernel_size[0] - 1) // 2
+    down, across = ((size - 1) // 2 for size in layer.kernel_size)
     for channel in range(PICTURE_CHANNELS):
-        kernels[channel, channel, center, center] = 1
+        kernels[channel, channel, down, across] = 1
     return kernels
 
 
@@ -109,6 +119,6 @@ def _check_carries(layer: nn.Conv2d) -> None:
 
 
 def _he_std(layer: nn.Conv2d | nn.ConvTranspose2d) -> float:
-    kernel, stride = layer.kernel_size[0], layer.stride[0]
-    reached = kernel / stride if isinstance(layer, nn.ConvTranspose2d) else kernel
-    return math.sqrt(2 / (layer.in_channels * reached**2))
+    pixels = math.prod(layer.kernel_size)
+    reached = pixels / math.prod(layer.stride) if isinstance(layer, nn.ConvTranspose2d) else pixels
+    return math.sqrt(2 / (layer.in_channels // layer.groups * reached))

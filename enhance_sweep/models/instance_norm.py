@@ -14,10 +14,16 @@ class InstanceNorm2d(nn.Module):
 
     Biased variance, eps 1e-3, no running statistics (DPED code). Unlike torch's own it accepts a single pixel
     (variance 0). Statistics are computed in fp32 even where the input is less precise.
+
+    Args:
+        channels: of the features.
+        step: take the statistics from every `step`-th pixel of every `step`-th row, which costs next to nothing from 4
+            on: one pass over the features is left of five.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, step: int = 1) -> None:
         super().__init__()
+        self.step = step
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
@@ -25,7 +31,11 @@ class InstanceNorm2d(nn.Module):
         """(N, C, H, W) to the same."""
         precision = torch.promote_types(input.dtype, torch.float32)
         features, weight, bias = (tensor.to(precision) for tensor in (input, self.weight, self.bias))
-        if features.is_contiguous():
+        if self.step > 1:
+            mean, variance = moments(features, self.step)
+            scale = torch.rsqrt(variance + NORM_EPS) * weight[:, None, None]
+            normed = torch.addcmul(bias[:, None, None] - mean * scale, features, scale)
+        elif features.is_contiguous():
             # A group norm with one channel per group is an instance norm, and torch's fastest.
             normed = torch.group_norm(features, features.shape[1], weight, bias, NORM_EPS)
         elif torch.is_grad_enabled():
@@ -38,6 +48,13 @@ class InstanceNorm2d(nn.Module):
             scale = torch.rsqrt(variance + NORM_EPS) * weight[:, None, None]
             normed = torch.addcmul(bias[:, None, None], centred, scale)
         return normed.to(input.dtype)
+
+
+def moments(features: Tensor, step: int = 1) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance of each channel of each image, both (N, C, 1, 1), over every `step`-th pixel and row."""
+    sampled = features[:, :, ::step, ::step]
+    mean = sampled.mean(dim=(2, 3), keepdim=True)
+    return mean, (sampled - mean).square().mean(dim=(2, 3), keepdim=True)
 
 
 class _ChannelsLast(torch.autograd.Function):

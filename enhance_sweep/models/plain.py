@@ -12,6 +12,7 @@ from enhance_sweep.models.blocks import (
     tail,
     to_unit_range,
 )
+from enhance_sweep.models.color_matrix import GlobalColor
 
 
 class PlainGenerator(nn.Module):
@@ -29,16 +30,27 @@ class PlainGenerator(nn.Module):
         channels: c, of all hidden features.
         blocks: number of residual blocks; 0 is allowed.
         prelu: PReLU with a learned slope per channel instead of ReLU.
+        global_color: begin with a color matrix for the whole photograph; not in the paper.
 
     Raises:
         ValueError: a size is not positive.
     """
 
-    def __init__(self, kernel_size: int = 3, channels: int = 64, blocks: int = 4, prelu: bool = False) -> None:
+    multiple = 1
+
+    def __init__(
+        self,
+        kernel_size: int = 3,
+        channels: int = 64,
+        blocks: int = 4,
+        prelu: bool = False,
+        global_color: bool = False,
+    ) -> None:
         super().__init__()
         check_at_least(1, kernel_size=kernel_size, channels=channels)
         check_at_least(0, blocks=blocks)
         act = activation(prelu)
+        self.color = GlobalColor() if global_color else None
         self.head = nn.Sequential(Conv2d(3, channels, 9), act(channels))
         self.blocks = nn.Sequential(*(ResidualBlock(channels, kernel_size, act) for _ in range(blocks)))
         self.tail = tail(channels, kernel_size, act)
@@ -46,10 +58,13 @@ class PlainGenerator(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Enhance a batch of photographs."""
-        return to_unit_range(self.output(self.tail(self.blocks(self.head(input)))))
+        image = input if self.color is None else self.color(input)
+        return to_unit_range(self.output(self.tail(self.blocks(self.head(image)))))
 
     def start_as_identity(self) -> None:
         """Start as the photograph: see `enhance_sweep.models.identity`."""
+        if self.color is not None:
+            self.color.start_as_identity()
         for layers in (self.head, self.blocks, self.tail):
             start_as_identity(layers)
         identity.show(self.output)

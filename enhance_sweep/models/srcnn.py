@@ -20,6 +20,8 @@ class SRCNN(nn.Module):
     69,249). Initial weights are those of our other topologies, so scores compare topologies alone.
     """
 
+    multiple = 1
+
     def __init__(self) -> None:
         super().__init__()
         self.patches = nn.Sequential(Conv2d(3, 64, 9), nn.ReLU(inplace=True))

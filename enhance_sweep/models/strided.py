@@ -14,6 +14,7 @@ from enhance_sweep.models.blocks import (
     tail,
     to_unit_range,
 )
+from enhance_sweep.models.color_matrix import GlobalColor
 from enhance_sweep.models.instance_norm import InstanceNorm2d
 
 
@@ -42,10 +43,13 @@ class StridedGenerator(nn.Module):
         channels: c at full resolution; 2c at half, 4c at a quarter.
         blocks: residual blocks at a quarter of the resolution; the paper has 2.
         prelu: PReLU with a learned slope per channel instead of ReLU.
+        global_color: begin with a color matrix for the whole photograph; not in the paper.
 
     Raises:
         ValueError: a size is not positive, or `strided_kernel_size` is below 2.
     """
+
+    multiple = 4
 
     def __init__(
         self,
@@ -54,12 +58,14 @@ class StridedGenerator(nn.Module):
         channels: int = 16,
         blocks: int = 2,
         prelu: bool = False,
+        global_color: bool = False,
     ) -> None:
         super().__init__()
         check_at_least(1, kernel_size=kernel_size, channels=channels)
         check_at_least(2, strided_kernel_size=strided_kernel_size)
         check_at_least(0, blocks=blocks)
         act = activation(prelu)
+        self.color = GlobalColor() if global_color else None
         self.head = nn.Sequential(Conv2d(3, channels, 9), act(channels))
         self.down1 = _down(channels, 2 * channels, strided_kernel_size, act)
         self.down2 = _down(2 * channels, 4 * channels, strided_kernel_size, act)
@@ -71,7 +77,7 @@ class StridedGenerator(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Enhance a batch of photographs."""
-        full = self.head(input)
+        full = self.head(input if self.color is None else self.color(input))
         half = self.down1(full)
         quarter = self.blocks(self.down2(half))
         features = self.up2(self.up1(quarter, half), full)
@@ -79,6 +85,8 @@ class StridedGenerator(nn.Module):
 
     def start_as_identity(self) -> None:
         """Start as the photograph, which goes through at full resolution: see `enhance_sweep.models.identity`."""
+        if self.color is not None:
+            self.color.start_as_identity()
         start_as_identity(self.head)
         for down in (self.down1, self.down2):
             identity.features(down[0])

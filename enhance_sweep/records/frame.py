@@ -41,6 +41,7 @@ def load_records(runs_dir: str | Path, measurement: Mapping[str, Any] | None = D
         architecture that was timed but not trained. Times are in ms or s, memory in MiB, as the columns' names say.
         Scores on the test pairs are named as in `enhance_sweep.measures`, and `chroma_ratio` is the outputs' color over
         the targets'; `untouched_...` are the same of the input itself, `validation_...` those on the validation pairs.
+        `taught_by` names the teacher of a network that had one, `teacher_trained_on` what the teacher had learned from.
         Networks that learned from several data sets (`data=mix`) also have `ms_ssim_on_PART` and so on for each.
         Each further setting of a topology is a column, as the records have it, missing where a topology lacks it;
         `settings_of` names these columns.
@@ -118,7 +119,7 @@ def _fits(record: TimedRecord, measurement: Mapping[str, Any]) -> bool:
 
 def _trained_row(record: TrainedRecord) -> dict[str, Any]:
     learned_from, scores, untouched = record.learned_from, record.scores or Scores(), record.untouched or Scores()
-    validation = record.validation
+    validation, teacher, unlabelled = record.validation, learned_from.teacher, learned_from.unlabelled
     return {
         "key": record.key,
         "status": record.status,
@@ -134,6 +135,10 @@ def _trained_row(record: TrainedRecord) -> dict[str, Any]:
         "data_fingerprint": learned_from.data_fingerprint,
         "loss": learned_from.loss,
         "content": learned_from.content,
+        "taught_by": teacher and teacher.name,
+        "teacher_weight": teacher and teacher.weight,
+        "teacher_trained_on": teacher and teacher.trained_on_name,
+        "unlabelled_photographs": unlabelled and unlabelled.photographs,
         "seed": learned_from.seed,
         "steps": record.steps,
         "batch_size": learned_from.batch_size,
@@ -195,8 +200,8 @@ def _columns(*frames: "pd.DataFrame") -> list[str]:
 def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Numbers as nullable numbers, `prelu` as bool, so that a missing value is missing and not a 0 or a NaN string."""
     shape = ["kernel_size", "strided_kernel_size", "channels", "blocks", "parameters", "macs"]
-    counts = [*shape, "steps", "seed", "threads", "batch_size", "crop_size", "test_images"]
-    measures = [*SCORE_COLUMNS, *TIMED_COLUMNS, "train_wall_s"]
+    counts = [*shape, "steps", "seed", "threads", "batch_size", "crop_size", "test_images", "unlabelled_photographs"]
+    measures = [*SCORE_COLUMNS, *TIMED_COLUMNS, "train_wall_s", "teacher_weight"]
     measures += [f"{of}_{measure}" for of in ("untouched", "validation") for measure in SCORE_COLUMNS]
     measures += [name for name in map(str, frame) if is_of_a_part(name)]
     for name in [*counts, *measures]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS
+from enhance_sweep.records.schema import ARCHITECTURE_COLUMNS, GAINED_OPTIONS
 
 _ABBREVIATIONS = {"kernel_size": "k", "strided_kernel_size": "s", "channels": "c", "blocks": "b"}
 
@@ -14,8 +14,14 @@ _LONGEST_SLUG = 120
 
 
 def architecture_of(model: Mapping[str, Any]) -> dict[str, Any]:
-    """A network's configuration as its architecture: `topology` and the constructor's arguments."""
-    return {"topology": model["name"]} | {k: v for k, v in model.items() if k not in ("_target_", "name")}
+    """A network's configuration as its architecture: `topology` and the constructor's arguments.
+
+    An option that a topology gained after its first records is left out where it is off: old keys stand.
+    """
+    topology = model["name"]
+    gained = GAINED_OPTIONS.get(topology, {})
+    settings = {name: value for name, value in model.items() if name not in ("_target_", "name", "search")}
+    return {"topology": topology} | {n: v for n, v in settings.items() if n not in gained or v != gained[n]}
 
 
 def digest(value: Any, length: int = 8) -> str:
@@ -30,7 +36,7 @@ def architecture_slug(architecture: Mapping[str, Any]) -> str:
     others = sorted(name for name in architecture if name not in ARCHITECTURE_COLUMNS)
     for name in [*ARCHITECTURE_COLUMNS, *others]:
         value = architecture.get(name)
-        if name == "topology" or value is False or value is None:
+        if name == "topology" or value in (False, None, "none"):
             continue
         parts.append(name if value is True else f"{_ABBREVIATIONS.get(name, name)}{value}")
     return _safe("-".join(parts))

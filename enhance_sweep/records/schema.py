@@ -18,6 +18,8 @@ SCHEMA: Literal[1] = 1
 
 #: The paper's architectural axes, in the order in which it names a network: {kernel, channels, blocks}.
 ARCHITECTURE_COLUMNS = ["topology", "kernel_size", "strided_kernel_size", "channels", "blocks", "prelu"]
+#: Options that a topology gained after its first records, with the value that those were made with.
+GAINED_OPTIONS = {"plain": {"global_color": False}, "strided": {"global_color": False}}
 #: Every mean score that a training may have.
 SCORE_COLUMNS = [*MEASURES, "chroma_ratio"]
 #: Those that stand first in a table.
@@ -42,7 +44,17 @@ class Part(Struct, kw_only=True, frozen=True, omit_defaults=True, gc=False):
 class Layer(Part, kw_only=True, frozen=True):
     """A layer of a network in the order in which they run; its output's size at 1280x720 (`models.description`).
 
-    `input` is the layer or join that it reads, None for the photograph; not set where that is not known.
+    Attributes:
+        name: of its module; an operation outside of layers has the module's, a `#` and its own.
+        kind: the module's class, or the one that does the same.
+        kernel_size, kernel_width: the kernel's height, and its width where that is another (else 0).
+        stride: the longer side's.
+        dilation: pixels from one of the kernel's to the next; the longer side's.
+        groups: parts into which both sides' channels are split.
+        step: every how many pixels and rows its statistics take.
+        height, width: of the output.
+        in_height, in_width: of the input, where output and stride do not tell it (else 0).
+        input: the layer or join that it reads, None for the photograph; not set where that is not known.
     """
 
     name: str
@@ -50,21 +62,52 @@ class Layer(Part, kw_only=True, frozen=True):
     in_channels: Count
     out_channels: Count
     kernel_size: Count
+    kernel_width: Count = 0
     stride: Count
+    dilation: Count = 1
+    groups: Count = 1
+    step: Count = 1
     height: Count
     width: Count
+    in_height: Count = 0
+    in_width: Count = 0
     parameters: Count = 0
     macs: Count = 0
     input: str | UnsetType | None = UNSET
 
+    @property
+    def read(self) -> float:
+        """How many activations it reads; a transposed convolution's input is the smaller side."""
+        if self.in_height and self.in_width:
+            pixels = float(self.in_height * self.in_width)
+        else:
+            scale = self.stride ** (-2 if self.kind.startswith("ConvTranspose") else 2)
+            pixels = self.height * self.width * float(scale)
+        return self.in_channels * pixels
+
+    @property
+    def written(self) -> int:
+        """How many activations it writes."""
+        return self.out_channels * self.height * self.width
+
 
 class Join(Part, kw_only=True, frozen=True):
-    """Where features of several origins meet outside of any layer, once `after` layers have run."""
+    """Where features of several origins meet outside of any layer, once `after` layers have run.
+
+    Attributes:
+        kind: torch's name of the operation: `add` for residual sums and skip connections, `cat`, `mul`; of several that
+            follow each other on the same two origins, all their names: `mul+add`.
+        inputs: the names of the origins.
+        operations: how many it stands for.
+        values: how many activations they read and write; 0 in older records.
+    """
 
     name: str
     kind: str
     inputs: list[str | None]
     after: Count
+    operations: Count = 1
+    values: Count = 0
 
 
 class Description(Part, kw_only=True, frozen=True):
@@ -247,11 +290,62 @@ class _Record(Struct, kw_only=True, frozen=True, tag_field="kind"):
 BEFORE = {
     "start": "dped_code",
     "averaging": False,
+    "reparameterise": False,
     "permute_channels": False,
     "channel_gains_ev": 0.0,
     "saturation": 0.0,
     "exposure_ev": 0.0,
 }
+
+
+class TaughtBy(Part, kw_only=True, frozen=True):
+    """The teacher of a network: what it made of the training patches was a second target.
+
+    Attributes:
+        name: its key where it was trained here, else its file's name.
+        weight: of the second target against the first.
+        fingerprint: of its weights.
+        trained_on: what it had learned from itself: `dataset`, `data_fingerprint` and so on of its record, or what the
+            user said of weights of others, `unknown` where nothing.
+    """
+
+    name: str
+    weight: float
+    fingerprint: str
+    trained_on: dict[str, Any] | str = "unknown"
+
+    @property
+    def trained_on_name(self) -> str:
+        """What it had learned from, for people."""
+        if isinstance(self.trained_on, str):
+            return self.trained_on
+        teacher = self.trained_on.get("teacher")
+        by = f", taught by {teacher.get('name', 'unknown')}" if isinstance(teacher, Mapping) else ""
+        return f"{self.trained_on.get('dataset', 'unknown')}{by}"
+
+    def __str__(self) -> str:
+        """For people: name, weight, and what it had learned from."""
+        on = self.trained_on_name
+        itself = "trained on what is not known" if on == "unknown" else f"itself trained on {on}"
+        return f"{self.name} (weight {self.weight:g}, {itself})"
+
+
+class Unlabelled(Part, kw_only=True, frozen=True):
+    """Photographs without partners, which only the teacher judges.
+
+    Attributes:
+        fingerprint: of the photographs.
+        photographs: how many.
+        share: of the training crops that came from them.
+    """
+
+    fingerprint: str
+    photographs: Count
+    share: float
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.photographs:,} ({self.share:.0%} of the crops)"
 
 
 class LearnedFrom(dict[str, Any]):
@@ -296,6 +390,16 @@ class LearnedFrom(dict[str, Any]):
         return bool(self.get("averaging", BEFORE["averaging"]))
 
     @property
+    def teacher(self) -> TaughtBy | None:
+        """Who taught it; in records from before there were teachers nobody."""
+        return None if self.get("teacher") is None else msgspec.convert(self["teacher"], TaughtBy)
+
+    @property
+    def unlabelled(self) -> Unlabelled | None:
+        """Photographs without partners that its teacher judged."""
+        return None if self.get("unlabelled") is None else msgspec.convert(self["unlabelled"], Unlabelled)
+
+    @property
     def precision(self) -> str | None:
         """Of the arithmetic in training."""
         return self.get("precision")
@@ -322,6 +426,8 @@ class Learned(Struct):
     precision: Any = None
     batch_size: Count | None = None
     crop_size: Count | None = None
+    teacher: TaughtBy | None = None
+    unlabelled: Unlabelled | None = None
 
 
 class _Measured(Part, kw_only=True, frozen=True):
@@ -519,8 +625,19 @@ class ExportScores(Part, kw_only=True, frozen=True):
     intervals: dict[str, MeanInterval] | None = None
 
 
+class Sides(Part, kw_only=True, frozen=True):
+    """The heights and widths that a file takes: multiples of `multiple` from `smallest` to `largest`, in pixels."""
+
+    multiple: Count
+    smallest: Count
+    largest: Count | None = None
+
+
 class ExportRecord(_Record, kw_only=True, frozen=True, tag="export"):
-    """A trained network as a file for another runtime, checked, scored and timed beside eager."""
+    """A trained network as a file for another runtime, checked, scored and timed beside eager.
+
+    `sides`: the heights and widths that it takes; None where it takes any, and in older records.
+    """
 
     key: str
     status: Status
@@ -529,6 +646,7 @@ class ExportRecord(_Record, kw_only=True, frozen=True, tag="export"):
     precision: str
     file: str | None = None
     bytes: Count
+    sides: Sides | None = None
     calibration_patches: Count | None = None
     check: Check | None = None
     scores: ExportScores

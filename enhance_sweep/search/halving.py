@@ -104,7 +104,8 @@ class Halving:
     otherwise nothing would be saved where quality rises with latency all the way.
 
     On the first rung the fastest are trained first, and those beyond `saturation` are not trained at all. That is a
-    heuristic: it assumes that where more latency stopped helping, still more does not help either.
+    heuristic: it assumes that where more latency stopped helping, still more does not help either. It holds within a
+    family of networks at most: of another family a network that is four times slower may well be better.
 
     Args:
         latencies_ms: of every candidate, positive.
@@ -115,6 +116,7 @@ class Halving:
             rung (the fastest of several) although two slower than that one were tried. None: never.
         rivals: networks of earlier halvings, which compete but are not trained: quality by steps, by key.
         rival_latencies_ms: their latencies.
+        families: the family of each network and rival, within which saturation is judged; None: all are of one.
 
     Attributes:
         dropped: networks that are out, with the reason.
@@ -131,6 +133,7 @@ class Halving:
         saturation: float | None = 4.0,
         rivals: Mapping[str, Mapping[int, float]] | None = None,
         rival_latencies_ms: Mapping[str, float] | None = None,
+        families: Mapping[str, str | None] | None = None,
     ) -> None:
         if not rungs or list(rungs) != sorted(set(rungs)) or rungs[0] < 1:
             raise ValueError(f"rungs: expected rising numbers of steps, got {list(rungs)}")
@@ -143,6 +146,7 @@ class Halving:
         self._fewest = finalists
         self._saturation = saturation
         self._rivals = {key: dict(curve) for key, curve in (rivals or {}).items() if key not in latencies_ms}
+        self._families = dict(families or {})
         self._rung = 0
         self._running: set[str] = set()
         self._waiting = sorted(latencies_ms, key=lambda key: (latencies_ms[key], key))
@@ -214,7 +218,8 @@ class Halving:
 
     def _saturated_by(self, key: str) -> str | None:
         """Why a candidate is too slow to be worth training, judged by the first rung; None if it is not."""
-        reached = self._on_rung()
+        family = self._families.get(key)
+        reached = {other: quality for other, quality in self._on_rung().items() if self._families.get(other) == family}
         if self._saturation is None or not reached:
             return None
         best_quality = max(reached.values())

@@ -4,6 +4,7 @@ How a network gets its latency and its quality is an `Evaluator`'s business: the
 `benchmarks/search_replay.py` reads both from records.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ class Candidate:
         name: for the reader.
         overrides: its settings.
         trial: the number of the first trial that proposed it.
+        family: within which saturation is judged; None: all networks are of one.
         latency_ms: None until it is known.
+        speed_up: over the baseline; None where speed-ups are not compared.
         predicted: whether the latency is a cost model's.
         reason: why it is out, if it is.
         failed: whether it is out because something failed.
@@ -41,7 +44,9 @@ class Candidate:
     name: str
     overrides: list[str]
     trial: int
+    family: str | None = None
     latency_ms: float | None = None
+    speed_up: float | None = None
     predicted: bool = False
     reason: str | None = None
     failed: bool = False
@@ -143,7 +148,8 @@ class SearchLoop:
                 self._trials.tell(number, Verdict(TrialState.FAIL, None, {"reason": str(error)}))
                 self._tell(f"{' '.join(overrides)}: failed: {error}")
                 continue
-            self._trials.note(number, {"architecture_key": candidate.key, "name": candidate.name})
+            about = {"architecture_key": candidate.key, "name": candidate.name}
+            self._trials.note(number, about | ({} if candidate.family is None else {"family": candidate.family}))
             if candidate.key not in told:
                 found.setdefault(candidate.key, candidate)
         return found
@@ -164,11 +170,9 @@ class SearchLoop:
             self._settings.reduction_factor,
             self._settings.finalists,
             self._settings.saturation,
-            {
-                key: {steps: self._sign * quality for steps, quality in curve.items()}
-                for key, (curve, _) in known.items()
-            },
-            {key: latency_ms for key, (_, latency_ms) in known.items()},
+            {key: {steps: self._sign * quality for steps, quality in one.curve.items()} for key, one in known.items()},
+            {key: one.latency_ms for key, one in known.items()},
+            {key: one.family for key, one in {**known, **candidates}.items()},
         )
         held: list[tuple[str, int]] = []
         while work := halving.ask(self._parallel_jobs) or held:
@@ -190,6 +194,8 @@ class SearchLoop:
         about: dict[str, Any] = {"reason": candidate.reason or (dropped.reason if dropped else None)}
         if candidate.latency_ms is not None:
             about |= {"latency_ms": candidate.latency_ms, "latency": "predicted" if candidate.predicted else "measured"}
+        if candidate.speed_up is not None:
+            about["speed_up"] = candidate.speed_up
         if candidate.failed or candidate.latency_ms is None:
             return Verdict(TrialState.FAIL, None, about, over_limit_ms)
         if not curve:
@@ -197,4 +203,12 @@ class SearchLoop:
         steps = max(curve)
         about |= {"steps": steps, "finished": steps == self._rungs[-1]}
         about["curve"] = {str(at): self._sign * quality for at, quality in curve.items()}
-        return Verdict(TrialState.COMPLETE, [candidate.latency_ms, self._sign * curve[steps]], about, over_limit_ms)
+        return Verdict(TrialState.COMPLETE, [self._speed(candidate), self._sign * curve[steps]], about, over_limit_ms)
+
+    def _speed(self, candidate: Candidate) -> float:
+        """What Optuna is told of a network's speed: its latency in ms, or log2 of its speed-up over the baseline."""
+        if self._settings.speed == "latency_ms":
+            assert candidate.latency_ms is not None
+            return candidate.latency_ms
+        assert candidate.speed_up is not None
+        return math.log2(candidate.speed_up)

@@ -1,10 +1,11 @@
 """The space of a search, written in Hydra's override syntax, with conditions on its parameters.
 
 Hydra's parser reads `choice()`, `range()`, `interval()` and comma lists; they become Optuna's distributions. Whether a
-parameter is drawn depends on others in two ways:
+parameter is drawn depends on others in three ways:
 
 - a setting that the chosen model does not have is left out: `model.strided_kernel_size` where the model is `plain`;
-- a condition says where it is searched: `when: {model.blocks: model=plain}`. Elsewhere it keeps the model's own value.
+- a condition says where it is searched: `when: {model.blocks: model=plain}`. Elsewhere it keeps the model's own value;
+- in a search over families (`enhance_sweep.search.families`) each family has parameters of its own.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -22,6 +23,8 @@ from enhance_sweep.config import ConfigError
 
 MODEL = "model"
 
+SettingsOf = Callable[[str | None], Collection[str]]
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -36,11 +39,13 @@ class Parameter:
     """One parameter of the search.
 
     Attributes:
-        name: `model`, or a setting of it such as `model.channels`.
+        name: in the study; what it sets, or `shuffled.channels` where it is one family's.
         distribution: what it is drawn from.
         texts: each value of a choice as an override has it; empty for ranges and intervals.
         conditions: all must hold for it to be searched.
         asked: whether it comes from the command line; if no model has it, that is then an error.
+        sets: `model`, or a setting of it such as `model.channels`.
+        family: the only model that it is for; None: every model that has such a setting.
     """
 
     name: str
@@ -48,10 +53,34 @@ class Parameter:
     texts: Mapping[Any, str]
     conditions: tuple[Condition, ...]
     asked: bool
+    sets: str
+    family: str | None = None
 
     def text(self, value: Any) -> str:
         """A value as the right side of an override."""
         return self.texts[value] if self.texts else str(value)
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value can be drawn."""
+        of = self.distribution
+        if isinstance(of, CategoricalDistribution):
+            return any(value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in of.choices)
+        assert isinstance(of, IntDistribution | FloatDistribution)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not of.low <= value <= of.high:
+            return False
+        steps = (value - of.low) / of.step if of.step else 0.0
+        return abs(steps - round(steps)) < 1e-9
+
+    @property
+    def values(self) -> list[Any] | None:
+        """All values; None of an interval that cannot be counted."""
+        of = self.distribution
+        if isinstance(of, CategoricalDistribution):
+            return list(of.choices)
+        if isinstance(of, IntDistribution):
+            return list(range(of.low, of.high + 1, of.step))
+        assert isinstance(of, FloatDistribution)
+        return [of.low + at * of.step for at in range(round((of.high - of.low) / of.step) + 1)] if of.step else None
 
     @property
     def extremes(self) -> list[Any]:
@@ -60,6 +89,12 @@ class Parameter:
             return list(self.distribution.choices)
         assert isinstance(self.distribution, IntDistribution | FloatDistribution)
         return [self.distribution.low, self.distribution.high]
+
+    def is_of(self, model: str | None, settings_of: SettingsOf) -> bool:
+        """Whether it is a setting of a model."""
+        if self.family is not None:
+            return self.family == model
+        return self.sets != MODEL and setting_of(self.sets) in settings_of(model)
 
 
 @dataclass(frozen=True)
@@ -74,7 +109,7 @@ class Space:
     parameters: tuple[Parameter, ...]
     fixed: Mapping[str, str]
 
-    def draw(self, trial: Trial, settings_of: Callable[[str | None], Collection[str]]) -> list[str]:
+    def draw(self, trial: Trial, settings_of: SettingsOf) -> list[str]:
         """The overrides of one proposal; parameters that the trial already has are kept.
 
         Args:
@@ -83,10 +118,8 @@ class Space:
         """
         drawn = dict(self.fixed)
         for parameter in self.parameters:
-            if all(drawn.get(one.name) in one.values for one in parameter.conditions) and (
-                parameter.name == MODEL or _setting(parameter.name) in settings_of(drawn.get(MODEL))
-            ):
-                drawn[parameter.name] = parameter.text(_suggested(trial, parameter))
+            if _is_drawn(parameter, drawn, settings_of):
+                drawn[parameter.sets] = parameter.text(_suggested(trial, parameter))
         return [f"{name}={value}" for name, value in drawn.items() if name not in self.fixed]
 
     def models(self) -> list[str | None]:
@@ -96,18 +129,49 @@ class Space:
                 return list(parameter.texts.values())
         return [self.fixed.get(MODEL)]
 
-    def searched_of(self, settings: Collection[str]) -> list[Parameter]:
+    def searched_of(self, model: str | None, settings_of: SettingsOf) -> list[Parameter]:
         """The parameters that are settings of a model."""
-        return [one for one in self.parameters if one.name != MODEL and _setting(one.name) in settings]
+        return [one for one in self.parameters if one.is_of(model, settings_of)]
 
-    def without_takers(self, settings_of: Callable[[str | None], Collection[str]]) -> list[Parameter]:
+    def without_takers(self, settings_of: SettingsOf) -> list[Parameter]:
         """Parameters that no model of this space has."""
-        taken = self.searched_of({name for model in self.models() for name in settings_of(model)})
-        return [one for one in self.parameters if one.name != MODEL and one not in taken]
+        taken = {one.name for model in self.models() for one in self.searched_of(model, settings_of)}
+        return [one for one in self.parameters if one.name != MODEL and one.name not in taken]
+
+    def size(self, settings_of: SettingsOf) -> int | None:
+        """How many networks it has; None where an interval makes them uncountable."""
+        decisive = {condition.name for one in self.parameters for condition in one.conditions} | {MODEL}
+
+        def count(parameters: Sequence[Parameter], drawn: Mapping[str, str]) -> int | None:
+            found = 1
+            for place, one in enumerate(parameters):
+                if not _is_drawn(one, drawn, settings_of):
+                    continue
+                values = one.values
+                if values is None:
+                    return None
+                if one.sets in decisive:  # what follows depends on it
+                    rest = [count(parameters[place + 1 :], {**drawn, one.sets: one.text(value)}) for value in values]
+                    return None if None in rest else found * sum(each or 0 for each in rest)
+                found *= len(values)
+            return found
+
+        return count(self.parameters, self.fixed)
+
+
+def _is_drawn(parameter: Parameter, drawn: Mapping[str, str], settings_of: SettingsOf) -> bool:
+    """Whether a parameter is searched where others have been drawn."""
+    return all(drawn.get(one.name) in one.values for one in parameter.conditions) and (
+        parameter.sets == MODEL or parameter.is_of(drawn.get(MODEL), settings_of)
+    )
 
 
 def read_space(
-    params: Mapping[str, Any], when: Mapping[str, Any], arguments: Sequence[str], parser: OverridesParser
+    params: Mapping[str, Any],
+    when: Mapping[str, Any],
+    arguments: Sequence[str],
+    parser: OverridesParser,
+    may_be_empty: bool = False,
 ) -> tuple[Space, list[str]]:
     """Read the space, and the overrides that all networks share.
 
@@ -116,6 +180,7 @@ def read_space(
         when: parameter name to its condition, or to a list of conditions that must all hold.
         arguments: the command line's overrides.
         parser: Hydra's.
+        may_be_empty: whether ranges come from elsewhere too.
 
     Raises:
         ConfigError: a parameter that cannot be searched, by name.
@@ -141,19 +206,20 @@ def read_space(
             raise ConfigError(_not_searched(override))
     order = sorted(searched, key=lambda one: one[0].key_or_group != MODEL)
     names = [override.key_or_group for override, _ in order]
-    if not names:
+    if not names and not may_be_empty:
         raise ConfigError(
             "nothing to search: say what may vary, such as model.channels=choice(8,16,32), or sweeps=search"
         )
     for name in when:
         if name not in names and name not in fixed:
             raise ConfigError(f"hydra.sweeper.when.{name}: it is not searched; searched are {', '.join(names)}")
-    conditions = {name: _conditions(name, value, parser, [*fixed, *names]) for name, value in when.items()}
+    conditions = {
+        name: read_conditions("hydra.sweeper.when", name, value, parser, [*fixed, *names])
+        for name, value in when.items()
+    }
     parameters = []
     for override, is_asked in order:
-        distribution, texts = _distribution(override)
-        name = override.key_or_group
-        parameters.append(Parameter(name, distribution, texts, conditions.get(name, ()), is_asked))
+        parameters.append(read_parameter(override, conditions.get(override.key_or_group, ()), is_asked))
     return Space(tuple(parameters), fixed), shared
 
 
@@ -170,20 +236,44 @@ def _not_searched(override: Override) -> str:
     )
 
 
-def _conditions(name: str, value: Any, parser: OverridesParser, known: Sequence[str]) -> tuple[Condition, ...]:
+def read_parameter(override: Override, conditions: tuple[Condition, ...], asked: bool) -> Parameter:
+    """The parameter that an override with several values describes.
+
+    Raises:
+        ConfigError: the values cannot be searched.
+    """
+    distribution, texts = _distribution(override)
+    return Parameter(override.key_or_group, distribution, texts, conditions, asked, sets=override.key_or_group)
+
+
+def read_conditions(
+    place: str, name: str, value: Any, parser: OverridesParser, known: Sequence[str]
+) -> tuple[Condition, ...]:
+    """The conditions of one parameter, which must all hold.
+
+    Args:
+        place: where they stand, for messages.
+        name: of the parameter.
+        value: a condition such as `model=plain`, or a list of them.
+        parser: Hydra's.
+        known: the parameters that may be named, in the order in which they are drawn.
+
+    Raises:
+        ConfigError: a condition that cannot be, by name.
+    """
     found = []
     for text in value if isinstance(value, list) or OmegaConf.is_list(value) else [value]:
         try:
             (override,) = parser.parse_overrides([str(text)])
         except HydraException as error:
             raise ConfigError(
-                f"hydra.sweeper.when.{name}: expected a condition such as model=plain, or a list of them, got {text!r}"
+                f"{place}.{name}: expected a condition such as model=plain, or a list of them, got {text!r}"
             ) from error
         on = override.key_or_group
         if on not in known:
-            raise ConfigError(f"hydra.sweeper.when.{name}: {on} is not searched; searched are {', '.join(known)}")
+            raise ConfigError(f"{place}.{name}: {on} is not searched; searched are {', '.join(known)}")
         if name in known and known.index(on) >= known.index(name):
-            raise ConfigError(f"hydra.sweeper.when.{name}: {on} is drawn after {name}: put it before {name} in params")
+            raise ConfigError(f"{place}.{name}: {on} is drawn after {name}: put it before {name} in params")
         if override.is_choice_sweep():
             found.append(Condition(on, tuple(override.sweep_string_iterator())))
         else:
@@ -230,5 +320,6 @@ def _suggested(trial: Trial, parameter: Parameter) -> Any:
     return trial.suggest_categorical(name, of.choices)
 
 
-def _setting(name: str) -> str:
+def setting_of(name: str) -> str:
+    """The setting in `model.SETTING`."""
     return name.removeprefix(f"{MODEL}.").partition(".")[0]

@@ -14,6 +14,7 @@ from optuna.samplers import BaseSampler
 from enhance_sweep import config as configuration
 from enhance_sweep.config import ConfigError
 from enhance_sweep.records.keys import digest
+from enhance_sweep.search.families import first, known_networks, with_families
 from enhance_sweep.search.halving import rung_steps
 from enhance_sweep.search.space import MODEL, read_space
 from enhance_sweep.sweep.plan import Plan, plan_variant, start
@@ -21,6 +22,7 @@ from enhance_sweep.timing.recording import measurement_of
 
 TRAINING = "stages=[train,evaluate]"
 TIMING = "stages=[time]"
+BASELINE_ONCE = "timing.baseline_once=true"
 
 #: The search sets these itself, for each of its jobs.
 _RESERVED = ("stages", "trainer.evaluate_at", "pictures")
@@ -35,9 +37,13 @@ class SearchSpec:
         params: the space of a named sweep.
         when: the conditions of its parameters.
         arguments: overrides from the command line.
+        families: models whose ranges stand in their own files; "all": every model whose file has some.
+        known: networks to try first, each a mapping of `model` and its settings.
 
     Attributes:
         space: what is searched.
+        families: the models whose ranges stand in their own files; none where the search names all ranges.
+        known: the networks that are tried first: parameters' values, by name.
         shared: the overrides that all networks share.
         settings: how to search.
         rungs: the steps at which networks are compared, rising.
@@ -55,15 +61,28 @@ class SearchSpec:
         params: Mapping[str, Any],
         when: Mapping[str, Any],
         arguments: Sequence[str],
+        families: Sequence[str] | str | None = None,
+        known: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.config = config
         self._loader = loader
-        self.space, self.shared = read_space(params, when, arguments, OverridesParser.create(config_loader=loader))
+        parser = OverridesParser.create(config_loader=loader)
+        self.families = models = self._families(families)
+        if models:
+            params = {MODEL: f"choice({', '.join(models)})"} | dict(params)
+        self.space, self.shared = read_space(params, when, arguments, parser, may_be_empty=bool(models))
         every = configuration.settings_from(config)
         self.settings = every.search
         self.rungs = rung_steps(self.settings.first_rung, every.trainer.max_steps, self.settings.reduction_factor)
         self.measurement = measurement_of(every.timing, every.runtime)
         self.settings_of = cache(self._read_settings)
+        if models:
+            ranges = {model: self._ranges(model) or {} for model in self.space.models()}
+            self.space = with_families(self.space, ranges, self.settings_of, parser)
+        self.known: list[dict[str, Any]] = []
+        if models or known:
+            nodes = {model: self._node(model) for model in self.space.models()}
+            self.known = known_networks(self.space, nodes, known, self.settings_of)
 
     def check(self) -> None:
         """Refuse a search that cannot end well, before anything is computed.
@@ -97,8 +116,8 @@ class SearchSpec:
             try:
                 settings = configuration.settings_from(self._compose(chosen))
                 configuration.check(settings)
-                for parameter in self.space.searched_of(self.settings_of(model)):
-                    name = parameter.name.removeprefix(f"{MODEL}.")
+                for parameter in self.space.searched_of(model, self.settings_of):
+                    name = parameter.sets.removeprefix(f"{MODEL}.")
                     for value in parameter.extremes:
                         with torch.device("meta"):
                             start(configuration.build(settings.model | {name: value}, "model"), settings)
@@ -121,8 +140,27 @@ class SearchSpec:
 
     def _read_settings(self, model: str | None) -> frozenset[str]:
         """See `settings_of`."""
-        node = configuration.resolved(self._compose(self._choosing(model)), "model")
-        return frozenset(configuration.arguments(node))
+        return frozenset(self._node(model))
+
+    def _node(self, model: str | None) -> dict[str, Any]:
+        """A model's settings, with what the command line says of them."""
+        return configuration.arguments(configuration.resolved(self._compose(self._choosing(model)), "model"))
+
+    def _families(self, families: Sequence[str] | str | None) -> list[str]:
+        """The models that are named, or all whose files have ranges."""
+        every = sorted(self._loader.get_group_options(MODEL))
+        if families == "all":
+            return [model for model in every if self._ranges(model) is not None]
+        if isinstance(families, str) or any(model not in every for model in families or []):
+            raise ConfigError(
+                f"hydra.sweeper.families: expected all, or a list of {', '.join(every)}, got {families!r}"
+            )
+        return list(families or [])
+
+    def _ranges(self, model: str | None) -> dict[str, Any] | None:
+        """What a search tries of a model's settings, as its file says; None where it says nothing."""
+        chosen = [] if model is None else [f"{MODEL}={model}"]
+        return configuration.search_ranges(self._loader.load_sweep_config(self.config, chosen))
 
     def study_name(self) -> str:
         """The same for all searches whose trials compare: one space, one data set, one way to train and time.
@@ -148,13 +186,18 @@ class SearchSpec:
             "space": {one.name: [str(one.distribution), str(one.conditions)] for one in self.space.parameters},
             "fixed": dict(self.space.fixed),
         }
+        if self.settings.speed != "latency_ms":
+            comparable["speed"] = self.settings.speed
         if self.settings.quality != "ms_ssim":  # by which all searches went before there was a choice
             comparable["quality"] = self.settings.quality
         dataset, loss = plan.learned_from["dataset"], plan.learned_from["loss"]
         return f"{dataset}-{loss}-{digest(comparable)}"
 
     def sampler(self, number: int) -> BaseSampler:
-        """The sampler for trial `number`, which is part of its seed: a restart repeats no proposal."""
+        """The sampler for trial `number`, which is part of its seed: a restart repeats no proposal.
+
+        The first trials are the known networks; what these leave open is drawn.
+        """
         asked = dict(configuration.resolved(self.config, "search")["sampler"])
         if isinstance(asked.get("seed"), int):
             asked["seed"] += number
@@ -163,4 +206,4 @@ class SearchSpec:
             raise ConfigError(
                 f"search.sampler._target_: expected a class of optuna.samplers, got {asked['_target_']!r}"
             )
-        return sampler
+        return first(self.known, number, sampler)

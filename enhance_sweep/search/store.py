@@ -30,6 +30,10 @@ LOCK_FILE = ".search.lock"
 #: How long to wait for a storage that does not answer: enough for a database server's restart.
 PATIENCE_S = 600.0
 
+#: What is told of a network's speed, and which way is better.
+SPEED_NAMES = {"latency_ms": "latency_ms", "speed_up": "log2_speed_up"}
+SPEED_DIRECTIONS = {"latency_ms": "minimize", "speed_up": "maximize"}
+
 Result = TypeVar("Result")
 
 
@@ -78,7 +82,12 @@ def _end_of_last_line(content: bytes) -> int:
 
 
 def open_study(
-    url: str | None, runs_dir: Path, name: str, sampler: BaseSampler, quality: str = "ms_ssim"
+    url: str | None,
+    runs_dir: Path,
+    name: str,
+    sampler: BaseSampler,
+    quality: str = "ms_ssim",
+    speed: str = "latency_ms",
 ) -> optuna.Study:
     """The study of that name, new or as the last search left it.
 
@@ -87,7 +96,8 @@ def open_study(
         runs_dir: the folder of runs.
         name: of the study.
         sampler: proposes trials.
-        quality: the measure to search by, beside latency.
+        quality: the measure to search by, beside speed.
+        speed: `latency_ms`, or `speed_up` over the baseline, whose logarithm is told.
 
     Raises:
         ConfigError: the storage cannot be opened.
@@ -102,7 +112,7 @@ def open_study(
                 storage=storage,
                 study_name=name,
                 sampler=sampler,
-                directions=["minimize", "maximize" if MEASURES[quality].higher_is_better else "minimize"],
+                directions=[SPEED_DIRECTIONS[speed], "maximize" if MEASURES[quality].higher_is_better else "minimize"],
                 load_if_exists=True,
             )
         except DuplicatedStudyError:  # another process created it meanwhile
@@ -110,7 +120,7 @@ def open_study(
         if study.metric_names is None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)  # experimental for years; only names axes
-                study.set_metric_names(["latency_ms", quality])
+                study.set_metric_names([SPEED_NAMES[speed], quality])
         return study
 
     return retry_while_unavailable(create)

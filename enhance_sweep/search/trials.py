@@ -21,7 +21,7 @@ from enhance_sweep.search.space import Space
 from enhance_sweep.search.store import LOCK_FILE, retry_while_unavailable
 
 #: What repeats of a trial copy from it.
-_ABOUT = ("curve", "latency_ms", "latency", "steps", "finished", "reason")
+_ABOUT = ("curve", "latency_ms", "latency", "speed_up", "steps", "finished", "reason")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Verdict:
 
     Attributes:
         state: complete with values, pruned (dropped untrained) or failed without.
-        values: the latency in ms and the quality reached (`search.quality`).
+        values: the speed (`search.speed`: latency in ms, or log2 of the speed-up) and the quality reached
+            (`search.quality`).
         about: further facts to keep: the reason, the steps, the curve.
         over_limit_ms: how much slower it is than allowed, negative where it is faster; None without a limit.
     """
@@ -166,11 +167,27 @@ class Trials:
         self._study.tell(number, values=verdict.values, state=verdict.state, skip_if_finished=True)
 
 
-def rivals(trials: Sequence[FrozenTrial]) -> dict[str, tuple[dict[int, float], float]]:
-    """The quality by steps and the latency in ms of every told network, by architecture key."""
-    found: dict[str, tuple[dict[int, float], float]] = {}
+@dataclass(frozen=True)
+class Rival:
+    """A network that was told in an earlier cohort.
+
+    Attributes:
+        curve: the quality by steps.
+        latency_ms: measured or predicted.
+        family: see `enhance_sweep.search.loop.Candidate`.
+    """
+
+    curve: Mapping[int, float]
+    latency_ms: float
+    family: str | None
+
+
+def rivals(trials: Sequence[FrozenTrial]) -> dict[str, Rival]:
+    """Every told network, by architecture key."""
+    found: dict[str, Rival] = {}
     for trial in trials:
         if trial.state == TrialState.COMPLETE:
-            curve = {int(steps): float(quality) for steps, quality in trial.user_attrs["curve"].items()}
-            found[trial.user_attrs["architecture_key"]] = (curve, float(trial.values[0]))
+            about = trial.user_attrs
+            curve = {int(steps): float(quality) for steps, quality in about["curve"].items()}
+            found[about["architecture_key"]] = Rival(curve, float(about["latency_ms"]), about.get("family"))
     return found

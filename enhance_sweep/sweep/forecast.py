@@ -14,17 +14,18 @@ from enhance_sweep.records.schema import Description, Measurement
 from enhance_sweep.records.store import timed_records, trained_records
 from enhance_sweep.stats.cost_model import CostModel
 from enhance_sweep.sweep.plan import Plan
-from enhance_sweep.sweep.work import Work, loss_work, work_of, work_of_record
+from enhance_sweep.sweep.work import Work, loss_work, teaching_work, work_of, work_of_record
 from enhance_sweep.system.clock import duration
 from enhance_sweep.system.environment import describe_environment
 
-#: Until something has been timed: two Xeon cores, eager, fp32, tuned allocator (fitted to reports/timing's records).
-_FIRST_MODEL = CostModel(ms_per_gmac=6.4, ms_per_gib=112.0, ms_per_layer=2.6)
+#: Until something has been timed: two Xeon cores, eager, fp32, tuned allocator (fitted to reports/timing's records, and
+#: to small networks of the other families).
+_FIRST_MODEL = CostModel(ms_per_gmac=6.4, ms_per_gib=57.0, ms_per_layer=0.3, ms_per_moved_gib=170.0)
 _FEWEST_FOR_A_MODEL = 3
 #: Seconds that a timing process takes beside its calls.
-_PROCESS_S = 4.0
+PROCESS_S = 4.0
 #: Seconds a training takes beside arithmetic: data, pictures.
-_OVERHEAD_S = 12.0
+OVERHEAD_S = 12.0
 #: Until something has been trained: seconds of a training step and of each of its pixels (norms, terms without layers),
 #: and multiply-adds a second, of roughly two server cores. After that their proportions alone matter: with them, small
 #: networks and cheap losses tell how long large and dear ones take.
@@ -64,7 +65,7 @@ class Past:
             model = CostModel.fit(list(known.values()), [latencies[key] for key in known])
         host = describe_environment()["host"]
         trained = [
-            (work, record.train_wall_s + _OVERHEAD_S)
+            (work, record.train_wall_s + OVERHEAD_S)
             for record in trained_records(runs_dir)
             if record.train_wall_s and record.environment.host == host and (work := work_of_record(record)) is not None
         ]
@@ -83,17 +84,25 @@ class Past:
 
     def seconds(self, plans: Sequence[Plan]) -> float:
         """How long the stages that are due take, one variant after the other."""
-        training = remaining_s([work_of(plan) for plan in plans], self.trained)
+        training = remaining_s([*map(work_of, plans), teaching_work(plans)], self.trained)
         return training + sum(self._timing_s(plan) for plan in plans)
 
     def _timing_s(self, plan: Plan) -> float:
         if not plan.needs_timing():
             return 0.0
         timing = plan.settings.timing
-        calls = timing.processes * (1 + timing.warm_up_calls + timing.samples)
         # A paired run goes on until its interval is narrow or its budget is spent.
-        once_s = calls * self.latency_ms(plan)[0] / 1e3 + timing.processes * _PROCESS_S
-        return max(once_s, timing.budget_s) if timing.paired else once_s
+        return max(self.calls_s(plan), timing.budget_s) if timing.paired else self.calls_s(plan)
+
+    def calls_s(self, plan: Plan) -> float:
+        """How long all calls of a timing take, with the start of its processes, but without a baseline beside it."""
+        timing = plan.settings.timing
+        calls = timing.processes * (1 + timing.warm_up_calls + timing.samples)
+        return calls * self.latency_ms(plan)[0] / 1e3 + timing.processes * PROCESS_S
+
+    def steps_s(self, plan: Plan) -> float:
+        """How long all steps of a whole training take, without what it takes beside them."""
+        return remaining_s([work_of(plan)], self.trained) - OVERHEAD_S
 
 
 def remaining_s(work: Sequence[Work], past: Sequence[tuple[Work, float]]) -> float:
@@ -103,10 +112,10 @@ def remaining_s(work: Sequence[Work], past: Sequence[tuple[Work, float]]) -> flo
     to a factor of a few.
     """
     work = [one for one in work if one.macs > 0]
-    guessed_s, overhead_s = sum(map(_guess_s, work)), _OVERHEAD_S * len(work)
+    guessed_s, overhead_s = sum(map(_guess_s, work)), OVERHEAD_S * len(work)
     if not past:
         return guessed_s + overhead_s
-    took_s = sum(max(seconds - _OVERHEAD_S, 0.0) for _, seconds in past)
+    took_s = sum(max(seconds - OVERHEAD_S, 0.0) for _, seconds in past)
     return took_s / sum(_guess_s(done) for done, _ in past) * guessed_s + overhead_s
 
 

@@ -12,12 +12,14 @@ from pytorch_lightning import Callback
 from enhance_sweep import config as configuration
 from enhance_sweep.data.pairs import Pairs
 from enhance_sweep.measures import MEASURES
-from enhance_sweep.records.schema import TrainedRecord
+from enhance_sweep.records.schema import TRAINED_COLUMNS, TrainedRecord
 from enhance_sweep.records.store import GENERATOR_FILE, SCORES_FILE, write_trained
 from enhance_sweep.sweep import training_record
 from enhance_sweep.sweep.failures import reason_of
 from enhance_sweep.sweep.generator_file import load_generator, save_generator
 from enhance_sweep.sweep.plan import Plan, start
+from enhance_sweep.sweep.published import published
+from enhance_sweep.sweep.teacher import lessons
 from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import cost_of_precision
 from enhance_sweep.system.files import raise_if_full, write_whole
@@ -40,7 +42,7 @@ def train(plan: Plan, lease: Lease, afresh: bool) -> TrainedRecord:
     record = _written(plan, lease, training_record.begun(plan, plan.trained_record(), afresh))
     if record.status == "failed":
         return record
-    if trains_on_processor(plan.settings.trainer.accelerator):
+    if trains_on_processor(plan.settings.trainer.accelerator) and not plan.settings.weights:
         tell_cost(plan, plan.learned_from["precision"])
 
     def keep_lease(step: int, steps: int) -> None:
@@ -48,7 +50,10 @@ def train(plan: Plan, lease: Lease, afresh: bool) -> TrainedRecord:
         lease.note(step, steps)
 
     try:
-        fitted = fit_plan(plan, plan.folder, record.micro_batches or 1, note=keep_lease)
+        if plan.settings.weights:
+            fitted = published(plan.settings)
+        else:
+            fitted = fit_plan(plan, plan.folder, record.micro_batches or 1, note=keep_lease)
         save_generator(plan.folder / GENERATOR_FILE, fitted.generator, plan.settings.model)
         record = training_record.finished(record, fitted)
     except Exception as error:
@@ -83,6 +88,7 @@ def fit_plan(
         note=note,
         callbacks=callbacks,
         curves=("psnr_db", "ms_ssim", settings.search.quality),
+        lessons=None if plan.teaching is None else lessons(plan.teaching, settings, plan.pairs),
     )
 
 
@@ -118,11 +124,27 @@ def _scored(plan: Plan, record: TrainedRecord) -> TrainedRecord:
     assert plan.pairs is not None
     generator = load_generator(plan.folder / GENERATOR_FILE)
     scores, untouched = score(generator, plan.pairs.test, progress=f"{plan.name}, scoring"), _untouched(plan.pairs)
+    _check_weights(plan.folder / GENERATOR_FILE, record, scores)
     if scores.too_small_for:
         labels = ", ".join(MEASURES[name].label for name in scores.too_small_for)
         print(f"{plan.name}: the test images are too small for {labels}", file=sys.stderr, flush=True)
     _write_scores(plan.folder / SCORES_FILE, plan.pairs, scores, untouched)
     return training_record.scored(record, scores, untouched, plan.pairs.test)
+
+
+def _check_weights(path: Path, record: TrainedRecord, scores: Scores) -> None:
+    """Raise a `ValueError` where weights do not score as their record says: then they are another network's."""
+    if record.scores is None:
+        return
+    found = scores.means()
+    for name in TRAINED_COLUMNS:
+        told, measure = getattr(record.scores, name), MEASURES[name]
+        # Rounding, which differs between processors, changes far less than this.
+        if told is not None and not abs(found[name] - told) <= measure.margin / 10:
+            raise ValueError(
+                f"expected the record's {measure.label} of {told:.{measure.digits}f} from {path.name}, got "
+                f"{found[name]:.{measure.digits}f}: put this network's own weights there"
+            )
 
 
 def tell_cost(plan: Plan, precision: str) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,19 @@ from enhance_sweep import config as configuration
 from enhance_sweep.config import ConfigError
 from enhance_sweep.data.packing import default_cache_dir
 from enhance_sweep.data.pairs import Pairs
+from enhance_sweep.models.checking import ShapeError, check_shapes, raised
 from enhance_sweep.models.description import describe
 from enhance_sweep.models.identity import CannotCarryError
+from enhance_sweep.paper.baseline import BASELINE
 from enhance_sweep.records.keys import architecture_of, architecture_slug, learned_key, measured_key
 from enhance_sweep.records.schema import BEFORE, Description, TimedRecord, TrainedRecord
 from enhance_sweep.records.store import GENERATOR_FILE, find_trained, timed_records, trained_dir
 from enhance_sweep.settings import Settings
 from enhance_sweep.sweep import standing
 from enhance_sweep.sweep.manifest import Wanted, measured_without_host
+from enhance_sweep.sweep.published import what_is_known
 from enhance_sweep.sweep.standing import Standing
+from enhance_sweep.sweep.teacher import Teaching, teaching_of
 from enhance_sweep.system.leases import Holder, holder_of
 from enhance_sweep.timing.protocol import measurement_of
 from enhance_sweep.training.fit import check_accelerator, resolve_precision
@@ -43,6 +47,7 @@ class Plan:
         description: layers, parameters and multiply-adds.
         learned_from: everything else that decides the weights; None where nothing is trained or evaluated.
         pairs: the data, packed; None where nothing is trained or evaluated.
+        teaching: who teaches it; None where nobody does.
     """
 
     settings: Settings
@@ -50,6 +55,7 @@ class Plan:
     description: Description
     learned_from: dict[str, Any] | None
     pairs: Pairs | None
+    teaching: Teaching | None = None
 
     @property
     def runs_dir(self) -> Path:
@@ -63,8 +69,8 @@ class Plan:
 
     @property
     def max_steps(self) -> int:
-        """How many steps of the generator are asked for."""
-        return self.settings.trainer.max_steps
+        """How many steps of the generator are asked for; none where others' weights are taken."""
+        return 0 if self.settings.weights else self.settings.trainer.max_steps
 
     @property
     def key(self) -> str:
@@ -99,7 +105,7 @@ class Plan:
         """The stages that are still to be run, in their order."""
         trains = self.needs_training()
         evaluates = self.needs_evaluation() or (trains and "evaluate" in self.settings.stages)
-        dues = {"train": trains, "evaluate": evaluates, "time": self.needs_timing()}
+        dues = {"train": trains, "evaluate": evaluates, "time": self.needs_timing() or self.needs_baseline()}
         return [stage for stage, due in dues.items() if due]
 
     def needs_training(self) -> bool:
@@ -137,6 +143,19 @@ class Plan:
             self.timed_records(), self.settings.timing.paired, self.settings.retries, self.settings.retry_failed
         )
 
+    def baseline(self) -> "Plan":
+        """The baseline, to be timed in the same way."""
+        # It takes seconds a call: as few as a quick look has.
+        timing = replace(self.settings.timing, baseline_once=False, samples=3, warm_up_calls=3, repeats=0)
+        settings = replace(self.settings, model=dict(BASELINE), timing=timing, stages=["time"])
+        return replace(self, settings=settings, architecture=architecture_of(BASELINE), learned_from=None)
+
+    def needs_baseline(self) -> bool:
+        """Whether the baseline is still to be timed by itself on this host."""
+        timing = self.settings.timing
+        asked = timing.baseline_once and not timing.paired and "time" in self.settings.stages
+        return asked and self.baseline().needs_timing()
+
     def may_time_again(self) -> bool:
         """Whether its newest timing failed and is retried without being asked."""
         return standing.may_time_again(self.timed_records(), self.settings.retries)
@@ -173,18 +192,37 @@ def plan_variant(settings: Settings) -> Plan:
     except ValueError as error:
         raise ConfigError(f"trainer.accelerator: {error}") from error
     with torch.device("meta"):
-        generator = configuration.build(settings.model, "model")
-        description = msgspec.convert(describe(generator), Description)
-        if {"train", "evaluate"} & set(settings.stages):
+        generator, description = _described(settings.model)
+        if {"train", "evaluate"} & set(settings.stages) and not settings.weights:
             start(generator, settings)
-    learned_from, pairs = None, None
+    learned_from, pairs, teaching = None, None, None
     if {"train", "evaluate"} & set(settings.stages):
-        pairs = _load_pairs(json.dumps(settings.data), default_cache_dir())
-        learned_from = what_is_learned_from(settings, pairs)
+        pairs = _load_pairs(json.dumps(settings.data_set), default_cache_dir())
+        teaching = None if settings.weights else teaching_of(settings, pairs)
+        learned_from = what_is_learned_from(settings, pairs, teaching)
         smallest, side = min(pairs.train.input.shape[1:3]), settings.trainer.crop_size
-        if side > smallest:
+        if side > smallest and not settings.weights:
             raise ConfigError(f"trainer.crop_size: expected at most {smallest}, the patches' side, got {side}")
-    return Plan(settings, architecture_of(settings.model), description, learned_from, pairs)
+    return Plan(settings, architecture_of(settings.model), description, learned_from, pairs, teaching)
+
+
+def _described(model: dict[str, Any]) -> tuple[nn.Module, Description]:
+    """Build a network without weights, check that it gives back its photograph's size, and describe it.
+
+    Raises:
+        ConfigError: it does not, or cannot be built or followed.
+    """
+    name = architecture_slug(architecture_of(model))
+    try:
+        generator = configuration.build(model, "model")
+        check_shapes(generator)
+        return generator, msgspec.convert(describe(generator), Description)
+    except ConfigError:
+        raise
+    except ShapeError as error:
+        raise ConfigError(f"{name}: {error}") from error
+    except Exception as error:  # somebody's network may raise anything
+        raise ConfigError(f"{name}: it cannot be built and followed without computing: {raised(error)}") from error
 
 
 def start(generator: nn.Module, settings: Settings) -> None:
@@ -214,8 +252,10 @@ def _load_pairs(data_json: str, cache_dir: Path) -> Pairs:
     return pairs
 
 
-def what_is_learned_from(settings: Settings, pairs: Pairs) -> dict[str, Any]:
+def what_is_learned_from(settings: Settings, pairs: Pairs, teaching: Teaching | None = None) -> dict[str, Any]:
     """Everything but the architecture that decides the weights."""
+    if settings.weights:
+        return what_is_known(settings, pairs)
     loss, trainer = _without_places(settings.loss), settings.trainer
     learned = {name: value for name, value in vars(trainer).items() if name not in _NOT_LEARNED}
     # Where the schedule depends on the length, a longer training is another training.
@@ -231,7 +271,19 @@ def what_is_learned_from(settings: Settings, pairs: Pairs) -> dict[str, Any]:
         **{name: value for name, value in learned.items() if name not in BEFORE or value != BEFORE[name]},
         **length,
         **({} if pairs.shares is None else {"shares": pairs.shares}),
+        **({} if teaching is None else _what_is_taught(settings, teaching)),
     }
+
+
+def _what_is_taught(settings: Settings, teaching: Teaching) -> dict[str, Any]:
+    taught: dict[str, Any] = {"teacher": teaching.teacher.as_learned_from(settings.teacher.weight)}
+    if (photographs := teaching.unlabelled) is not None:
+        taught["unlabelled"] = {
+            "fingerprint": photographs.fingerprint,
+            "photographs": photographs.photographs,
+            "share": settings.data["unlabelled_share"],
+        }
+    return taught
 
 
 def _content_name(loss: Mapping[str, Any]) -> str | None:

@@ -84,12 +84,22 @@ def begun(plan: Plan, earlier: TrainedRecord | None, afresh: bool) -> TrainedRec
         description=plan.description,
         learned_from=LearnedFrom(plan.learned_from),
         micro_batches=min(micro_batches, trainer.batch_size),
-        data=plan.pairs.description,
+        data=_data(plan),
         environment=msgspec.convert(environment, Environment),
         process=TrainingProcess(system=system_id(), memory_kills=out_of_memory_kills()),
         started_at=now(),
         **kept,
     )
+
+
+def _data(plan: Plan) -> dict[str, Any]:
+    """What the data set says of itself, and which photographs without partners there are."""
+    assert plan.pairs is not None
+    unlabelled = None if plan.teaching is None else plan.teaching.unlabelled
+    if unlabelled is None:
+        return plan.pairs.description
+    told = {"folder": unlabelled.folder, "photographs": unlabelled.photographs, "patches": len(unlabelled.names)}
+    return {**plan.pairs.description, "unlabelled": told}
 
 
 def failed(record: TrainedRecord, error: Exception) -> TrainedRecord:

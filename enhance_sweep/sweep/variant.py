@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from enhance_sweep.records.schema import TimedRecord, TrainedRecord
-from enhance_sweep.records.store import write_timed
+from enhance_sweep.records.store import GENERATOR_FILE, write_timed
 from enhance_sweep.settings import Settings
 from enhance_sweep.sweep.failures import classify_timing
 from enhance_sweep.sweep.learning import evaluate, tell_cost, train
@@ -62,11 +62,16 @@ def run_variant(settings: Settings) -> dict[str, Any]:
 
 
 def _kept(plan: Plan) -> str | None:
-    """What to say where a longer training than the one asked for is there already."""
+    """What to say where a longer training than the one asked for is there already, or no weights to score."""
     record = plan.trained_record()
-    if record is None or record.status != "completed" or (record.steps or 0) <= plan.max_steps:
+    if record is None or record.status != "completed":
         return None
-    return f"nothing: it has been trained for {record.steps} steps already"
+    if (record.steps or 0) > plan.max_steps:
+        return f"nothing: it has been trained for {record.steps} steps already"
+    lacks = record.scores is not None and record.scores.lacks_measures
+    if lacks and "evaluate" in plan.settings.stages and not (plan.folder / GENERATOR_FILE).is_file():
+        return f"nothing: it lacks scores, and the weights to compute them ({GENERATOR_FILE}) are not there"
+    return None
 
 
 class _Stages:
@@ -127,4 +132,6 @@ def _time(plan: Plan, stages: _Stages) -> TimedRecord | None:
                 held.check()
                 write_timed(plan.runs_dir, timed)
                 due = plan.may_time_again()
+    if plan.needs_baseline():
+        _time(plan.baseline(), stages)
     return plan.timed_records()[-1]

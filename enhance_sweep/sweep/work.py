@@ -3,9 +3,10 @@
 import json
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from enhance_sweep import config as configuration
+from enhance_sweep.data.kept import is_kept
 from enhance_sweep.data.pairs import Split
 from enhance_sweep.losses import ContentLoss, TextureLoss
 from enhance_sweep.records.schema import Description, TrainedRecord
@@ -67,6 +69,20 @@ def work_of(plan: Plan) -> Work:
     return _work(
         plan.description, loss, steps, trainer.batch_size, trainer.crop_size, trainer.micro_batches, scored=scored
     )
+
+
+def teaching_work(plans: Sequence[Plan]) -> Work:
+    """What teachers have still to be shown before these variants are trained: once, however many learn from it."""
+    shown: dict[Path, tuple[int, float]] = {}
+    for plan in plans:
+        if plan.teaching is None or plan.pairs is None or not plan.needs_training():
+            continue
+        description = plan.teaching.teacher.description
+        per_pixel = description.macs / (description.height * description.width)
+        for file, images in plan.teaching.shown(plan.pairs).items():
+            if not is_kept(file, images.shape):
+                shown[file] = math.prod(images.shape[:3]), per_pixel
+    return Work(0, sum(pixels for pixels, _ in shown.values()), sum(pixels * each for pixels, each in shown.values()))
 
 
 def work_of_record(record: TrainedRecord) -> Work | None:

@@ -25,6 +25,8 @@ def of_sweep(name: str) -> list[dict[str, Any]]:
         known = ", ".join(sorted(file.stem for file in (HOME / "sweeps").glob("*.yaml")))
         raise ConfigError(f"--sweep: expected one of {known}, got {name!r}")
     rows = OmegaConf.select(OmegaConf.load(path), "hydra.sweeper.params")
+    if rows is None:
+        raise ConfigError(f"--sweep: {name} is a search, which finds its networks as it goes: name networks instead")
     return _networks([f"{key}={value}" for key, value in rows.items()], [f"sweeps={name}"])
 
 

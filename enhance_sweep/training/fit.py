@@ -19,7 +19,9 @@ from torch import nn
 from enhance_sweep.data.colors import ColorChanges
 from enhance_sweep.data.module import PairsDataModule
 from enhance_sweep.data.pairs import Pairs
+from enhance_sweep.data.taught import Lessons
 from enhance_sweep.losses import Objective
+from enhance_sweep.models import branches
 from enhance_sweep.settings import TrainerSettings
 from enhance_sweep.system import locks
 from enhance_sweep.system.environment import cpu_flags
@@ -97,6 +99,7 @@ def fit(
     note: Callable[[int, int], None] = lambda step, steps: None,
     callbacks: Sequence[Callback] = (),
     curves: Collection[str] = ("psnr_db", "ms_ssim"),
+    lessons: Lessons | None = None,
 ) -> Fitted:
     """Train a generator, from the checkpoint in `folder` if there is one.
 
@@ -114,6 +117,7 @@ def fit(
         note: called after each step with the steps done and wanted.
         callbacks: run after this function's own.
         curves: the measures of the curve of quality; its last step has all that there are.
+        lessons: what a teacher made of the training patches, and of photographs without partners; None without one.
 
     Raises:
         DivergedError: the loss is no longer a number, or has exploded.
@@ -121,13 +125,16 @@ def fit(
         NoSpaceError: the disk is full; the previous checkpoint is intact.
         StoppedError: this process was asked to stop; a checkpoint has been saved.
     """
+    if settings.reparameterise:
+        branches.grow(generator)
     module = EnhancementModule(
         generator.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         objective,
         settings,
         watch,
+        teacher_weight=0.0 if lessons is None else lessons.weight,
     )
-    data = _data(module, pairs, seed)
+    data = _data(module, pairs, seed, lessons)
     quality = QualityCurve(pairs.validation, settings.evaluate_at, curves)
     checkpoint = folder / CHECKPOINT_FILE
     _set_aside_unusable(checkpoint, module, name)
@@ -140,12 +147,14 @@ def fit(
         start = str(checkpoint) if checkpoint.exists() else None
         trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
     losses.write()  # also where the checkpoint had all steps already, and nothing was left to train
-    return Fitted(module.result.cpu(), module.steps_done, quality.rows, round(module.wall_s, 3))
+    result = module.result.cpu()
+    branches.fold(result)
+    return Fitted(result, module.steps_done, quality.rows, round(module.wall_s, 3))
 
 
-def _data(module: EnhancementModule, pairs: Pairs, seed: int) -> PairsDataModule:
+def _data(module: EnhancementModule, pairs: Pairs, seed: int, lessons: Lessons | None) -> PairsDataModule:
     return PairsDataModule(
-        pairs.train,
+        pairs.train if lessons is None else lessons.train,
         module.settings.batch_size,
         module.settings.crop_size,
         module.settings.augment,
@@ -159,6 +168,8 @@ def _data(module: EnhancementModule, pairs: Pairs, seed: int) -> PairsDataModule
         discriminator=module.players == 2,
         simultaneous=module.objective.simultaneous,
         around=partial(module.watch, DATA),
+        unlabelled=None if lessons is None else lessons.unlabelled,
+        unlabelled_crops=0 if lessons is None else lessons.unlabelled_crops,
     )
 
 

@@ -45,6 +45,12 @@ class EnhancementModule(LightningModule):
             forward pass; the step is the same up to rounding, as losses are computed on the whole batch. With
             averaging, `result` has averaged weights.
         watch: put around each part of a step.
+        teacher_weight: of what a teacher's targets add to the loss, where batches have them: the objective's terms that
+            compare with a target (`Objective.comparing`), of all crops; the objective itself is of the crops with
+            targets of their own.
+
+    Raises:
+        ValueError: there is a teacher, and no term compares with a target.
     """
 
     def __init__(
@@ -53,8 +59,12 @@ class EnhancementModule(LightningModule):
         objective: Objective,
         settings: TrainerSettings,
         watch: parts.Watch = parts.unwatched,
+        teacher_weight: float = 0.0,
     ) -> None:
         super().__init__()
+        if teacher_weight and not objective.comparing:
+            raise ValueError("a teacher needs a loss with a term that compares with a target; this loss has none")
+        self.teacher_weight = teacher_weight
         self.automatic_optimization = False
         self.strict_loading = False  # checkpoints leave out frozen networks
         self.generator = generator
@@ -135,14 +145,14 @@ class EnhancementModule(LightningModule):
         if self.objective.texture is not None:
             self.objective.texture.discriminator.requires_grad_(shown_target is not None)
         with self.watch(parts.DATA):
-            input, target = _images(batch)
+            input, target, taught = _images(batch)
         divided = self.settings.micro_batches > 1
         with self.watch(parts.FORWARD):
             enhanced = self._enhanced_in_parts(input) if divided else self(input)
         for optimizer in players:
             optimizer.zero_grad(set_to_none=True)
         patches = batch["patches"].tolist() if "patches" in batch else None
-        total, terms, gradient = self.objective.gradient(enhanced, target, self.watch, shown_target, patches)
+        total, terms, gradient = self._loss(enhanced, target, taught, shown_target, patches)
         with self.watch(parts.BACKWARD):
             if divided:
                 for part, its_gradient in zip(self._parts(input), self._parts(gradient), strict=True):
@@ -154,12 +164,32 @@ class EnhancementModule(LightningModule):
                 optimizer.step()
         self.losses = {"total": total} | terms
 
+    def _loss(
+        self,
+        enhanced: Tensor,
+        target: Tensor,
+        taught: Tensor | None,
+        shown_target: Tensor | None,
+        patches: list[int] | None,
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """The loss, its terms and its gradient to `enhanced`; the first crops alone may have targets of their own."""
+        if taught is None:
+            return self.objective.gradient(enhanced, target, self.watch, shown_target, patches)
+        labelled = len(target)
+        own_patches = None if patches is None else patches[:labelled]
+        total, terms, own = self.objective.gradient(enhanced[:labelled], target, self.watch, shown_target, own_patches)
+        their_patches = None if patches is None else [-1 - patch for patch in patches]
+        of_taught, gradient = self.objective.taught_gradient(enhanced, taught, self.watch, their_patches)
+        gradient = gradient * self.teacher_weight
+        gradient[:labelled] += own
+        return total + self.teacher_weight * of_taught, terms | {"taught": of_taught}, gradient
+
     def discriminator_step(self, batch: Batch, optimizer: Any) -> None:
         """One step of the discriminator on a batch of its own, with its optimizer; adds its loss to `losses`."""
         assert self.objective.texture is not None
         self.objective.texture.discriminator.requires_grad_(True)
         with self.watch(parts.DATA):
-            input, target = _images(batch)
+            input, target, _ = _images(batch)
         with self.watch(parts.DISCRIMINATOR):
             enhanced = self._enhanced_in_parts(input)
             loss = self.objective.texture.discriminator_loss(enhanced, target, batch["shown_target"])
@@ -216,13 +246,13 @@ class EnhancementModule(LightningModule):
         self._earlier_s = checkpoint["enhance_sweep"]["wall_s"]
 
 
-def _images(batch: Batch) -> tuple[Tensor, Tensor]:
-    """Input and target of a batch in [0, 1], their colors changed where the batch says so."""
-    images = to_unit(batch["input"]), to_unit(batch["target"])
-    if "colors" not in batch:
-        return images
-    input, target = (changed(side, batch["colors"]) for side in images)
-    return input, target
+def _images(batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Input, target and taught target of a batch in [0, 1], their colors changed alike where the batch says so."""
+    images = {name: to_unit(batch[name]) for name in ("input", "target", "taught") if name in batch}
+    if "colors" in batch:
+        # Crops without a target of their own come last.
+        images = {name: changed(image, batch["colors"][: len(image)]) for name, image in images.items()}
+    return images["input"], images["target"], images.get("taught")
 
 
 def averaged(generator: nn.Module) -> AveragedModel:

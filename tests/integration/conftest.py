@@ -144,7 +144,14 @@ def start(quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shared = [one for one in quick if not one.startswith(("model.", *NOT_FOR_A_SEARCH))]
     shared += [one for one in SEARCH_RUNGS if not one.startswith("trainer.evaluate_at")]
 
-    def search(*overrides: str, parallel_jobs: int = 1, when: dict[str, Any] | None = None, **launcher: Any) -> Any:
+    def search(
+        *overrides: str,
+        parallel_jobs: int = 1,
+        when: dict[str, Any] | None = None,
+        families: list[str] | None = None,
+        known: list[dict[str, Any]] | None = None,
+        **launcher: Any,
+    ) -> Any:
         setup_globals()
         configuration.register()
         GlobalHydra.instance().clear()
@@ -154,7 +161,8 @@ def start(quick: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             loader = QuickLoader(GlobalHydra.instance().config_loader())
             config = loader.load(fixed)
             pretend = PretendLauncher(config, loader, **launcher)
-            search_variants(config, loader, pretend, SEARCH_SPACE, when or {}, arguments, parallel_jobs)  # type: ignore[arg-type]
+            space = {} if families else SEARCH_SPACE
+            search_variants(config, loader, pretend, space, when or {}, arguments, parallel_jobs, families, known)  # type: ignore[arg-type]
         return pretend
 
     yield search

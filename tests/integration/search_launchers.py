@@ -18,11 +18,15 @@ from omegaconf import DictConfig, open_dict
 from optuna.trial import FrozenTrial
 
 from enhance_sweep.config import settings_from
-from enhance_sweep.records.keys import architecture_key, measured_key
+from enhance_sweep.paper.baseline import BASELINE
+from enhance_sweep.records.keys import architecture_key, architecture_of, measured_key
 from enhance_sweep.records.schema import SCHEMA
-from enhance_sweep.records.store import write_timed, write_trained
+from enhance_sweep.records.store import timed_records, write_timed, write_trained
 from enhance_sweep.search.store import JOURNAL_FILE
 from enhance_sweep.sweep.plan import Plan, plan_variant
+
+#: The baseline's, on a host where nothing takes longer.
+BASELINE_MS = 1000.0
 
 Quality = Callable[[dict[str, Any], int], float | None]
 
@@ -110,6 +114,8 @@ class PretendLauncher:
         loader: Hydra's.
         quality: MS-SSIM of an architecture after so many steps, and 1 less its MDSI; None: the training fails.
         host: whose times are written; None: this one's.
+        slowness: how many times longer everything takes there.
+        baseline: whether the baseline can be timed there.
         interrupt: called before each job with its plan; may raise, or say what happened instead of it.
         trained: (name, steps) of every training, in order.
         timed: names of every timing, in order.
@@ -120,6 +126,8 @@ class PretendLauncher:
     loader: ConfigLoader
     quality: Quality = quality
     host: str | None = None
+    slowness: float = 1.0
+    baseline: bool = True
     interrupt: Callable[[Plan], dict[str, Any] | Exception | None] = lambda plan: None
     trained: list[tuple[str, int]] = field(default_factory=list)
     timed: list[str] = field(default_factory=list)
@@ -145,15 +153,10 @@ class PretendLauncher:
         }
         outcome = {"name": plan.name, "status": "completed", "reason": None, "stages": []}
         if "time" in plan.settings.stages:
-            self.timed.append(plan.name)
-            record = common | {
-                "kind": "timed",
-                "key": plan.measured_key,
-                "measurement": self._measurement(plan),
-                "latency_ms_median": latency_ms(plan.architecture),
-            }
-            record["key"] = measured_key(plan.architecture, record["measurement"])
-            write_timed(plan.runs_dir, record)
+            if plan.needs_baseline() and self.baseline and not self._has_timed(plan.baseline()):
+                self._time(plan.baseline())
+            if not self._has_timed(plan):
+                self._time(plan)
             return outcome
         self.trained.append((plan.name, plan.max_steps))
         before = plan.trained_record()
@@ -172,6 +175,20 @@ class PretendLauncher:
             outcome |= {"status": "failed", "reason": "diverged: as arranged"}
         write_trained(plan.runs_dir, record)
         return outcome
+
+    def _has_timed(self, plan: Plan) -> bool:
+        return any(timed_records(plan.runs_dir, measured_key(plan.architecture, self._measurement(plan))))
+
+    def _time(self, plan: Plan) -> None:
+        self.timed.append(plan.name)
+        measurement, is_baseline = self._measurement(plan), plan.architecture == architecture_of(BASELINE)
+        record = {
+            **{"schema": SCHEMA, "kind": "timed", "status": "completed", "description": plan.description},
+            **{"architecture": plan.architecture, "architecture_key": architecture_key(plan.architecture)},
+            **{"key": measured_key(plan.architecture, measurement), "measurement": measurement},
+            "latency_ms_median": self.slowness * (BASELINE_MS if is_baseline else latency_ms(plan.architecture)),
+        }
+        write_timed(plan.runs_dir, record)
 
     def _measurement(self, plan: Plan) -> dict[str, Any]:
         return plan.measurement if self.host is None else plan.measurement | {"host": self.host, "threads": 7}

@@ -1,6 +1,7 @@
 """A search from proposals to told trials: its flow in this process, without training; and as a person types it."""
 
 import itertools
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,13 +12,13 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from enhance_sweep.records import load_records
-from enhance_sweep.records.store import trained_records
+from enhance_sweep.records.store import timed_records, trained_records
 from enhance_sweep.search import loop
 from enhance_sweep.search.store import JOURNAL_FILE
 from enhance_sweep.sweep.plan import Plan
 from tests.commands import Command, run
 from tests.integration.conftest import NOT_FOR_A_SEARCH
-from tests.integration.search_launchers import PretendLauncher, latency_ms, quality, trials
+from tests.integration.search_launchers import BASELINE_MS, PretendLauncher, latency_ms, quality, trials
 
 Start = Callable[..., PretendLauncher]
 Search = Callable[..., tuple[PretendLauncher, list[FrozenTrial]]]
@@ -256,6 +257,69 @@ def test_a_search_by_a_measure_of_which_less_is_better_is_the_same_search_mirror
 def test_conditions_reach_the_proposals(search: Search) -> None:
     for one in search(12, 12, when={"model.blocks": "model=plain"})[1]:
         assert ("model.blocks" in one.params) == (one.params["model"] == "plain")
+
+
+FAMILIES = ["plain", "strided"]
+
+
+def test_a_search_over_families_draws_from_their_own_files_and_tries_known_networks_first(search: Search) -> None:
+    known = [{"model": "plain", "channels": 12, "blocks": 1, "kernel_size": 5}]
+    _, told = search(14, 7, families=FAMILIES, known=known)
+    assert [one.state for one in told if one.state not in (TrialState.COMPLETE, TrialState.PRUNED)] == []
+    own = {"model": "plain", "plain.kernel_size": 3, "plain.blocks": 4, "plain.prelu": False}
+    assert own.items() <= told[0].params.items(), "its own channels, 64, are not searched"
+    assert told[0].params["plain.channels"] in (8, 12, 16, 24, 32)
+    assert told[1].params["model"] == "strided"
+    assert told[1].params["strided.channels"] == 16
+    named = {name: told[2].params[f"plain.{name}"] for name in ("channels", "blocks", "kernel_size", "prelu")}
+    assert named == {"channels": 12, "blocks": 1, "kernel_size": 5, "prelu": False}
+    for one in told:
+        family = one.params["model"]
+        assert {name.partition(".")[0] for name in one.params} == {"model", family}
+        assert one.user_attrs["name"].startswith(family)
+    assert {one.params["model"] for one in told} == set(FAMILIES)
+    plain, _ = search(4, 4, "model=plain", "model.channels=choice(3,4)", families=FAMILIES, runs="plain")
+    assert {name.split("-")[2] for name in plain.timed} <= {"c3", "c4"}
+
+
+def test_a_search_of_two_hosts_compares_ratios_and_waits_for_neither(
+    search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(loop.time, "sleep", lambda _: pytest.fail("waited"))
+    speed_up = "search.speed=speed_up"
+    search(4, 4, speed_up, host="node-7", slowness=4.0)
+    pretend, told = search(8, 4, speed_up, host="node-8", slowness=1.0)
+    assert pretend.timed, "the second host times for itself"
+    alone = search(8, 4, speed_up, host="node-7", slowness=4.0, runs="alone")[1]
+    assert [one.params for one in told] == [one.params for one in alone]
+    finished = [one for one in told if one.state == TrialState.COMPLETE]
+    for one, other in zip(told, alone, strict=True):
+        assert (one.state, one.values) == (other.state, other.values), "as if one host had timed all"
+    for one in finished:
+        about = one.user_attrs
+        assert one.values[0] == pytest.approx(math.log2(about["speed_up"]))
+        assert about["latency_ms"] * about["speed_up"] == pytest.approx(BASELINE_MS * 4), "as on the first host"
+    timed = Counter(record.measurement.host for record in timed_records(tmp_path / "runs"))
+    assert set(timed) == {"node-7", "node-8"}
+    assert pretend.timed.count("plain-k3-c64-b4") == 1, "its own baseline, once"
+    assert capsys.readouterr().err.count("Hypervolume: ") == 0, "nothing says how good the untouched input is"
+
+
+def test_a_limit_of_latency_is_the_first_hosts(search: Search) -> None:
+    limit = ["search.speed=speed_up", "search.max_latency_ms=240"]
+    _, told = search(8, 8, *limit, host="node-7", slowness=4.0)
+    slow = [one for one in told if one.user_attrs["latency_ms"] > 240]
+    assert slow
+    assert {one.state for one in slow} == {TrialState.PRUNED}
+    _, more = search(16, 8, *limit, host="node-8", slowness=1.0)
+    for one in more:
+        assert (one.user_attrs["latency_ms"] > 240) == (one.state == TrialState.PRUNED and "steps" in one.user_attrs)
+
+
+def test_a_host_whose_baseline_cannot_be_timed_fails_its_networks(search: Search) -> None:
+    _, told = search(3, 3, "search.speed=speed_up", baseline=False)
+    assert {one.state for one in told} == {TrialState.FAIL}
+    assert {one.user_attrs["reason"] for one in told} == {"its host has no timing of the baseline to compare it with"}
 
 
 @pytest.mark.parametrize("sampler", ["nsga2", "random", "nsga2 search.sampler._target_=optuna.samplers.NSGAIIISampler"])

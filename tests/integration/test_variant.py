@@ -138,6 +138,8 @@ def test_a_longer_run_continues_a_shorter_one_as_in_one_go(
     assert continued.key == short.key
     assert [row.step for row in continued.quality] == [0, 3, 6, 12]
     _, one_go = run(*longer, f"runs_dir={tmp_path / 'other'}")
+    for row, whole in zip(continued.quality, one_go.quality, strict=True):  # of averaged weights, at every rung
+        assert (row.psnr_db, row.ms_ssim) == pytest.approx((whole.psnr_db, whole.ms_ssim), abs=1e-6)
     assert figures(continued.scores) == pytest.approx(figures(one_go.scores), abs=1e-6)
     weights, other = (
         load_generator(tmp_path / name / "trained" / short.key / "generator.pt").state_dict()
@@ -470,7 +472,28 @@ def test_a_record_from_before_a_measure_gets_it_without_training(
     assert outcome_of(*training)["stages"] == []
     write_trained(tmp_path / "runs", old)
     (folder / "generator.pt").unlink()
-    assert outcome_of(*training)["stages"] == [], "nothing to score"
+    outcome = outcome_of(*training)
+    assert outcome["stages"] == [], "nothing to score"
+    assert outcome["kept"] == "nothing: it lacks scores, and the weights to compute them (generator.pt) are not there"
+
+
+def test_a_record_is_not_scored_with_another_networks_weights(
+    training: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, made = run(*training)
+    scores = tmp_path / "runs" / "trained" / made.key / "scores.csv"
+    other = replace(made, scores=replace(made.scores, ms_ssim=made.scores.ms_ssim - 0.001, mdsi=None))
+    write_trained(tmp_path / "runs", other)
+    table = scores.read_bytes()
+    scores.write_bytes(b"untouched")
+    outcome, record = run(*training)
+    assert (outcome["status"], record) == ("completed", other)
+    assert scores.read_bytes() == b"untouched"
+    said = capsys.readouterr().err
+    assert f"expected the record's MS-SSIM of {other.scores.ms_ssim:.4f} from generator.pt, got" in said
+    write_trained(tmp_path / "runs", replace(made, scores=replace(made.scores, mdsi=None)))
+    assert run(*training)[1] == made
+    assert scores.read_bytes() == table
 
 
 def test_scores_stand_where_pictures_cannot_be_made_and_are_tried_again(

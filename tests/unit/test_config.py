@@ -5,8 +5,21 @@ from pathlib import Path
 import pytest
 from hydra.errors import HydraException
 
-from enhance_sweep.config import CONF_DIR, ConfigError, build, check, compose_config, compose_settings
+from enhance_sweep.config import (
+    CONF_DIR,
+    ConfigError,
+    arguments,
+    build,
+    check,
+    compose_config,
+    compose_settings,
+    resolved,
+    search_ranges,
+    settings_from,
+)
 from enhance_sweep.models import StridedGenerator
+from enhance_sweep.records.keys import architecture_of
+from enhance_sweep.settings import Settings
 
 
 @pytest.mark.parametrize("group", ["model", "data", "loss", "content", "timing", "runtime", "recipe"])
@@ -159,3 +172,17 @@ def test_named_sweeps_are_the_papers_rows(sweep: str, file: str, shared: Path) -
             wanted.add(tuple(sorted((numbers | {"blocks": blocks, "prelu": row.get("prelu") == "yes"}).items())))
     assert ours == wanted
     assert set(dict(next(iter(ours)))) == set(rows.model) - {"_target_", "name"}
+
+
+def test_the_ranges_of_a_search_are_no_setting_of_the_model() -> None:
+    config = compose_config(["model=plain"])
+    assert search_ranges(config)["channels"].startswith("choice(8, ")
+    assert search_ranges(compose_config(["model=srcnn"])) is None
+    settings = settings_from(config)
+    for model in (settings.model, resolved(config, "model")):
+        assert set(arguments(model)) == {"kernel_size", "channels", "blocks", "prelu"}
+        assert "search" not in model
+    with_ranges = settings.model | {"search": {"channels": "8,16"}}
+    assert architecture_of(with_ranges) == architecture_of(settings.model)
+    check(Settings(**(vars(settings) | {"model": with_ranges})))
+    assert build(with_ranges, "model").head[0].out_channels == settings.model["channels"]

@@ -1,6 +1,7 @@
 """Formats that a network can be exported to: one file each."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +21,41 @@ class ExportError(ValueError):
     """The export is not possible; the message says why, and what to do."""
 
 
+@dataclass(frozen=True)
+class Sides:
+    """The heights and widths that a file takes, in pixels; by default any.
+
+    Attributes:
+        multiple: what they must be multiples of.
+        smallest: one.
+        largest: one; None where there is no limit.
+    """
+
+    multiple: int = 1
+    smallest: int = 1
+    largest: int | None = None
+
+    @property
+    def are_any(self) -> bool:
+        """Whether there is no limit."""
+        return self == Sides()
+
+    def within(self, side: int) -> int:
+        """The longest side that is allowed and no longer than `side`.
+
+        Raises:
+            ExportError: there is none.
+        """
+        longest = min(side, self.largest or side)
+        longest -= longest % self.multiple
+        if longest < self.smallest:
+            raise ExportError(
+                f"a photograph's side of {side} pixels is too short: in this format the network takes multiples of "
+                f"{self.multiple} from {self.smallest} on; onnx, openvino and torchscript take any size"
+            )
+        return longest
+
+
 class Format(Protocol):
     """What a format does.
 
@@ -29,8 +65,6 @@ class Format(Protocol):
         precisions: what it can hold.
         refused: why it cannot hold the others, by precision.
         packages: the distributions that the result depends on; a record names their versions.
-        multiple: what height and width must be multiples of.
-        largest: the longest side that it takes, in pixels; None where there is no limit.
         meaning: what each precision means here, by precision, for the card.
     """
 
@@ -39,9 +73,15 @@ class Format(Protocol):
     precisions: tuple[str, ...]
     refused: ClassVar[Mapping[str, str]]
     packages: tuple[str, ...]
-    multiple: int
-    largest: int | None
     meaning: ClassVar[Mapping[str, str]]
+
+    def sides(self, generator: nn.Module) -> Sides:
+        """The heights and widths that a network takes in this format.
+
+        Raises:
+            ExportError: the format takes multiples of a number that the network does not say.
+        """
+        ...
 
     def write(self, generator: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
         """Write `generator` to `file`.

@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from enhance_sweep.export.exportable import MULTIPLE, for_multiples
-from enhance_sweep.export.formats import Runner, needed
+from enhance_sweep.export.exportable import example_of_multiples, for_multiples, sides_of_multiples
+from enhance_sweep.export.formats import Runner, Sides, needed
 
 _INSTALL = "'enhance-sweep[executorch]'"
 _LARGEST = 1280
 
 
 class ExecuTorch:
-    """A `.pte`; one photograph at a time, sides of up to 1280 pixels that are multiples of 4.
+    """A `.pte`; one photograph at a time, sides of up to 1280 pixels, multiples of the network's `multiple`.
 
     ExecuTorch plans memory for the largest size declared at export.
     """
@@ -29,16 +29,19 @@ class ExecuTorch:
         "(xnn_status_invalid_parameter): choose fp32, or --format litert or onnx",
     }
     packages = ("executorch", "torch")
-    multiple, largest = MULTIPLE, _LARGEST
     meaning: ClassVar[Mapping[str, str]] = {"fp32": "weights and arithmetic in fp32"}
+
+    def sides(self, generator: nn.Module) -> Sides:
+        """See `Format.sides`."""
+        return sides_of_multiples(generator, _LARGEST)
 
     def write(self, generator: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
         """See `Format.write`."""
         exir = needed("executorch.exir", _INSTALL)
         xnnpack = needed("executorch.backends.xnnpack.partition.xnnpack_partitioner", _INSTALL)
-        shapes = ({2: _dimension("height"), 3: _dimension("width")},)
+        example, shapes = example_of_multiples(generator, _LARGEST)
         with torch.no_grad():
-            program = torch.export.export(for_multiples(generator), (torch.zeros(1, 3, 64, 96),), dynamic_shapes=shapes)
+            program = torch.export.export(for_multiples(generator), (example,), dynamic_shapes=(shapes,))
             lowered = exir.to_edge_transform_and_lower(program, partitioner=[xnnpack.XnnpackPartitioner()])
         file.write_bytes(lowered.to_executorch().buffer)
 
@@ -55,7 +58,3 @@ class ExecuTorch:
             f'method = Runtime.get().load_program("{file}").load_method("forward")\n'
             "enhanced = method.execute([torch.from_numpy(photo)])[0]"
         )
-
-
-def _dimension(name: str) -> Any:
-    return MULTIPLE * torch.export.Dim(f"{name}_by_{MULTIPLE}", min=2, max=_LARGEST // MULTIPLE)

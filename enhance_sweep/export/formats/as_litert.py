@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from enhance_sweep.export.exportable import MULTIPLE, for_multiples
-from enhance_sweep.export.formats import Runner, needed
+from enhance_sweep.export.exportable import example_of_multiples, for_multiples, sides_of_multiples
+from enhance_sweep.export.formats import Runner, Sides, needed
 
 _INSTALL = "litert-torch (in an environment without constraints.txt, with which it cannot be installed)"
 _LARGEST = 4096
 
 
 class LiteRt:
-    """A `.tflite`; one photograph at a time, sides of up to 4096 pixels that are multiples of 4."""
+    """A `.tflite`; one photograph at a time, sides of up to 4096 pixels, multiples of the network's `multiple`."""
 
     name, suffix = "litert", ".tflite"
     precisions = ("fp32", "fp16", "int8")
@@ -25,7 +25,6 @@ class LiteRt:
         "bf16": "LiteRT has no bf16 convolution on a CPU: choose fp32, fp16 or int8"
     }
     packages = ("litert-torch", "ai-edge-litert", "ai-edge-quantizer", "litert-converter")
-    multiple, largest = MULTIPLE, _LARGEST
     meaning: ClassVar[Mapping[str, str]] = {
         "fp32": "weights and arithmetic in fp32",
         "fp16": "weights in fp16; the device chooses the arithmetic: fp32 on this CPU",
@@ -33,14 +32,16 @@ class LiteRt:
         "and sums in fp32",
     }
 
+    def sides(self, generator: nn.Module) -> Sides:
+        """See `Format.sides`."""
+        return sides_of_multiples(generator, _LARGEST)
+
     def write(self, generator: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
         """See `Format.write`."""
         litert_torch = needed("litert_torch", _INSTALL)
-        shapes = ({2: _dimension("height"), 3: _dimension("width")},)
+        example, shapes = example_of_multiples(generator, _LARGEST)
         with torch.no_grad():
-            converted = litert_torch.convert(
-                for_multiples(generator), (torch.zeros(1, 3, 64, 96),), dynamic_shapes=shapes
-            )
+            converted = litert_torch.convert(for_multiples(generator), (example,), dynamic_shapes=(shapes,))
         if precision == "fp32":
             converted.export(str(file))
             return
@@ -78,10 +79,6 @@ class LiteRt:
             "interpreter.invoke()\n"
             'enhanced = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])'
         )
-
-
-def _dimension(name: str) -> Any:
-    return MULTIPLE * torch.export.Dim(f"{name}_by_{MULTIPLE}", min=2, max=_LARGEST // MULTIPLE)
 
 
 def _quantize(float_file: Path, precision: str, patches: Sequence[Tensor], file: Path) -> None:

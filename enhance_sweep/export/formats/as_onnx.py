@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance_sweep.export.exportable import for_any_size
-from enhance_sweep.export.formats import INPUT, OUTPUT, Runner, needed
+from enhance_sweep.export.formats import INPUT, OUTPUT, Runner, Sides, needed
 
 _INSTALL = "'enhance-sweep[export]'"
 
@@ -27,7 +27,6 @@ class Onnx:
         "int8, or --format openvino",
     }
     packages = ("onnx", "onnxscript", "onnxruntime")
-    multiple, largest = 1, None
     meaning: ClassVar[Mapping[str, str]] = {
         "fp32": "weights and arithmetic in fp32",
         "fp16": "weights in fp16; input and output stay fp32, and ONNX Runtime's CPU provider casts to fp32 and back "
@@ -35,6 +34,10 @@ class Onnx:
         "int8": "convolutions with 8-bit weights (per channel) and activations (QDQ), calibrated on training patches; "
         "norms and sums in fp32",
     }
+
+    def sides(self, generator: nn.Module) -> Sides:
+        """See `Format.sides`."""
+        return Sides()
 
     def write(self, generator: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
         """See `Format.write`."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance_sweep.export.exportable import for_any_size
-from enhance_sweep.export.formats import ExportError, Runner, needed
+from enhance_sweep.export.formats import ExportError, Runner, Sides, needed
 from enhance_sweep.export.formats.as_onnx import write_onnx
 
 _INSTALL = "'enhance-sweep[export]'"
@@ -25,7 +25,6 @@ class OpenVino:
     precisions = ("fp32", "fp16", "bf16", "int8")
     refused: ClassVar[Mapping[str, str]] = {}
     packages = ("openvino", "nncf", "onnx")
-    multiple, largest = 1, None
     meaning: ClassVar[Mapping[str, str]] = {
         "fp32": "weights and arithmetic in fp32 (set by the hint below; OpenVINO prefers bf16 where available)",
         "fp16": "weights in fp16, arithmetic in fp32 on a CPU: half the size, the same speed",
@@ -33,6 +32,10 @@ class OpenVino:
         "int8": "convolutions with 8-bit weights and activations, calibrated on training patches; norms and sums in "
         "fp32",
     }
+
+    def sides(self, generator: nn.Module) -> Sides:
+        """See `Format.sides`."""
+        return Sides()
 
     def write(self, generator: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
         """See `Format.write`."""

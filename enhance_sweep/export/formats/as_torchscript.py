@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance_sweep.export.exportable import for_any_size
-from enhance_sweep.export.formats import Runner
+from enhance_sweep.export.formats import Runner, Sides
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -24,19 +24,24 @@ class TorchScript:
         "int8": "torch's own quantisation of TorchScript is deprecated: choose onnx or openvino"
     }
     packages = ("torch",)
-    multiple, largest = 1, None
     meaning: ClassVar[Mapping[str, str]] = {
         "fp32": "weights and arithmetic in fp32",
         "fp16": "weights and arithmetic in fp16, instance norm in fp32; input and output stay fp32",
         "bf16": "weights and arithmetic in bf16, instance norm in fp32; input and output stay fp32",
     }
 
+    def sides(self, generator: nn.Module) -> Sides:
+        """See `Format.sides`."""
+        return Sides()
+
     def write(self, generator: nn.Module, precision: str, patches: Sequence[Tensor], file: Path) -> None:
         """See `Format.write`."""
         network = copy.deepcopy(for_any_size(generator)).to(_DTYPES[precision])
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            scripted = torch.jit.script(_Cast(network, _DTYPES[precision]).eval())
+            # Traced, not compiled: a network may be any Python. Arithmetic on sizes is part of the trace.
+            whole = _Cast(network, _DTYPES[precision]).eval()
+            scripted = torch.jit.trace(whole, torch.zeros(1, 3, 64, 96), check_trace=False)
             torch.jit.freeze(scripted).save(str(file))
 
     def open(self, file: Path, precision: str, threads: int) -> Runner:

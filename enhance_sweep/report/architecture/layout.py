@@ -31,6 +31,8 @@ from enhance_sweep.report.labels import TIMES
 
 #: Inches: the smallest side of a box; the length of the dots for layers left out, and the step from one to the next.
 _LEAST, _MORE, _DOT_STEP = 0.06, 0.27, 0.075
+#: Inches: the thickness of a trapezoid, and how much longer than its end its beginning may be, at most.
+_RESIZE, _NARROWS = 0.2, 0.3
 #: Inches before a node at which connections leave its input in a frame, or arrive; else they leave within the gap.
 _LEAVES, _ARRIVES, _LEAVES_IN_GAP = 0.13, 0.065, 0.38
 #: Inches between a frame and the connections in it: along the flow, and further out.
@@ -108,7 +110,7 @@ class _Layout(ABC):
         """A node's label: `9×9, 64`."""
         if node.kind in ("join", "bands"):
             return ()
-        return (f"{node.label}, {node.channels}" if node.kind == "layer" else node.label,)
+        return (f"{node.label}, {node.channels}" if node.kind in ("layer", "resize") else node.label,)
 
     @abstractmethod
     def label_room(self, node: Node, lines: tuple[str, ...]) -> tuple[float, float]:
@@ -129,15 +131,20 @@ class _Layout(ABC):
     # --- places -------------------------------------------------------------------------------------------------------
 
     def _place(self, node: Node) -> _Place:
-        length = 2 * RADIUS if node.kind == "join" else self.longest * node.size[self.side] / self._largest
-        length = max(length, _LEAST)
+        length = 2 * RADIUS if node.kind == "join" else max(self._lengths(node))
         bands = BAND * len(node.bands)
-        fixed = {"join": 2 * RADIUS, "photograph": _LEAST, "more": _MORE, "bands": bands}
+        fixed = {"join": 2 * RADIUS, "photograph": _LEAST, "more": _MORE, "bands": bands, "resize": _RESIZE + bands}
         body = fixed.get(node.kind, max(self.thickest * node.channels / self._channels, _LEAST) + bands)
         lines = self.lines(node)
         along, out = self.label_room(node, lines) if lines else (0.0, 0.0)
         row = self.sizes.index(node.size) if node.size in self.sizes else 0
         return _Place(lines, body, length, max(body, along), length / 2 + out, row)
+
+    def _lengths(self, node: Node) -> tuple[float, float]:
+        """How long a node is where it begins and where it ends: as long as its features are high, or wide."""
+        sizes = (node.size_in if node.kind == "resize" else node.size, node.size)
+        begins, ends = (max(self.longest * size[self.side] / self._largest, _LEAST) for size in sizes)
+        return min(begins, ends + _NARROWS), ends
 
     def spread(self, gap: float) -> float:
         """Set all places, `gap` apart; returns the total length."""
@@ -233,6 +240,11 @@ class _Layout(ABC):
             sheet.photograph(*part(place.front, place.back))
         elif node.kind == "layer":
             sheet.box(*part(place.front, bands_start), self.network.share(index))
+        elif node.kind == "resize":
+            begins, ends = self._lengths(node)
+            along = (place.front, place.front, bands_start, bands_start)
+            outs = (-begins / 2, begins / 2, ends / 2, -ends / 2)
+            sheet.trapezoid([self.point(a, centre + out) for a, out in zip(along, outs, strict=True)])
         for turn, (role, _) in enumerate(node.bands):
             sheet.band(*part(bands_start + turn * BAND, bands_start + (turn + 1) * BAND), role)
 

@@ -11,9 +11,11 @@ class Node:
     """One part of the drawing.
 
     Attributes:
-        kind: `layer` (a box), `join` (features meet; `label` is the operation), `bands` (a norm or an activation that
-            belongs to no box), `more` (layers left out), or `photograph`.
+        kind: `layer` (a box), `resize` (a trapezoid: a shuffle, an enlargement, a pooling or a statistic), `join`
+            (features meet; `label` is the operation), `bands` (a norm or an activation that belongs to no box), `more`
+            (layers left out), or `photograph`.
         channels, size: of its output; the size is (height, width) in pixels.
+        size_in: of its input.
         inputs: indices of the nodes that it reads, or `PHOTOGRAPH`.
         bands: a role (`norm`, `activation` or `other`) and the layer's kind, for each layer without a box of its own.
         macs: multiply-adds.
@@ -28,6 +30,7 @@ class Node:
     bands: tuple[tuple[str, str], ...] = ()
     macs: int = 0
     layers: int = 1
+    size_in: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def in_words(network: Network) -> str:
     starts = {fold.start: fold for fold in network.folds}
     stops = {fold.stop - 1 for fold in network.folds}
     for index, node in enumerate(network.nodes):
-        text = f"{node.label} to {node.channels} channels" if node.kind == "layer" else node.label
+        text = f"{node.label} to {node.channels} channels" if node.kind in ("layer", "resize") else node.label
         text = f"{starts[index].times} times ({text}" if index in starts else text
         parts.append(f"{text})" if index in stops else text)
     return f"{network.name}: {', '.join(parts)}" if network.name else ", ".join(parts)

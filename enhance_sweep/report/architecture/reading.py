@@ -22,6 +22,19 @@ _MOST_BANDS = 4
 _LARGEST_SIZE, _LARGEST_COUNT = 10**5, 10**15
 _ACTIVATIONS = {"Sigmoid", "Tanh", "Softmax", "Softmax2d", "Softplus", "Softsign", "Hardtanh", "Hardswish"}
 _ACTIVATIONS |= {"Hardsigmoid", "Mish", "Threshold", "LogSigmoid", "Tanhshrink", "Softshrink", "Hardshrink"}
+#: Kinds in the words that people have for them.
+_WORDS = {
+    "PixelShuffle": "shuffle",
+    "PixelUnshuffle": "unshuffle",
+    "UpsamplingBilinear2d": "bilinear",
+    "UpsamplingNearest2d": "nearest",
+    "UpsamplingBicubic2d": "bicubic",
+    "MaxPool2d": "max pool",
+    "AvgPool2d": "mean pool",
+    "AdaptiveAvgPool2d": "mean pool",
+    "Mean": "mean",
+    "ChannelMoments": "moments",
+}
 #: Layers that do nothing in inference. A `Sequential` among the layers is an empty one.
 _NOT_DRAWN = {"Identity", "Dropout", "Dropout2d", "AlphaDropout", "Sequential"}
 
@@ -54,7 +67,9 @@ def network_of(record: TrainedRecord | TimedRecord) -> Network | None:
     joins = [(join.after, _join(join.name, _line(join.kind, 24), join.inputs)) for join in description.joins]
     joins = joins or _inferred_joins(record.architecture, layers)
     places = [(index + 0.5, layer) for index, layer in enumerate(layers)]
-    nodes = _nodes([step for _, step in sorted([*joins, *places], key=lambda placed: placed[0])])
+    steps = [step for _, step in sorted([*joins, *places], key=lambda placed: placed[0])]
+    channels = _size(description.layers[0].in_channels, 3) if description.layers else 3
+    nodes = _nodes(steps, Node("photograph", "input", channels, size, ()))
     if not nodes:
         return None
     nodes, folds = shortened(nodes)
@@ -66,7 +81,7 @@ def network_of(record: TrainedRecord | TimedRecord) -> Network | None:
         parameters=_count(description.parameters) or None,
         macs=max(_count(description.macs), counted),
         size=size,
-        channels=_size(description.layers[0].in_channels, 3),
+        channels=channels,
     )
 
 
@@ -84,7 +99,7 @@ def _count(value: int) -> int:
 def _name(architecture: Mapping[str, Any]) -> str:
     topology = architecture["topology"]
     label = network_label(architecture).removesuffix(" {}")
-    return _line(label if label.startswith(topology) else f"{topology} {label}")
+    return _line(label if label.startswith(topology) else f"{topology} {label}", 200)
 
 
 def _line(text: str, longest: int = 120) -> str:
@@ -98,28 +113,54 @@ def _layers(layers: Sequence[Layer], size: tuple[int, int]) -> list[_Step]:
     channels = 3
     for layer in layers:
         kind = _line(layer.kind, 24)
-        outputs = _size(layer.out_channels, channels)
+        outputs, macs = _size(layer.out_channels, channels), _count(layer.macs)
         after = (_size(layer.height, size[0]), _size(layer.width, size[1]))
-        macs = _count(layer.macs)
-        label = _label(kind, _size(layer.kernel_size, 1), _size(layer.stride, 1), is_larger=after > size)
+        before = _size_read(layer, after)
+        role = _role(kind, changes=bool(macs) or _size(layer.in_channels, outputs) != outputs or before != after)
+        resizes = role == "box" and not macs and before != after and not _is_convolution(kind)
+        label = _label(layer, kind, is_larger=after > before)
         steps.append(
             _Step(
                 name=layer.name,
                 kind=kind,
                 inputs=None if layer.input is UNSET else (layer.input,),
-                node=Node("layer", label, outputs, after, (), macs=macs),
-                role=_role(kind, changes=bool(macs) or (outputs, after) != (channels, size)),
+                node=Node("resize" if resizes else "layer", label, outputs, after, (), macs=macs, size_in=before),
+                role=role,
             )
         )
         size, channels = after, outputs
     return steps
 
 
-def _label(kind: str, kernel_size: int, stride: int, is_larger: bool) -> str:
-    """`9×9`, `4×4 / 2` at stride 2, `4×4 / ½` transposed; other layers are labelled by their kind."""
-    if "conv" not in kind.lower():
-        return kind
-    label = f"{kernel_size}{TIMES}{kernel_size}"
+def _size_read(layer: Layer, after: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of what a layer reads; where the record does not say, its output's times the stride."""
+    height, width = _size(layer.in_height, 0), _size(layer.in_width, 0)
+    if height and width:
+        return height, width
+    stride = _size(layer.stride, 1)
+    if "transpose" in layer.kind.lower():
+        return -(-after[0] // stride), -(-after[1] // stride)
+    return _size(after[0] * stride, after[0]), _size(after[1] * stride, after[1])
+
+
+def _is_convolution(kind: str) -> bool:
+    return "conv" in kind.lower()
+
+
+def _label(layer: Layer, kind: str, is_larger: bool) -> str:
+    """`9×9`, `4×4 / 2` at stride 2, `4×4 / ½` transposed, `1×7 d2` dilated, `3×3 dw` depthwise, `3×3 g4` in groups.
+
+    Other layers are labelled by their kind, in the words that people have for it.
+    """
+    if not _is_convolution(kind):
+        return _WORDS.get(kind, kind)
+    height, stride = _size(layer.kernel_size, 1), _size(layer.stride, 1)
+    label = f"{height}{TIMES}{_size(layer.kernel_width, height)}"
+    groups, dilation = _size(layer.groups, 1), _size(layer.dilation, 1)
+    if groups > 1:
+        label += " dw" if groups == layer.in_channels else f" g{groups}"
+    if dilation > 1:
+        label += f" d{dilation}"
     if stride == 1:
         return label
     if "transpose" in kind.lower() or is_larger:
@@ -129,7 +170,7 @@ def _label(kind: str, kernel_size: int, stride: int, is_larger: bool) -> str:
 
 def _role(kind: str, changes: bool) -> str:
     """What a layer is drawn as; an unknown one is a box if it computes something or `changes` the output's shape."""
-    if "conv" in kind.lower() or kind == "Linear":
+    if _is_convolution(kind) or kind == "Linear":
         return "box"
     if "norm" in kind.lower():
         return "norm"
@@ -165,7 +206,7 @@ def _inferred_joins(architecture: Mapping[str, Any], layers: Sequence[_Step]) ->
 # --- nodes ------------------------------------------------------------------------------------------------------------
 
 
-def _nodes(steps: Sequence[_Step]) -> list[Node]:
+def _nodes(steps: Sequence[_Step], photograph: Node) -> list[Node]:
     """Make norms and activations bands of the convolution before them, unless another step reads between them."""
     # Names of steps that some step other than the next one reads.
     read_elsewhere = {name for one, step in pairwise(steps) for name in step.inputs or () if name != one.name}
@@ -181,8 +222,11 @@ def _nodes(steps: Sequence[_Step]) -> list[Node]:
         inputs = inputs or (latest,)
         follows = bool(nodes) and inputs == (latest,)
         if step.role == "join":
-            shape = nodes[max(inputs)]
-            nodes.append(Node("join", step.kind, shape.channels, shape.size, inputs, layers=0))
+            met = [photograph if index == PHOTOGRAPH else nodes[index] for index in inputs]
+            size = max((node.size for node in met), key=lambda size: size[0] * size[1])  # others are repeated
+            count = sum if step.kind == "cat" else max
+            channels = count(node.channels for node in met)
+            nodes.append(Node("join", step.kind, channels, size, inputs, layers=0))
         elif step.kind in _NOT_DRAWN and follows:
             nodes[-1] = replace(nodes[-1], layers=nodes[-1].layers + 1)
         elif step.role == "box":
@@ -199,4 +243,4 @@ def _nodes(steps: Sequence[_Step]) -> list[Node]:
 
 
 def _has_room(node: Node) -> bool:
-    return node.kind in ("layer", "bands") and len(node.bands) < _MOST_BANDS
+    return node.kind in ("layer", "bands", "resize") and len(node.bands) < _MOST_BANDS

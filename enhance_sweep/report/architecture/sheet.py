@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
 from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
@@ -28,18 +28,36 @@ LINE = 0.135
 RADIUS, BAND, LANE = 0.085, 0.055, 0.11
 MARGIN = 0.1
 _BAND_COLORS = {"norm": GREEN, "activation": OCHRE, "other": PURPLE}
-_OPERATIONS = {"add": "sum", "cat": "concatenation", "mul": "product"}
+_OPERATIONS = {"add": "sum", "sub": "difference", "cat": "concatenation", "mul": "product", "div": "quotient"}
+_OPERATIONS |= {"mul+add": "products and sums", "sub+add": "difference and sum", "bmm": "matrix product"}
 #: Each sign's strokes from one point (x, y) to another, in radii of the join.
 _SIGNS = {
     "add": np.array([(-0.58, 0, 0.58, 0), (0, -0.58, 0, 0.58)]),
     "cat": np.array([(-0.26, -0.58, -0.26, 0.58), (0.26, -0.58, 0.26, 0.58)]),
     "mul": np.array([(-0.435, -0.435, 0.435, 0.435), (-0.435, 0.435, 0.435, -0.435)]),
+    "sub": np.array([(-0.58, 0, 0.58, 0)]),
+    "sub+add": np.array([(-0.45, 0.15, 0.45, 0.15), (0, -0.2, 0, 0.6), (-0.45, -0.45, 0.45, -0.45)]),
 }
+#: Behind a kernel: marks, and what they mean.
+_MARKS = {r"dw": "depthwise", r"g\d+": "groups of channels", r"d\d+": "dilation"}
+#: What a trapezoid does, by its label.
+_RESIZING = {
+    "unshuffle": "unshuffle: pixels to channels",
+    "shuffle": "shuffle: channels to pixels",
+    "bilinear": "bilinear: enlarged smoothly",
+    "bicubic": "bicubic: enlarged smoothly",
+    "nearest": "nearest: pixels repeated",
+    "max pool": "max pool: largest of some pixels",
+    "mean pool": "mean pool: mean of some pixels",
+    "mean": "mean: of each channel",
+    "moments": "moments: mean and deviation of each channel",
+}
+_SIGNS["mul+add"] = np.concatenate([_SIGNS["mul"], _SIGNS["add"]])
 _PALEST, _DEEPEST = 0.12, 0.9
 _BAND_DEPTH = 0.8
 _KEY_RADIUS = 0.062
 _CORNER = 0.045
-_MOST_NAMED = 3
+_MOST_NAMED, _MOST_LINES = 3, 3
 
 
 @cache
@@ -113,6 +131,12 @@ class Sheet:
         outline = {"facecolor": "none", "edgecolor": BLUE, "linewidth": 0.8}
         self._rectangle(one, other, zorder=3.2, label="convolution", **outline)
 
+    def trapezoid(self, corners: Sequence[Point], label: str = "resize") -> None:
+        """Draw what changes the resolution and multiplies nothing."""
+        look: dict[str, Any] = {"facecolor": PAPER, "edgecolor": PURPLE, "linewidth": 0.9, "joinstyle": "miter"}
+        self._artists.append(Polygon(corners, closed=True, zorder=3, label=label, **look))
+        self.reserve(*corners)
+
     def photograph(self, one: Point, other: Point) -> None:
         """Draw the photograph, at the input or the output."""
         self._rectangle(one, other, zorder=3, edgecolor=INK, linewidth=0.8, label="photograph")
@@ -183,13 +207,13 @@ class Sheet:
         parameters = "" if network.parameters is None else f"{network.parameters:,} parameters"
         macs = f"{_macs_text(network.macs)} at {resolution_text(network.size)}" if network.macs else ""
         counts = " · ".join(part for part in (parameters, macs) if part)
-        name = fitting(network.name, 9.5, width, bold=True)
-        beside = text_width(name, 9.5, bold=True) + 0.15 if name else 0.0
-        one_line = not name or (is_wide and beside + text_width(counts, 8.5) <= width)
+        lines = _lines(network.name, 9.5, width)
+        beside = text_width(lines[0], 9.5, bold=True) + 0.15 if lines else 0.0
+        one_line = not lines or (is_wide and len(lines) == 1 and beside + text_width(counts, 8.5) <= width)
         y = self._top + 0.16
         x = left + beside if one_line else left
-        if name:
-            self.text((left, y if one_line else y + 0.18), name, 9.5, ha="left", fontweight="bold")
+        for number, line in enumerate(reversed(lines)):
+            self.text((left, y + 0.18 * (number + (not one_line))), line, 9.5, ha="left", fontweight="bold")
         self.text((x, y), fitting(counts, 8.5, width), 8.5, MUTED, ha="left")
 
     def _legend(self, left: float, width: float, note: str, not_drawn: int) -> None:
@@ -210,6 +234,10 @@ class Sheet:
         nodes = self.network.nodes
         if self._largest_share:
             yield _Entry(f"box: 0 to {percent(self._largest_share)} of multiply-adds", 0.43, self._draw_ramp)
+        resizing = dict.fromkeys(node.label for node in nodes if node.kind == "resize")
+        for number, label in enumerate(resizing):
+            words = _RESIZING.get(label, f"{label}: other resolution")
+            yield _Entry(words, 0.0 if number else 0.2, None if number else self._draw_key_trapezoid)
         for role in _BAND_COLORS:
             kinds = dict.fromkeys(kind for node in nodes for each, kind in node.bands if each == role)
             if kinds:
@@ -227,9 +255,15 @@ class Sheet:
         first = next((node for node in layers if TIMES in node.label), None)
         if first:
             yield _Entry(f"{first.label.partition(' ')[0]} and {first.channels}: kernel and channels")
-        if any(" / " in node.label and not node.label.endswith(("½", ")")) for node in layers):
-            yield _Entry("/ 2: stride")
-        if any(node.label.endswith("½") for node in layers):
+        labels = [node.label for node in layers]
+        for mark, meaning in _MARKS.items():
+            mark_shown = next((found for label in labels if (found := re.search(rf"(?<= ){mark}(?= |$)", label))), None)
+            if mark_shown:
+                yield _Entry(f"{mark_shown[0]}: {meaning}")
+        strides = (label.rpartition(" / ")[2] for label in labels if " / " in label and not label.endswith(("½", ")")))
+        if stride := next(strides, ""):
+            yield _Entry(f"/ {stride}: stride")
+        if any(label.endswith("½") for label in labels):
             yield _Entry("/ ½: transposed, stride 2")
 
     def _draw_ramp(self, x: float, y: float) -> None:
@@ -237,6 +271,10 @@ class Sheet:
             corners = (x + 0.09 * step, y - 0.045), (x + 0.09 * (step + 1), y + 0.045)
             depth = self._depth(self._largest_share * step / 3)
             self._rectangle(*corners, zorder=3, facecolor=BLUE, alpha=depth, label="key")
+
+    def _draw_key_trapezoid(self, x: float, y: float) -> None:
+        corners = [(x, y - 0.025), (x, y + 0.025), (x + 0.13, y + 0.06), (x + 0.13, y - 0.06)]
+        self.trapezoid(corners, "key")
 
     def _draw_key_band(self, role: str, x: float, y: float) -> None:
         look = {"facecolor": _BAND_COLORS[role], "alpha": _BAND_DEPTH, "label": "key"}
@@ -286,6 +324,19 @@ def _towards(corner: Point, end: Point) -> Point:
     length = max(abs(dx), abs(dy))
     part = min(_CORNER / length, 0.5)
     return corner[0] + dx * part, corner[1] + dy * part
+
+
+def _lines(text: str, size: float, width: float) -> list[str]:
+    """Break a bold text between words into lines that fit; the last of `_MOST_LINES` is cut with an ellipsis."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        fits = lines and text_width(longer, size, bold=True) <= width
+        if fits or len(lines) == _MOST_LINES:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [fitting(line, size, width, bold=True) for line in lines]
 
 
 def _named(kinds: list[str]) -> str:

@@ -90,7 +90,8 @@ def networks_figure(series: Series, shape: Shape = WIDE, intervals: bool = False
                 panel.axhline(series.untouched.value, label=series.untouched.text, **look)
         if any(point.hollow for point in points):
             hollow: dict[str, Any] = {"ls": "none", "marker": "o", "mfc": PAPER, "mec": MUTED, "mew": 1.3}
-            panels[0].plot([], [], label="below the untouched input", **hollow)
+            worse = "worse than" if series.y.is_reversed else "below"
+            panels[0].plot([], [], label=f"{worse} the untouched input", **hollow)
         _draw_rings(panels, [point for point in points if point.ringed], _marker_size(points))
         _draw_lines(panels, series)
         _lay_out(figure, shape, series, panels[0])

@@ -11,7 +11,7 @@ from enhance_sweep.report.figures.frontier_series import measured
 from enhance_sweep.report.labels import decimals, is_number, significant
 from enhance_sweep.report.results.gather import Results
 from enhance_sweep.report.results.variants import best_in_order, rows_of
-from enhance_sweep.report.results.words import plain_text
+from enhance_sweep.report.results.words import TITLES, plain_text, value_text
 from enhance_sweep.report.tables.model import MOST_ROWS
 from enhance_sweep.stats.speed_up import disturbances
 from enhance_sweep.system.clock import duration
@@ -80,6 +80,7 @@ def _panel(row: Any) -> dict[str, str]:
 def _training_facts(record: TrainedRecord, trainings: list[TrainedRecord], quality: Measure) -> dict[str, str]:
     learned = record.learned_from
     facts = {_heading(name): plain_text(learned[name]) for name in _CONFIGURATION if name in learned}
+    facts |= {title.capitalize(): value_text(name, learned[name]) for name, title in TITLES.items() if name in learned}
     if record.steps is not None:
         facts["Steps"] = f"{record.steps:,}"
     scores = [(one.learned_from.seed, getattr(one.scores, quality.name)) for one in trainings if one.scores]

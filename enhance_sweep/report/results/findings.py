@@ -3,11 +3,14 @@
 Templates put these facts into words: `headline.j2`, `tiles.j2`, `findings.j2` and `notes.j2`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from enhance_sweep import paper
+from enhance_sweep.records.schema import TRAINED_COLUMNS, Scores
 from enhance_sweep.report.results.color_findings import color_sentences
 from enhance_sweep.report.results.families import sentence_facts
 from enhance_sweep.report.results.gather import Results
@@ -179,11 +182,36 @@ def _coverage(results: Results) -> Facts:
         "timed": published.loc[published["timing"].notna(), "slug"].nunique(),
         "others": int(results.scored["published"].isna().sum()),
         "failed": sum(problem.what == "training" for problem in results.problems),
-        "undefined": int((variants["trained"].eq("completed") & variants[quality].isna()).sum()),
+        **_without_score(results),
         "psnr_below": int((variants["gain_psnr_db"] < 0).sum()),
         "seeds": seeds,
         "several_seeds": sum(count > 1 for count in seeds),
     }
+
+
+def _without_score(results: Results) -> Facts:
+    """How many trained networks have no score of the report's measure, by the reason; and what lacks those of images.
+
+    `unscored`: none was computed; `too_small`: images so small have none; `undefined`: it is not a number. `lacking`:
+    trainings with a score whose table of images is missing or of no use, where others have theirs.
+    """
+    variants, quality = results.variants, results.quality.name
+    found = {"unscored": 0, "too_small": 0, "undefined": 0, "lacking": 0}
+    for row in np.flatnonzero(variants["trained"].eq("completed")):
+        scores = [record.scores for record in results.trainings(int(row))]
+        known = sum(one is not None and getattr(one, quality) is not None for one in scores)
+        if known and results.evidence.images:
+            found["lacking"] += max(0, known - int(results.evidence.quality.trainings[row]))
+        elif not known:
+            found[_why_not_scored(scores, quality)] += 1
+    return found
+
+
+def _why_not_scored(scores: Sequence[Scores | None], quality: str) -> str:
+    if any(one is not None and quality in one.too_small_for for one in scores):
+        return "too_small"
+    is_new = quality not in TRAINED_COLUMNS
+    return "unscored" if all(one is None or (is_new and one.lacks_measures) for one in scores) else "undefined"
 
 
 def _speed(results: Results) -> Facts:

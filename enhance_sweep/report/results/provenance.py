@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 from enhance_sweep.records.schema import BEFORE, Environment, Interval, Measurement
 from enhance_sweep.report.labels import decimals, is_number, plural
 from enhance_sweep.report.results.gather import Results
-from enhance_sweep.report.results.words import plain_text
+from enhance_sweep.report.results.words import TITLES, plain_text, value_text
 from enhance_sweep.system.clock import duration
 from enhance_sweep.system.waiting import DEFAULT
 
@@ -56,7 +57,8 @@ def _training(results: Results) -> Iterator[_Fact]:
     yield "Generator steps", _alike(record.steps for record in results.trained)
     told = {"dataset", "data_fingerprint", "loss", "loss_terms", "content", "seed"}
     for name in dict.fromkeys(name for one, _ in learned for name in one if name not in told):
-        yield name.replace("_", " ").capitalize(), [(one.get(name, BEFORE.get(name)), count) for one, count in learned]
+        values = [(one.get(name, BEFORE.get(name)), count) for one, count in learned]
+        yield (TITLES.get(name) or name.replace("_", " ")).capitalize(), values, partial(value_text, name)
     yield "Seed", [(one.seed, count) for one, count in learned]
     yield "Training time", []  # its place
     yield "Trained on", environments, _machine

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from enhance_sweep.records.schema import LearnedFrom
+
 
 def canonical_json(value: Any) -> bytes:
     """Encode as JSON with sorted names: equal values give equal bytes."""
@@ -18,9 +20,24 @@ def differences(mappings: Sequence[Mapping[str, Any]]) -> list[str]:
     """
     names = sorted({name for mapping in mappings for name in mapping})
     names = [name for name in names if len({canonical_json(mapping.get(name)) for mapping in mappings}) > 1]
-    return [
-        ", ".join(f"{name.replace('_', ' ')} {plain_text(mapping.get(name))}" for name in names) for mapping in mappings
-    ]
+    return [", ".join(setting_text(name, mapping.get(name)) for name in names) for mapping in mappings]
+
+
+#: What stands before the values of some settings of `learned_from`, instead of their names.
+TITLES = {"teacher": "taught by", "unlabelled": "photographs without partners"}
+
+
+def setting_text(name: str, value: Any) -> str:
+    """A setting of `learned_from` in words: `crop size 64`, `taught by NAME (weight 1, itself trained on photos)`."""
+    return f"{TITLES.get(name) or name.replace('_', ' ')} {value_text(name, value)}"
+
+
+def value_text(name: str, value: Any) -> str:
+    """The value of a setting of `learned_from` in words; the beginning of a fingerprint tells equal names apart."""
+    if name not in TITLES or not isinstance(value, Mapping):
+        return "nobody" if name == "teacher" and value is None else plain_text(value)
+    read = getattr(LearnedFrom({name: value}), name)
+    return f"{read} [{read.fingerprint[:8]}]"
 
 
 def plain_text(value: Any) -> str:

@@ -151,10 +151,11 @@ def of_quality(quality: Measure) -> tuple[Column, ...]:
     if quality.name in ("psnr_db", "ms_ssim"):
         return ()
     name, group, digits = quality.name, quality.title, quality.digits
+    to_input = _TO_INPUT if quality.higher_is_better else f"improvement {_TO_INPUT}"
     columns = (
         Column(name, group, "mean", _fixed(digits), why_not_trained),
         Column(f"{name}_error", group, "±", _fixed(digits), _why_no_error(name)),
-        Column(f"gain_{name}", group, _TO_INPUT, _difference(digits), _why_no_gain(name), kind="gain"),
+        Column(f"gain_{name}", group, to_input, _difference(digits), _why_no_gain(name), kind="gain"),
     )
     return tuple(replace(column, page=_OURS, csv=_VARIANTS) for column in columns)
 

@@ -158,6 +158,7 @@ def conditions(results: Results) -> str:
         "loss": results.loss if results.loss != "paper" else None,
         "recipe": _RECIPE,
         "other": _other_than_recipe(learned),
+        "teachers": sorted({str(one.teacher or "nobody") for one in learned if any(each.teacher for each in learned)}),
         "machines": sorted({(one.cpu or "unknown", threads) for one, threads in timed if one}),
     }
     return phrase("notes", "conditions", facts)

@@ -84,6 +84,7 @@ def _facts(results: Results) -> dict[str, Any]:
     return {
         "below": bool((results.scored[gains] < 0).any(axis=None)),
         "color": bool(results.scored["chroma_ratio"].notna().any()),
+        "unscored": any(record.scores is not None and record.scores.lacks_measures for record in results.trained),
         "gray": gray_images(results.trained),
         "limits": CHROMA_RATIO_LIMITS,
     }

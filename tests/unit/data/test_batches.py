@@ -3,6 +3,7 @@
 import itertools
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +215,74 @@ PIXELS = np.zeros((2, 8, 8, 3), np.uint8)
 def test_what_are_no_pairs_are_refused(input: Any, target: Any, names: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         Split(input, target, list(names))
+
+
+# --- a teacher --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def taught(split: Split) -> Split:
+    """The same pairs with what a teacher made of the inputs: their numbers, shifted by two."""
+    return replace(split, taught=((split.input.astype(np.int64) + 2) % 251).astype(np.uint8))
+
+
+@pytest.fixture
+def unlabelled() -> Split:
+    """Photographs without partners, larger patches of few values, and what a teacher made of them."""
+    values = np.random.default_rng(0).integers(0, 200, (3, 30, 30, 3)).astype(np.uint8)
+    return Split(values, values + 2, list("abc"))
+
+
+def test_taught_targets_are_cut_and_turned_like_the_others(split: Split, taught: Split) -> None:
+    plain = Batches(split, 40, 8, True, seed=0, discriminator=True).at(3)
+    item = Batches(taught, 40, 8, True, seed=0, discriminator=True).at(3)
+    assert torch.equal((item["generator"]["input"].int() + 2) % 251, item["generator"]["taught"].int())
+    assert "taught" not in item["discriminator"]
+    for player, batch in plain.items():
+        assert all(torch.equal(value, item[player][name]) for name, value in batch.items()), "else it is as without"
+
+
+@pytest.mark.parametrize("simultaneous", [False, True])
+def test_the_last_crops_are_of_photographs_without_partners(
+    taught: Split, unlabelled: Split, simultaneous: bool
+) -> None:
+    arguments: dict[str, Any] = {"discriminator": True, "simultaneous": simultaneous}
+    batches = Batches(taught, 8, 16, True, 1, **arguments, unlabelled=unlabelled, unlabelled_crops=3)
+    item = batches.at(2)
+    batch = item["generator"]
+    assert batch["input"].shape == batch["taught"].shape == (8, 3, 16, 16)
+    assert batch["target"].shape == (5, 3, 16, 16)
+    assert torch.equal((batch["input"][:5].int() + 1) % 251, batch["target"].int())
+    assert torch.equal((batch["input"][:5].int() + 2) % 251, batch["taught"][:5].int())
+    assert torch.equal(batch["input"][5:] + 2, batch["taught"][5:])
+    assert batch["input"].is_contiguous(memory_format=torch.channels_last)
+    if simultaneous:
+        assert batch["shown_target"].shape == (5,)
+    else:  # there all patches need a target
+        alone = Batches(taught, 8, 16, True, 1, **arguments).at(2)["discriminator"]
+        assert all(torch.equal(value, item["discriminator"][name]) for name, value in alone.items())
+
+
+def test_a_stream_with_a_teacher_goes_on_where_it_stopped_and_is_the_same_on_a_device(
+    taught: Split, unlabelled: Split
+) -> None:
+    arguments: dict[str, Any] = {"unlabelled": unlabelled, "unlabelled_crops": 2}
+    whole = Batches(taught, 6, 8, True, 7, **arguments)
+    resumed = Batches(taught, 6, 8, True, 7, **arguments, first_step=3)
+    resident = Batches(taught, 6, 8, True, 7, **arguments)
+    resident.resident = [crops.Resident(one, torch.device("cpu")) for one in (taught, unlabelled)]
+    for step, expected, item in zip(range(3, 6), itertools.islice(whole, 3, 6), resumed, strict=False):
+        for name, value in expected["generator"].items():
+            assert torch.equal(value, item["generator"][name])
+            assert torch.equal(value, resident.at(step)["generator"][name])
+
+
+def test_recurring_taught_targets_are_numbered_apart(split: Split) -> None:
+    side = split.input.shape[1]
+    square = Split(split.input[:, :, :side], split.target[:, :, :side], split.names, taught=split.target[:, :, :side])
+    other = Split(split.target[:2, :, :side], split.input[:2, :, :side], ["x", "y"])
+    batch = Batches(square, 900, side, True, 0, unlabelled=other, unlabelled_crops=300).at(0)["generator"]
+    seen: dict[int, bytes] = {}
+    for number, target in zip(batch["patches"].tolist(), batch["taught"], strict=True):
+        assert seen.setdefault(number, target.numpy().tobytes()) == target.numpy().tobytes()
+    assert set(seen) == set(range(8 * (6 + 2)))

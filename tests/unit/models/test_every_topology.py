@@ -7,21 +7,31 @@ import msgspec
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from enhance_sweep.config import CONF_DIR, build, compose_config, resolved
 from enhance_sweep.enhance import Enhancer
-from enhance_sweep.export.exportable import MULTIPLE, for_any_size, for_multiples
+from enhance_sweep.export.exportable import (
+    example_of_multiples,
+    for_any_size,
+    for_multiples,
+    multiple_of,
+    sides_of_multiples,
+)
 from enhance_sweep.export.formats import format_of
+from enhance_sweep.models.checking import check_shapes
 from enhance_sweep.models.description import describe
 from enhance_sweep.records.keys import architecture_of, architecture_slug
-from enhance_sweep.records.schema import TimedRecord
+from enhance_sweep.records.schema import Description, TimedRecord
 from enhance_sweep.report.architecture import architecture_figure, architecture_in_words
 from enhance_sweep.report.labels import network_label
-from tests.unit.models.made_up_topologies import Gated, Shuffled
+from tests.unit.models.made_up_topologies import Gated, Matrices, Pooled, Shuffled, Student
 from tests.unit.report import record_factory as make
 
 IN_CONF = sorted(path.stem for path in (CONF_DIR / "model").glob("*.yaml"))
-MADE_UP: dict[str, Callable[[], nn.Module]] = {"made up: shuffled": Shuffled, "made up: gated": Gated}
+MADE_UP: dict[str, Callable[[], nn.Module]] = {
+    f"made up: {made.__name__.lower()}": made for made in (Gated, Matrices, Pooled, Shuffled, Student)
+}
 
 
 @pytest.fixture(scope="module", params=[*IN_CONF, *MADE_UP])
@@ -41,6 +51,13 @@ def network(request: pytest.FixtureRequest) -> Iterator[nn.Module]:
 
 def model_settings(name: str) -> dict[str, object]:
     return resolved(compose_config([f"model={name}"]), "model")
+
+
+def macs_by_torch(network: nn.Module, height: int, width: int) -> int:
+    """Multiply-adds, counted by another program."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(photo(height, width))
+    return int(counter.get_total_flops()) // 2
 
 
 def photo(height: int, width: int, count: int = 1) -> Tensor:
@@ -69,7 +86,16 @@ class TestEveryTopology:
         described = describe(network, 48, 64)
         assert described["parameters"] == sum(parameter.numel() for parameter in network.parameters())
         assert described["macs"] > 0
-        assert (described["layers"][-1]["height"], described["layers"][-1]["width"]) == (48, 64)
+        names = [layer["name"] for layer in described["layers"]] + [join["name"] for join in described["joins"]]
+        assert len(set(names)) == len(names)
+        assert all("input" in layer for layer in described["layers"]), "it is not known what a layer reads"
+        counted = sum(layer["parameters"] for layer in described["layers"])
+        assert 0 < counted <= described["parameters"]
+        assert macs_by_torch(network, 48, 64) == described["macs"]
+        msgspec.convert(described, Description)
+
+    def test_it_passes_the_check_before_training(self, network: nn.Module) -> None:
+        check_shapes(network)
 
     def test_it_is_drawn_and_told_in_words(self, network: nn.Module) -> None:
         timed = make.timed({"topology": "odd"}, 5000.0) | {"description": describe(network)}
@@ -99,9 +125,25 @@ class TestEveryTopology:
         torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4)
 
     def test_it_is_exported_for_phones(self, network: nn.Module) -> None:
-        images = photo(2 * MULTIPLE, 3 * MULTIPLE)
-        with torch.no_grad():
-            torch.testing.assert_close(for_multiples(network)(images), network(images), rtol=0, atol=1e-4)
+        """With one graph for all multiples, in which no size is fixed."""
+        multiple = multiple_of(network)
+        example, shapes = example_of_multiples(network, 1280)
+        exported = torch.export.export(for_multiples(network), (example,), dynamic_shapes=(shapes,)).module()
+        smallest = sides_of_multiples(network, 1280).smallest
+        for height, width in ((smallest, smallest + multiple), (smallest + 3 * multiple, 5 * smallest)):
+            images = photo(height, width)
+            with torch.no_grad():
+                torch.testing.assert_close(exported(images), network(images), rtol=0, atol=1e-4)
+
+    @pytest.mark.slow
+    def test_it_is_exported_to_onnx(self, network: nn.Module, tmp_path: Path) -> None:
+        pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
+        onnx = format_of("onnx", "fp32")
+        onnx.write(network, "fp32", [], tmp_path / "network.onnx")
+        run = onnx.open(tmp_path / "network.onnx", "fp32", 1)
+        for size in ((16, 24), (17, 24), (18, 23), (19, 21)):
+            with torch.no_grad():
+                torch.testing.assert_close(run(photo(*size)), network(photo(*size)), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", IN_CONF)

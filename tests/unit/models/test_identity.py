@@ -9,7 +9,16 @@ import skimage.data
 import torch
 from torch import Tensor, nn
 
-from enhance_sweep.models import SRCNN, PlainGenerator, StridedGenerator
+from enhance_sweep.models import (
+    SRCNN,
+    CoefficientsGenerator,
+    PlainGenerator,
+    SeparableGenerator,
+    ShuffledGenerator,
+    StridedGenerator,
+    ToneGenerator,
+    UNetGenerator,
+)
 from enhance_sweep.models.identity import CannotCarryError
 
 PLAIN = [(3, 64, 4), (3, 3, 2), (4, 16, 2), (1, 8, 1), (2, 5, 1), (5, 32, 2), (3, 16, 0), (3, 128, 3)]
@@ -17,7 +26,23 @@ STRIDED = [(3, 4, 16), (4, 4, 16), (3, 3, 32), (2, 2, 3), (5, 5, 8)]
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     **{f"plain {of}": partial(PlainGenerator, *of, prelu=of[0] % 2 == 0) for of in PLAIN},
     **{f"strided {of}": partial(StridedGenerator, *of, prelu=of[0] != 3) for of in STRIDED},
+    "plain with color": partial(PlainGenerator, 3, 16, 1, global_color=True),
+    "strided with color": partial(StridedGenerator, 3, 4, 8, global_color=True),
     "SRCNN": SRCNN,
+    "shuffled": ShuffledGenerator,
+    "shuffled, all else": partial(ShuffledGenerator, 4, 5, 24, 1, "sampled", "channel", False, True),
+    "shuffled, a gate in space": partial(ShuffledGenerator, 3, 1, 8, 3, "instance", "spatial"),
+    "coefficients": CoefficientsGenerator,
+    "coefficients without detail": partial(CoefficientsGenerator, 16, 1, 8, 0, detail=False),
+    "coefficients, all else": partial(CoefficientsGenerator, 8, 3, 16, 1, "sampled", "spatial", global_color=False),
+    "PPCN's student": SeparableGenerator,
+    "PPCN's teacher": partial(SeparableGenerator, 7, "full", 3, 16, 2, 2, True),
+    "separable, depthwise": partial(SeparableGenerator, 5, "depthwise", 3, 8, 2, 4, norm="none", gate="channel"),
+    "separable, added": partial(SeparableGenerator, 3, channels=4, blocks=1, residual=True, global_color=True),
+    "unet": UNetGenerator,
+    "unet, all else": partial(UNetGenerator, 5, 4, 3, "add", False, "instance", "channel", True, True),
+    "tone": ToneGenerator,
+    "tone with a straight bend": partial(ToneGenerator, 1, 8),
 }
 
 

@@ -29,7 +29,7 @@ from enhance_sweep.report.architecture.network import Fold, Network
 from enhance_sweep.report.architecture.reading import network_of
 from enhance_sweep.report.figures.style import COLOR_VARIABLES, NARROW, WIDE, Shape, embedded_svg, png, style, svg
 from enhance_sweep.report.labels import TIMES
-from tests.unit.models.made_up_topologies import Shuffled
+from tests.unit.models.made_up_topologies import Matrices, Pooled, Shuffled, Student
 
 SHAPES = pytest.mark.parametrize("shape", [WIDE, NARROW], ids=["wide", "narrow"])
 
@@ -125,6 +125,9 @@ CASES: dict[str, Callable[[], TimedRecord]] = {
     "strided-3-3-8-0": lambda: strided(3, 3, 8, blocks=0),
     "unet": lambda: record_of(Unet(), {"topology": "unet", "depth": 3}),
     "space-to-depth": lambda: record_of(Shuffled(64), {"topology": "space_to_depth"}),
+    "pooled": lambda: record_of(Pooled(8), {"topology": "pooled"}),
+    "matrices": lambda: record_of(Matrices(), {"topology": "matrices"}),
+    "student": lambda: record_of(Student(), {"topology": "student"}),
     "branches": lambda: record_of(Branches(), {"topology": "branches"}),
     "a-chain-of-300": lambda: invented(
         [layer(i, kernel_size=i % 9 + 1, out_channels=i * i % 50 + 1) for i in range(300)]
@@ -200,12 +203,31 @@ PARTS: dict[str, tuple[dict[str, int], dict[str, int]]] = {
         | {"1280x720": 2, "640x360": 2, "320x180": 1, "13%": 2, "7%": 4, "31%": 1, "8%": 2},
     ),
     "unet": (
-        {"convolution": 10, "join add": 2, "join cat": 2, "join mul": 1, "skip": 5, "frame": 1},
-        dict.fromkeys(["PixelShuffle, 24", "x 3", "sum", "product", "concatenation", "batch norm", "SiLU"], 1),
+        {"convolution": 8, "resize": 2, "join add": 2, "join cat": 2, "join mul": 1, "skip": 5, "frame": 1},
+        dict.fromkeys(["shuffle, 24", "x 3", "sum", "product", "concatenation", "batch norm", "SiLU, Sigmoid"], 1),
     ),
     "space-to-depth": (
-        {"convolution": 6, "norm": 2, "activation": 1, "join add": 2, "skip": 2, "frame": 1},
-        {"PixelUnshuffle, 12": 1, "PixelShuffle, 3": 1, "3x3, 64": 3, "x 2": 1, "640x360": 1, "1280x720": 2, "sum": 1},
+        {"convolution": 4, "resize": 2, "norm": 2, "activation": 1, "join add": 2, "skip": 2, "frame": 1},
+        {"unshuffle, 12": 1, "shuffle, 3": 1, "3x3, 64": 3, "x 2": 1, "640x360": 1, "1280x720": 2, "sum": 1}
+        | {"unshuffle: pixels to channels": 1, "shuffle: channels to pixels": 1},
+    ),
+    # Functions: interpolation and an activation; the skips multiply.
+    "pooled": (
+        {"convolution": 5, "resize": 6, "activation": 3, "join mul": 3, "skip": 3},
+        {"max pool, 8": 3, "bilinear, 8": 3, "160x90": 1, "product": 1, "LeakyReLU": 1}
+        | {"bilinear: enlarged smoothly": 1, "max pool: largest of some pixels": 1},
+    ),
+    # A color matrix for each pixel is one join; what is 1x1 is narrow.
+    "matrices": (
+        {"convolution": 3, "resize": 2, "activation": 2, "join mul+add": 1, "join mul": 1, "skip": 3},
+        {"5x5 / 4, 6": 1, "1x1, 12": 1, "bilinear, 12": 1, "mean, 3": 1, "Linear, 3": 1, "1x1": 1}
+        | {"products and sums": 1, "product": 1, "/ 4: stride": 1, "mean: of each channel": 1},
+    ),
+    # PPCN's student with a depthwise convolution and a concatenation.
+    "student": (
+        {"convolution": 6, "resize": 1, "join sub+add": 1, "join add": 1, "join cat": 1, "skip": 3},
+        {"1x7, 8": 1, "7x1, 8": 1, "1x7 d2, 16": 1, "7x1 d2, 8": 1, "3x3 dw, 8": 1, "3x3, 3": 1}
+        | {"difference and sum": 1, "concatenation": 1, "dw: depthwise": 1, "d2: dilation": 1},
     ),
     # Two branches are reached past the one before them, and two outputs pass the branches that follow.
     "branches": (
@@ -228,7 +250,7 @@ def test_a_network_is_drawn_with_its_layers_and_joins(case: str) -> None:
 
 def test_an_unknown_topology_without_connections_is_a_chain() -> None:
     count = counts(drawn(without_connections(CASES["unet"]())))
-    assert (count["convolution"], count["skip"]) == (12, 0)
+    assert (count["convolution"], count["resize"], count["skip"]) == (10, 2, 0)
     assert not any(label.startswith("join") for label in count)
 
 
@@ -311,8 +333,8 @@ def test_nothing_overlaps_or_leaves_the_picture(case: str, shape: Shape) -> None
     skips = [points for label, points in lines if label == "skip"]
     boxes = [box for label, box in solids if label in ("convolution", "photograph")]
     assert not any(_meets(box, skip) for skip in skips for box in boxes)
-    # Connections of branches share the points where they leave and arrive, and cross.
-    for skip, beside in combinations(skips, 2) if case != "branches" else ():
+    # Connections of branches share the points where they leave and arrive, and cross; so do two from the photograph.
+    for skip, beside in combinations(skips, 2) if case not in ("branches", "matrices") else ():
         assert np.abs(skip[:, None] - beside).max(axis=2).min() > 5, "two connections run in one lane"
 
 
@@ -363,16 +385,18 @@ def test_without_multiply_adds_there_are_no_shares() -> None:
 
 NUMBERS = st.integers(-3, 300) | st.sampled_from([0, -(2**62), 2**62, 10**5])
 NAMES = st.sampled_from(["l0", "l1", "j", "k", "", "Conv2d", "$x_2$", "\x00\n"])
-KINDS = st.sampled_from(["Conv2d", "ConvTranspose2d", "ReLU", "LayerNorm", "Pool", "Dropout", "", "<b>", "A" * 300])
+KINDS = ["Conv2d", "ConvTranspose2d", "PixelShuffle", "mul+add", "ReLU", "LayerNorm", "Pool", "Dropout", "", "<b>"]
+ODD_KINDS = st.sampled_from([*KINDS, "A" * 300])
 INPUTS = NAMES | st.none()
 ODD_LAYERS = st.builds(
     Layer,
     name=NAMES,
-    kind=KINDS,
+    kind=ODD_KINDS,
     input=INPUTS | st.just(UNSET),
     **dict.fromkeys(["in_channels", "out_channels", "kernel_size", "stride", "height", "width", "macs"], NUMBERS),
+    **dict.fromkeys(["kernel_width", "dilation", "groups", "step", "in_height", "in_width"], NUMBERS),
 )
-ODD_JOINS = st.builds(Join, name=NAMES, kind=KINDS, inputs=st.lists(INPUTS, max_size=4), after=NUMBERS)
+ODD_JOINS = st.builds(Join, name=NAMES, kind=ODD_KINDS, inputs=st.lists(INPUTS, max_size=4), after=NUMBERS)
 TOPOLOGIES = st.sampled_from(["plain", "strided", "odd", "", "$x_2$\x00"])
 
 

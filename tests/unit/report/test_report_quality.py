@@ -101,6 +101,56 @@ def test_the_measure_stands_in_words_tables_and_figures(by_mdsi: Results) -> Non
     )
 
 
+def test_where_less_is_better_worse_is_not_called_below(by_mdsi: Results, tmp_path: Path) -> None:
+    said = " ".join([headline(by_mdsi), *findings(by_mdsi)])
+    assert "1 of 3 networks scores worse than the untouched input (MDSI 0.3700)" in said
+    tile = {tile["title"]: tile["value"] for tile in tiles(by_mdsi)}
+    assert tile["Not worse than the untouched input"] == "2 of 3"
+    report = render(by_mdsi, pictures=False)["report.md"].decode()
+    assert "Hollow: worse than the untouched input." in report
+    assert "MDSI: improvement vs. input" in report
+    series = frontier_series(by_mdsi)
+    assert series is not None
+    legend = networks_figure(series).axes[0].get_legend_handles_labels()[1]
+    assert "worse than the untouched input" in legend
+    for name, record in zip(NETWORKS, by_mdsi.trained, strict=True):
+        path = trained_dir(tmp_path, record.key) / RECORD_FILE
+        changed = json.loads(path.read_text())
+        changed["scores"]["mdsi"] = min(MDSI[name], UNTOUCHED_MDSI - 0.001)
+        path.write_text(json.dumps(changed))
+    better = gather(tmp_path, quality="mdsi")
+    said = " ".join([headline(better), *findings(better)])
+    assert "All 3 networks score no worse than the untouched input (MDSI 0.3700)" in said
+
+
+def test_why_a_network_has_no_score_is_told(tmp_path: Path) -> None:
+    runs = scored(tmp_path, missing=("small",))
+    path = next(path for path in (runs / "trained").glob(f"*/{RECORD_FILE}") if "-k3-c16-b1-" in str(path))
+    record = json.loads(path.read_text())
+
+    def lines_with(scores: dict[str, object], quality: str) -> list[str]:
+        path.write_text(json.dumps(record | {"scores": record["scores"] | scores}))
+        lines = findings(gather(runs, quality=quality))
+        return [line for line in lines if "trained network has no" in line]
+
+    (line,) = lines_with({}, "mdsi")
+    assert line.startswith("1 trained network has no MDSI yet and no place in the figure: run the sweep again with")
+    (line,) = lines_with({"too_small_for": ["mdsi"]}, "mdsi")
+    assert line.startswith("1 trained network has no MDSI (the test images are too small)")
+    (line,) = lines_with({"ms_ssim": None}, "ms_ssim")
+    assert line.startswith("1 trained network has no MS-SSIM (it is not a number)")
+
+
+def test_trainings_without_scores_of_each_image_are_counted(tmp_path: Path) -> None:
+    runs = scored(tmp_path)
+    told = "is in no test and no interval: the scores of each image (scores.csv) are missing"
+    assert not any(told in line for line in findings(gather(runs)))
+    path = next((runs / "trained").glob(f"*k3-c16-b1*/{SCORES_FILE}"))
+    path.write_bytes(path.read_bytes()[:300])
+    for quality in ("ms_ssim", "mdsi"):
+        assert any(line.startswith(f"1 training {told}") for line in findings(gather(runs, quality=quality)))
+
+
 def test_the_papers_tables_stay_as_they_are(tmp_path: Path) -> None:
     runs = scored(tmp_path)
     usual, other = (render(gather(runs, quality=quality), pictures=False) for quality in ("ms_ssim", "mdsi"))

@@ -263,3 +263,30 @@ def test_where_rivals_are_better_nobody_goes_on() -> None:
     assert run(halving, flat(a=0.1)) == [("a", 1)]
     assert halving.ask() == []
     assert halving.finalists == []
+
+
+# --- families ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_family_that_has_had_enough_says_nothing_of_another() -> None:
+    """A fast family does not get better with size; a slower one, more than four times slower, does."""
+    latencies = {"tone1": 1.0, "tone2": 1.5, "tone3": 2.0, "unet1": 9.0, "unet2": 12.0, "unet3": 14.0, "unet4": 50.0}
+    curves = flat(tone1=0.9, tone2=0.9, tone3=0.89, unet1=0.93, unet2=0.92, unet3=0.92, unet4=0.99)
+    families = {key: key[:4] for key in latencies}
+    together = Halving(latencies, RUNGS, saturation=4)
+    run(together, curves, count=1)
+    assert [key for key, one in together.dropped.items() if not one.steps] == ["unet1", "unet2", "unet3", "unet4"]
+    apart = Halving(latencies, RUNGS, saturation=4, families=families)
+    run(apart, curves, count=1)
+    assert [key for key, one in apart.dropped.items() if not one.steps] == ["unet4"]
+    assert apart.dropped["unet4"].reason.startswith("more than 4 times slower than unet1, and no slower one was better")
+    assert "unet1" in apart.finalists
+
+
+def test_rivals_count_for_their_own_family() -> None:
+    rivals = {"old": {1: 0.9}, "older": {1: 0.8}, "oldest": {1: 0.7}}
+    rival_latencies_ms = {"old": 1.0, "older": 1.5, "oldest": 2.0}
+    for family, trained in (("tone", []), ("unet", [("new", 1)])):
+        families = {**dict.fromkeys(rivals, "tone"), "new": family}
+        halving = Halving({"new": 9.0}, [1], 2, 4, 4.0, rivals, rival_latencies_ms, families)
+        assert run(halving, flat(new=0.5)) == trained

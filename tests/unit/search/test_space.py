@@ -121,7 +121,7 @@ def test_what_is_worth_checking_is_every_choice_and_every_end() -> None:
     space, _ = read(params)
     assert space.models() == ["plain", "strided"]
     plain, strided = (
-        {one.name: one.extremes for one in space.searched_of(SETTINGS[model])} for model in ("plain", "strided")
+        {one.name: one.extremes for one in space.searched_of(model, settings_of)} for model in ("plain", "strided")
     )
     assert plain == {"model.blocks": [1, 4]}
     assert strided == {"model.blocks": [1, 4], "model.strided_kernel_size": [3, 4]}

@@ -1,17 +1,19 @@
 """Keys: they must not change, or every result would be computed again."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from msgspec import convert
 
-from enhance_sweep.config import compose_settings
+from enhance_sweep.config import ConfigError, compose_settings
 from enhance_sweep.records.keys import architecture_of, learned_key
 from enhance_sweep.records.schema import Measurement
 from enhance_sweep.sweep.manifest import measured_without_host
-from enhance_sweep.sweep.plan import what_is_learned_from
+from enhance_sweep.sweep.plan import plan_variant, what_is_learned_from
 from enhance_sweep.timing.protocol import measurement_of
+from tests.unit.models.made_up_topologies import Pooled
 
 PAIRS: Any = SimpleNamespace(dataset="photos", fingerprint="0123456789abcdef", shares=None)
 
@@ -73,3 +75,36 @@ def test_the_shares_of_a_mix_are_part_of_what_is_learned() -> None:
         assert learned_from.get("shares") == shares
         keys.add(learned_key(architecture, learned_from))
     assert len(keys) == 3
+
+
+# --- wrong networks ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("class_name", "arguments", "said"),
+    [
+        (
+            "WrongSize",
+            {"stride": 2},
+            r"^odd-stride2: for 2 photographs of 41x37 it gives 21x19: expected the same size",
+        ),
+        ("Odd", {"does": "tuple"}, r"^odd-doestuple: for 2 photographs of 41x37 it gives a tuple"),
+        ("Odd", {"does": "values"}, r"^odd-doesvalues: for 2 photographs of 41x37 it raises RuntimeError"),
+        ("Unbuildable", {}, r"^odd: it cannot be built and followed without computing: it raises RuntimeError: .*meta"),
+    ],
+)
+def test_a_network_that_is_no_topology_is_refused_by_name(class_name: str, arguments: Any, said: str) -> None:
+    settings = compose_settings(["model=srcnn", "stages=[time]"])
+    target = f"tests.unit.models.made_up_topologies.{class_name}"
+    settings = replace(settings, model={"_target_": target, "name": "odd", **arguments})
+    with pytest.raises(ConfigError, match=said) as caught:
+        plan_variant(settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pooling_with_one_number_for_its_kernel_is_planned() -> None:
+    settings = compose_settings(["model=srcnn", "stages=[time]"])
+    model = {"_target_": "tests.unit.models.made_up_topologies.Pooled", "name": "pooled", "channels": 4}
+    plan = plan_variant(replace(settings, model=model))
+    assert plan.name == "pooled-c4"
+    assert plan.description.parameters == sum(p.numel() for p in Pooled(4).parameters())

@@ -1,0 +1,1 @@
+"""Weights of networks in files: ours and others', read without running code from them."""
