@@ -206,7 +206,7 @@ def named_points(points: Sequence[Point], x: Axis, y: Axis, most_of_few: int, mo
         return named
     places = [math.log(point.x) if x.log else point.x for point in named]
     low, width = min(places), (max(places) - min(places)) / most_of_many or 1.0
-    first_of = {}
+    first_of: dict[int, Point] = {}
     for point, place in zip(named, places, strict=True):
         first_of.setdefault(min(int((place - low) / width), most_of_many - 1), point)
     kept = set(first_of.values())

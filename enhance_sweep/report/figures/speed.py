@@ -62,17 +62,23 @@ def _draw(panel: Axes, series: Series) -> None:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     panel.grid(True, color=GRID, linewidth=0.6)
     panel.tick_params(length=2.5, labelsize=7.5)
+    _draw_legend(panel, series)
+
+
+def _draw_legend(panel: Axes, series: Series) -> None:
+    """In the panel while it is short; else over it, groups above lines."""
     look: dict[str, Any] = {"frameon": False, "fontsize": 7.5, "handletextpad": 0.4, "borderpad": 0.2}
+    rows, groups, lines = _legend_rows(series), len(series.looks), len(series.lines)
     if not rows:
         panel.legend(loc="upper left", **look)
         return
     handles, names = panel.get_legend_handles_labels()
     look |= {"loc": "lower left", "borderaxespad": 0.0, "columnspacing": 1.0, "labelspacing": 0.3}
-    lines = len(series.lines)
-    beneath = panel.legend(handles[-lines:], names[-lines:], bbox_to_anchor=(-0.02, 1.0), **look) if lines else None
-    lifted = 1.0 + (0.16 * lines) / (panel.figure.get_figheight() - 1.1 - 0.16 * rows)
-    panel.legend(
-        handles[: len(series.looks)], names[: len(series.looks)], bbox_to_anchor=(-0.02, lifted), ncols=_COLUMNS, **look
-    )
+    figure = panel.get_figure(root=True)
+    assert figure is not None, "the panel is one of a figure"
+    height_in = figure.get_figheight() - 1.1 - 0.16 * rows
+    beneath = panel.legend(handles[groups:], names[groups:], bbox_to_anchor=(-0.02, 1.0), **look) if lines else None
+    above = (-0.02, 1.0 + 0.16 * lines / height_in)
+    panel.legend(handles[:groups], names[:groups], bbox_to_anchor=above, ncols=_COLUMNS, **look)
     if beneath is not None:
         panel.add_artist(beneath)

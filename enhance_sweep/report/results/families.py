@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from enhance_sweep.frontier import log_hypervolume
-from enhance_sweep.report.labels import decimals, significant, significant_ms, speed_up_text, topology_name
+from enhance_sweep.report.labels import significant, significant_ms, speed_up_text, topology_name
 from enhance_sweep.report.results.gather import Results
 
 #: The sentence names no more stretches than this; the table has all.
@@ -85,14 +85,15 @@ def families(results: Results) -> list[Family]:
 
 def _family(results: Results, networks: pd.DataFrame, held: Sequence[Stretch]) -> Family:
     quality = results.quality
-    best = networks.sort_values(quality.name, ascending=not quality.higher_is_better, kind="stable").index[0]
+    best = networks.sort_values(quality.name, ascending=not quality.higher_is_better, kind="stable").index[:1]
+    fastest = networks["cost"].astype(float).sort_values(kind="stable").index[:1]
     return Family(
         topology=str(networks["topology"].iloc[0]),
         networks=len(networks),
         on_frontier=int(networks["on_frontier"].sum()),
         stretches=tuple(held),
-        best=int(best),
-        fastest=int(networks["cost"].astype(float).idxmin()),
+        best=int(best.to_numpy()[0]),
+        fastest=int(fastest.to_numpy()[0]),
         log_hypervolume=spanned(results, networks),
     )
 
@@ -130,8 +131,3 @@ def sentence_facts(results: Results) -> dict[str, Any]:
     held = stretches(results)
     shown = [(topology_name(one.topology), held_text(results, one)) for one in held[:MOST_STRETCHES]]
     return {"held": shown, "further": len(held) - len(shown)}
-
-
-def score_text(results: Results, row: int) -> str:
-    """A network's score of the measure that the report goes by."""
-    return decimals(float(results.variants.loc[row, results.quality.name]), results.quality.digits)

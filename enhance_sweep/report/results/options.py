@@ -139,13 +139,15 @@ def _shares_of(results: Results, topology: str | None, frame: pd.DataFrame, axes
     )
     return [
         Share(
-            topology,
-            str(axis),
-            str(of_quality.loc[axis, "values"] or of_cost.loc[axis, "values"]),
-            *(_known(of_quality.loc[axis, name]) for name in ("share", "share_by_chance")),
-            str(of_quality.loc[axis, "note"]),
-            *(_known(of_cost.loc[axis, name]) for name in ("share", "share_by_chance")),
-            str(of_cost.loc[axis, "note"]),
+            topology=topology,
+            option=str(axis),
+            values=str(of_quality.loc[axis, "values"] or of_cost.loc[axis, "values"]),
+            quality=_known(of_quality.loc[axis, "share"]),
+            quality_by_chance=_known(of_quality.loc[axis, "share_by_chance"]),
+            quality_note=str(of_quality.loc[axis, "note"]),
+            cost=_known(of_cost.loc[axis, "share"]),
+            cost_by_chance=_known(of_cost.loc[axis, "share_by_chance"]),
+            cost_note=str(of_cost.loc[axis, "note"]),
         )
         for axis in [*of_quality.index.drop(REST), REST]
     ]
@@ -160,12 +162,14 @@ def _changes_of(results: Results, topology: str, frame: pd.DataFrame) -> list[Ch
     for row in effects_of(frame, axes, cost, quality).to_dict("records"):
         if not row["pairs"] and not row["cost_pairs"]:
             continue
-        middle, *ends = (_known(row[f"{quality}_difference{end}"]) for end in ("", "_lowest", "_highest"))
-        known = sorted(sign * end for end in ends if end is not None) or [None, None]
+        scores = [_known(row[f"{quality}_difference{end}"]) for end in ("", "_lowest", "_highest")]
+        middle, low, high = (None if score is None else sign * score for score in scores)
+        if low is not None and high is not None:
+            low, high = min(low, high), max(low, high)
         found.append(
             Change(
                 *(topology, str(row["axis"]), row["from"], row["to"], int(row["pairs"]), int(row["better"])),
-                *(None if middle is None else sign * middle, known[0], known[1], int(row["cost_pairs"])),
+                *(middle, low, high, int(row["cost_pairs"])),
                 *(_known(row[f"{cost}_ratio{end}"]) for end in ("", "_lowest", "_highest")),
             )
         )

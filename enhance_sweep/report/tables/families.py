@@ -1,6 +1,6 @@
 """Families side by side: which holds the frontier where, which of their options matter, and what these buy."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -19,10 +19,11 @@ from enhance_sweep.report.labels import (
 )
 from enhance_sweep.report.results.families import families, held_text, spanned
 from enhance_sweep.report.results.gather import Results
-from enhance_sweep.report.results.options import FAMILY, REST, Share, changes, shares
+from enhance_sweep.report.results.options import FAMILY, Share, changes, shares
 from enhance_sweep.report.results.words import plain_text
 from enhance_sweep.report.tables.model import Column, Facts, Row, Table, cut, shown_columns, to_csv
 from enhance_sweep.report.words import phrase
+from enhance_sweep.what_if.variance import REST
 
 FILE, SHARES_FILE, CHANGES_FILE = "families.csv", "options.csv", "changes.csv"
 _NONE = "—"
@@ -72,17 +73,22 @@ def _within_family(label: str) -> str:
 
 
 def _facts(results: Results) -> list[dict[str, Any]]:
-    scale = {"speed_up": lambda cost: 1 / cost, "latency_ms": float, "macs": lambda cost: cost / 1e9}[results.cost_kind]
+    scales: dict[str, Callable[[float], float]] = {
+        "speed_up": lambda cost: 1 / cost,
+        "latency_ms": float,
+        "macs": lambda cost: cost / 1e9,
+    }
     variants = results.variants
+    places = {row: place for place, row in enumerate(variants.index)}
     return [
         {
             "family": one.topology,
             "networks": one.networks,
             "on_frontier": one.on_frontier,
             "holds": ", ".join(held_text(results, stretch) for stretch in one.stretches) or None,
-            "best": float(variants.loc[one.best, results.quality.name]),
+            "best": float(variants[results.quality.name].to_numpy(dtype=float)[places[one.best]]),
             "best_network": variants.loc[one.best, "label"],
-            "fastest": scale(float(variants.loc[one.fastest, "cost"])),
+            "fastest": scales[results.cost_kind](float(variants["cost"].to_numpy(dtype=float)[places[one.fastest]])),
             "fastest_network": variants.loc[one.fastest, "label"],
             "log_hypervolume": one.log_hypervolume,
         }

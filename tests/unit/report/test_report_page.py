@@ -122,7 +122,7 @@ def test_the_page_has_the_markdowns_tables_cell_by_cell(whole: tuple[Results, di
     """Which `test_report_golden` compares with what is expected."""
     page = Page(whole[1][PAGE].decode())
     shown = Page(MarkdownIt("commonmark").enable("table").render(whole[1]["report.md"].decode()))
-    assert len(page.tables) == len(shown.tables) == 8
+    assert len(page.tables) == len(shown.tables) == 11
     for on_page, in_markdown in zip(page.tables, shown.tables, strict=True):
         rows = on_page[-len(in_markdown) + 1 :]
         for row, other in zip(rows, in_markdown[1:], strict=True):
@@ -157,7 +157,8 @@ def test_every_file_is_there_and_named_as_promised(whole: tuple[Results, dict[st
     files = whole[1]
     drawn = ("figure1", "figure2", "figure2_intervals", "figure2_paper", "figure3", "architecture_1", "architecture_2")
     drawn += ("speed", "quality", "quality_psnr", "losses")
-    tables = ("table1", "table2", "table3", "variants", "claims", "runtimes", "exports")
+    tables = ("table1", "table2", "table3", "variants", "claims", "runtimes", "exports", "hypervolume")
+    tables += ("families", "options", "changes")
     expected = {f"{name}.{suffix}" for name in drawn for suffix in ("png", "svg")} | {f"{name}.csv" for name in tables}
     assert set(files) == expected | {"report.md", PAGE}
     assert list(files)[-1] == PAGE
