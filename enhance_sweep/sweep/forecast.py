@@ -164,6 +164,8 @@ def show(plans: Sequence[Plan]) -> None:
         f"\nLatency: {timing.width}x{timing.height}, {runtime}, {timing.precision}, on this host."
         + ("" if past.model else " Too few were timed here to predict others: a first guess is for two Xeon cores.")
     )
+    if shown := teaching_work(plans).pixels:
+        print(f"Teachers have {shown / 1e6:,.1f} megapixels to enhance first: each row counts that, the sum once.")
     print(announcement(plans, past), file=sys.stdout)
     uncounted = {plan.settings.loss["name"] for plan in plans if plan.needs_training() and not _is_counted(plan)}
     if uncounted:

@@ -19,7 +19,7 @@ from enhance_sweep.models import PlainGenerator
 from enhance_sweep.records import load_records
 from enhance_sweep.report import gather
 from enhance_sweep.sweep import teacher as teaching
-from enhance_sweep.sweep.forecast import past_of
+from enhance_sweep.sweep.forecast import past_of, show
 from enhance_sweep.sweep.plan import Plan, plan_variant
 from enhance_sweep.sweep.variant import run_variant
 
@@ -239,13 +239,21 @@ def test_an_interrupted_pass_goes_on_where_it_was(
     assert len(shown) == len(plan.pairs.train), "no patch was shown twice"
 
 
-def test_the_forecast_counts_a_pass_once(quick: list[str], trained: Path, phone: Path, own_cache: Path) -> None:
+def test_the_forecast_counts_a_pass_once(
+    quick: list[str], trained: Path, phone: Path, own_cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     variants = [[*quick, f"model.channels={channels}"] for channels in (3, 4)]
     taught = [planned(*one, f"teacher={trained}", f"data.unlabelled={phone}") for one in variants]
     alone = [planned(*one) for one in variants]
     past = past_of(alone)
     extra_s = [past.seconds(taught[:count]) - past.seconds(alone[:count]) for count in (1, 2)]
     assert extra_s[0] == pytest.approx(extra_s[1])
+    show(alone)
+    assert "Teachers" not in capsys.readouterr().out
+    show(taught)
+    assert taught[0].pairs is not None
+    megapixels = (len(taught[0].pairs.train) + 4) * 48**2 / 1e6
+    assert f"Teachers have {megapixels:.1f} megapixels to enhance first" in capsys.readouterr().out
     assert extra_s[0] > 0
     run(*variants[0], f"teacher={trained}", f"data.unlabelled={phone}")
     again = planned(*variants[1], f"teacher={trained}", f"data.unlabelled={phone}")
@@ -286,7 +294,7 @@ def test_published_weights_teach_with_their_network(quick: list[str], tmp_path: 
         (
             dict.clear,
             "model=plain model.channels=4",
-            r"teacher\.network: .*expected \d+ \w+, as the network has, got 0",
+            r"^teacher\.network: .*, as the network has, got 0",
         ),
         (dict.copy, "model=plain model.channels=8 model.blocks=1", r"expected shape \(8, .*check the overrides"),
         (dict.copy, "", r'does not say which network it is.*"teacher\.model=model=plain'),
