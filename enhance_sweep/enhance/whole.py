@@ -96,14 +96,15 @@ def peak_bytes(on_meta: nn.Module, height: int, width: int, dtype: torch.dtype) 
     with _Living() as living:
         living.born(photograph)
         on_meta(photograph)
-    return living.most
+    most: int = living.most
+    return most
 
 
-class _Living(TorchDispatchMode):
+class _Living(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up the memory of all tensors that are alive, and what an operation needs beside its result."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.most = 0
         self._now = 0
         self._seen: set[int] = set()
