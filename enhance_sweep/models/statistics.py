@@ -14,7 +14,7 @@ _LEAK = 0.1
 class ChannelMoments(nn.Module):
     """Mean and standard deviation of each channel over the image.
 
-    (N, C, H, W) to (N, 2 C, 1, 1): all means, then all deviations; in fp32 at least.
+    (N, C, H, W) to (N, 2 C, 1, 1): all means, then all deviations; computed in fp32 at least.
 
     Args:
         step: take every `step`-th pixel of every `step`-th row; 4 reads a sixteenth of the memory.
@@ -28,7 +28,7 @@ class ChannelMoments(nn.Module):
         """Measure a batch of images."""
         features = input.to(torch.promote_types(input.dtype, torch.float32))
         mean, variance = moments(features, self.step)
-        return torch.cat([mean, (variance + self.eps).sqrt()], dim=1)
+        return torch.cat([mean, (variance + self.eps).sqrt()], dim=1).to(input.dtype)
 
 
 def statistics_act() -> nn.Module:

@@ -203,3 +203,14 @@ def test_dilation_halves_from_the_last_block_backwards() -> None:
 def test_what_cannot_be_is_refused_by_name(make: Callable[[], nn.Module], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("make", [ShuffledGenerator, CoefficientsGenerator, UNetGenerator, ToneGenerator])
+def test_they_run_in_bf16(make: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    network, image = make(), torch.rand(1, 3, 20, 24)
+    with torch.inference_mode():
+        wanted = network(image)
+        found = network.to(torch.bfloat16)(image.to(torch.bfloat16))
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), wanted, rtol=0, atol=0.05)
