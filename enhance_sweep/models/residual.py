@@ -65,8 +65,8 @@ def start_branch(branch: nn.Sequential, has_picture: bool = False) -> None:
         has_picture: the first three channels of the sum carry the photograph, so the branch adds even less there.
     """
     convolutions = [layer for layer in branch if isinstance(layer, Conv2d)]
-    for layer in convolutions:
-        identity.features(layer)
+    for convolution in convolutions:
+        identity.features(convolution)
     for layer in branch:
         if isinstance(layer, ChannelGate | SpatialGate):
             layer.start_open()

@@ -63,7 +63,7 @@ class ShuffledGenerator(nn.Module):
         """Enhance a batch of photographs."""
         image = input if self.color is None else self.color(input)
         features = self.blocks(self.head(self.unshuffle(to_multiple(image, self.factor))))
-        detail = self.shuffle(self.output(features))
+        detail: Tensor = self.shuffle(self.output(features))
         return image + detail[..., : input.shape[2], : input.shape[3]]
 
     def start_as_identity(self) -> None:

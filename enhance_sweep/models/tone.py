@@ -47,7 +47,7 @@ class ToneGenerator(nn.Module):
         bend = terms[:, 3 * self.terms - 3 :]
         for number in range(self.terms - 2, -1, -1):  # Horner's rule
             bend = torch.addcmul(terms[:, 3 * number : 3 * number + 3], bend, input)
-        curved = input + bend * (input - input * input)
+        curved: Tensor = input + bend * (input - input * input)
         return curved + mixed(curved, self.matrix(hidden))
 
     def start_as_identity(self) -> None:

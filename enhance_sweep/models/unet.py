@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from enhance_sweep.models import identity
 from enhance_sweep.models.blocks import Activation, Conv2d, ConvTranspose2d, activation, check_at_least
 from enhance_sweep.models.color_matrix import GlobalColor
-from enhance_sweep.models.residual import Gate, Norm, gate_layers, norm_layers
+from enhance_sweep.models.residual import ChannelGate, Gate, Norm, SpatialGate, gate_layers, norm_layers
 from enhance_sweep.models.statistics import ChannelMoments, statistics_act
 
 _STRIDED_KERNEL_SIZE = 4
@@ -71,7 +71,7 @@ class UNetGenerator(nn.Module):
         """Enhance a batch of photographs."""
         image = input if self.color is None else self.color(input)
         features = self.levels(self.head(image))
-        detail = self.shuffle(self.output(self.tail(features)))
+        detail: Tensor = self.shuffle(self.output(self.tail(features)))
         return image + detail[..., : input.shape[2], : input.shape[3]]
 
     def start_as_identity(self) -> None:
@@ -80,7 +80,7 @@ class UNetGenerator(nn.Module):
             if isinstance(module, Conv2d | ConvTranspose2d):
                 identity.features(module)
         for module in self.modules():
-            if hasattr(module, "start_open"):
+            if isinstance(module, ChannelGate | SpatialGate):
                 module.start_open()
         if self.color is not None:
             self.color.start_as_identity()
