@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from enhance_sweep.frontier import pareto_front
-from enhance_sweep.measures import higher_is_better
+from enhance_sweep.measures import CHROMA_RATIO_LIMITS, higher_is_better
 from enhance_sweep.records import load_records
 from enhance_sweep.records.frame import DEFAULT_MEASUREMENT
 from enhance_sweep.records.store import trained_dir
@@ -52,7 +52,8 @@ def frontier_runs(
     """The rows of `load_records` on the frontier, the best by a measure last, and among them those fast enough.
 
     The scores are those on the validation pairs; those on the test pairs if some network has no other. Where nothing
-    was timed in this runtime and precision, and no latency is asked for, all scored networks.
+    was timed in this runtime and precision, and no latency is asked for, all scored networks. Networks with too little
+    or too much color (`enhance_sweep.measures`) are left out unless there are no others.
 
     Raises:
         FileNotFoundError: no such folder of runs.
@@ -68,6 +69,7 @@ def frontier_runs(
     if "data_fingerprint" in frame and len(set(frame["data_fingerprint"])) > 1:
         names = ", ".join(sorted(set(frame["dataset"])))
         raise ValueError(f"--run best: scores in {runs} are of different data ({names}): name a network")
+    frame = _in_color(frame)
     on_validation = f"validation_{quality}"
     chosen_by = on_validation if on_validation in frame and frame[on_validation].notna().all() else quality
     front = pareto_front(frame, quality=chosen_by)
@@ -79,6 +81,14 @@ def frontier_runs(
         limit = "" if max_latency_ms is None else f" of at most {max_latency_ms:g} ms"
         raise ValueError(f"--run best: no scored variant{limit} in {runs} (in {runtime} {precision})")
     return front.sort_values(chosen_by, ascending=higher_is_better(chosen_by), kind="stable")
+
+
+def _in_color(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose networks keep the color of the targets, or whose color is not known; all if there are none."""
+    low, high = CHROMA_RATIO_LIMITS
+    ratio = frame["chroma_ratio"].astype("float64")
+    kept = frame[ratio.isna() | ratio.between(low, high)]
+    return kept if len(kept) else frame
 
 
 def _completed(runs: Path, runtime: str, precision: str) -> pd.DataFrame:

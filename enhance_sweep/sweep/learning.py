@@ -51,7 +51,8 @@ def train(plan: Plan, lease: Lease, afresh: bool) -> TrainedRecord:
 
     try:
         if plan.settings.weights:
-            fitted = published(plan.settings)
+            assert plan.pairs is not None
+            fitted = published(plan.settings, plan.pairs)
         else:
             fitted = fit_plan(plan, plan.folder, record.micro_batches or 1, note=keep_lease)
         save_generator(plan.folder / GENERATOR_FILE, fitted.generator, plan.settings.model)

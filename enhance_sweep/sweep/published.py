@@ -10,6 +10,7 @@ from torch import nn
 from enhance_sweep.config import ConfigError
 from enhance_sweep.data.pairs import Pairs
 from enhance_sweep.settings import Settings
+from enhance_sweep.training.evaluation import score
 from enhance_sweep.training.fit import Fitted
 from enhance_sweep.weights.loading import weights_for
 
@@ -17,13 +18,20 @@ from enhance_sweep.weights.loading import weights_for
 _SEED = "published"
 
 
-def published(settings: Settings) -> Fitted:
+def published(settings: Settings, pairs: Pairs) -> Fitted:
     """The network with the weights that settings name, as a training of no steps would leave it.
+
+    Its curve is one point: what it scores on the validation pairs, so that it is chosen as others are.
 
     Raises:
         ConfigError: the file is missing, or holds another network's weights.
     """
-    return Fitted(_loaded(settings), steps=0, quality=[], wall_s=0.0)
+    network, curve = _loaded(settings), []
+    if pairs.validation is not None:
+        scores = score(network, pairs.validation)
+        means = scores.means()
+        curve = [{"step": 0, **{name: means[name] for name in scores.values}}]
+    return Fitted(network, steps=0, quality=curve, wall_s=0.0)
 
 
 def what_is_known(settings: Settings, pairs: Pairs) -> dict[str, Any]:

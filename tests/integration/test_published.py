@@ -53,6 +53,8 @@ def test_they_are_scored_without_a_step_and_once(overrides: list[str], archive: 
     record = plan.trained_record()
     assert record is not None
     assert record.learned_from["weights"] == "others.npz"
+    assert record.validation is not None
+    assert record.validation.psnr_db is not None
     kept = load_generator(plan.folder / "generator.pt")
     with np.load(archive) as weights:
         np.testing.assert_array_equal(kept.state_dict()["output.weight"].numpy(), weights["W4"])

@@ -171,7 +171,7 @@ def test_named_sweeps_are_the_papers_rows(sweep: str, file: str, shared: Path) -
             blocks = int(row.get("blocks", 2))
             wanted.add(tuple(sorted((numbers | {"blocks": blocks, "prelu": row.get("prelu") == "yes"}).items())))
     assert ours == wanted
-    assert set(dict(next(iter(ours)))) == set(rows.model) - {"_target_", "name"}
+    assert set(dict(next(iter(ours)))) == set(architecture_of(rows.model)) - {"topology"}
 
 
 def test_the_ranges_of_a_search_are_no_setting_of_the_model() -> None:
@@ -180,7 +180,7 @@ def test_the_ranges_of_a_search_are_no_setting_of_the_model() -> None:
     assert search_ranges(compose_config(["model=srcnn"])) is None
     settings = settings_from(config)
     for model in (settings.model, resolved(config, "model")):
-        assert set(arguments(model)) == {"kernel_size", "channels", "blocks", "prelu"}
+        assert set(arguments(model)) == {"kernel_size", "channels", "blocks", "prelu", "global_color"}
         assert "search" not in model
     with_ranges = settings.model | {"search": {"channels": "8,16"}}
     assert architecture_of(with_ranges) == architecture_of(settings.model)

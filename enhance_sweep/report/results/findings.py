@@ -50,7 +50,8 @@ def tiles(results: Results) -> list[dict[str, str]]:
     scored, untouched, quality = results.scored, results.untouched, results.quality
     if scored.empty:
         return []
-    best = scored.sort_values(quality.name, ascending=not quality.higher_is_better, kind="stable").iloc[0]
+    by = [quality.name, "cost"]  # of equals, the faster
+    best = scored.sort_values(by, ascending=[not quality.higher_is_better, True], kind="stable").iloc[0]
     found = [_tile(results, "best", {"network": _network(results, best)}), *_fastest_good_enough(results)]
     if untouched[quality.name] is not None:
         above = len(scored) - int(scored["below_untouched"].sum())

@@ -41,3 +41,14 @@ def test_the_best_is_that_on_the_validation_pairs_where_all_have_scores_there(
             network["quality_on"] = "validation"
     make.write(tmp_path, networks)
     assert choose_run(tmp_path, "best", None).name == networks[best]["key"]
+
+
+def test_the_best_keeps_its_color_unless_none_does(tmp_path: Path) -> None:
+    networks = [make.trained(make.plain(3, 16, blocks), 0.9 + 0.01 * blocks) for blocks in (1, 2)]
+    for network, chroma in zip(networks, (0.045, 0.02), strict=True):
+        network["scores"] |= {"chroma": chroma, "target_chroma": 0.05}
+    make.write(tmp_path, networks)
+    assert choose_run(tmp_path, "best", None).name == networks[0]["key"]
+    networks[0]["scores"]["chroma"] = 0.07
+    make.write(tmp_path, networks)
+    assert choose_run(tmp_path, "best", None).name == networks[1]["key"]
