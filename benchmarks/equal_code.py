@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,7 +84,9 @@ def difference(earlier: Path, now: Path) -> str | None:
     if [folder.name for folder in folders[0]] != [folder.name for folder in folders[1]]:
         return "its key"
     (first,), (second,) = folders
-    if (first / "scores.csv").read_bytes() != (second / "scores.csv").read_bytes():
+    scores = [pd.read_csv(folder / "scores.csv") for folder in (first, second)]
+    both = [name for name in scores[0] if name in scores[1]]  # later code has more measures
+    if not scores[0][both].equals(scores[1][both]):
         return "its scores"
     weights = [torch.load(folder / "generator.pt", weights_only=True)["state_dict"] for folder in (first, second)]
     if weights[0].keys() != weights[1].keys():
