@@ -11,6 +11,7 @@ import pandas as pd
 
 from enhance_sweep import paper
 from enhance_sweep.records.schema import TRAINED_COLUMNS, Scores
+from enhance_sweep.report.labels import cut_name
 from enhance_sweep.report.results.color_findings import color_sentences
 from enhance_sweep.report.results.families import sentence_facts
 from enhance_sweep.report.results.gather import Results
@@ -94,13 +95,14 @@ def _network(results: Results, row: "pd.Series[Any]") -> Facts:
     """A row of the variants with None for what is missing.
 
     Beside its columns: `quality`, its score of the measure that the report goes by; `name`, with the mark of how it was
-    trained where not all were trained alike; `marked`: that mark alone; `is_baseline`; `faster`, see `_fastest`. No
-    flag makes the baseline's speed-up doubtful: it is 1 by definition.
+    trained where not all were trained alike; `short`, the same with fewer settings; `marked`: that mark alone;
+    `is_baseline`; `faster`, see `_fastest`. No flag makes the baseline's speed-up doubtful: it is 1 by definition.
     """
     facts: Facts = {str(name): None if pd.isna(value) else value for name, value in row.items()}
     marked = f" (trained as {facts['condition']})" if len(results.training_conditions) > 1 else ""
     is_baseline = facts["slug"] == paper.BASELINE_SLUG
-    named = {"name": f"{facts['label']}{marked}", "marked": marked, "is_baseline": is_baseline}
+    named = {"name": f"{facts['label']}{marked}", "short": f"{cut_name(str(facts['label']))}{marked}"}
+    named |= {"marked": marked, "is_baseline": is_baseline}
     named |= {"quality": facts[results.quality.name]}
     return facts | named | {"timing_doubts": "" if is_baseline else facts["timing_doubts"], "faster": None}
 

@@ -57,7 +57,8 @@ def _training(results: Results) -> Iterator[_Fact]:
     yield "Generator steps", _alike(record.steps for record in results.trained)
     told = {"dataset", "data_fingerprint", "loss", "loss_terms", "content", "seed"}
     for name in dict.fromkeys(name for one, _ in learned for name in one if name not in told):
-        values = [(one.get(name, BEFORE.get(name)), count) for one, count in learned]
+        # Of published weights nothing is known but what their record says.
+        values = [(one.get(name, None if "weights" in one else BEFORE.get(name)), count) for one, count in learned]
         yield (TITLES.get(name) or name.replace("_", " ")).capitalize(), values, partial(value_text, name)
     yield "Seed", [(one.seed, count) for one, count in learned]
     yield "Training time", []  # its place

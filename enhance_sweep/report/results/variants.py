@@ -49,7 +49,7 @@ def variants_of(
     counts = Counter(variants.loc[variants["status"] == "completed", "condition_key"])
     order = [key for key, _ in counts.most_common()]
     marks = {key: spreadsheet_letters(index) for index, key in enumerate(order)}
-    meanings = differences([msgspec.json.decode(key) for key in order])
+    meanings = _meanings([msgspec.json.decode(key) for key in order])
     conditions = [Condition(marks[key], text, counts[key]) for key, text in zip(order, meanings, strict=True)]
     variants["condition"] = variants["condition_key"].map(marks)
     architectures = {
@@ -107,6 +107,15 @@ def _pooled(trained: Sequence[TrainedRecord], timings: Timings, keys: Sequence[b
     parts = [part for part in (pooled, tried, rows[rows["status"].isna()]) if len(part)]
     variants = pd.concat(parts, ignore_index=True) if parts else pooled.reset_index(drop=True)
     return variants if "seeds" in variants else variants.assign(seeds=None)
+
+
+def _meanings(conditions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How each was trained, in words. Of published weights nothing is known but their file."""
+    trained_here = iter(differences([one for one in conditions if "weights" not in one]))
+    return [
+        f"published weights {one['weights']}" if "weights" in one else next(trained_here) or "trained here"
+        for one in conditions
+    ]
 
 
 def _condition_of(record: TrainedRecord) -> bytes:

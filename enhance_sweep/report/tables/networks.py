@@ -143,7 +143,8 @@ _AUGMENTATIONS = ("augment", "permute_channels", "channel_gains_ev", "saturation
 
 def conditions(results: Results) -> str:
     """How the runs differ from the paper's, for a line under its tables; empty if they do not."""
-    learned = [record.learned_from for record in results.trained]
+    # Published weights were not trained here.
+    learned = [record.learned_from for record in results.trained if "weights" not in record.learned_from]
     pairs = _all_alike([record.data for record in results.trained if record.data], "train_pairs")
     batch, crop, steps = _all_alike(learned, "batch_size"), _all_alike(learned, "crop_size"), results.steps
     as_long = set(steps) <= {_PAPERS["steps"], _PAPERS["longer"]}
