@@ -192,15 +192,19 @@ class JobEvaluator:
         return candidate.reason is None and self._measured_ms(candidate) is None
 
     def untouched(self) -> float | None:
-        """The quality of the untouched validation pairs: that of a network before its first step, as the identity.
+        """The quality of the untouched validation pairs: the best before a first step, of networks started as the identity.
 
-        None where no network of this search has started as the identity.
+        A start is only close to the identity, some closer than others. None where no network of this search has started
+        so.
         """
-        for plan in self._plans.values():
-            record = plan.trained_record()
-            if record is not None and record.learned_from.start == "identity" and record.quality:
-                return _quality_at(record.quality, 0, self._spec.settings.quality)
-        return None
+        quality = MEASURES[self._spec.settings.quality]
+        records = [plan.trained_record() for plan in self._plans.values()]
+        starts = [
+            _quality_at(record.quality, 0, quality.name)
+            for record in records
+            if record is not None and record.learned_from.start == "identity" and record.quality
+        ]
+        return max((one for one in starts if one is not None), key=lambda one: quality.sign * one, default=None)
 
     # --- training -----------------------------------------------------------------------------------------------------
 
