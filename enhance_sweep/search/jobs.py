@@ -192,7 +192,7 @@ class JobEvaluator:
         return candidate.reason is None and self._measured_ms(candidate) is None
 
     def untouched(self) -> float | None:
-        """The quality of the untouched validation pairs: the best before a first step, of networks started as the identity.
+        """The quality of the untouched validation pairs: the best before a first step, where that is the identity.
 
         A start is only close to the identity, some closer than others. None where no network of this search has started
         so.

@@ -226,6 +226,8 @@ _SIZES = re.compile(r"\{\d+, \d+, \d+[,}]")
 def legend_name(series: Series, group: str) -> str:
     """What a legend calls a group: its topology, with what the names of its networks mean where that is the same."""
     name = topology_name(group)
+    if series.looks[group].on_page_only:  # files and single seeds, which are no topology
+        return name
     labels = [point.label.removeprefix(f"{name} ") for point in series.points if point.group == group]
     alike = group not in _NOTATION and labels and all(map(_SIZES.match, labels))
     notation = "{k, c, b}" if alike else _NOTATION.get(group)
