@@ -85,6 +85,8 @@ def frontier_runs(
 
 def _in_color(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows whose networks keep the color of the targets, or whose color is not known; all if there are none."""
+    if "chroma_ratio" not in frame:  # of older records, or none
+        return frame
     low, high = CHROMA_RATIO_LIMITS
     ratio = frame["chroma_ratio"].astype("float64")
     kept = frame[ratio.isna() | ratio.between(low, high)]

@@ -10,6 +10,7 @@ from PIL import Image
 from enhance_sweep.config import compose_settings
 from enhance_sweep.data.pairs import DataError
 from enhance_sweep.export import photographs as of_export
+from enhance_sweep.export.formats import Sides
 from enhance_sweep.records import load_records
 from enhance_sweep.sweep.plan import plan_variant
 from enhance_sweep.sweep.variant import run_variant
@@ -68,7 +69,7 @@ def test_a_mix_is_trained_scored_and_found_again(mixed: list[str], tmp_path: Pat
     assert found is not None
     assert found.fingerprint == record.learned_from.data_fingerprint
     by_share = [min(part.pairs, round(64 * part.share)) for part in found.train.parts]
-    assert len(of_export.calibration_patches(found)) == sum(by_share)
+    assert len(of_export.calibration_patches(found, Sides())) == sum(by_share)
     assert of_export.test_photographs(found)[2][0].name.startswith("city/")
 
 

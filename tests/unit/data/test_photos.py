@@ -269,4 +269,4 @@ def test_impossible_numbers_are_named(arguments: dict[str, int], message: str) -
 
 
 def test_the_settings_file_has_the_calibrated_camera() -> None:
-    assert vars(build(compose_settings(["data=photos"]).data, "data")) == vars(Photos())
+    assert vars(build(compose_settings(["data=photos"]).data_set, "data")) == vars(Photos())
