@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from enhance_sweep.records.keys import architecture_key, learned_key, measured_key
 from enhance_sweep.records.store import SCORES_FILE, trained_dir, write_timed, write_trained
@@ -37,13 +38,12 @@ def make(runs: Path, count: int) -> None:
     _, baseline = committed("timing/records/timed/plain-k3-c64-b4-eager-fp32-*/*.json")
     write_timed(runs, baseline)
     random = np.random.default_rng(0)
-    header, *lines = (of_training.parent / SCORES_FILE).read_text().splitlines()
-    scores = np.array([[float(part) for part in line.rsplit(",", 4)[1:]] for line in lines])
+    scores = pd.read_csv(of_training.parent / SCORES_FILE)
     sizes = itertools.product((1, 3, 5, 7, 9), range(4, 504, 2), range(1, 21))
     for _, (kernel_size, channels, blocks) in zip(range(count), sizes, strict=False):
         architecture = trained["architecture"] | {"kernel_size": kernel_size, "channels": channels, "blocks": blocks}
         gain = 0.02 * np.tanh(kernel_size * channels * blocks / 2000) + random.normal(0, 0.003)
-        own = scores[:, 1] + gain + random.normal(0, 0.004, len(scores))
+        own = scores["ms_ssim"] + gain + random.normal(0, 0.004, len(scores))
         learned = trained | {
             "key": learned_key(architecture, trained["learned_from"]),
             "architecture_key": architecture_key(architecture),
@@ -51,12 +51,8 @@ def make(runs: Path, count: int) -> None:
             "scores": trained["scores"] | {"ms_ssim": float(own.mean())},
         }
         write_trained(runs, learned)
-        table = [header] + [
-            f"{i},{row[0]:.6f},{score:.6f},{row[2]:.6f},{row[3]:.6f}"
-            for i, (row, score) in enumerate(zip(scores, own, strict=True))
-        ]
         folder = trained_dir(runs, learned["key"])
-        (folder / SCORES_FILE).write_text("\n".join(table) + "\n")
+        scores.assign(ms_ssim=own).to_csv(folder / SCORES_FILE, index=False, float_format="%.6f")
         slower = (1 + kernel_size**2 * channels**2 * blocks / 5e4) * random.lognormal(0, 0.1)
         measured = json.loads(json.dumps(timed))
         for process in measured["samples"]["processes"]:

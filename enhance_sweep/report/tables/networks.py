@@ -149,6 +149,7 @@ def conditions(results: Results) -> str:
     batch, crop, steps = _all_alike(learned, "batch_size"), _all_alike(learned, "crop_size"), results.steps
     as_long = set(steps) <= {_PAPERS["steps"], _PAPERS["longer"]}
     timed = [(one.environment, one.measurement.threads) for one in results.timed]
+    teachers = {str(one.teacher or "nobody") for one in learned}
     facts = {
         "paper": _PAPERS,
         "dataset": results.dataset if results.dataset != "dped-iphone" or pairs != _PAPERS["pairs"] else None,
@@ -159,7 +160,7 @@ def conditions(results: Results) -> str:
         "loss": results.loss if results.loss != "paper" else None,
         "recipe": _RECIPE,
         "other": _other_than_recipe(learned),
-        "teachers": sorted({str(one.teacher or "nobody") for one in learned if any(each.teacher for each in learned)}),
+        "teachers": [] if teachers == {"nobody"} else sorted(teachers),
         "machines": sorted({(one.cpu or "unknown", threads) for one, threads in timed if one}),
     }
     return phrase("notes", "conditions", facts)
