@@ -37,11 +37,13 @@ def t_quantiles(freedom: Array, confidence: Array) -> Array:
     normal = np.array([NormalDist().inv_cdf((1 + share) / 2) for share in confidence])
     # Below the angle sought, where Newton's steps never lead beyond it (Abramowitz & Stegun 1964, 26.7.5).
     angle = np.arctan((normal + (normal**3 + normal) / (4 * freedom)) / np.sqrt(freedom))
+    moving = np.arange(len(angle))
     for _ in range(_MOST_STEPS):
-        share, density = _within(angle, freedom)
-        step = (confidence - share) / density
-        angle = angle + step
-        if not (np.abs(step) > _CLOSE).any():
+        share, density = _within(angle[moving], freedom[moving])
+        step = (confidence[moving] - share) / density
+        angle[moving] += step
+        moving = moving[np.abs(step) > _CLOSE]
+        if not len(moving):
             break
     quantiles: Array = np.sqrt(freedom) * np.tan(angle)
     return quantiles
