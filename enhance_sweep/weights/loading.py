@@ -97,7 +97,9 @@ def _read(file: Path) -> Any:
                 return {name: torch.from_numpy(arrays[name]) for name in arrays}
         return torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
-        reason = str(error).partition("\n")[0]
+        # Of what is no such file, torch advises to run the code in it.
+        is_other = isinstance(error, pickle.UnpicklingError)
+        reason = "no state dict that torch saved" if is_other else str(error).partition("\n")[0]
         raise ValueError(f"{file} cannot be read as weights ({reason})") from error
 
 

@@ -147,3 +147,9 @@ def test_the_published_baseline_scores_as_published(shared: Path) -> None:
     with np.load(golden / "outputs_test8.npz") as outputs, torch.inference_mode():
         wanted = torch.from_numpy(outputs["dped_resnet_32x2"][:2]).permute(0, 3, 1, 2)
         torch.testing.assert_close(network(input[:2]), wanted, rtol=0, atol=1e-4)
+
+
+def test_no_message_advises_to_run_code_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "text.pt").write_text("no weights")
+    with pytest.raises(ValueError, match=r"text\.pt cannot be read as weights \(no state dict that torch saved\)$"):
+        load_weights(tmp_path / "text.pt", OVERRIDES)
