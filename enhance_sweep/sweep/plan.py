@@ -242,7 +242,7 @@ def start(generator: nn.Module, settings: Settings) -> None:
     try:
         start_as_identity()
     except CannotCarryError as error:
-        raise ConfigError(f"trainer.start: {error}; take more, {otherwise}") from error
+        raise ConfigError(f"trainer.start: {error}; otherwise take trainer.start=dped_code") from error
 
 
 @cache

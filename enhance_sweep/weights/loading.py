@@ -81,12 +81,16 @@ def weights_for(model: Mapping[str, Any], file: Path) -> nn.Module:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it cannot be read, or holds another network's weights; says where they differ.
+        ValueError: it cannot be read, holds another network's weights, or values that are not numbers; says where.
     """
     if not file.is_file():
         raise FileNotFoundError(f"no file of weights at {file}")
     stored = _read(file)
-    return _with_weights(model, stored["state_dict"] if _is_ours(stored) else stored, file)
+    network = _with_weights(model, stored["state_dict"] if _is_ours(stored) else stored, file)
+    for name, weights in network.state_dict().items():
+        if not bool(weights.isfinite().all()):
+            raise ValueError(f"{file}: {name} holds values that are not numbers: take other weights")
+    return network
 
 
 def _read(file: Path) -> Any:

@@ -60,6 +60,15 @@ def test_they_are_scored_without_a_step_and_once(overrides: list[str], archive: 
         np.testing.assert_array_equal(kept.state_dict()["output.weight"].numpy(), weights["W4"])
 
 
+def test_values_that_are_not_numbers_are_refused(overrides: list[str], archive: Path) -> None:
+    with np.load(archive) as weights:
+        damaged = {name: weights[name] for name in weights}
+    damaged["W2"][0] = np.nan
+    np.savez(archive, **damaged)
+    with pytest.raises(ConfigError, match=r"weights: .*others\.npz: blocks\.0\.branch\.0\.weight holds values"):
+        plan_variant(compose_settings([*overrides, f"weights={archive}"]))
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
