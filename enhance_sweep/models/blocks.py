@@ -5,6 +5,7 @@ published outputs.
 """
 
 from collections.abc import Callable
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -185,3 +186,10 @@ def check_at_least(minimum: int, **arguments: int) -> None:
     for name, value in arguments.items():
         if value < minimum:
             raise ValueError(f"{name}: expected at least {minimum}, got {value}")
+
+
+def check_one_of(literal: object, **arguments: str) -> None:
+    """Raise a `ValueError` naming the first argument that is none of a `Literal`'s values."""
+    for name, value in arguments.items():
+        if value not in get_args(literal):
+            raise ValueError(f"{name}: expected one of {', '.join(get_args(literal))}, got {value!r}")

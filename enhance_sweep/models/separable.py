@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance_sweep.models import identity
-from enhance_sweep.models.blocks import Conv2d, check_at_least, to_unit_range
+from enhance_sweep.models.blocks import Conv2d, check_at_least, check_one_of, to_unit_range
 from enhance_sweep.models.color_matrix import GlobalColor
 from enhance_sweep.models.residual import Gate, Norm, gate_layers, norm_layers, start_branch
 
@@ -47,7 +47,7 @@ class SeparableGenerator(nn.Module):
         global_color: begin with a color matrix for the whole photograph.
 
     Raises:
-        ValueError: a size or the contrast is not positive.
+        ValueError: a size or the contrast is not positive, or an option is not known.
     """
 
     multiple = 1
@@ -71,6 +71,9 @@ class SeparableGenerator(nn.Module):
         sizes = {"kernel_size": kernel_size, "block_kernel_size": block_kernel_size, "channels": channels}
         check_at_least(1, **sizes, dilation=dilation)
         check_at_least(0, blocks=blocks)
+        check_one_of(Cut, cut=cut)
+        check_one_of(Norm, norm=norm)
+        check_one_of(Gate, gate=gate)
         if not 0 < contrast < float("inf"):
             raise ValueError(f"contrast: expected a positive number, got {contrast}")
         self.contrast = contrast

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from enhance_sweep.models import identity
-from enhance_sweep.models.blocks import Conv2d, activation, check_at_least
+from enhance_sweep.models.blocks import Conv2d, activation, check_at_least, check_one_of
 from enhance_sweep.models.color_matrix import GlobalColor
 from enhance_sweep.models.residual import Gate, Norm, Residual
 
@@ -32,7 +32,7 @@ class ShuffledGenerator(nn.Module):
         prelu: PReLU with a learned slope per channel instead of ReLU.
 
     Raises:
-        ValueError: a size is not positive, or `factor` is below 2.
+        ValueError: a size is not positive, `factor` is below 2, or an option is not known.
     """
 
     def __init__(
@@ -50,6 +50,8 @@ class ShuffledGenerator(nn.Module):
         check_at_least(2, factor=factor)
         check_at_least(1, kernel_size=kernel_size, channels=channels)
         check_at_least(0, blocks=blocks)
+        check_one_of(Norm, norm=norm)
+        check_one_of(Gate, gate=gate)
         act = activation(prelu)
         self.factor = self.multiple = factor
         self.color = GlobalColor() if global_color else None

@@ -5,10 +5,14 @@ from typing import Literal
 from torch import Tensor, nn
 
 from enhance_sweep.models import identity
-from enhance_sweep.models.blocks import Activation, Conv2d, ConvTranspose2d, activation, check_at_least
+from enhance_sweep.models.blocks import Activation, Conv2d, ConvTranspose2d, activation, check_at_least, check_one_of
 from enhance_sweep.models.color_matrix import GlobalColor
+from enhance_sweep.models.instance_norm import InstanceNorm2d
 from enhance_sweep.models.residual import ChannelGate, Gate, Norm, SpatialGate, gate_layers, norm_layers
 from enhance_sweep.models.statistics import ChannelMoments, statistics_act
+
+#: How features of equal resolution meet.
+Skip = Literal["multiply", "add"]
 
 _STRIDED_KERNEL_SIZE = 4
 
@@ -41,7 +45,7 @@ class UNetGenerator(nn.Module):
         prelu: PReLU with a learned slope per channel instead of ReLU.
 
     Raises:
-        ValueError: a size is not positive.
+        ValueError: a size is not positive, or an option is not known.
     """
 
     def __init__(
@@ -49,15 +53,18 @@ class UNetGenerator(nn.Module):
         kernel_size: int = 3,
         channels: int = 8,
         depth: int = 2,
-        skip: Literal["multiply", "add"] = "multiply",
+        skip: Skip = "multiply",
         global_vector: bool = True,
         norm: Norm = "none",
         gate: Gate = "none",
-        global_color: bool = False,
+        global_color: bool = True,
         prelu: bool = False,
     ) -> None:
         super().__init__()
         check_at_least(1, kernel_size=kernel_size, channels=channels, depth=depth)
+        check_one_of(Skip, skip=skip)
+        check_one_of(Norm, norm=norm)
+        check_one_of(Gate, gate=gate)
         act = activation(prelu)
         self.multiple = 2 ** (depth + 1)
         self.color = GlobalColor() if global_color else None
@@ -82,6 +89,8 @@ class UNetGenerator(nn.Module):
         for module in self.modules():
             if isinstance(module, ChannelGate | SpatialGate):
                 module.start_open()
+            if isinstance(module, _Level):
+                module.start_as_identity()
         if self.color is not None:
             self.color.start_as_identity()
         identity.add_little_of(self.output)
@@ -120,6 +129,18 @@ class _Level(nn.Module):
         self.up = ConvTranspose2d(many, channels, _STRIDED_KERNEL_SIZE)
         self.rest = nn.Sequential(*norm_layers(norm, channels), act(channels))
         self.multiplies = multiplies
+
+    def start_as_identity(self) -> None:
+        """Start with little beside the input: a factor close to 1, or a small sum."""
+        identity.add_little_of(self.up)
+        norms = [layer for layer in self.rest if isinstance(layer, InstanceNorm2d)]
+        for norm in norms:
+            identity.features(self.up)
+            identity.add_little(norm, has_picture=False)
+        if self.multiplies:
+            last = norms[-1] if norms else self.up
+            assert last.bias is not None
+            nn.init.ones_(last.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """The features times or plus what comes from below."""

@@ -66,7 +66,7 @@ def conv(kernel: int, inputs: int, outputs: int) -> int:
             (7 * 3 * 8 + 7 * 8 * 8 + 8 * 16 + 25 * 16 + 16 * 8 + 9 * 8 * 3) * 1280 * 720,
         ),
         (
-            partial(UNetGenerator, 3, 8, 1),
+            partial(UNetGenerator, 3, 8, 1, global_color=False),
             conv(9, 3, 8)
             + conv(16, 8, 16)
             + conv(9, 16, 16)
@@ -198,6 +198,10 @@ def test_dilation_halves_from_the_last_block_backwards() -> None:
         (lambda: SeparableGenerator(dilation=0), "dilation: expected at least 1, got 0"),
         (lambda: UNetGenerator(depth=0), "depth: expected at least 1, got 0"),
         (lambda: ToneGenerator(terms=0), "terms: expected at least 1, got 0"),
+        (lambda: ShuffledGenerator(norm="batch"), "norm: expected one of instance, sampled, none, got 'batch'"),  # type: ignore[arg-type]
+        (lambda: CoefficientsGenerator(gate="chanel"), "gate: expected one of none, channel, spatial, got 'chanel'"),  # type: ignore[arg-type]
+        (lambda: SeparableGenerator(cut="row"), "cut: expected one of row_column, full, depthwise, got 'row'"),  # type: ignore[arg-type]
+        (lambda: UNetGenerator(skip="concatenate"), "skip: expected one of multiply, add, got 'concatenate'"),  # type: ignore[arg-type]
     ],
 )
 def test_what_cannot_be_is_refused_by_name(make: Callable[[], nn.Module], message: str) -> None:

@@ -20,6 +20,8 @@ from enhance_sweep.models import (
     UNetGenerator,
 )
 from enhance_sweep.models.identity import CannotCarryError
+from enhance_sweep.models.residual import Norm
+from enhance_sweep.models.unet import Skip
 
 PLAIN = [(3, 64, 4), (3, 3, 2), (4, 16, 2), (1, 8, 1), (2, 5, 1), (5, 32, 2), (3, 16, 0), (3, 128, 3)]
 STRIDED = [(3, 4, 16), (4, 4, 16), (3, 3, 32), (2, 2, 3), (5, 5, 8)]
@@ -74,6 +76,17 @@ def test_it_gives_photographs_back_and_every_weight_learns(network: nn.Module, p
         if parameter.dim() > 1 or "norm" in name:
             assert parameter.grad is not None
             assert (parameter.grad != 0).all(), name
+
+
+@pytest.mark.parametrize("skip", ["multiply", "add"])
+@pytest.mark.parametrize("norm", ["none", "instance", "sampled"])
+def test_what_a_u_net_adds_to_a_skip_starts_small(skip: Skip, norm: Norm, photographs: Tensor) -> None:
+    torch.manual_seed(0)
+    network = UNetGenerator(channels=4, depth=2, skip=skip, norm=norm)
+    network.start_as_identity()
+    features = network.head(photographs)
+    little = 0.1 * features.abs().mean() if skip == "multiply" else 0.02
+    assert (network.levels(features) - features).abs().mean() < little
 
 
 @pytest.mark.parametrize("make", [lambda: PlainGenerator(3, 2, 1), lambda: StridedGenerator(channels=1)])
