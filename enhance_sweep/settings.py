@@ -190,6 +190,7 @@ class SearchSettings:
     first_rung: int = 75
     reduction_factor: float = 2.0
     finalists: int = 4
+    family_rungs: int = 0
     saturation: float | None = 4.0
     storage: str | None = None
     sampler: dict[str, Any] = field(default_factory=dict)
@@ -199,6 +200,8 @@ class SearchSettings:
         for name in ("trials", "cohort", "first_rung", "finalists"):
             if getattr(self, name) < 1:
                 raise ValueError(f"search.{name}: expected at least 1, got {getattr(self, name)}")
+        if self.family_rungs < 0:
+            raise ValueError(f"search.family_rungs: expected at least 0, got {self.family_rungs}")
         one_of("search.latency", self.latency, LATENCIES)
         one_of("search.speed", self.speed, SPEEDS)
         one_of("search.quality", self.quality, list(MEASURES))

@@ -19,25 +19,33 @@ from enhance_sweep.system.clock import duration
 
 #: Networks that are drawn at random, beside the known ones, to see what this search's networks cost.
 _DRAWN = 24
-#: Seconds that a training of a rung takes beside its steps: scoring the test pairs, checkpoints. The last one also
-#: makes pictures (`sweep.forecast.OVERHEAD_S`).
-_RUNG_S = 4.0
+#: Seconds that a training of a rung takes beside its steps: scoring the validation pairs, checkpoints. The last one
+#: also scores the test pairs and makes pictures (`sweep.forecast.OVERHEAD_S`).
+_RUNG_S = 1.5
 
 
-def most_trained(networks: int, rungs: int, factor: float, finalists: int) -> list[int]:
-    """How many of a cohort's networks are trained to each rung at most, where none competes from earlier cohorts."""
+def most_trained(
+    networks: int, rungs: int, factor: float, finalists: int, families: int = 0, family_rungs: int = 0
+) -> list[int]:
+    """How many of a cohort's networks are trained to each rung at most, where none competes from earlier cohorts.
+
+    From the first `family_rungs` rungs the best of each of `families` continues, too.
+    """
     counts = [networks]
     while len(counts) < rungs:
-        counts.append(min(counts[-1], max(math.ceil(counts[-1] / factor), finalists)))
+        kept = families if len(counts) <= family_rungs else 0
+        counts.append(min(counts[-1], max(math.ceil(counts[-1] / factor), finalists) + kept))
     return counts
 
 
-def most_work(settings: SearchSettings, rungs: Sequence[int]) -> tuple[int, int, int]:
+def most_work(settings: SearchSettings, rungs: Sequence[int], families: int = 0) -> tuple[int, int, int]:
     """The steps, the trainings, and of these the ones to the last rung, of a whole search at most."""
     steps = trainings = finished = 0
     for begin in range(0, settings.trials, settings.cohort):
         networks = min(settings.cohort, settings.trials - begin)
-        counts = most_trained(networks, len(rungs), settings.reduction_factor, settings.finalists)
+        counts = most_trained(
+            networks, len(rungs), settings.reduction_factor, settings.finalists, families, settings.family_rungs
+        )
         steps += sum(count * (rung - before) for count, rung, before in zip(counts, rungs, [0, *rungs], strict=False))
         trainings += sum(counts)
         finished += counts[-1]
@@ -65,7 +73,7 @@ def forecast(spec: SearchSpec) -> list[str]:
     past = past_of(plans)
     limit_ms = settings.max_latency_ms or math.inf
     fast = [plan for plan in plans if past.latency_ms(plan)[0] <= limit_ms]
-    steps, trainings, finished = most_work(settings, spec.rungs)
+    steps, trainings, finished = most_work(settings, spec.rungs, len(spec.families))
     said = [
         f"At most {steps:,} steps in {trainings} trainings, {finished} of them to the end "
         f"({', '.join(map(str, spec.rungs))} steps)."

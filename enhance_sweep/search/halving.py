@@ -101,7 +101,8 @@ class Halving:
 
     From rung to rung the best ranked continue, one in `factor` of those compared, but no fewer than `finalists`:
     halving alone would end with two or three networks, too few for a frontier. The frontier itself may be halved;
-    otherwise nothing would be saved where quality rises with latency all the way.
+    otherwise nothing would be saved where quality rises with latency all the way. From the first `family_rungs` rungs the
+    best of each family continues, too: some families learn more slowly than others.
 
     On the first rung the fastest are trained first, and those beyond `saturation` are not trained at all. That is a
     heuristic: it assumes that where more latency stopped helping, still more does not help either. It holds within a
@@ -117,6 +118,8 @@ class Halving:
         rivals: networks of earlier halvings, which compete but are not trained: quality by steps, by key.
         rival_latencies_ms: their latencies.
         families: the family of each network and rival, within which saturation is judged; None: all are of one.
+        family_rungs: from so many of the first rungs the best of each family continues, whatever its rank. A family whose
+            best is a rival has had its turn.
 
     Attributes:
         dropped: networks that are out, with the reason.
@@ -134,6 +137,7 @@ class Halving:
         rivals: Mapping[str, Mapping[int, float]] | None = None,
         rival_latencies_ms: Mapping[str, float] | None = None,
         families: Mapping[str, str | None] | None = None,
+        family_rungs: int = 0,
     ) -> None:
         if not rungs or list(rungs) != sorted(set(rungs)) or rungs[0] < 1:
             raise ValueError(f"rungs: expected rising numbers of steps, got {list(rungs)}")
@@ -147,6 +151,7 @@ class Halving:
         self._saturation = saturation
         self._rivals = {key: dict(curve) for key, curve in (rivals or {}).items() if key not in latencies_ms}
         self._families = dict(families or {})
+        self._family_rungs = family_rungs
         self._rung = 0
         self._running: set[str] = set()
         self._waiting = sorted(latencies_ms, key=lambda key: (latencies_ms[key], key))
@@ -200,6 +205,8 @@ class Halving:
         steps, compared = self._rungs[self._rung], self._on_rung()
         room = max(math.ceil(len(compared) / self._factor), self._fewest)
         going = {key for key, _ in ranked(self._latencies_ms, compared)[:room]}
+        if self._rung < self._family_rungs:
+            going |= self._best_of_families(compared)
         own = [key for key, curve in self.qualities.items() if steps in curve]
         for key in own:
             if key not in going:
@@ -212,6 +219,15 @@ class Halving:
         """The quality of candidates and rivals that have been through this rung."""
         steps = self._rungs[self._rung]
         return {key: curve[steps] for key, curve in {**self.qualities, **self._rivals}.items() if steps in curve}
+
+    def _best_of_families(self, compared: Mapping[str, float]) -> set[str]:
+        """The network of each family with the highest quality; of several the fastest. Those without family are none."""
+        best: dict[str, str] = {}
+        for key in sorted(compared, key=lambda key: (-compared[key], *self._fastest_first(key))):
+            family = self._families.get(key)
+            if family is not None:
+                best.setdefault(family, key)
+        return set(best.values())
 
     def _fastest_first(self, key: str) -> tuple[float, str]:
         return self._latencies_ms[key], key

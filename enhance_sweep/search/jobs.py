@@ -14,7 +14,7 @@ from enhance_sweep.records.keys import architecture_key
 from enhance_sweep.records.schema import Quality
 from enhance_sweep.search.latency import FEWEST_TIMED, AnyHost, Latencies, OneHost
 from enhance_sweep.search.loop import HELD_PAUSE_S, Candidate
-from enhance_sweep.search.specification import BASELINE_ONCE, TIMING, TRAINING, SearchSpec
+from enhance_sweep.search.specification import BASELINE_ONCE, RUNG, TIMING, TRAINING, SearchSpec
 from enhance_sweep.search.trials import Trials
 from enhance_sweep.stats.cost_model import FEWEST_OF_FAMILY, Predictor
 from enhance_sweep.sweep.plan import Plan
@@ -213,10 +213,10 @@ class JobEvaluator:
         rungs = self._spec.rungs
         jobs = {}
         for candidate, steps in work:
-            # People look at the photographs of finished networks alone.
-            pictures = [] if steps == rungs[-1] else ["pictures=false"]
+            # Test pairs and photographs are for finished networks alone.
+            stages = TRAINING if steps == rungs[-1] else RUNG
             length = [f"trainer.max_steps={steps}", f"trainer.evaluate_at=[{','.join(map(str, rungs))}]"]
-            jobs[candidate.key] = [*candidate.overrides, TRAINING, *length, *pictures]
+            jobs[candidate.key] = [*candidate.overrides, stages, *length]
             tell(f"{candidate.name}: to {steps} steps ({candidate.latency_ms:.0f} ms)")
         failures, held = self._launch(jobs)
         return {

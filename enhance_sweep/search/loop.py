@@ -173,6 +173,7 @@ class SearchLoop:
             {key: {steps: self._sign * quality for steps, quality in one.curve.items()} for key, one in known.items()},
             {key: one.latency_ms for key, one in known.items()},
             {key: one.family for key, one in known.items()} | {key: one.family for key, one in candidates.items()},
+            self._settings.family_rungs,
         )
         held: list[tuple[str, int]] = []
         while work := halving.ask(self._parallel_jobs) or held:

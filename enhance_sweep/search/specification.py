@@ -20,6 +20,8 @@ from enhance_sweep.search.space import MODEL, read_space
 from enhance_sweep.sweep.plan import Plan, plan_variant, start
 from enhance_sweep.timing.recording import measurement_of
 
+#: Below the last rung a network has scores of its validation pairs alone, which training gives.
+RUNG = "stages=[train]"
 TRAINING = "stages=[train,evaluate]"
 TIMING = "stages=[time]"
 BASELINE_ONCE = "timing.baseline_once=true"
@@ -186,6 +188,8 @@ class SearchSpec:
             "space": {one.name: [str(one.distribution), str(one.conditions)] for one in self.space.parameters},
             "fixed": dict(self.space.fixed),
         }
+        if self.settings.family_rungs:  # before there was a choice, none
+            comparable["family_rungs"] = self.settings.family_rungs
         if self.settings.speed != "latency_ms":
             comparable["speed"] = self.settings.speed
         if self.settings.quality != "ms_ssim":  # by which all searches went before there was a choice

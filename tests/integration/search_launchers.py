@@ -119,6 +119,7 @@ class PretendLauncher:
         interrupt: called before each job with its plan; may raise, or say what happened instead of it.
         trained: (name, steps) of every training, in order.
         timed: names of every timing, in order.
+        scored: (name, steps) of those whose test pairs were to be scored.
         batches: how many jobs came at once.
     """
 
@@ -131,6 +132,7 @@ class PretendLauncher:
     interrupt: Callable[[Plan], dict[str, Any] | Exception | None] = lambda plan: None
     trained: list[tuple[str, int]] = field(default_factory=list)
     timed: list[str] = field(default_factory=list)
+    scored: list[tuple[str, int]] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[Job]:
@@ -159,6 +161,8 @@ class PretendLauncher:
                 self._time(plan)
             return outcome
         self.trained.append((plan.name, plan.max_steps))
+        if "evaluate" in plan.settings.stages:
+            self.scored.append(self.trained[-1])
         before = plan.trained_record()
         earlier = msgspec.to_builtins(before.quality) if before else []
         reached = self.quality(plan.architecture, plan.max_steps)

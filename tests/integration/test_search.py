@@ -40,6 +40,24 @@ def search(start: Start, tmp_path: Path) -> Search:
 # --- the flow, without training ---------------------------------------------------------------------------------------
 
 
+def test_test_pairs_are_scored_on_the_last_rung_alone(search: Search) -> None:
+    pretend, _ = search(12, 6)
+    assert {steps for _, steps in pretend.trained} == {2, 4, 8}
+    assert pretend.scored == [one for one in pretend.trained if one[1] == 8] != []
+
+
+def test_the_best_of_each_family_is_kept_as_long_as_is_asked_for(search: Search) -> None:
+    def strided_is_better(architecture: dict[str, Any], steps: int) -> float:
+        return 0.9 if architecture["topology"] == "strided" else 0.5 + steps / 100
+
+    # Plain networks are the slower ones, and the worse ones all the way.
+    fewest = ["search.finalists=1", "search.saturation=null", "model.channels=8", "model.kernel_size=3"]
+    for kept, goes_on in ((0, False), (2, True)):
+        asked = [*fewest, f"search.family_rungs={kept}"]
+        pretend, _ = search(8, 8, *asked, runs=str(kept), quality=strided_is_better, families=FAMILIES)
+        assert (max(steps for name, steps in pretend.trained if name.startswith("plain")) == 8) == goes_on
+
+
 def test_a_search_times_halves_and_tells(search: Search, capsys: pytest.CaptureFixture[str]) -> None:
     pretend, told = search(12, 6)
     assert len(told) == 12
@@ -453,11 +471,32 @@ def test_a_real_search_over_two_widths(quick: list[str], tmp_path: Path) -> None
     for record in trained_records(runs):
         assert [row.step for row in record.quality] == ([0, 2, 4] if record.steps == 4 else [2])
         assert bool(record.pictures) == (record.steps == 4), "only the finished are looked at"
+        assert bool(record.scores) == (record.steps == 4), "and only they are scored on the test pairs"
+    assert frame["ms_ssim"].notna().eq(frame["steps"] == 4).all(), "what is not scored is not taken for finished"
+    assert frame["validation_ms_ssim"].notna().all()
 
     second = run("enhance_sweep", *arguments, cwd=tmp_path)
     assert second.returncode == 0, second.stderr
     assert "4 trials in all, 4 of them told" in second.stderr
     assert "completed (did" not in second.stderr
+
+
+def test_a_network_dropped_on_a_rung_goes_on_from_there_and_is_scored(quick: list[str], tmp_path: Path) -> None:
+    """As a search leaves it: trained for two steps, without scores. By hand it gets them, as in one go."""
+    before, whole = ["trainer.evaluate_at=[2,4]"], [*quick, "trainer.max_steps=4"]
+    short = run("enhance_sweep", *quick, *before, "trainer.max_steps=2", "stages=[train]", cwd=tmp_path)
+    assert short.returncode == 0, short.stderr
+    (row,) = load_records(tmp_path / "runs").to_dict("records")
+    assert (row["status"], row["steps"], math.isnan(row["ms_ssim"])) == ("completed", 2, True)
+    again = run("enhance_sweep", *whole, *before, "stages=[train,evaluate]", cwd=tmp_path)
+    once = run("enhance_sweep", *whole, *before, "stages=[train,evaluate]", "runs_dir=once", cwd=tmp_path)
+    assert (again.returncode, once.returncode) == (0, 0), again.stderr + once.stderr
+    (halved,), (straight,) = (list(trained_records(tmp_path / runs)) for runs in ("runs", "once"))
+    assert halved.steps == 4
+    assert halved.scores is not None
+    assert straight.scores is not None
+    assert halved.scores.ms_ssim == pytest.approx(straight.scores.ms_ssim, abs=1e-6)
+    assert [row.step for row in halved.quality] == [0, 2, 4]
 
 
 @pytest.mark.slow

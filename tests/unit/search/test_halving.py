@@ -290,3 +290,39 @@ def test_rivals_count_for_their_own_family() -> None:
         families = {**dict.fromkeys(rivals, "tone"), "new": family}
         halving = Halving({"new": 9.0}, [1], 2, 4, 4.0, rivals, rival_latencies_ms, families)
         assert run(halving, flat(new=0.5)) == trained
+
+
+SLOW_LEARNERS = {
+    **{f"tone{place}": {1: 0.90 - place / 1000, 2: 0.90, 4: 0.90} for place in range(4)},
+    "cut1": {1: 0.5, 2: 0.5, 4: 0.95},
+    "cut2": {1: 0.6, 2: 0.6, 4: 0.99},
+}
+
+
+@pytest.mark.parametrize(("family_rungs", "until"), [(0, 1), (1, 2), (2, 4)])
+def test_the_best_of_each_family_goes_through_the_first_rungs(family_rungs: int, until: int) -> None:
+    latencies = {key: 1.0 + place for place, key in enumerate(SLOW_LEARNERS)}
+    families = {key: key[:-1] for key in latencies}
+    halving = Halving(latencies, [1, 2, 4], 2, 2, None, families=families, family_rungs=family_rungs)
+    trained = run(halving, SLOW_LEARNERS)
+    assert max(steps for key, steps in trained if key == "cut2") == until, "the better of its family"
+    assert ("cut1", 2) not in trained
+    assert "tone0" in halving.finalists
+
+
+def test_a_family_whose_best_is_a_rival_has_had_its_turn() -> None:
+    rivals = {"old": {1: 0.7}}
+    for family, goes_on in (("cut", False), ("unet", True)):
+        families = {"tone1": "tone", "tone2": "tone", "new": family, "old": "cut"}
+        halving = Halving(
+            {"tone1": 1.0, "tone2": 2.0, "new": 9.0}, [1, 2], 2, 1, None, rivals, {"old": 8.0}, families, family_rungs=1
+        )
+        trained = run(halving, flat(tone1=0.9, tone2=0.9, new=0.6))
+        assert (("new", 2) in trained) == goes_on
+
+
+def test_without_families_none_is_kept() -> None:
+    latencies = {key: 1.0 + place for place, key in enumerate("abcd")}
+    curves = flat(a=0.9, b=0.8, c=0.7, d=0.6)
+    kept = [run(Halving(latencies, RUNGS, finalists=1, family_rungs=rungs), curves) for rungs in (0, 9)]
+    assert kept[0] == kept[1]

@@ -28,3 +28,9 @@ def test_it_is_what_a_halving_trains_where_nothing_is_saturated(networks: int, f
 def test_the_last_cohort_may_be_smaller() -> None:
     settings = SearchSettings(trials=50, cohort=20, finalists=6)
     assert most_work(settings, [75, 150]) == (2 * (20 * 75 + 10 * 75) + 10 * 75 + 6 * 75, 2 * 30 + 16, 10 + 10 + 6)
+
+
+def test_the_best_of_each_family_adds_to_it_at_most() -> None:
+    assert most_trained(20, 4, 2.0, 6) == [20, 10, 6, 6]
+    assert most_trained(20, 4, 2.0, 6, families=7, family_rungs=2) == [20, 17, 16, 8]
+    assert most_trained(5, 3, 2.0, 6, families=7, family_rungs=2) == [5, 5, 5], "never more than there are"
