@@ -13,8 +13,11 @@ from enhance_sweep.lowering.calls import Calls
 from enhance_sweep.models.blocks import Conv2d, ConvTranspose2d, same_padding
 from enhance_sweep.models.instance_norm import NORM_EPS, InstanceNorm2d
 
-#: Pixels of a row, and rows, from one that is looked at to the next.
+#: Pixels of a row, and rows, from one that is looked at to the next. The first is in the middle of a step, because what
+#: the edges have seen of their padding would count too much.
 _STEP = 8
+#: Smaller features than of so many rows or columns are normed as written: it is fast enough, and edges count more.
+_FEWEST_ROWS = 32
 #: Pixels of a strip: torch's group norm is slow for fewer, and inexact for more.
 _FEWEST_PIXELS, _MOST_PIXELS = 1024, 16384
 
@@ -76,9 +79,9 @@ class Normed(nn.Module):
 
     def forward(self, input: Tensor, *like: Tensor) -> Tensor:
         """Convolve and norm, for one image on channels-last memory in the fast way."""
-        if input.shape[0] > 1 or input.is_contiguous():
+        if input.shape[0] > 1 or min(input.shape[2:]) < _FEWEST_ROWS or input.is_contiguous():
             return self.norm(self.layer(input, *like))  # type: ignore[no-any-return]
-        mean = input[:, :, ::_STEP, ::_STEP].mean(dim=(2, 3))
+        mean = input[:, :, _STEP // 2 :: _STEP, _STEP // 2 :: _STEP].mean(dim=(2, 3))
         centred = self._convolved(input, F.linear(mean, self.towards_zero)[0], *like)
         rows = _rows_of_strip(*centred.shape[2:])
         if not rows or not centred.is_contiguous(memory_format=torch.channels_last):
