@@ -101,8 +101,8 @@ class Halving:
 
     From rung to rung the best ranked continue, one in `factor` of those compared, but no fewer than `finalists`:
     halving alone would end with two or three networks, too few for a frontier. The frontier itself may be halved;
-    otherwise nothing would be saved where quality rises with latency all the way. From the first `family_rungs` rungs the
-    best of each family continues, too: some families learn more slowly than others.
+    otherwise nothing would be saved where quality rises with latency all the way. From the first `family_rungs` rungs
+    the best of each family continues, too: some families learn more slowly than others.
 
     On the first rung the fastest are trained first, and those beyond `saturation` are not trained at all. That is a
     heuristic: it assumes that where more latency stopped helping, still more does not help either. It holds within a
@@ -118,8 +118,8 @@ class Halving:
         rivals: networks of earlier halvings, which compete but are not trained: quality by steps, by key.
         rival_latencies_ms: their latencies.
         families: the family of each network and rival, within which saturation is judged; None: all are of one.
-        family_rungs: from so many of the first rungs the best of each family continues, whatever its rank. A family whose
-            best is a rival has had its turn.
+        family_rungs: from so many of the first rungs the best of each family continues, whatever its rank. A family
+            whose best is a rival has had its turn.
 
     Attributes:
         dropped: networks that are out, with the reason.
@@ -221,7 +221,7 @@ class Halving:
         return {key: curve[steps] for key, curve in {**self.qualities, **self._rivals}.items() if steps in curve}
 
     def _best_of_families(self, compared: Mapping[str, float]) -> set[str]:
-        """The network of each family with the highest quality; of several the fastest. Those without family are none."""
+        """The network of each family with the highest quality; the fastest of several. Without a family it is none."""
         best: dict[str, str] = {}
         for key in sorted(compared, key=lambda key: (-compared[key], *self._fastest_first(key))):
             family = self._families.get(key)

@@ -28,7 +28,7 @@ def shuffling(times: int) -> dict[str, Any]:
 
 def test_traffic_counts_what_each_layer_reads_and_writes() -> None:
     down, up = layer("Conv2d", 3, 8, stride=2), layer("ConvTranspose2d", 8, 3, stride=2)
-    for one, channels in ((layer("ReLU", 5, 5), 10), (down, 8 + 3 * 4), (up, 3 + 8 / 4)):
+    for one, channels in ((layer("MaxPool2d", 5, 5), 10), (down, 8 + 3 * 4), (up, 3 + 8 / 4)):
         assert costs({"parameters": 0, "layers": [one], "macs": 0})[1] * 2**30 == 4 * 100 * 100 * channels
 
 
@@ -96,13 +96,14 @@ def test_arithmetic_counts_in_whole_vectors_of_output_channels() -> None:
     assert costs({"parameters": 0, "layers": [depthwise], "macs": 0})[0] == pytest.approx(5000 / 1e9)
 
 
-def test_what_changes_places_is_counted_apart_and_a_norm_reads_twice() -> None:
+def test_what_changes_places_is_counted_apart_and_a_norm_reads_five_times() -> None:
     def gib(one: dict[str, Any]) -> tuple[float, float]:
         _, traffic, _, moved = costs({"parameters": 0, "layers": [one], "macs": 0})
         return traffic * 2**30 / 40_000, moved * 2**30 / 40_000
 
-    assert gib(layer("ReLU", 5, 5)) == (10, 0)
-    assert gib(layer("InstanceNorm2d", 5, 5)) == (20, 0)
+    assert gib(layer("AvgPool2d", 5, 5)) == (10, 0)
+    assert gib(layer("ReLU", 5, 5)) == (5, 0), "half of it is in the caches"
+    assert gib(layer("InstanceNorm2d", 5, 5)) == (50, 0)
     assert gib(layer("InstanceNorm2d", 5, 5) | {"step": 4}) == (10, 0)
     assert gib(layer("PixelShuffle", 3, 3)) == (0, 6)
     small = {"in_height": 25, "in_width": 25}
@@ -114,9 +115,9 @@ def test_what_changes_places_is_counted_apart_and_a_norm_reads_twice() -> None:
 
 def test_operations_outside_of_layers_count() -> None:
     join = {"name": "#add", "kind": "add", "inputs": [None, "a"], "after": 1}
-    bare = {"parameters": 0, "layers": [layer("ReLU", 1, 1)], "macs": 0}
+    bare = {"parameters": 0, "layers": [layer("AvgPool2d", 1, 1)], "macs": 0}
     _, traffic, operations, _ = costs(bare | {"joins": [join | {"values": 30_000, "operations": 3}]})
-    assert traffic * 2**30 / 4 == 2 * 10_000 + 30_000
+    assert traffic * 2**30 / 4 == pytest.approx(2 * 10_000 + 1.3 * 30_000)
     assert operations == 4
     assert costs(bare | {"joins": [join]}) == costs(bare), "an older record does not say how much it moves"
 
