@@ -80,7 +80,8 @@ def test_an_unsteady_variant_gets_more_processes_until_the_budget_ends() -> None
     (record,) = time(host, [16], budget_s=200.0, warm_up_calls=2)
     assert record.stopped == "budget spent"
     assert len(record.samples.processes) > 3
-    assert host.time_s >= 2 * 200.0  # the baseline against itself brings its share of the budget
+    # The baseline against itself brings its share of the budget. A process that would not fit is not started.
+    assert 2 * 200.0 - 15 <= host.time_s <= 2 * 200.0
     ratio = speed_up(record.samples)
     assert not ratio.within(0.02)
 
