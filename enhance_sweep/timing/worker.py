@@ -214,13 +214,14 @@ def _probe() -> Callable[[], None]:
 def _prepare(job: dict[str, Any], runtime: dict[str, Any], precision: str, layout: str) -> "Prepared":
     import torch
 
+    from enhance_sweep.lowering import lowered
     from enhance_sweep.timing.photograph import photograph
 
     torch.manual_seed(job["seed"])
     generator = build(job["model"]).eval()
     spread(generator)
     if runtime.get("lowered"):
-        generator = importlib.import_module("enhance_sweep.lowering").lowered(generator)
+        generator = lowered(generator)
     pixels = photograph(job["width"], job["height"], job["photograph"])
     input = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float().contiguous() / 255
     return build(runtime).prepare(generator, input, precision, layout, job["threads"])  # type: ignore[no-any-return]

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -200,7 +199,7 @@ def test_a_lowered_network_is_what_runs_and_is_compared_with_the_written_one(mon
         halved.output.weight.data.mul_(0.5)
         return halved
 
-    monkeypatch.setitem(sys.modules, "enhance_sweep.lowering", SimpleNamespace(lowered=lowered))
+    monkeypatch.setattr("enhance_sweep.lowering.lowered", lowered)
     job = JOB | {"model": {"_target_": f"{NETWORKS}.Tiny", "name": "tiny"}}
     as_written = worker_module.check(job | {"runtime": EAGER | {"lowered": False}})
     assert as_written["max_abs_error"] < 1e-5
