@@ -23,8 +23,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from enhance_sweep.settings import Settings
 
-#: What a node says beside its class's arguments: its class, its name in records, and the ranges that a search tries.
-_NOT_ARGUMENTS = ("_target_", "name", "search")
+#: What a node says beside its class's arguments: its class, its name in records, the ranges that a search tries, and
+#: whether a runtime gets the network lowered.
+_NOT_ARGUMENTS = ("_target_", "name", "search", "lowered")
 #: Settings that say where a thing is, not what it is: they never change what a network learns.
 PLACES = ("root", "weights_file", "url")
 
@@ -115,6 +116,9 @@ def check(settings: Settings) -> None:
     groups = {"model": settings.model, "data": settings.data_set, "loss": settings.loss, "runtime": settings.runtime}
     for group, node in groups.items():
         check_arguments(node, group)
+    lowered = settings.runtime.get("lowered", False)
+    if not isinstance(lowered, bool):
+        raise ConfigError(f"runtime.lowered: expected true or false, got {lowered!r}")
 
 
 def resolved(config: DictConfig, group: str) -> dict[str, Any]:
@@ -132,7 +136,7 @@ def search_ranges(config: DictConfig) -> dict[str, Any] | None:
 
 
 def arguments(node: Mapping[str, Any]) -> dict[str, Any]:
-    """What a `_target_` is called with: all but its address, its name in records and the ranges of a search."""
+    """What a `_target_` is called with: all but what `_NOT_ARGUMENTS` names."""
     return {name: value for name, value in node.items() if name not in _NOT_ARGUMENTS}
 
 

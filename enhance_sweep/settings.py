@@ -134,7 +134,7 @@ class TimingSettings:
         baseline_once: where it is not paired, time the baseline by itself too, once on each host.
         processes: fresh processes for each variant before its interval is trusted.
         samples: timed calls in each process, at least three.
-        warm_up_calls: at most this many before timing; fewer once three undisturbed calls agree within 5%.
+        warm_up_calls: at most this many before timing; fewer once undisturbed calls get neither faster nor slower.
         repeats: how often at most a disturbed call is repeated.
         budget_s: wall seconds for each variant, shared by all that are timed together.
 

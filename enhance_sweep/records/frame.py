@@ -20,7 +20,12 @@ from enhance_sweep.records.store import timed_records, trained_records
 from enhance_sweep.system.waiting import DEFAULT
 
 #: What `load_records` shows unless it is asked for something else.
-DEFAULT_MEASUREMENT: Mapping[str, Any] = {"runtime": "eager", "precision": "fp32", "allocator": "tuned"}
+DEFAULT_MEASUREMENT: Mapping[str, Any] = {
+    "runtime": "eager",
+    "precision": "fp32",
+    "allocator": "tuned",
+    "lowered": False,
+}
 #: Where a table carries the names of its further settings.
 _SETTINGS = "further_settings"
 
@@ -31,10 +36,11 @@ def load_records(runs_dir: str | Path, measurement: Mapping[str, Any] | None = D
     Args:
         runs_dir: the folder that `python -m enhance_sweep` wrote (`runs_dir=...`, `runs` unless set).
         measurement: which timings to join, by any of their fields (`runtime`, `precision`, `layout`, `size`,
-            `threads`, `allocator`, `wait_policy`, `host`). Of those that fit, one that was completed comes before one
-            that failed, one with the baseline beside it before one without, one whose threads waited by default before
-            one where the user had set it, and then the newest. None: a row per pair of a trained variant and a timing
-            of its architecture.
+            `threads`, `allocator`, `wait_policy`, `lowered`, `photograph`, `host`). Of those that fit, one that was
+            completed comes before one that failed, the network as written before the lowered one, one with the baseline
+            beside it before one without, one whose threads waited by default before one where the user had set it, the
+            installed photograph before another, and then the newest. None: a row per pair of a trained variant and a
+            timing of its architecture.
 
     Returns:
         A row per trained variant, joined with its timing where there is one, and a row without scores per
@@ -75,10 +81,14 @@ def join_records(
     columns = _columns(trained_rows, timed_rows)
     if timings and measurement is not None:
         order = timed_rows.assign(
-            completed=timed_rows["timing_status"] == "completed", usual=timed_rows["wait_policy"] == DEFAULT
+            completed=timed_rows["timing_status"] == "completed",
+            as_written=timed_rows["lowered"] == False,  # noqa: E712 (a column)
+            usual=timed_rows["wait_policy"] == DEFAULT,
+            installed=timed_rows["photograph"].isna(),
         )
-        newest = order.sort_values(["completed", "paired", "usual", "timed_at"], kind="stable")
-        timed_rows = newest.drop_duplicates("architecture_key", keep="last").drop(columns=["completed", "usual"])
+        ranks = ["completed", "as_written", "paired", "usual", "installed"]
+        newest = order.sort_values([*ranks, "timed_at"], kind="stable").drop_duplicates("architecture_key", keep="last")
+        timed_rows = newest.drop(columns=[name for name in ranks if name != "paired"])
     if timed_rows.empty:
         frame = trained_rows
     elif trained_rows.empty:
@@ -181,6 +191,8 @@ def _timed_row(record: TimedRecord) -> dict[str, Any]:
         "threads": measurement.threads,
         "allocator": measurement.allocator,
         "wait_policy": measurement.wait_policy,
+        "lowered": measurement.lowered,
+        "photograph": measurement.photograph,
         "host": measurement.host,
         "measured_key": record.key,
         "timed_at": record.finished_at or "",

@@ -125,7 +125,8 @@ class Measurement(Part, kw_only=True, frozen=True):
     """How speed is measured: with the architecture, what makes a `measured_key`.
 
     `size` is width and height. `wait_policy` says how threads waited (`system.waiting`): at the default, which is all
-    that older records have, it is not part of the key.
+    that older records have, it is not part of the key. The same holds for `lowered` (false: the network as written) and
+    `photograph` (the fingerprint of a file; None: the installed photograph, and in older records any).
     """
 
     runtime: str
@@ -135,6 +136,8 @@ class Measurement(Part, kw_only=True, frozen=True):
     threads: Count
     allocator: str
     wait_policy: str = DEFAULT
+    lowered: bool = False
+    photograph: str | None = None
     host: str
 
     def as_json(self) -> dict[str, Any]:

@@ -52,12 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = 0
     try:
         for timing, runtime in measurements:
-            print(
-                f"--- {runtime['name']}, {timing.precision}, {timing.layout}, {timing.allocator} allocator, "
-                f"{timing.width}x{timing.height}, {timing.used_threads} threads, wait policy {timed_wait_policy()}: "
-                f"{len(models)} networks",
-                flush=True,
-            )
+            print(f"--- {_in_words(timing, runtime)}: {len(models)} networks", flush=True)
             if options.challenge:
                 failed += _challenge(models, timing, runtime, options)
             else:
@@ -78,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m enhance_sweep.timing",
         description="Time networks on this host, each in fresh processes beside the baseline (plain 3/64/4), and write "
         "timed records. Speed depends on the architecture alone, so nothing needs to be trained. Several values for "
-        "--runtime, --precision, --layout or --allocator are measured one after the other.",
+        "--runtime, --precision, --layout, --allocator or --lowered are measured one after the other.",
         epilog="Without --sweep and overrides, the networks trained in --runs are timed.",
     )
     parser.add_argument("--version", action="version", version=VERSION_LINE)
@@ -96,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
         choices=tuple(ALLOCATORS),
         help=f"default: {careful.allocator}; stock with --challenge",
     )
+    add("--lowered", nargs="+", default=["false"], choices=("true", "false"), help="rearranged for speed (false)")
     add("--size", metavar="WxH", help=f"of the photograph (default: {careful.width}x{careful.height})")
     add("--threads", type=int, metavar="N", help="0, the default: all usable cores")
     add("--budget", type=float, metavar="S", help=f"seconds for each network (default: {careful.budget_s:.0f})")
@@ -130,6 +126,8 @@ def _measurements(options: argparse.Namespace) -> Iterator[tuple[TimingSettings,
     if settings.width * settings.height > _MOST_PIXELS:
         raise ConfigError(f"--size: expected at most {_MOST_PIXELS} pixels, got {options.size}")
     wanted = CHALLENGE_PHOTOGRAPHS if options.challenge else 1
+    if options.challenge and "true" in options.lowered:
+        raise ConfigError("--challenge: the paper's Table 3 is of networks as written: leave --lowered out")
     if options.photograph and len(options.photograph) != wanted:
         raise ConfigError(f"--photograph: expected {wanted}, got {len(options.photograph)}")
     for file in options.photograph or ():
@@ -143,15 +141,27 @@ def _measurements(options: argparse.Namespace) -> Iterator[tuple[TimingSettings,
         settings = dataclasses.replace(settings, threads=options.threads)
     if options.budget is not None:
         settings = dataclasses.replace(settings, budget_s=options.budget)
-    for runtime, precision, layout, allocator in itertools.product(
+    for runtime, lowered, precision, layout, allocator in itertools.product(
         options.runtime,
+        options.lowered,
         options.precision or [settings.precision],
         options.layout or [settings.layout],
         # The challenge's memory is what a call adds, but a tuned allocator keeps memory from the call before.
         options.allocator or (["stock"] if options.challenge else [settings.allocator]),
     ):
         changed = dataclasses.replace(settings, precision=precision, layout=layout, allocator=allocator)
-        yield changed, variants.runtime(runtime)
+        yield changed, variants.runtime(runtime) | {"lowered": lowered == "true"}
+
+
+def _in_words(timing: TimingSettings, runtime: dict[str, Any]) -> str:
+    """What is measured."""
+    return ", ".join(
+        [
+            *(runtime["name"], *(["lowered"] if runtime["lowered"] else []), timing.precision, timing.layout),
+            *(f"{timing.allocator} allocator", f"{timing.width}x{timing.height}"),
+            *(f"{timing.used_threads} threads", f"wait policy {timed_wait_policy()}"),
+        ]
+    )
 
 
 def _time(models: list[dict[str, Any]], timing: TimingSettings, runtime: dict[str, Any], runs: Path) -> int:

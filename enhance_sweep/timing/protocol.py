@@ -8,16 +8,17 @@ baseline against itself, until its interval is narrow. That shows whether the ru
 """
 
 import contextlib
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from enhance_sweep.paper.baseline import BASELINE
-from enhance_sweep.records.keys import architecture_of
+from enhance_sweep.records.keys import architecture_of, architecture_slug
 from enhance_sweep.records.schema import TimedRecord
 from enhance_sweep.settings import TimingSettings
-from enhance_sweep.stats.speed_up import Ratio
+from enhance_sweep.stats.speed_up import FEWEST_UNDISTURBED, Ratio
 from enhance_sweep.system.environment import cost_of_precision
 from enhance_sweep.system.locks import host_lock
 from enhance_sweep.timing import conditions
@@ -30,12 +31,16 @@ from enhance_sweep.timing.subject import JsonObject, Subject
 
 __all__ = ["BASELINE", "Baseline", "Run", "architecture_of", "measurement_of", "time_variant", "time_variants"]
 
-#: Warm-up ends when this many undisturbed calls in a row, including the first, agree within this share.
-WARM_CALLS, WARM_TOLERANCE = 3, 0.05
+#: Warm-up ends when the fastest of so many undisturbed calls is within this share of the fastest before them, the first
+#: call included: calls get no faster, nor slower, any more (docs/decisions/timing-protocol.md).
+WARM_CALLS, WARM_TOLERANCE = 2, 0.05
+_SPENT = "budget spent"
 #: At most this many networks are in memory at once, and none is added while less than this share of memory is free.
 GROUP_SIZE, FREE_SHARE = 5, 0.5
 #: How far a runtime's result may be from eager fp32's: any value in fp32, the PSNR of the clipped image in bf16.
 MAX_ABS_ERROR, MIN_PSNR_DB = 1e-3, 40.0
+#: The same of a lowered network in fp32, from the network as written.
+MAX_LOWERED_ERROR = 1e-4
 
 
 def time_variant(model: Mapping[str, Any], timing: TimingSettings, runtime: Mapping[str, Any]) -> TimedRecord:
@@ -134,6 +139,9 @@ class Run:
         self.baseline_check: Ratio | None = None
         self.arithmetic_limit: JsonObject | None = None
         self._gauge: Gauge | None = None
+        self._end_s = math.inf
+        #: Seconds that the last process of a network took to be warm, and then for a call.
+        self._cost_s: dict[str, tuple[float, float]] = {}
 
     def time(self, subjects: Sequence[Subject], finish: Callable[[Subject], None]) -> None:
         """Time all subjects, and the baseline against itself; `finish` receives each subject that is done.
@@ -187,7 +195,7 @@ class Run:
         """
         for subject in subjects:
             self._check_result(subject)
-        end_s = self._machine.clock_s() + self._timing.budget_s * len(subjects)
+        self._end_s = self._machine.clock_s() + self._timing.budget_s * len(subjects)
         while True:
             if self_check and self_check.failure:
                 for subject in subjects:
@@ -206,19 +214,20 @@ class Run:
                 for subject in waiting:
                     subject.failure = f"the baseline could not be timed beside it: {error}"
             for subject in waiting:
-                self._judge(subject, end_s)
+                self._judge(subject)
                 if len(subject.processes) > before[id(subject)] or not subject.unfinished:
                     self._tell(_progress_line(subject))
             left = sum(subject.unfinished for subject in subjects)
             if left:
-                left_s = max(0.0, end_s - self._machine.clock_s())
+                left_s = max(0.0, self._end_s - self._machine.clock_s())
                 done = f"{len(subjects) - left} of {len(subjects)} done"
                 self._tell(f"{done}, at most {left_s / 60:.0f} min left")
 
     def _check_result(self, subject: Subject) -> None:
         """Compare the runtime's result with eager fp32's on the photograph, in a fresh process."""
-        is_eager = self._runtime["name"] == "eager" and self._timing.precision == "fp32"
-        if subject.failure or is_eager or not self._has_checks:
+        lowered, is_fp32 = bool(self._runtime.get("lowered")), self._timing.precision == "fp32"
+        is_reference = self._runtime["name"] == "eager" and is_fp32 and not lowered
+        if subject.failure or is_reference or not self._has_checks:
             return
         try:
             check = self._ask_once("check", **self._job(subject.model, self._runtime))
@@ -227,19 +236,24 @@ class Run:
             return
         subject.check = check
         psnr_db = check["psnr_db"]
-        if self._timing.precision == "fp32" and check["max_abs_error"] > MAX_ABS_ERROR:
+        limit = MAX_LOWERED_ERROR if lowered else MAX_ABS_ERROR
+        if is_fp32 and check["max_abs_error"] > limit:
+            as_written = " of the network as written" if lowered else ""
             subject.failure = (
-                f"its result is off eager's by {check['max_abs_error']:.2g}: expected {MAX_ABS_ERROR} at most"
+                f"its result is off eager's{as_written} by {check['max_abs_error']:.2g}: expected {limit} at most"
             )
-        if self._timing.precision != "fp32" and psnr_db is not None and psnr_db < MIN_PSNR_DB:
+        if not is_fp32 and psnr_db is not None and psnr_db < MIN_PSNR_DB:
             subject.failure = f"its result has {psnr_db:.1f} dB against eager fp32's: expected {MIN_PSNR_DB} at least"
 
     def _session(self, waiting: Sequence[Subject]) -> None:
-        """Start fresh processes for as many of `waiting` as there is room for, and time their rounds.
+        """Start fresh processes for as many of `waiting` as there are room and time for, and time their rounds.
+
+        Rounds end with the budget, too, once each network has as many as an interval needs.
 
         Raises:
             TimingError: the baseline failed.
         """
+        waiting = self._that_fit(waiting)
         with contextlib.ExitStack() as stack:
             baseline = None
             if waiting and self._timing.paired:
@@ -257,13 +271,47 @@ class Run:
                     continue
                 subject.processes.append(process)
                 running.append((subject, worker))
-            for _ in range(self._timing.samples):
+            rounds = self._timing.samples
+            most = rounds if self._has_checks else 2 * rounds
+            held = 0
+            while running and held < rounds and not self._is_over(running):
                 running = self._round(running, baseline)
+                held += 1
+                # Beside one file alone, a round that stayed disturbed is held again.
+                if not self._has_checks and rounds < most and any(_last_is_disturbed(one) for one, _ in running):
+                    rounds += 1
+
+    def _that_fit(self, waiting: Sequence[Subject]) -> list[Subject]:
+        """Those that were never timed, and those whose next process can be warm and called once within the budget.
+
+        The others are stopped. What a process takes is known from the one before.
+        """
+        left_s = self._end_s - self._machine.clock_s()
+        if self._timing.paired:
+            left_s -= sum(self._cost_s.get(_way(self._baseline.model, self._baseline.runtime), (0.0, 0.0)))
+        fitting = []
+        for subject in waiting:
+            cost_s = sum(self._cost_s.get(_way(subject.model, self._runtime), (0.0, 0.0)))
+            if subject.processes and cost_s > left_s:
+                subject.stopped = _SPENT
+            else:
+                fitting.append(subject)
+                left_s -= cost_s
+        return fitting
+
+    def _is_over(self, running: Sequence[tuple[Subject, TimedProcess]]) -> bool:
+        """Whether the budget is spent, and each network has a round in this process and enough for an interval."""
+        return self._machine.clock_s() >= self._end_s and all(
+            subject.processes[-1]["rounds"]
+            and sum(len(process["rounds"]) for process in subject.processes) >= FEWEST_UNDISTURBED
+            for subject, _ in running
+        )
 
     def _start(
         self, stack: contextlib.ExitStack, model: Mapping[str, Any], runtime: Mapping[str, Any]
     ) -> tuple[TimedProcess, JsonObject]:
         """A fresh worker with `model` loaded and warm, and what its process measured so far."""
+        start_s = self._machine.clock_s()
         worker = self._machine.start_worker()
         stack.callback(worker.close)
         loaded = worker.ask("load", **self._job(model, runtime))
@@ -272,6 +320,7 @@ class Run:
         while len(calls) <= self._timing.warm_up_calls and not _warm(calls):
             calls.append(self._call(worker)[0])
         warm_up_ms = [call["latency_ms"] for call in calls[1:]]
+        self._cost_s[_way(model, runtime)] = (self._machine.clock_s() - start_s, calls[-1]["latency_ms"] / 1e3)
         process = {"loaded": loaded, "first_call": first, "warm_up_ms": warm_up_ms, "warm": _warm(calls)}
         return worker, process | {"rounds": [], "repeated_calls": []}
 
@@ -322,17 +371,17 @@ class Run:
                 return call, repeated
             repeated.append(call)
 
-    def _judge(self, subject: Subject, end_s: float) -> None:
+    def _judge(self, subject: Subject) -> None:
         """Stop a subject that is settled or out of budget, and say why."""
-        if subject.failure:
+        if not subject.unfinished:
             return
         ratio = subject.speed_up()
         if ratio is None and len(subject.processes) >= self._timing.processes:
             subject.stopped = "all samples taken"
         elif ratio is not None and ratio.processes >= self._timing.processes and ratio.within(SETTLED):
             subject.stopped = f"interval within {SETTLED:.0%}"
-        elif subject.processes and self._machine.clock_s() >= end_s:
-            subject.stopped = "budget spent"
+        elif subject.processes and self._machine.clock_s() >= self._end_s:
+            subject.stopped = _SPENT
 
     def _ask_once(self, command: str, **arguments: Any) -> JsonObject:
         """Send one command to a fresh worker, and end it."""
@@ -359,7 +408,24 @@ def _progress_line(subject: Subject) -> str:
     return f"{text}, {subject.stopped or 'to be continued'}"
 
 
+def _way(model: Mapping[str, Any], runtime: Mapping[str, Any]) -> str:
+    """A network in a runtime, as a key."""
+    return f"{architecture_slug(architecture_of(model))} {dict(runtime)}"
+
+
+def _last_is_disturbed(subject: Subject) -> bool:
+    """Whether anything disturbed the newest round, after all repeated calls."""
+    newest = subject.processes[-1]["rounds"][-1]
+    return any(newest.get(name, {}).get("disturbed_by") for name in ("conditions", "baseline_conditions"))
+
+
 def _warm(calls: Sequence[JsonObject]) -> bool:
-    """Whether the last undisturbed calls agree."""
+    """Whether the last undisturbed calls are neither faster nor slower than those before."""
     quiet_ms = [call["latency_ms"] for call in calls if not call["conditions"]["disturbed_by"]]
-    return len(quiet_ms) >= WARM_CALLS and agree(quiet_ms[-WARM_CALLS:], WARM_TOLERANCE)
+    return is_warm(quiet_ms)
+
+
+def is_warm(latencies_ms: Sequence[float]) -> bool:
+    """Whether warm-up is over after these undisturbed calls, the cold one first."""
+    before, last = latencies_ms[:-WARM_CALLS], latencies_ms[-WARM_CALLS:]
+    return bool(before) and agree([min(before), min(last)], WARM_TOLERANCE)

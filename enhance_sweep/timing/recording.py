@@ -26,6 +26,7 @@ from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment, installed_versions
 from enhance_sweep.system.waiting import DEFAULT, as_the_user_set, wait_policy
 from enhance_sweep.timing import host
+from enhance_sweep.timing.photograph import fingerprint_of
 from enhance_sweep.timing.statistics import interquartile_range, median
 from enhance_sweep.timing.subject import JsonObject, Subject
 
@@ -38,7 +39,8 @@ _RUNTIME_PACKAGES = ("torch", "onnx", "onnxruntime", "openvino")
 def measurement_of(timing: TimingSettings, runtime: Mapping[str, Any]) -> JsonObject:
     """How this host measures with these settings; with the architecture it makes a `measured_key`.
 
-    How threads wait is part of it only where the user has set it: so earlier keys stand.
+    How threads wait is part of it only where the user has set it, a lowered network only where it is one, and the
+    photograph only where it is not the installed one: so earlier keys stand.
     """
     waiting = timed_wait_policy()
     return {
@@ -49,6 +51,8 @@ def measurement_of(timing: TimingSettings, runtime: Mapping[str, Any]) -> JsonOb
         "threads": timing.used_threads,
         "allocator": timing.allocator,
         **({} if waiting == DEFAULT else {"wait_policy": waiting}),
+        **({"lowered": True} if runtime.get("lowered") else {}),
+        **({"photograph": fingerprint_of(timing.photograph)} if timing.photograph else {}),
         "host": host.host_id(host.fingerprint()),
     }
 

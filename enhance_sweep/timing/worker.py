@@ -137,7 +137,7 @@ def main() -> None:
 
 
 def check(job: dict[str, Any]) -> dict[str, Any]:
-    """Compare a runtime's result on the photograph with that of eager fp32 in channels-first.
+    """Compare a runtime's result on the photograph with the written network's in eager fp32, channels-first.
 
     `job` is as for `Session.load`. Gives the largest absolute difference, the PSNR in dB of the clipped images (None
     where they are identical), and the reference's standard deviation, which shows that it was not one flat gray.
@@ -214,11 +214,14 @@ def _probe() -> Callable[[], None]:
 def _prepare(job: dict[str, Any], runtime: dict[str, Any], precision: str, layout: str) -> "Prepared":
     import torch
 
+    from enhance_sweep.lowering import lowered
     from enhance_sweep.timing.photograph import photograph
 
     torch.manual_seed(job["seed"])
     generator = build(job["model"]).eval()
     spread(generator)
+    if runtime.get("lowered"):
+        generator = lowered(generator)
     pixels = photograph(job["width"], job["height"], job["photograph"])
     input = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float().contiguous() / 255
     return build(runtime).prepare(generator, input, precision, layout, job["threads"])  # type: ignore[no-any-return]
@@ -229,9 +232,9 @@ def _output(prepared: "Prepared") -> "Tensor":
 
 
 def build(config: dict[str, Any]) -> Any:
-    """An object of the class that `_target_` names; all entries but `name` are its arguments."""
+    """An object of the class that `_target_` names; all entries but `name` and `lowered` are its arguments."""
     module, _, name = config["_target_"].rpartition(".")
-    arguments = {key: value for key, value in config.items() if key not in ("_target_", "name")}
+    arguments = {key: value for key, value in config.items() if key not in ("_target_", "name", "lowered")}
     return getattr(importlib.import_module(module), name)(**arguments)
 
 

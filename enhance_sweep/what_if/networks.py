@@ -27,7 +27,10 @@ TRAINED_ALIKE = (
     "condition",
 )
 #: What a time depends on beside the network.
-TIMED_ALIKE = ("runtime", "precision", "layout", "size", "threads", "allocator", "wait_policy", "host")
+TIMED_ALIKE = (
+    *("runtime", "precision", "layout", "size", "threads", "allocator", "wait_policy", "lowered", "photograph"),
+    "host",
+)
 #: Counted from the layers: independent of how a network is timed.
 COUNTED = ("parameters", "macs")
 #: The report's ratios to a baseline timed on the same host: they may be compared between hosts.

@@ -262,7 +262,7 @@ def _exports(results: Results) -> list[Point]:
             f"{speed_up_text(one.ratio.median)} of eager ({interval_text(one.ratio.low, one.ratio.high)})",
             f"{decimals(one.record.bytes / 1024, 0)} KiB",
             *(["timing flagged"] if one.record.flags else []),
-            *(["on the frontier of networks and files"] if one.on_frontier else []),
+            *([f"{one.place} of networks and files"] if one.place else []),
         ]
         x, group = _place(one.cost, results.cost_kind), f"exported, {one.record.precision}"
         points.setdefault(group, []).append(Point(x, one.ms_ssim, group, one.label, tuple(hover), one.row))

@@ -71,7 +71,8 @@ def _timing(results: Results) -> Iterator[_Fact]:
     environments = _alike(record.environment for record in results.timed)
     for name in Measurement.__struct_fields__:
         values = [(getattr(one, name), count) for one, count in measurements]
-        if name == "wait_policy" and {value for value, _ in values} == {DEFAULT}:
+        usual = {"wait_policy": DEFAULT, "lowered": False, "photograph": None}
+        if name in usual and {value for value, _ in values} == {usual[name]}:
             continue
         words = _size if name == "size" else plain_text
         yield f"Timing: {name.replace('_', ' ')}", values, words

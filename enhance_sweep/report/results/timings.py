@@ -25,25 +25,31 @@ FEWEST = 6
 #: The cost model, which has three coefficients, is fitted on a sample of about this many networks.
 _MOST_FITTED = 400
 #: The reference way to time a network, to which other runtimes, layouts and allocators are compared.
-_PLAIN_WAY = {"runtime": "eager", "precision": "fp32", "layout": "channels_last", "allocator": "tuned"}
+_PLAIN_WAY = {
+    **{"runtime": "eager", "precision": "fp32", "layout": "channels_last", "allocator": "tuned"},
+    "lowered": False,
+}
 _PHOTOGRAPH = 1280 * 720
 
 
 @dataclass(frozen=True)
 class Place:
-    """The host, threads, how they wait, and image size of a timing; latencies of two places are never compared."""
+    """Host, threads, how they wait, size and photograph of a timing; latencies of two places are never compared."""
 
     host: str
     threads: int
     size: tuple[int, int]
     machine: str
     wait_policy: str = DEFAULT
+    photograph: str | None = None
 
     @property
     def text(self) -> str:
         """In words."""
         waiting = "" if self.wait_policy == DEFAULT else f", wait policy {self.wait_policy}"
-        return f"{self.machine}, {plural(self.threads, 'thread')}{waiting}, {self.size[0]}x{self.size[1]}"
+        photograph = f", photograph {self.photograph}" if self.photograph else ""
+        size = f"{self.size[0]}x{self.size[1]}"
+        return f"{self.machine}, {plural(self.threads, 'thread')}{waiting}, {size}{photograph}"
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,8 @@ def _place(record: TimedRecord) -> Place:
     measurement, environment = record.measurement, record.environment or Environment()
     parts = [environment.cpu or measurement.host]
     parts += [plural(environment.cores, "core")] if environment.cores is not None else []
-    return Place(measurement.host, measurement.threads, measurement.size, ", ".join(parts), measurement.wait_policy)
+    waiting, photograph = measurement.wait_policy, measurement.photograph
+    return Place(measurement.host, measurement.threads, measurement.size, ", ".join(parts), waiting, photograph)
 
 
 def latency_to_limit(record: TimedRecord) -> float | None:

@@ -234,6 +234,7 @@ RUNTIMES: tuple[Column, ...] = (
     Column("precision", "Precision", missing=""),
     Column("layout", "Layout", text=lambda layout: layout.replace("_", " "), missing=""),
     Column("allocator", "Allocator", missing=""),
+    Column("lowered", "Network", text=lambda lowered: "lowered" if lowered else "as written", missing=""),
     Column("latency_ms_median", _LATENCY, "median", significant_ms, _not_timed_or(NO_RECORD)),
     Column("latency_ms_iqr", _LATENCY, "IQR", significant_ms, _not_timed_or(NO_RECORD)),
     *_in_csv_alone("cpu_s_median", "first_call_ms"),
@@ -266,7 +267,7 @@ EXPORTS: tuple[Column, ...] = (
     *_in_csv_alone("peak_rss_mib"),
     Column("speed_against_eager", "Speed", _EAGER, speed_up_text),
     *_ends("speed_against_eager", "Speed", interval_text),
-    *_in_csv_alone("on_frontier", "flags"),
+    *_in_csv_alone("on_frontier", "perhaps_on_frontier", "flags"),
 )
 
 CLAIMS: tuple[Column, ...] = (

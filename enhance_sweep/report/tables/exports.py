@@ -19,6 +19,7 @@ from enhance_sweep.stats.speed_up import Ratio, speed_up
 
 #: Differences of MS-SSIM are rounded to this, so that rounding errors cannot put a file on the frontier.
 _DIGITS = 4
+_PLACE = ["cost", "ms_ssim"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Exported:
         ratio: how many times as fast as that network in eager fp32, with its interval; None where it was not timed.
         cost: in the unit of the report's `cost`; None where the network has none, or the file was not timed.
         ms_ssim: the network's, and what the file's arithmetic changed; None where it was scored on other photographs.
-        on_frontier: whether no network and no other file is both as fast and as good.
+        on_frontier: whether no network and no other file is both as fast and as good, anywhere in its speed's interval.
+        perhaps: whether that holds in some of the interval only.
     """
 
     record: ExportRecord
@@ -40,6 +42,12 @@ class Exported:
     cost: float | None
     ms_ssim: float | None
     on_frontier: bool = False
+    perhaps: bool = False
+
+    @property
+    def place(self) -> str:
+        """Whether it is on the frontier, in words; "" where it is not."""
+        return "on the frontier" if self.on_frontier else "perhaps on the frontier" if self.perhaps else ""
 
     @property
     def label(self) -> str:
@@ -52,11 +60,25 @@ def exports(results: Results) -> list[Exported]:
     """The files of the networks that the report shows, by network, format and precision."""
     rows = {one.key: row for one, row in zip(results.trained, results.row_of, strict=True) if row is not None}
     found = [_placed(results, one, rows[one.key]) for one in results.exports if one.key in rows]
-    both = ["cost", "ms_ssim"]
-    networks = results.scored[both].astype("float64").set_axis([-1] * len(results.scored))
-    files = pd.DataFrame([(one.cost, one.ms_ssim) for one in found], columns=both, dtype="float64")
-    front = set(pareto_front(pd.concat([networks, files]), cost="cost").index)
-    return [replace(one, on_frontier=number in front) for number, one in enumerate(found)]
+    networks = results.scored[_PLACE].astype("float64").set_axis([-1] * len(results.scored))
+    files = pd.DataFrame([(one.cost, one.ms_ssim) for one in found], columns=_PLACE, dtype="float64")
+    others = pd.concat([networks, files])
+    shown = []
+    for number, one in enumerate(found):
+        ends = {"median": False, "low": False, "high": False}
+        if one.ratio is not None and one.cost is not None and one.ms_ssim is not None:
+            cost = one.cost * one.ratio.median
+            ends = {end: _stands(others, number, cost / getattr(one.ratio, end), one.ms_ssim) for end in ends}
+        shown.append(
+            replace(one, on_frontier=all(ends.values()), perhaps=any(ends.values()) and not all(ends.values()))
+        )
+    return shown
+
+
+def _stands(others: pd.DataFrame, number: int, cost: float, ms_ssim: float) -> bool:
+    """Whether file `number` would be on the frontier at this cost, the others at theirs."""
+    placed = pd.concat([others.drop(index=number), pd.DataFrame([(cost, ms_ssim)], [number], _PLACE)])
+    return number in pareto_front(placed, cost="cost").index
 
 
 def _placed(results: Results, record: ExportRecord, row: int) -> Exported:
@@ -84,7 +106,7 @@ def exports_shown(results: Results) -> Table:
         flagged = "timing flagged" if one.record.flags else ""
         network: Any = results.variants.loc[one.row]
         color = color_tag_of(network)
-        tags = ("on the frontier" if one.on_frontier else "", color, elsewhere, flagged)
+        tags = (one.place, color, elsewhere, flagged)
         rows.append(Row.of(columns, facts := _facts(one), facts["network"], *tags))
     return cut(Table("Exports", columns, tuple(rows), file="exports.csv", notes=(phrase("notes", "exports"),)))
 
@@ -113,5 +135,6 @@ def _facts(one: Exported) -> dict[str, Any]:
         "threads": record.measurement.threads,
         **ratio_facts("speed_against_eager", one.ratio),
         "on_frontier": one.on_frontier,
+        "perhaps_on_frontier": one.perhaps,
         "flags": "; ".join(record.flags),
     }

@@ -1,4 +1,4 @@
-"""The networks that were timed in several ways: runtime, precision, layout, allocator; a table for each place."""
+"""The networks that were timed in several ways (runtime, precision, layout, allocator, lowered): a table a place."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from enhance_sweep.report.tables.columns import RUNTIMES
 from enhance_sweep.report.tables.model import Facts, Row, Table, cut, ratio_facts, shown_columns, to_csv
 from enhance_sweep.report.words import phrase
 
-_OF_MEASUREMENT = ("runtime", "precision", "layout", "allocator")
+_OF_MEASUREMENT = ("runtime", "precision", "layout", "allocator", "lowered")
 _OF_RECORD = (
     *("latency_ms_median", "latency_ms_iqr", "cpu_s_median", "first_call_ms", "peak_rss_mib", "peak_rss_delta_mib"),
     *("status", "reason", "stopped"),

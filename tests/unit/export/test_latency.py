@@ -9,7 +9,7 @@ import pytest
 
 from enhance_sweep.export import latency
 from enhance_sweep.records.schema import Samples
-from enhance_sweep.stats.speed_up import speed_up
+from enhance_sweep.stats.speed_up import disturbances, speed_up
 from enhance_sweep.timing.process import TimingError
 from tests.unit.timing.simulated import SimulatedHost, SimulatedWorker, network, settings
 
@@ -69,3 +69,14 @@ def test_what_cannot_be_timed_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_p
     host.dies = {dies}
     with pytest.raises(TimingError, match="SIGKILL"):
         timed(host, monkeypatch, tmp_path)
+
+
+def test_a_round_that_stayed_disturbed_is_held_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    host = SimulatedHost({1: FILE_MS, 2: EAGER_MS})
+    host.others = lambda time_s: 0.5 if time_s % 20 > 16 else 0.0
+    record = timed(host, monkeypatch, tmp_path, repeats=0, processes=1, samples=5)
+    rounds = [process.rounds for process in msgspec.convert(record["samples"], Samples).processes]
+    quiet = [sum(not disturbances(one) for one in some) for some in rounds]
+    assert all(5 <= len(some) <= 10 for some in rounds)
+    assert any(len(some) > 5 for some in rounds)
+    assert quiet == [5] * len(rounds)

@@ -510,3 +510,13 @@ def test_reading_records_needs_no_torch(tmp_path: Path) -> None:
         "pareto_front(load_records(sys.argv[1])); sys.exit(any(m.split('.')[0] == 'torch' for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 0
+
+
+def test_lowered_networks_are_shown_where_they_are_asked_for(tmp_path: Path) -> None:
+    lowered = timed(BASELINE, 50.0, measurement={"lowered": True}, finished_at="2026-03-01T00:00:00Z")
+    write(tmp_path, trained(BASELINE), timed(BASELINE, 99.0), lowered)
+    assert list(load_records(tmp_path)["latency_ms_median"]) == [99.0]
+    assert list(load_records(tmp_path, {"lowered": True})["latency_ms_median"]) == [50.0]
+    frame = load_records(tmp_path, {"runtime": "eager"})
+    assert list(zip(frame["latency_ms_median"], frame["lowered"], strict=True)) == [(99.0, False)]
+    assert sorted(load_records(tmp_path, None)["lowered"]) == [False, True]

@@ -94,3 +94,18 @@ def test_nothing_in_a_record_becomes_markup(tmp_path: Path) -> None:
 def test_a_damaged_record_is_named(tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(ReportError, match=r"export\.json.*(expected|lacks)"):
         results_with(tmp_path, of_network("onnx", "int8", 1.5, -0.002) | changes)
+
+
+def test_a_file_is_on_the_frontier_only_if_its_whole_interval_is(tmp_path: Path) -> None:
+    def file(times_faster: float, format: str) -> dict[str, Any]:
+        made = of_network(format, "fp32", times_faster, 0.0)
+        ratios = (0.8, 1.0, 1.2)  # of a process each
+        rounds = [[{"latency_ms": 100.0, "baseline_latency_ms": 100.0 * times_faster * r}] * 3 for r in ratios]
+        return made | {"samples": {"processes": [{"rounds": some} for some in rounds]}}
+
+    results = results_with(tmp_path, file(1.1, "onnx"), of_network("openvino", "fp16", 0.5, 0.0))
+    shown = {one.record.format: one for one in exports(results)}
+    assert (shown["onnx"].on_frontier, shown["onnx"].perhaps) == (False, True)
+    assert shown["onnx"].place == "perhaps on the frontier"
+    assert (shown["openvino"].place, shown["openvino"].perhaps) == ("", False)
+    assert "perhaps on the frontier" in str(exports_shown(results).rows[0])

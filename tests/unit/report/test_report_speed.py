@@ -137,9 +137,9 @@ def test_runtimes_stand_beside_each_other(tmp_path: Path) -> None:
     assert [row.name for row in table.rows] == ["{3, 64, 4}"] * 2 + ["{3-4, 16}"] * 2
     cells = [cell.text for cell in table.rows[2].cells]
     limit_ms = 2 * make.macs_of(make.PROPOSED) / 400.0 / 1e6
-    assert cells[:5] == ["openvino", "bf16", "channels last", "tuned", "250"]
-    assert [cells[6], cells[8], cells[9]] == [f"{times:.2f}{TIMES}" for times in (5.0, 4.0, 250 / limit_ms)]
-    assert cells[11] == "2.00"
+    assert cells[:6] == ["openvino", "bf16", "channels last", "tuned", "as written", "250"]
+    assert [cells[7], cells[9], cells[10]] == [f"{times:.2f}{TIMES}" for times in (5.0, 4.0, 250 / limit_ms)]
+    assert cells[12] == "2.00"
 
 
 def test_each_way_to_wait_has_a_table_of_its_own(tmp_path: Path) -> None:
@@ -153,4 +153,18 @@ def test_each_host_has_a_table_of_its_own(tmp_path: Path) -> None:
     found = results(tmp_path, *ways(make.PROPOSED, 1000.0), *ways(make.PROPOSED, 300.0, **OTHER_HOST))
     tables = runtimes_shown(found)
     assert [len(table.rows) for table in tables] == [2, 2]
-    assert {cell.text for cell in (row.cells[4] for row in tables[0].rows)} == {"1,000", "250"}
+    assert {cell.text for cell in (row.cells[5] for row in tables[0].rows)} == {"1,000", "250"}
+
+
+def test_lowered_and_as_written_have_rows_of_their_own(tmp_path: Path) -> None:
+    lowered = make.paired(
+        make.PROPOSED, 500.0, 2000.0, measurement={"lowered": True}, finished_at="2026-09-01T00:00:00Z"
+    )
+    found = results(tmp_path, make.paired(make.PROPOSED, 1000.0, 5000.0), lowered)
+    (table,) = runtimes_shown(found)
+    cells = [[cell.text for cell in row.cells] for row in table.rows]
+    assert [(row[4], row[5], row[9]) for row in cells] == [
+        ("lowered", "500", f"2.00{TIMES}"),
+        ("as written", "1,000", f"1.00{TIMES}"),
+    ]
+    assert [record.measurement.lowered for record in found.timed] == [False], "everywhere else it is as written"

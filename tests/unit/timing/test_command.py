@@ -73,6 +73,9 @@ def test_every_combination_is_measured(host: SimulatedHost, tmp_path: Path) -> N
         "--precision",
         "fp32",
         "bf16",
+        "--lowered",
+        "true",
+        "false",
         "--allocator",
         "stock",
         "--threads",
@@ -81,8 +84,8 @@ def test_every_combination_is_measured(host: SimulatedHost, tmp_path: Path) -> N
         "7",
     ]
     command.main(["model.channels=16", "--runs", str(tmp_path), *options])
-    asked = [(r["name"], t.precision, t.allocator, t.threads, t.budget_s) for t, r in host.measurements]  # type: ignore[attr-defined]
-    assert asked == list(product(("eager", "openvino"), ("fp32", "bf16"), ("stock",), (2,), (7.0,)))
+    asked = [(r["name"], r["lowered"], t.precision, t.allocator, t.threads, t.budget_s) for t, r in host.measurements]  # type: ignore[attr-defined]
+    assert asked == list(product(("eager", "openvino"), (True, False), ("fp32", "bf16"), ("stock",), (2,), (7.0,)))
 
 
 def test_what_was_trained_is_timed_where_nothing_else_is_asked(host: SimulatedHost, tmp_path: Path) -> None:
@@ -111,6 +114,10 @@ def test_a_failed_network_fails_the_command(
         (["model.channels=16", "--photograph", "missing.jpg"], "no photograph at missing.jpg"),
         (["model.channels=16", "--photograph", __file__], "is not a readable photograph"),
         (["model.channels=16", "--challenge", "--photograph", "a.jpg"], "--photograph: expected 4, got 1"),
+        (
+            ["model.channels=16", "--challenge", "--lowered", "true"],
+            "--challenge: the paper's Table 3 is of networks as",
+        ),
         (["model.channels=16", "--budget", "nan"], "timing.budget_s: expected at least 0"),
         (["model.channels=16", "--size", "100000x100000"], "--size: expected at most"),
         (["model.channels=16", "--size", "²x²"], "--size: expected WIDTHxHEIGHT"),

@@ -1,5 +1,6 @@
 """Real worker processes: their protocol, their deaths, their memory."""
 
+import copy
 import os
 import select
 import subprocess
@@ -190,3 +191,16 @@ def test_nothing_but_the_standard_library_is_imported_before_the_process_is_pinn
     code = f"import sys, enhance_sweep.timing.worker; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
+
+
+def test_a_lowered_network_is_what_runs_and_is_compared_with_the_written_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lowered(network: Any) -> Any:
+        halved = copy.deepcopy(network)
+        halved.output.weight.data.mul_(0.5)
+        return halved
+
+    monkeypatch.setattr("enhance_sweep.lowering.lowered", lowered)
+    job = JOB | {"model": {"_target_": f"{NETWORKS}.Tiny", "name": "tiny"}}
+    as_written = worker_module.check(job | {"runtime": EAGER | {"lowered": False}})
+    assert as_written["max_abs_error"] < 1e-5
+    assert worker_module.check(job | {"runtime": EAGER | {"lowered": True}})["max_abs_error"] > 1e-2
