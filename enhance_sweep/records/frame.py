@@ -50,7 +50,8 @@ def load_records(runs_dir: str | Path, measurement: Mapping[str, Any] | None = D
         `taught_by` names the teacher of a network that had one, `teacher_trained_on` what the teacher had learned from.
         Networks that learned from several data sets (`data=mix`) also have `ms_ssim_on_PART` and so on for each.
         Each further setting of a topology is a column, as the records have it, missing where a topology lacks it;
-        `settings_of` names these columns.
+        `settings_of` names these columns. `roof_ms` is the least time that the convolutions could take on the host
+        (`enhance_sweep.stats.roof`), `roof_share` that over the latency; missing where the host's rates are not known.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -182,6 +183,8 @@ def _timed_row(record: TimedRecord) -> dict[str, Any]:
         "architecture_key": record.architecture_key,
         **_architecture_row(record),
         **{name: getattr(record, name) for name in TIMED_COLUMNS},
+        "roof_ms": record.roof and record.roof.ms,
+        "roof_share": _share(record),
         "timing_status": record.status,
         "paired": bool(record.baseline),
         "runtime": measurement.runtime,
@@ -199,6 +202,10 @@ def _timed_row(record: TimedRecord) -> dict[str, Any]:
     }
 
 
+def _share(record: TimedRecord) -> float | None:
+    return record.roof.ms / record.latency_ms_median if record.roof and record.latency_ms_median else None
+
+
 def _architecture_row(record: TrainedRecord | TimedRecord) -> dict[str, Any]:
     return {**record.architecture, "parameters": record.description.parameters, "macs": record.description.macs}
 
@@ -213,7 +220,7 @@ def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Numbers as nullable numbers, `prelu` as bool, so that a missing value is missing and not a 0 or a NaN string."""
     shape = ["kernel_size", "strided_kernel_size", "channels", "blocks", "parameters", "macs"]
     counts = [*shape, "steps", "seed", "threads", "batch_size", "crop_size", "test_images", "unlabelled_photographs"]
-    measures = [*SCORE_COLUMNS, *TIMED_COLUMNS, "train_wall_s", "teacher_weight"]
+    measures = [*SCORE_COLUMNS, *TIMED_COLUMNS, "roof_ms", "roof_share", "train_wall_s", "teacher_weight"]
     measures += [f"{of}_{measure}" for of in ("untouched", "validation") for measure in SCORE_COLUMNS]
     measures += [name for name in map(str, frame) if is_of_a_part(name)]
     for name in [*counts, *measures]:

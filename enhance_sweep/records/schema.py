@@ -121,6 +121,20 @@ class Description(Part, kw_only=True, frozen=True):
     joins: list[Join] = []
 
 
+class Roof(Part, kw_only=True, frozen=True):
+    """The least time that a network's convolutions could take where it was timed (`stats.roof`).
+
+    Attributes:
+        ms: the sum, over convolutions, of the longer of arithmetic and traffic.
+        arithmetic_ms: of all arithmetic at the rate of a large matrix product.
+        traffic_ms: of all inputs, outputs and weights at the rate of a copy.
+    """
+
+    ms: float
+    arithmetic_ms: float
+    traffic_ms: float
+
+
 class Measurement(Part, kw_only=True, frozen=True):
     """How speed is measured: with the architecture, what makes a `measured_key`.
 
@@ -555,7 +569,9 @@ class TimedRecord(_Record, kw_only=True, frozen=True, tag="timed"):
         flags: why it should not be believed, in sentences.
         baseline: the key of what was timed beside it; None where nothing was.
         baseline_check: the baseline against itself in the same run.
-        arithmetic_limit: `fp32_gflops` and `bf16_gflops` of a large matrix product in the same run.
+        arithmetic_limit: `fp32_gflops` and `bf16_gflops` of a large matrix product, and `copy_gb_per_s` of a copy in
+            memory, bytes read and written, in the same run; older records lack the copy.
+        roof: the least time that those rates allow; None where they were not measured.
         check: its result against eager fp32's.
     """
 
@@ -579,6 +595,7 @@ class TimedRecord(_Record, kw_only=True, frozen=True, tag="timed"):
     baseline: str | None = None
     baseline_check: Interval | None = None
     arithmetic_limit: dict[str, float | None] | None = None
+    roof: Roof | None = None
     check: Check | None = None
     samples: Samples | None = None
 

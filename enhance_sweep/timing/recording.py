@@ -21,6 +21,7 @@ from enhance_sweep.records.schema import (
     TimedRecord,
 )
 from enhance_sweep.settings import TimingSettings
+from enhance_sweep.stats.roof import roof_of
 from enhance_sweep.stats.speed_up import Ratio, disturbances
 from enhance_sweep.system.clock import now
 from enhance_sweep.system.environment import describe_environment, installed_versions
@@ -79,7 +80,8 @@ def record(
         timing: how it was measured.
         runtime: the runtime's configuration.
         baseline_check: the baseline against itself in the same run.
-        arithmetic_limit: `fp32_gflops` of a large matrix product in the same run, and `bf16_gflops` where measured.
+        arithmetic_limit: `fp32_gflops` of a large matrix product in the same run, `bf16_gflops` where measured, and
+            `copy_gb_per_s`.
     """
     import torch
 
@@ -88,7 +90,7 @@ def record(
 
     measurement, architecture, processes = measurement_of(timing, runtime), subject.architecture, subject.measured()
     with torch.device("meta"):
-        description = describe(build(dict(subject.model)), 720, 1280)
+        description = convert(describe(build(dict(subject.model)), 720, 1280), Description)
     environment = describe_environment() | {
         "allocator": timing.allocator,
         "wait_policy": timed_wait_policy(),
@@ -103,7 +105,7 @@ def record(
         status="failed" if subject.failure else "completed",
         reason=subject.failure,
         architecture=architecture,
-        description=convert(description, Description),
+        description=description,
         measurement=convert(measurement, Measurement),
         **figures(subject),
         stopped=subject.stopped,
@@ -113,6 +115,7 @@ def record(
         baseline=architecture_key(architecture_of(BASELINE)) if timing.paired else None,
         baseline_check=Interval(**baseline_check.as_json()) if baseline_check else None,
         arithmetic_limit=dict(arithmetic_limit) if arithmetic_limit else None,
+        roof=roof_of(description, (timing.width, timing.height), timing.precision, arithmetic_limit),
         check=convert(subject.check, Check | None),
         samples=Samples(processes=processes),
         started_at=subject.started_at,

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 #: Sides of the matrices that find the arithmetic limit: each is tried if the one before was quick enough.
 _LIMIT_SIDES = (512, 1024, 2048, 4096)
+#: Of the array whose copy finds the rate of memory, in fp32 numbers: 256 MiB, larger than the caches.
+_COPIED_VALUES = 64 * 2**20
 #: The next product, with eight times the arithmetic, is tried if it should take at most this long.
 _LONGEST_PRODUCT_MS = 1000.0
 #: The probe's matrix product and its stream through memory take about equally long: together a few ms.
@@ -159,10 +161,11 @@ def check(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def limit(job: dict[str, Any]) -> dict[str, Any]:
-    """The rate of a large matrix product, `fp32_gflops` and `bf16_gflops`: no network can be faster.
+    """The rates that bound a network: `fp32_gflops` and `bf16_gflops` of a large matrix product, `copy_gb_per_s`.
 
-    Each multiply-add counts as two operations. bf16 is measured only where `precision` asks for it or the processor
-    computes in it: elsewhere torch emulates it, up to a hundred times slower than fp32.
+    Each multiply-add counts as two operations, each copied byte twice, as it is read and written. bf16 is measured only
+    where `precision` asks for it or the processor computes in it: elsewhere torch emulates it, up to a hundred times
+    slower than fp32.
 
     `job` has `threads`, `precision`, and, unless it is the CPU, `device`.
     """
@@ -173,7 +176,24 @@ def limit(job: dict[str, Any]) -> dict[str, Any]:
     rates = {"fp32_gflops": _product_gflops(torch.float32, device)}
     if job["precision"] == "bf16" or device.type != "cpu" or has_bf16_arithmetic():
         rates["bf16_gflops"] = _product_gflops(torch.bfloat16, device)
-    return rates
+    return rates | {"copy_gb_per_s": _copy_gb_per_s(device)}
+
+
+def _copy_gb_per_s(device: "torch.device") -> float:
+    """The best of five copies of an array that fits into no cache."""
+    import torch
+
+    values = torch.zeros(_COPIED_VALUES, device=device)
+    copied = torch.empty_like(values)
+
+    def copy() -> None:
+        copied.copy_(values)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    copy()
+    fastest_ms = min(_measured(copy)["latency_ms"] for _ in range(5))
+    return float(2 * values.numel() * values.element_size() / fastest_ms / 1e6)
 
 
 def _product_gflops(dtype: "torch.dtype", device: "torch.device") -> float:

@@ -1,4 +1,4 @@
-"""Latencies against multiply-adds, with the limit that arithmetic sets, and against the paper's."""
+"""Latencies under the roof of the machine, or against multiply-adds, and against the paper's."""
 
 import numpy as np
 
@@ -7,14 +7,23 @@ from enhance_sweep.records.schema import TimedRecord
 from enhance_sweep.report.figures.series import Axis, Line, Point, Series, looks_of
 from enhance_sweep.report.labels import decimals, network_label, significant_ms
 from enhance_sweep.report.results.gather import Results
-from enhance_sweep.report.results.timings import FEWEST, latency_to_limit, paper_times, shown_at_one_place
+from enhance_sweep.report.results.timings import (
+    FEWEST,
+    latency_to_limit,
+    operations_per_byte,
+    paper_times,
+    shown_at_one_place,
+    under_roofs,
+)
 
 
 def time_series(results: Results) -> Series | None:
-    """Latency against multiply-adds with the arithmetic limit; None where fewer than a few networks are timed."""
+    """A roofline; latency against multiply-adds where there are no roofs; None where fewer than a few are timed."""
     shown = [record for record in shown_at_one_place(results) if record.description.macs > 0]
     if len(shown) < FEWEST:
         return None
+    if roofed := under_roofs(shown):
+        return _roofline(results, roofed)
     rows = {key: row for row, key in enumerate(results.variants["architecture_key"])}
     limits = [latency_to_limit(record) for record in shown]
     points = tuple(
@@ -48,6 +57,33 @@ def paper_time_series(results: Results) -> Series | None:
     lines = _proportional("one ratio for all", points, [p.y / p.x for p in points], (0.85, 1.2), "muted", "dot")
     x, y = Axis("the paper's time, s (log scale)"), Axis("ours, s (log scale)")
     return Series("ours against the paper's", x, y, points, looks_of(point.group for point in points), lines)
+
+
+def _roofline(results: Results, shown: list[TimedRecord]) -> Series:
+    """Each network's rate against its operations per byte, under what the machine allows (Williams et al. 2009)."""
+    rows = {key: row for row, key in enumerate(results.variants["architecture_key"])}
+    points = []
+    for record in shown:
+        assert record.roof is not None and record.latency_ms_median is not None, "chosen for that"  # noqa: PT018
+        gflops = (record.arithmetic_limit or {})[f"{record.measurement.precision}_gflops"] or 0.0
+        ms = record.latency_ms_median
+        hover = (f"{significant_ms(ms)} ms, {decimals(ms / record.roof.ms, 2)} times its roof",)
+        rate = record.roof.arithmetic_ms * gflops / ms
+        x, group = operations_per_byte(record), record.architecture["topology"]
+        label, row = network_label(record.architecture), rows.get(record.architecture_key)
+        points.append(Point(x, rate, group, label, hover, row))
+    rates = [record.arithmetic_limit or {} for record in shown]
+    gflops = float(np.median([one[f"{shown[0].measurement.precision}_gflops"] or 0.0 for one in rates]))
+    copy = float(np.median([one["copy_gb_per_s"] or 0.0 for one in rates]))
+    places = [gflops / copy, *(point.x for point in points)]
+    ends = min(places) * 0.6, max(places) * 1.25
+    copied = Line(
+        f"memory: a copy, {copy:.0f} GB/s", (ends[0], gflops / copy), (ends[0] * copy, gflops), "ink", 1.1, "dot"
+    )
+    product = f"arithmetic: a matrix product, {gflops:.0f} GFLOP/s"
+    multiplied = Line(product, (gflops / copy, ends[1]), (gflops, gflops), "ink", 1.1, "dash")
+    x, y = Axis("operations for each byte moved (log scale)"), Axis("10⁹ operations a second (log scale)")
+    return Series("roofline", x, y, tuple(points), looks_of(point.group for point in points), (copied, multiplied))
 
 
 def _time(record: TimedRecord, limit: float | None, row: int | None) -> Point:

@@ -30,6 +30,8 @@ _PLAIN_WAY = {
     "lowered": False,
 }
 _PHOTOGRAPH = 1280 * 720
+#: A network with fewer operations for each byte, such as curves from statistics, is none of convolutions.
+_LEAST_PER_BYTE = 0.1
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,14 @@ class Measured:
         vs_eager: how much faster than the same network in eager fp32, channels-last, tuned allocator; None if unknown.
         to_limit: its latency over the least time that its multiply-adds could take, by the rate of a large matrix
             product in the same precision in the same run; None where that was not measured.
+        to_roof: its latency over its roof (`stats.roof`); None where the rates were not measured.
     """
 
     record: TimedRecord
     ratio: Ratio | None
     vs_eager: float | None
     to_limit: float | None
+    to_roof: float | None = None
 
     @property
     def label(self) -> str:
@@ -112,7 +116,8 @@ def _measured(records: Sequence[TimedRecord]) -> list[Measured]:
     rows = []
     for record in done:
         vs_eager = eager_ms[0] / latency_ms(record) if eager_ms else None
-        rows.append(Measured(record, speed_up(record.samples), vs_eager, latency_to_limit(record)))
+        to_roof = latency_ms(record) / record.roof.ms if record.roof else None
+        rows.append(Measured(record, speed_up(record.samples), vs_eager, latency_to_limit(record), to_roof))
     return rows + [Measured(record, None, None, None) for record in records if not is_timed(record)]
 
 
@@ -146,6 +151,20 @@ def shown_at_one_place(results: Results) -> list[TimedRecord]:
     for record in results.timed:
         places.setdefault(_place(record), []).append(record)
     return max(places.values(), key=len, default=[])
+
+
+def under_roofs(shown: Sequence[TimedRecord]) -> list[TimedRecord]:
+    """The timings of a roofline: networks with convolutions to speak of; none where fewer than a few have a roof."""
+    found = [one for one in shown if one.roof and operations_per_byte(one) >= _LEAST_PER_BYTE]
+    return found if len(found) >= FEWEST else []
+
+
+def operations_per_byte(record: TimedRecord) -> float:
+    """How many operations the convolutions make for each byte that they have to move; two for a multiply-add."""
+    rates = record.arithmetic_limit or {}
+    assert record.roof is not None, "a roof has rates"
+    gflops, copy = rates[f"{record.measurement.precision}_gflops"], rates["copy_gb_per_s"]
+    return float(record.roof.arithmetic_ms * (gflops or 0) / record.roof.traffic_ms / (copy or 1))
 
 
 # --- the paper's times ------------------------------------------------------------------------------------------------
@@ -251,10 +270,10 @@ def paper_baseline(results: Results) -> dict[str, float] | None:
 
 
 def shown_where(results: Results) -> dict[str, Any]:
-    """Of the figure of times: the `place` where they were taken, and whether it has the arithmetic `limit`."""
+    """Of the figure of times: their `place`, and whether it has the arithmetic `limit` or is a `roof`line."""
     shown = shown_at_one_place(results)
-    limit = any(latency_to_limit(record) for record in shown)
-    return {"place": _place(shown[0]).text if shown else "", "limit": limit}
+    limit, roof = any(latency_to_limit(record) for record in shown), bool(under_roofs(shown))
+    return {"place": _place(shown[0]).text if shown else "", "limit": limit, "roof": roof}
 
 
 def sentences(results: Results) -> list[str]:

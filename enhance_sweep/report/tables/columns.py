@@ -117,6 +117,10 @@ def _of_paper(key: str, group: str, text: Writer) -> Column:
     return Column(key, group, "paper", text, page=_PAPERS, csv=_PAPERS, kind="paper")
 
 
+def _percent(share: float) -> str:
+    return f"{share:.0%}"
+
+
 def _whole_training(steps: float, trained: str) -> str | None:
     return thousands(steps) if trained == "completed" else None
 
@@ -174,6 +178,7 @@ _BEFORE_QUALITY: tuple[Column, ...] = (
     Column("latency_ms_iqr", _LATENCY, "IQR", significant_ms, why_not_timed),
     Column("speed_up", _SPEED_UP, "median", speed_up_text, _why_no_speed_up, paper="paper_speed_up"),
     *_ends("speed_up", _SPEED_UP, interval_text, _why_no_interval),
+    Column("roof_share", "Of its roof", "", _percent, why_not_timed, page=_OURS, csv=_VARIANTS),
     *_in_csv_alone("cpu_s_median"),
     Column("peak_rss_mib", _MEMORY, "", _memory, why_not_timed, of=("peak_rss_mib", "peak_rss_delta_mib")),
     *_in_csv_alone("peak_rss_delta_mib"),
@@ -242,6 +247,7 @@ RUNTIMES: tuple[Column, ...] = (
     *_ends("speed_up", _SPEED_UP, interval_text, _not_timed_or(NO_RECORD)),
     Column("speed_up_over_itself_eager", "Of itself", "", speed_up_text, _not_timed_or(NO_RECORD)),
     Column("times_the_arithmetic_limit", "Times the limit", "", speed_up_text, _not_timed_or(NO_RECORD)),
+    Column("times_the_roof", "Times the roof", "", speed_up_text, _not_timed_or("no rates")),
     Column("peak_rss_mib", _MEMORY, "", _fixed(0), _not_timed_or(NO_RECORD)),
     *_in_csv_alone("peak_rss_delta_mib"),
     Column("preparing_s", "Prepared, s", "", lambda s: significant(s) if s else None, _not_timed_or("nothing")),

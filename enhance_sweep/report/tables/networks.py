@@ -100,6 +100,7 @@ def _hidden(results: Results) -> set[str]:
     scored = len(results.scored) > 0
     shown = {
         ("speed_up_low",): known["speed_up_low"],
+        ("roof_share",): known["roof_share"],
         ("paper_psnr_db", "psnr_db", "gain_psnr_db", "psnr_db_over_paper"): scored,
         ("paper_ms_ssim", "ms_ssim", "gain_ms_ssim", "ms_ssim_over_paper"): scored,
         ("ms_ssim_error",): scored and sure,
@@ -223,7 +224,7 @@ def variants_csv(results: Results) -> str:
         timed=pd.Series(why_not, index=variants.index).where(variants["timing"].isna(), "completed"),
         **{name: variants[name].astype(object).where(scored, None) for name in ("below_untouched", "on_frontier")},
     )
-    unknown = {name for name in PANEL_COLUMNS if table[name].isna().all()}
+    unknown = {name for name in (*PANEL_COLUMNS, "roof_share") if table[name].isna().all()}
     names = [name for name in csv_names(networks_columns(results.quality), "variants") if name not in unknown]
     after = names.index(ARCHITECTURE_COLUMNS[-1]) + 1
     names[after:after] = results.settings

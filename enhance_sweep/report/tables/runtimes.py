@@ -64,6 +64,7 @@ def _facts(place: Place, measured: Measured) -> dict[str, Any]:
         **ratio_facts("speed_up", measured.ratio),
         "speed_up_over_itself_eager": measured.vs_eager,
         "times_the_arithmetic_limit": measured.to_limit,
+        "times_the_roof": measured.to_roof,
         "preparing_s": preparing_s(record),
         "flags": "; ".join(record.flags),
     }

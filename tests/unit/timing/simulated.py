@@ -89,7 +89,7 @@ class SimulatedWorker:
         if command == "samples":
             return {"samples_ms": {str(core): [SAMPLE_MS * host.contended] * 9 for core in range(CORES)}}
         if command == "limit":
-            return {"fp32_gflops": 100.0, f"{arguments['precision']}_gflops": 100.0}
+            return {"fp32_gflops": 100.0, f"{arguments['precision']}_gflops": 100.0, "copy_gb_per_s": 10.0}
         if command == "check":
             return dict(host.check)
         if command == "load":

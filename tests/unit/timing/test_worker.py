@@ -155,9 +155,9 @@ def test_the_gauges_two_kinds_of_work_are_timed() -> None:
 @pytest.mark.parametrize(
     ("precision", "in_hardware", "measured"),
     [
-        ("fp32", False, {"fp32_gflops"}),
-        ("fp32", True, {"fp32_gflops", "bf16_gflops"}),
-        ("bf16", False, {"fp32_gflops", "bf16_gflops"}),
+        ("fp32", False, {"fp32_gflops", "copy_gb_per_s"}),
+        ("fp32", True, {"fp32_gflops", "bf16_gflops", "copy_gb_per_s"}),
+        ("bf16", False, {"fp32_gflops", "bf16_gflops", "copy_gb_per_s"}),
     ],
 )
 def test_the_limit_of_bf16_is_measured_where_asked_for_or_where_the_processor_has_it(
@@ -165,6 +165,7 @@ def test_the_limit_of_bf16_is_measured_where_asked_for_or_where_the_processor_ha
 ) -> None:
     monkeypatch.setattr(worker_module, "has_bf16_arithmetic", lambda: in_hardware)
     monkeypatch.setattr(worker_module, "_LIMIT_SIDES", (64, 128))
+    monkeypatch.setattr(worker_module, "_COPIED_VALUES", 2**20)
     rates = worker_module.limit({"threads": 1, "precision": precision})
     assert set(rates) == measured
     assert all(rate > 0 for rate in rates.values())
@@ -174,16 +175,20 @@ def test_a_slow_processor_multiplies_small_matrices(monkeypatch: pytest.MonkeyPa
     sides: list[int] = []
 
     def measured(run: Callable[[], Any]) -> dict[str, Any]:
+        if run.__defaults__ is None:  # type: ignore[attr-defined]
+            return {"latency_ms": 0.5}  # a copy
         (matrix,) = run.__defaults__  # type: ignore[attr-defined]
         sides.append(len(matrix))
         return {"latency_ms": 2 * len(matrix) ** 3 / 1e9 / 0.6 * 1e3}  # 0.6 GFLOP/s
 
     monkeypatch.setattr(worker_module, "_measured", measured)
     monkeypatch.setattr(worker_module, "_LIMIT_SIDES", (64, 512, 1024))
+    monkeypatch.setattr(worker_module, "_COPIED_VALUES", 10**6)
     monkeypatch.setattr(worker_module, "has_bf16_arithmetic", lambda: False)
     rates = worker_module.limit({"threads": 1, "precision": "fp32"})
     assert rates["fp32_gflops"] == pytest.approx(0.6)
     assert max(sides) == 512
+    assert rates["copy_gb_per_s"] == pytest.approx(16), "4 MB read and 4 MB written in 0.5 ms"
 
 
 def test_nothing_but_the_standard_library_is_imported_before_the_process_is_pinned() -> None:
