@@ -5,6 +5,8 @@ mean is large (docs/decisions/instance-norm.md), or the image. Here neither is: 
 input, so the convolution's bias may be any, and is what makes the mean about zero; and the image is normed in strips.
 """
 
+from typing import TypeGuard
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -26,7 +28,7 @@ def centre(calls: Calls) -> None:
     """Make one layer of each convolution and the norm behind it."""
     for pair in list(calls.pairs()):
         layer, norm = (calls.layer(name) for name in pair)
-        if isinstance(layer, Conv2d | ConvTranspose2d) and layer.groups == 1 and _is_whole_norm(norm):
+        if isinstance(layer, Conv2d | ConvTranspose2d) and layer.groups == 1 and _is_whole(norm):
             calls.replace(pair, Normed(layer, norm))
 
 
@@ -53,7 +55,7 @@ class _Named(nn.Module):
         return normed.to(input.dtype)
 
 
-def _is_whole_norm(layer: nn.Module) -> bool:
+def _is_whole(layer: nn.Module) -> TypeGuard[InstanceNorm2d]:
     return isinstance(layer, InstanceNorm2d) and layer.step == 1
 
 
@@ -68,7 +70,7 @@ class Normed(nn.Module):
         norm: of its results, with statistics from all pixels.
     """
 
-    def __init__(self, layer: Conv2d | ConvTranspose2d, norm: nn.Module) -> None:
+    def __init__(self, layer: Conv2d | ConvTranspose2d, norm: InstanceNorm2d) -> None:
         super().__init__()
         self.layer, self.norm = layer, norm
         self.channels = layer.out_channels
