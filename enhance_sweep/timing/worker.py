@@ -240,11 +240,13 @@ def _prepare(job: dict[str, Any], runtime: dict[str, Any], precision: str, layou
     torch.manual_seed(job["seed"])
     generator = build(job["model"]).eval()
     spread(generator)
+    made = build(runtime)
     if runtime.get("lowered"):
-        generator = lowered(generator)
+        form = getattr(made, "form", "any")
+        generator = lowered(generator, "any" if form == "eager" and layout != "channels_last" else form)
     pixels = photograph(job["width"], job["height"], job["photograph"])
     input = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float().contiguous() / 255
-    return build(runtime).prepare(generator, input, precision, layout, job["threads"])  # type: ignore[no-any-return]
+    return made.prepare(generator, input, precision, layout, job["threads"])  # type: ignore[no-any-return]
 
 
 def _output(prepared: "Prepared") -> "Tensor":

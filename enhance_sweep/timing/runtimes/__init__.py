@@ -23,7 +23,10 @@ class Prepared:
 
 
 class Runtime(Protocol):
-    """What a runtime does. Its settings, if any, are its constructor's arguments and stand in its YAML."""
+    """What a runtime does. Its settings, if any, are its constructor's arguments and stand in its YAML.
+
+    Its attribute `form` is the one of `enhance_sweep.lowering.lowered` that suits it; without one it gets `any`.
+    """
 
     def prepare(self, generator: nn.Module, photograph: Tensor, precision: str, layout: str, threads: int) -> Prepared:
         """Make `generator` ready for `photograph`.

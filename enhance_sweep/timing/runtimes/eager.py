@@ -9,6 +9,8 @@ from enhance_sweep.timing.runtimes import Prepared
 class Eager:
     """torch's eager mode. bf16 means weights and activations in bf16."""
 
+    form = "eager"
+
     def prepare(self, generator: nn.Module, photograph: Tensor, precision: str, layout: str, threads: int) -> Prepared:
         """See `Runtime.prepare`."""
         network, input = place(generator, photograph, precision, layout)

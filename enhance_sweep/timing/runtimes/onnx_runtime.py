@@ -12,6 +12,8 @@ from enhance_sweep.timing.runtimes.exported import export, require
 class OnnxRuntime:
     """ONNX Runtime on the CPU, whose convolutions are fp32 only."""
 
+    form = "onnx"
+
     def prepare(self, generator: nn.Module, photograph: Tensor, precision: str, layout: str, threads: int) -> Prepared:
         """See `Runtime.prepare`."""
         if precision != "fp32":

@@ -15,6 +15,8 @@ _HINTS = {"fp32": "f32", "bf16": "bf16"}
 class OpenVino:
     """OpenVINO on the CPU, tuned for latency; bf16 where the processor has it."""
 
+    form = "onnx"
+
     def prepare(self, generator: nn.Module, photograph: Tensor, precision: str, layout: str, threads: int) -> Prepared:
         """See `Runtime.prepare`."""
         openvino = require("openvino")

@@ -82,6 +82,23 @@ def test_the_published_figure_is_the_tables() -> None:
     assert (baseline.x, baseline.y) == (1.0, 0.9223)
 
 
+def test_with_roofs_the_figure_of_times_is_a_roofline(tmp_path: Path) -> None:
+    # 200 GFLOP/s and 20 GB/s meet at ten operations a byte.
+    rates = {"fp32_gflops": 200.0, "bf16_gflops": 400.0, "copy_gb_per_s": 20.0}
+    roof = {"ms": 6.0, "arithmetic_ms": 5.0, "traffic_ms": 2.0}
+    networks = [make.plain(3, channels, 1) for channels in (8, 12, 16, 24, 32, 48)]
+    timings = [make.paired(one, 10.0, 5000.0, arithmetic_limit=rates, roof=roof) for one in networks]
+    curves = [make.paired(make.plain(3, 4, 1), 10.0, 5000.0, arithmetic_limit=rates, roof=roof | {"arithmetic_ms": 0.01})]
+    series = time_series(make.results_of(tmp_path, *timings, *curves))
+    assert series is not None
+    assert {(point.x, point.y) for point in series.points} == {(25.0, 100.0)}, "5 ms at 200 over 2 ms at 20, in 10 ms"
+    assert len(series.points) == 6, "without the one of too few operations"
+    assert series.points[0].hover == ("10.0 ms, 1.67 times its roof",)
+    memory, arithmetic = series.lines
+    assert (memory.x[1], memory.y[1]) == (arithmetic.x[0], arithmetic.y[0]) == (10.0, 200.0)
+    assert memory.y[0] / memory.x[0] == pytest.approx(20.0)
+
+
 def test_without_anything_to_show_there_is_no_series(tmp_path: Path) -> None:
     results = make.results_of(tmp_path, make.timed(make.PROPOSED, 100.0))
     found = [frontier_series(results), time_series(results), paper_time_series(results)]

@@ -199,7 +199,8 @@ def test_nothing_but_the_standard_library_is_imported_before_the_process_is_pinn
 
 
 def test_a_lowered_network_is_what_runs_and_is_compared_with_the_written_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    def lowered(network: Any) -> Any:
+    def lowered(network: Any, form: str) -> Any:
+        assert form == {"channels_last": "eager", "channels_first": "any"}[job["layout"]]
         halved = copy.deepcopy(network)
         halved.output.weight.data.mul_(0.5)
         return halved
