@@ -1,4 +1,4 @@
-"""`python -m enhance_sweep.profile`: where the time of a training step goes."""
+"""`python -m enhance_sweep.profile`: where the time of a training step, or of a photograph, goes."""
 
 import argparse
 import itertools
@@ -15,6 +15,10 @@ from enhance_sweep.version import VERSION_LINE
 def main(arguments: Sequence[str] | None = None) -> int:
     """Profile variants, print a table of each, write tables and a picture; returns 2 after an error."""
     options = parser().parse_args(arguments)
+    if options.inference:
+        from enhance_sweep.profile.inference_command import run
+
+        return run(options)
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
@@ -61,6 +65,14 @@ def parser() -> argparse.ArgumentParser:
         epilog="Overrides are those of python -m enhance_sweep; several values are profiled one after the other: "
         "model=strided loss=paper,fidelity trainer.batch_size=50 trainer.crop_size=100",
     )
+    inference = parser.add_argument_group("where the time of one photograph goes, layer by layer")
+    inference.add_argument("--inference", action="store_true", help="networks as they run, trained or not")
+    inference.add_argument("--runtime", nargs="+", default=["eager"], metavar="NAME", help="eager onnxruntime openvino")
+    inference.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="default: fp32")
+    inference.add_argument("--lowered", nargs="+", default=["false"], choices=("true", "false"), help="default: false")
+    inference.add_argument("--size", default="1280x720", metavar="WxH", help="default: 1280x720")
+    inference.add_argument("--threads", type=int, default=0, metavar="N", help="0, the default: all usable cores")
+    inference.add_argument("--calls", type=_positive, default=9, metavar="N", help="profiled calls (default: 9)")
     parser.add_argument("--version", action="version", version=VERSION_LINE)
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="such as model=strided loss=paper")
     parser.add_argument("--steps", type=_positive, default=10, metavar="N", help="measured steps (default: 10)")

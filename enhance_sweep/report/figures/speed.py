@@ -35,7 +35,11 @@ def speed_figure(shown: Sequence[Series]) -> Figure:
 def _legend_rows(series: Series) -> int:
     """How many rows a legend over the panel has; none where it is so short that it stands in the panel."""
     entries = len(series.looks) + len(series.lines)
-    return 0 if entries <= _MOST_WITHIN and len(series.lines) < 2 else math.ceil(len(series.looks) / _COLUMNS) + len(series.lines)
+    return (
+        0
+        if entries <= _MOST_WITHIN and len(series.lines) < 2
+        else math.ceil(len(series.looks) / _COLUMNS) + len(series.lines)
+    )
 
 
 def _draw(panel: Axes, series: Series) -> None:

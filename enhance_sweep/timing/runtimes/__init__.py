@@ -22,10 +22,27 @@ class Prepared:
     preparing_ms: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass
+class LayerTime:
+    """What one layer of a network took.
+
+    Attributes:
+        name: in eager, as `enhance_sweep.models.description` names it; elsewhere the runtime's.
+        kind: what computes it: a module's class, an operation, a kernel.
+        ms: a value for each call.
+    """
+
+    name: str
+    kind: str
+    ms: list[float] = field(default_factory=list)
+
+
 class Runtime(Protocol):
     """What a runtime does. Its settings, if any, are its constructor's arguments and stand in its YAML.
 
     Its attribute `form` is the one of `enhance_sweep.lowering.lowered` that suits it; without one it gets `any`.
+    Where it can tell what each layer takes, it has a method `layers`, with the arguments of `prepare` and the number of
+    `calls`, that returns a list of `LayerTime` in the order in which they run.
     """
 
     def prepare(self, generator: nn.Module, photograph: Tensor, precision: str, layout: str, threads: int) -> Prepared:

@@ -1,6 +1,7 @@
 """A network as ONNX, for runtimes that read it."""
 
 import importlib
+import logging
 import tempfile
 import time
 import warnings
@@ -52,6 +53,7 @@ def export(network: nn.Module, photograph: Tensor, layout: str) -> Exported:
         network, photograph = _ChannelsLast(network), photograph.permute(0, 2, 3, 1).contiguous()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision is missing
         file = Path(folder) / "network.onnx"
         torch.onnx.export(
             network, (photograph,), file, input_names=["input"], dynamo=True, external_data=False, verbose=False

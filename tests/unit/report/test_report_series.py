@@ -88,7 +88,9 @@ def test_with_roofs_the_figure_of_times_is_a_roofline(tmp_path: Path) -> None:
     roof = {"ms": 6.0, "arithmetic_ms": 5.0, "traffic_ms": 2.0}
     networks = [make.plain(3, channels, 1) for channels in (8, 12, 16, 24, 32, 48)]
     timings = [make.paired(one, 10.0, 5000.0, arithmetic_limit=rates, roof=roof) for one in networks]
-    curves = [make.paired(make.plain(3, 4, 1), 10.0, 5000.0, arithmetic_limit=rates, roof=roof | {"arithmetic_ms": 0.01})]
+    curves = [
+        make.paired(make.plain(3, 4, 1), 10.0, 5000.0, arithmetic_limit=rates, roof=roof | {"arithmetic_ms": 0.01})
+    ]
     series = time_series(make.results_of(tmp_path, *timings, *curves))
     assert series is not None
     assert {(point.x, point.y) for point in series.points} == {(25.0, 100.0)}, "5 ms at 200 over 2 ms at 20, in 10 ms"

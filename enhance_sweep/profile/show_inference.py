@@ -1,0 +1,110 @@
+"""Profiles of inference as text, CSV and a picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from enhance_sweep.profile.inference import OTHER, InferenceProfile
+from enhance_sweep.report.figures.style import (
+    BLUE,
+    GREEN,
+    GRID,
+    INK,
+    MUTED,
+    OCHRE,
+    PAPER,
+    VERMILLION,
+    new_figure,
+    png,
+    style,
+)
+
+_COLORS = {"convolution": BLUE, "norm": VERMILLION, "activation": GREEN, "moves pixels": OCHRE, OTHER: MUTED}
+#: Layers below this share of a call are one line in the text.
+_LEAST_SHARE = 0.01
+
+
+def frame(profiles: Sequence[InferenceProfile]) -> pd.DataFrame:
+    """A row for each layer of each profile; times in ms, `roof_share` is the roof over the time."""
+    return pd.DataFrame(
+        {
+            "network": profile.network,
+            "runtime": profile.runtime,
+            "lowered": profile.lowered,
+            "precision": profile.precision,
+            "layer": layer.name,
+            "kind": layer.kind,
+            "group": layer.group,
+            "ms": layer.ms,
+            "share": layer.ms / profile.ms,
+            "roof_ms": layer.roof_ms,
+            "roof_share": layer.roof_ms / layer.ms if layer.roof_ms is not None and layer.ms else None,
+        }
+        for profile in profiles
+        for layer in profile.layers
+    )
+
+
+def text(profile: InferenceProfile) -> str:
+    """One profile as lines for a terminal."""
+    roof = f", {profile.ms / profile.roof_ms:.2f} times its roof of {profile.roof_ms:.1f} ms" if profile.roof_ms else ""
+    lines = [
+        f"{title(profile)}, {profile.size[0]}x{profile.size[1]}, {profile.threads} threads, {profile.machine}",
+        f"{profile.ms:.1f} ms in layers{roof}: "
+        + ", ".join(f"{group} {ms / profile.ms:.0%}" for group, ms in profile.by_group().items()),
+        f"{'layer':40} {'kind':28} {'ms':>9} {'share':>7} {'roof, ms':>9} {'of roof':>8}",
+    ]
+    small_ms, small = 0.0, 0
+    for row in frame([profile]).itertuples():
+        if row.share < _LEAST_SHARE:
+            small_ms, small = small_ms + row.ms, small + 1
+            continue
+        roof = f"{row.roof_ms:9.2f} {row.roof_share:8.0%}" if pd.notna(row.roof_share) else ""
+        lines.append(f"{row.layer[-40:]:40} {row.kind[:28]:28} {row.ms:9.2f} {row.share:7.1%} {roof}".rstrip())
+    if small:
+        lines.append(f"{f'{small} others':69} {small_ms:9.2f} {small_ms / profile.ms:7.1%}")
+    return "\n".join(lines)
+
+
+def title(profile: InferenceProfile) -> str:
+    """What ran, and where."""
+    return f"{profile.network}{' lowered' if profile.lowered else ''}, {profile.runtime} {profile.precision}"
+
+
+def picture(profiles: Sequence[InferenceProfile]) -> bytes:
+    """A PNG with a bar for each profile, a piece for each layer in the order in which they run; black: the roof."""
+    height = 1.15 + 0.55 * len(profiles)
+    with style():
+        figure = new_figure(9.0, height)
+        axes = figure.subplots()
+        for row, profile in enumerate(profiles):
+            left = 0.0
+            for layer in profile.layers:
+                axes.barh(row, layer.ms, left=left, height=0.55, color=_COLORS[layer.group], ec=PAPER, lw=0.5)
+                left += layer.ms
+            if profile.roof_ms:
+                axes.plot([profile.roof_ms] * 2, [row - 0.38, row + 0.38], color=INK, lw=1.6)
+            axes.text(left, row, f" {profile.ms:.1f} ms", va="center", fontsize=7.5, color=INK)
+        axes.set_yticks(
+            range(len(profiles)), [title(profile).replace(", ", "\n") for profile in profiles], fontsize=7.5
+        )
+        axes.invert_yaxis()
+        axes.set_xlim(0, max(max(profile.ms, profile.roof_ms or 0.0) for profile in profiles) * 1.12)
+        axes.set_xlabel("ms of one call (medians of layers)", fontsize=8)
+        axes.grid(True, axis="x", color=GRID, linewidth=0.6)
+        axes.set_axisbelow(True)
+        shown = [group for group in _COLORS if any(group in profile.by_group() for profile in profiles)]
+        handles = [axes.barh(0, 0, color=_COLORS[group], label=group) for group in shown]
+        handles += axes.plot([], [], color=INK, lw=1.6, label="roof")
+        figure.legend(handles=handles, loc="upper left", ncols=6, frameon=False, fontsize=7.5, handlelength=1.2)
+        figure.subplots_adjust(left=0.27, right=0.98, bottom=0.5 / height, top=1 - 0.35 / height)
+    return png(figure)
+
+
+def write(profiles: Sequence[InferenceProfile], out: Path) -> None:
+    """Write `inference.csv`, `inference.txt` and `inference.png` into a folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    frame(profiles).to_csv(out / "inference.csv", index=False)
+    (out / "inference.txt").write_text("\n\n".join(map(text, profiles)) + "\n", encoding="utf-8")
+    (out / "inference.png").write_bytes(picture(profiles))
