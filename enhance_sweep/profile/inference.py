@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from msgspec import convert
 
-from enhance_sweep.lowering import lowered
 from enhance_sweep.models.description import describe
 from enhance_sweep.records.keys import architecture_of, architecture_slug
 from enhance_sweep.records.schema import Description
@@ -16,7 +15,7 @@ from enhance_sweep.settings import TimingSettings
 from enhance_sweep.stats.roof import layer_roof_ms, roof_of
 from enhance_sweep.system.environment import cpu_model
 from enhance_sweep.timing.photograph import photograph
-from enhance_sweep.timing.runtimes import LayerTime
+from enhance_sweep.timing.runtimes import LayerTime, lowered_for
 from enhance_sweep.timing.worker import build, spread
 
 #: What a layer does, by a part of its kind's name; the first that fits.
@@ -122,8 +121,7 @@ def profile_inference(
     spread(generator)
     is_lowered = bool(runtime.get("lowered"))
     if is_lowered:
-        form = getattr(made, "form", "any")
-        generator = lowered(generator, "any" if form == "eager" and timing.layout != "channels_last" else form)
+        generator = lowered_for(made, generator, timing.layout)
     pixels = photograph(timing.width, timing.height, timing.photograph)
     input = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float().contiguous() / 255
     roofs = _roofs(generator, rates, timing)

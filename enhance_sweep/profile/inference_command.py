@@ -25,7 +25,9 @@ def run(options: argparse.Namespace) -> int:
     """Profile each network in each runtime, print a table of each, write tables and a picture; 2 after an error."""
     profiles, status = [], 0
     try:
-        timing = TimingSettings(precision=options.precision, threads=_threads(options.threads), **_size(options.size))
+        width, height = _size(options.size)
+        threads = _threads(options.threads)
+        timing = TimingSettings(precision=options.precision, threads=threads, width=width, height=height)
         models = variants.of_overrides(options.overrides) if options.overrides else [dict(BASELINE)]
         known = variants.runtimes()
         for name in options.runtime:
@@ -53,11 +55,11 @@ def run(options: argparse.Namespace) -> int:
     return status
 
 
-def _size(text: str) -> dict[str, int]:
+def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
     if not (text.isascii() and width.isdigit() and height.isdigit() and int(width) and int(height)):
         raise ConfigError(f"--size: expected WIDTHxHEIGHT such as 1280x720, got {text!r}")
-    return {"width": int(width), "height": int(height)}
+    return int(width), int(height)
 
 
 def _threads(count: int) -> int:

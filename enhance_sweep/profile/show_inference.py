@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -55,15 +56,15 @@ def text(profile: InferenceProfile) -> str:
         + ", ".join(f"{group} {ms / profile.ms:.0%}" for group, ms in profile.by_group().items()),
         f"{'layer':40} {'kind':28} {'ms':>9} {'share':>7} {'roof, ms':>9} {'of roof':>8}",
     ]
-    small_ms, small = 0.0, 0
-    for row in frame([profile]).itertuples():
-        if row.share < _LEAST_SHARE:
-            small_ms, small = small_ms + row.ms, small + 1
-            continue
-        roof = f"{row.roof_ms:9.2f} {row.roof_share:8.0%}" if pd.notna(row.roof_share) else ""
-        lines.append(f"{row.layer[-40:]:40} {row.kind[:28]:28} {row.ms:9.2f} {row.share:7.1%} {roof}".rstrip())
+    small = [layer for layer in profile.layers if layer.ms < _LEAST_SHARE * profile.ms]
+    for layer in profile.layers:
+        if layer not in small:
+            of_roof = f"{layer.roof_ms:9.2f} {layer.roof_ms / layer.ms:8.0%}" if layer.roof_ms is not None else ""
+            figures = f"{layer.ms:9.2f} {layer.ms / profile.ms:7.1%} {of_roof}"
+            lines.append(f"{layer.name[-40:]:40} {layer.kind[:28]:28} {figures}".rstrip())
     if small:
-        lines.append(f"{f'{small} others':69} {small_ms:9.2f} {small_ms / profile.ms:7.1%}")
+        small_ms = sum(layer.ms for layer in small)
+        lines.append(f"{f'{len(small)} others':69} {small_ms:9.2f} {small_ms / profile.ms:7.1%}")
     return "\n".join(lines)
 
 
@@ -95,7 +96,7 @@ def picture(profiles: Sequence[InferenceProfile]) -> bytes:
         axes.grid(True, axis="x", color=GRID, linewidth=0.6)
         axes.set_axisbelow(True)
         shown = [group for group in _COLORS if any(group in profile.by_group() for profile in profiles)]
-        handles = [axes.barh(0, 0, color=_COLORS[group], label=group) for group in shown]
+        handles: list[Any] = [axes.barh(0, 0, color=_COLORS[group], label=group) for group in shown]
         handles += axes.plot([], [], color=INK, lw=1.6, label="roof")
         figure.legend(handles=handles, loc="upper left", ncols=6, frameon=False, fontsize=7.5, handlelength=1.2)
         figure.subplots_adjust(left=0.27, right=0.98, bottom=0.5 / height, top=1 - 0.35 / height)

@@ -234,16 +234,15 @@ def _probe() -> Callable[[], None]:
 def _prepare(job: dict[str, Any], runtime: dict[str, Any], precision: str, layout: str) -> "Prepared":
     import torch
 
-    from enhance_sweep.lowering import lowered
     from enhance_sweep.timing.photograph import photograph
+    from enhance_sweep.timing.runtimes import lowered_for
 
     torch.manual_seed(job["seed"])
     generator = build(job["model"]).eval()
     spread(generator)
     made = build(runtime)
     if runtime.get("lowered"):
-        form = getattr(made, "form", "any")
-        generator = lowered(generator, "any" if form == "eager" and layout != "channels_last" else form)
+        generator = lowered_for(made, generator, layout)
     pixels = photograph(job["width"], job["height"], job["photograph"])
     input = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float().contiguous() / 255
     return made.prepare(generator, input, precision, layout, job["threads"])  # type: ignore[no-any-return]

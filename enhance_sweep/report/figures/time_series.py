@@ -69,9 +69,9 @@ def _roofline(results: Results, shown: list[TimedRecord]) -> Series:
         ms = record.latency_ms_median
         hover = (f"{significant_ms(ms)} ms, {decimals(ms / record.roof.ms, 2)} times its roof",)
         rate = record.roof.arithmetic_ms * gflops / ms
-        x, group = operations_per_byte(record), record.architecture["topology"]
+        per_byte, group = operations_per_byte(record), record.architecture["topology"]
         label, row = network_label(record.architecture), rows.get(record.architecture_key)
-        points.append(Point(x, rate, group, label, hover, row))
+        points.append(Point(per_byte, rate, group, label, hover, row))
     rates = [record.arithmetic_limit or {} for record in shown]
     gflops = float(np.median([one[f"{shown[0].measurement.precision}_gflops"] or 0.0 for one in rates]))
     copy = float(np.median([one["copy_gb_per_s"] or 0.0 for one in rates]))

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from torch import Tensor, nn
+
+from enhance_sweep import lowering
 
 
 @dataclass(frozen=True)
@@ -59,3 +61,9 @@ class Runtime(Protocol):
             ValueError: the runtime does not support this precision or layout; says which it does.
         """
         ...
+
+
+def lowered_for(runtime: object, network: nn.Module, layout: str) -> nn.Module:
+    """A network in the form that is fastest in a runtime and layout (`enhance_sweep.lowering`)."""
+    form: Literal["any", "eager", "onnx"] = getattr(runtime, "form", "any")
+    return lowering.lowered(network, "any" if form == "eager" and layout != "channels_last" else form)
