@@ -81,14 +81,14 @@ def shared_settings(architectures: Iterable[Mapping[str, Any]]) -> dict[str, dic
     }
 
 
-def cut_name(name: str) -> str:
-    """`{3, 16, 2, factor 4, …}`: a name with as many of its settings as there is room for."""
-    if len(name) <= _MOST_LETTERS or "{" not in name:
+def cut_name(name: str, most: int = _MOST_LETTERS) -> str:
+    """`{3, 16, 2, factor 4, …}`: a name with as many of its settings as there is room for, `most` letters in all."""
+    if len(name) <= most or "{" not in name:
         return name
     begin, _, rest = name.partition("{")
     inside, _, end = rest.rpartition("}")
     parts = inside.split(", ")
-    while len(parts) > 1 and len(f"{begin}{{{', '.join(parts)}, …}}{end}") > _MOST_LETTERS:
+    while len(parts) > 1 and len(f"{begin}{{{', '.join(parts)}, …}}{end}") > most:
         parts.pop()
     return f"{begin}{{{', '.join(parts)}, …}}{end}"
 

@@ -21,6 +21,8 @@ from enhance_sweep.stats.paired_scores import AS_GOOD, BETTER, UNDECIDED, WORSE
 
 #: More conditions than this are counted, not listed.
 _MOST_CONDITIONS = 12
+#: Longer names are cut in the first lines, where each has a line or a tile to itself.
+_MOST_LETTERS = 48
 
 Facts = dict[str, Any]
 
@@ -101,7 +103,7 @@ def _network(results: Results, row: "pd.Series[Any]") -> Facts:
     facts: Facts = {str(name): None if pd.isna(value) else value for name, value in row.items()}
     marked = f" (trained as {facts['condition']})" if len(results.training_conditions) > 1 else ""
     is_baseline = facts["slug"] == paper.BASELINE_SLUG
-    named = {"name": f"{facts['label']}{marked}", "short": f"{cut_name(str(facts['label']))}{marked}"}
+    named = {"name": f"{facts['label']}{marked}", "short": f"{cut_name(str(facts['label']), _MOST_LETTERS)}{marked}"}
     named |= {"marked": marked, "is_baseline": is_baseline}
     named |= {"quality": facts[results.quality.name]}
     return facts | named | {"timing_doubts": "" if is_baseline else facts["timing_doubts"], "faster": None}
