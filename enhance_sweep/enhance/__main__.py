@@ -43,9 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         out = None if options.in_place else options.out
+        enhancer, name = _enhancer(options)
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
-        enhancer, name = _enhancer(options)
     except (OSError, ValueError) as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
@@ -98,7 +98,8 @@ def _enhancer(options: argparse.Namespace) -> "tuple[Enhancer, str]":
         chosen_by = (options.max_latency_ms, options.runtime, options.precision, options.quality)
         run_dir = choose_run(options.runs, options.run, *chosen_by)
         network, name = load_network(run_dir), run_dir.name
-    enhancer = Enhancer(network, options.runtime, options.precision, spill_dir=_spill_dir(options))
+    is_lowered = options.lowered == "true"
+    enhancer = Enhancer(network, options.runtime, options.precision, spill_dir=_spill_dir(options), lowered=is_lowered)
     enhancer.warm_up()
     own = psutil.Process().memory_info().rss // 2**20
     left = bound // 2**20 - own - _SPARE_MIB
@@ -173,6 +174,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--runtime", default="eager", choices=runtimes(), help="all but eager take whole images only (eager)")
     add("--precision", default="fp32", choices=PRECISIONS, help="(fp32)")
+    add(
+        "--lowered", default="true", choices=("true", "false"), help="rearranged for speed, with the same result (true)"
+    )
     return parser
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from enhance_sweep import lowering
 from enhance_sweep.enhance.color import color_space
 from enhance_sweep.enhance.memory import MIB, Budget
 from enhance_sweep.enhance.strips import ByStrips, NotByStripsError
@@ -39,6 +40,11 @@ class Enhancer:
         precision: fp32 or bf16.
         memory_mib: what features may take in memory, in MiB, beside the photograph and its result.
         spill_dir: where features go that do not fit; None is the system's folder for temporary files.
+        lowered: rearrange the network for speed, which changes results by rounding only (`enhance_sweep.lowering`).
+
+    Attributes:
+        generator: as it was given.
+        runs: in the form that runs.
 
     Raises:
         ValueError: there is no such runtime or precision, or that runtime does not have that precision; or a tensor
@@ -52,6 +58,7 @@ class Enhancer:
         precision: str = "fp32",
         memory_mib: int = DEFAULT_MEMORY_MIB,
         spill_dir: Path | None = None,
+        lowered: bool = True,
     ) -> None:
         one_of("runtime", runtime, variants.runtimes())
         one_of("precision", precision, PRECISIONS)
@@ -66,12 +73,14 @@ class Enhancer:
         self._by_strips: ByStrips | None = None
         if runtime == "eager":
             try:
-                self._by_strips = ByStrips(generator, self._dtype)
+                in_strips = lowering.lowered(generator) if lowered else generator
+                self._by_strips = ByStrips(in_strips, self._dtype)
             except NotByStripsError as error:
                 self._why_whole = str(error)
         else:
             self._why_whole = f"{runtime} takes whole images"
-        self._whole = WholeImages(generator, runtime, precision, self._dtype)
+        self._whole = WholeImages(generator, runtime, precision, self._dtype, lowered)
+        self.runs = in_strips if self._by_strips is not None else self._whole.generator
 
     @overload
     def __call__(self, photo: Pixels) -> Pixels: ...
@@ -198,15 +207,16 @@ def load_enhancer(
     runtime: str = "eager",
     precision: str = "fp32",
     memory_mib: int = DEFAULT_MEMORY_MIB,
+    lowered: bool = True,
 ) -> Enhancer:
     """Load a trained variant; nothing in the file is executed.
 
     Args:
         run_dir_or_file: a variant's folder under `runs/trained/`, or the `generator.pt` in it.
-        runtime, precision, memory_mib: see :class:`Enhancer`.
+        runtime, precision, memory_mib, lowered: see :class:`Enhancer`.
 
     Raises:
         FileNotFoundError: there is no trained variant.
         ValueError: the file holds no network of ours, or there is no such runtime or precision.
     """
-    return Enhancer(load_network(run_dir_or_file), runtime, precision, memory_mib)
+    return Enhancer(load_network(run_dir_or_file), runtime, precision, memory_mib, lowered=lowered)

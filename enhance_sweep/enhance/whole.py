@@ -14,10 +14,11 @@ from torch.utils._pytree import tree_leaves
 
 from enhance_sweep.config import CONF_DIR, build
 from enhance_sweep.system.environment import current_allocator, usable_cores
-from enhance_sweep.timing.runtimes import Prepared, Runtime
+from enhance_sweep.timing.runtimes import Prepared, Runtime, lowered_for
 
 #: Rows that are converted at once on the way in and out.
 _ROWS = 64
+_LAYOUT = "channels_first"
 #: Channels that oneDNN computes at once: in its own layout, features have a multiple of them.
 _CHANNELS_AT_ONCE = 16
 #: Beside what lives at once: gaps in the heap, which the tuned allocator never returns (measured:
@@ -36,12 +37,19 @@ class WholeImages:
         runtime: its name in `conf/runtime`.
         precision: fp32 or bf16.
         dtype: of the photograph.
+        lowered: run it in the form that suits the runtime.
+
+    Attributes:
+        generator: the network in the form that runs.
     """
 
-    def __init__(self, generator: nn.Module, runtime: str, precision: str, dtype: torch.dtype) -> None:
-        self._generator, self._precision, self._dtype = generator, precision, dtype
+    def __init__(
+        self, generator: nn.Module, runtime: str, precision: str, dtype: torch.dtype, lowered: bool = False
+    ) -> None:
+        self._precision, self._dtype = precision, dtype
         described = OmegaConf.to_container(OmegaConf.load(CONF_DIR / "runtime" / f"{runtime}.yaml"))
         self._runtime: Runtime = build(described, "runtime")
+        self.generator = lowered_for(self._runtime, generator, _LAYOUT) if lowered else generator
         self._input = torch.empty(0)
         self._prepared: Prepared | None = None
         self._on_meta: nn.Module | None = None
@@ -53,7 +61,7 @@ class WholeImages:
         with self._lock:
             if (height, width) not in self._known:
                 if self._on_meta is None:
-                    self._on_meta = copy.deepcopy(self._generator).to("meta", self._dtype)
+                    self._on_meta = copy.deepcopy(self.generator).to("meta", self._dtype)
                 living = peak_bytes(self._on_meta, height, width, self._dtype)
                 self._known[height, width] = int(living * _GAPS.get(current_allocator(), _OTHER_GAPS))
             return self._known[height, width]
@@ -72,7 +80,7 @@ class WholeImages:
                 self._prepared = None
                 self._input = torch.zeros(1, 3, height, width, dtype=self._dtype)
                 self._prepared = self._runtime.prepare(
-                    copy.deepcopy(self._generator), self._input, self._precision, "channels_first", usable_cores()
+                    copy.deepcopy(self.generator), self._input, self._precision, _LAYOUT, usable_cores()
                 )
             for first in range(0, height, _ROWS):
                 last = min(first + _ROWS, height)

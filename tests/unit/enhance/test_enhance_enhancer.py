@@ -101,6 +101,17 @@ def test_other_runtimes_agree(runtime: str, precision: str) -> None:
         Enhancer(generator, runtime, precision, memory_mib=0)(PHOTO)
 
 
+@pytest.mark.parametrize("runtime", ["eager", "onnxruntime", "openvino"])
+def test_lowered_networks_give_the_same_picture(runtime: str) -> None:
+    if runtime != "eager":
+        pytest.importorskip(runtime)
+    generator = lively(StridedGenerator(3, 4, 4, 1))
+    lowered, as_written = Enhancer(generator, runtime), Enhancer(generator, runtime, lowered=False)
+    assert np.abs(lowered(PHOTO).astype(int) - as_written(PHOTO)).max() <= 1
+    layers = {type(layer).__name__ for layer in lowered.runs.modules()}
+    assert "ToFewChannels" in layers - {type(layer).__name__ for layer in as_written.runs.modules()}
+
+
 def test_bf16_is_near() -> None:
     difference = np.abs(Enhancer(GENERATOR)(PHOTO).astype(int) - Enhancer(GENERATOR, precision="bf16")(PHOTO))
     assert 0 < difference.mean() < 2
