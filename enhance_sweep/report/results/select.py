@@ -159,7 +159,7 @@ class Timings:
             baseline_ms={key: ms for key, ms in found.items() if ms is not None},
             conditions=[Condition(marks[g], text, counts[g]) for g, text in zip(used, meanings, strict=True)],
             failed=[record for key, record in failed.items() if key not in chosen],
-            others=[f"{', '.join(map(str, other))} ({count:,})" for other, count in kinds.items() if other != kind],
+            others=[f"{_in_words(other)} ({count:,})" for other, count in kinds.items() if other != kind],
         )
 
 
@@ -175,6 +175,13 @@ _kind_of = attrgetter(*DEFAULT_MEASUREMENT)
 
 def _kind(record: TimedRecord) -> tuple[Any, ...]:
     return _kind_of(record.measurement)
+
+
+def _in_words(kind: tuple[Any, ...]) -> str:
+    """`openvino, bf16, tuned, lowered`: flags by their names, where they are on."""
+    named = zip(DEFAULT_MEASUREMENT, kind, strict=True)
+    words = [(name if value else "") if isinstance(value, bool) else str(value) for name, value in named]
+    return ", ".join(filter(None, words))
 
 
 def when(record: TimedRecord) -> str:

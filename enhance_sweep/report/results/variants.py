@@ -73,7 +73,8 @@ def variants_of(
         row_of[record.architecture_key, key] if record.status == "completed" else None
         for record, key in zip(trained, keys, strict=True)
     ]
-    return variants.drop(columns=["condition_key"]), conditions, pooled_in
+    # A copy: a hundred columns that were added one by one are slow, and pandas says so at each further one.
+    return variants.drop(columns=["condition_key"]).copy(), conditions, pooled_in
 
 
 def _pooled(trained: Sequence[TrainedRecord], timings: Timings, keys: Sequence[bytes]) -> pd.DataFrame:
@@ -141,7 +142,7 @@ def _add_speed(variants: pd.DataFrame, timings: Timings, ratios: Mapping[str, Ra
     host = variants.get("host", pd.Series(None, index=variants.index, dtype=object))
     usual_host = next(iter(host[variants["timing"] == "T1"]), None)
     variants["timed_elsewhere"] = variants["timing"].notna() & (host != usual_host)
-    variants.loc[variants["timed_elsewhere"], TIMED_COLUMNS] = float("nan")
+    variants.loc[variants["timed_elsewhere"], [*TIMED_COLUMNS, "roof_ms", "roof_share"]] = float("nan")
     flags = {record.architecture_key: record.flags for record in timings.chosen}
     variants["timing_flags"] = ["; ".join(flags.get(key, [])) for key in keys]
     variants["timing_doubts"] = ["; ".join(doubts(flags.get(key, []), key in ratios)) for key in keys]
