@@ -40,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     possible, failed = _possible(options)
     for format, precision in possible:
         try:
-            folder = export_run(run_dir, format, precision, out, options.data, not options.no_timing)
+            folder = export_run(
+                run_dir, format, precision, out, options.data, not options.no_timing, lowered=options.lowered == "true"
+            )
         except (ValueError, ConfigError, DataError, TimingError, HydraException, OSError, MemoryError) as error:
             failed = True
             print(f"error: {format} {precision}: {error}", file=sys.stderr)
@@ -124,6 +126,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--format", nargs="+", required=True, metavar="FORMAT", help=f"one or more of {', '.join(FORMATS)}")
     add("--precision", nargs="+", default=["fp32"], help=f"one or more of {', '.join(PRECISIONS)} (fp32)")
     add("--out", type=Path, metavar="DIR", help="folder of exports (<runs>/exports)")
+    add(
+        "--lowered",
+        default="true",
+        choices=("true", "false"),
+        help="write it rearranged for speed where the format takes that, with the same result (true)",
+    )
     add("--no-timing", action="store_true", help="do not measure its speed")
     return parser
 

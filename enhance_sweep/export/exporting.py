@@ -13,7 +13,7 @@ import pandas as pd
 from msgspec import convert
 from torch import Tensor, nn
 
-from enhance_sweep.export import checking, latency, photographs
+from enhance_sweep.export import checking, form, latency, photographs
 from enhance_sweep.export.card import model_card
 from enhance_sweep.export.formats import ExportError, Format, format_of, versions
 from enhance_sweep.frontier import pareto_front
@@ -33,7 +33,14 @@ _UNTIMED: dict[str, Any] = {"latency_ms_median": None, "flags": [], "samples": N
 
 
 def export_run(
-    run_dir: Path, format: str, precision: str, out: Path, data: Sequence[str] = (), timed: bool = True
+    run_dir: Path,
+    format: str,
+    precision: str,
+    out: Path,
+    data: Sequence[str] = (),
+    timed: bool = True,
+    *,
+    lowered: bool = True,
 ) -> Path:
     """Export a trained network, check it, time it, and write it with `export.json` and a card.
 
@@ -44,6 +51,7 @@ def export_run(
         out: the folder of exports; it is written to `out/<key>/<format>-<precision>/`, in place of an older one.
         data: overrides that name the run's data, if it is no longer in the cache.
         timed: whether to measure its speed too.
+        lowered: write the network rearranged for speed, where the format takes that and the results stay the same.
 
     Returns:
         The folder.
@@ -67,7 +75,8 @@ def export_run(
     building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         file = building / f"{_STEM}{kind.suffix}"
-        _convert(kind, network, precision, patches, file)
+        written = form.to_write(network, kind) if lowered else network
+        _convert(kind, written, precision, patches, file)
         about = _about(trained, kind, precision, file)
         timing = latency.timing_of(allowed)
         measurement = latency.measurement_of(format, precision, timing)
@@ -79,6 +88,7 @@ def export_run(
         content = {
             **about,
             **({} if allowed.are_any else {"sides": asdict(allowed)}),
+            **({} if written is network else {"lowered": True}),
             "calibration_patches": len(patches),
             "check": check,
             "scores": scored.as_json(),

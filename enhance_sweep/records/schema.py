@@ -656,7 +656,8 @@ class Sides(Part, kw_only=True, frozen=True):
 class ExportRecord(_Record, kw_only=True, frozen=True, tag="export"):
     """A trained network as a file for another runtime, checked, scored and timed beside eager.
 
-    `sides`: the heights and widths that it takes; None where it takes any, and in older records.
+    `sides`: the heights and widths that it takes; None where it takes any, and in older records. `lowered`: whether it
+    was written from the lowered network.
     """
 
     key: str
@@ -667,6 +668,7 @@ class ExportRecord(_Record, kw_only=True, frozen=True, tag="export"):
     file: str | None = None
     bytes: Count
     sides: Sides | None = None
+    lowered: bool = False
     calibration_patches: Count | None = None
     check: Check | None = None
     scores: ExportScores

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from torch import Tensor, nn
 
+#: See `enhance_sweep.lowering.lowered`.
+Form = Literal["any", "onnx"]
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 #: The input's name in files that name it, and the output's.
 INPUT, OUTPUT = "input", "enhanced"
@@ -66,6 +68,7 @@ class Format(Protocol):
         refused: why it cannot hold the others, by precision.
         packages: the distributions that the result depends on; a record names their versions.
         meaning: what each precision means here, by precision, for the card.
+        form: of a lowered network (`enhance_sweep.lowering`); None where the format takes networks as written alone.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Format(Protocol):
     refused: ClassVar[Mapping[str, str]]
     packages: tuple[str, ...]
     meaning: ClassVar[Mapping[str, str]]
+    form: ClassVar[Form | None]
 
     def sides(self, generator: nn.Module) -> Sides:
         """The heights and widths that a network takes in this format.

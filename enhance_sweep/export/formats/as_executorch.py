@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance_sweep.export.exportable import example_of_multiples, for_multiples, sides_of_multiples
-from enhance_sweep.export.formats import Runner, Sides, needed
+from enhance_sweep.export.formats import Form, Runner, Sides, needed
 
 _INSTALL = "'enhance-sweep[executorch]'"
 _LARGEST = 1280
@@ -29,6 +29,7 @@ class ExecuTorch:
         "(xnn_status_invalid_parameter): choose fp32, or --format litert or onnx",
     }
     packages = ("executorch", "torch")
+    form: ClassVar[Form | None] = None
     meaning: ClassVar[Mapping[str, str]] = {"fp32": "weights and arithmetic in fp32"}
 
     def sides(self, generator: nn.Module) -> Sides:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance_sweep.export.exportable import example_of_multiples, for_multiples, sides_of_multiples
-from enhance_sweep.export.formats import Runner, Sides, needed
+from enhance_sweep.export.formats import Form, Runner, Sides, needed
 
 _INSTALL = "litert-torch (in an environment without constraints.txt, with which it cannot be installed)"
 _LARGEST = 4096
@@ -25,6 +25,7 @@ class LiteRt:
         "bf16": "LiteRT has no bf16 convolution on a CPU: choose fp32, fp16 or int8"
     }
     packages = ("litert-torch", "ai-edge-litert", "ai-edge-quantizer", "litert-converter")
+    form: ClassVar[Form | None] = None
     meaning: ClassVar[Mapping[str, str]] = {
         "fp32": "weights and arithmetic in fp32",
         "fp16": "weights in fp16; the device chooses the arithmetic: fp32 on this CPU",

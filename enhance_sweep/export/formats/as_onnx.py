@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance_sweep.export.exportable import for_any_size
-from enhance_sweep.export.formats import INPUT, OUTPUT, Runner, Sides, needed
+from enhance_sweep.export.formats import INPUT, OUTPUT, Form, Runner, Sides, needed
 
 _INSTALL = "'enhance-sweep[export]'"
 
@@ -27,6 +27,7 @@ class Onnx:
         "int8, or --format openvino",
     }
     packages = ("onnx", "onnxscript", "onnxruntime")
+    form: ClassVar[Form | None] = "onnx"
     meaning: ClassVar[Mapping[str, str]] = {
         "fp32": "weights and arithmetic in fp32",
         "fp16": "weights in fp16; input and output stay fp32, and ONNX Runtime's CPU provider casts to fp32 and back "

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance_sweep.export.exportable import for_any_size
-from enhance_sweep.export.formats import ExportError, Runner, Sides, needed
+from enhance_sweep.export.formats import ExportError, Form, Runner, Sides, needed
 from enhance_sweep.export.formats.as_onnx import write_onnx
 
 _INSTALL = "'enhance-sweep[export]'"
@@ -25,6 +25,7 @@ class OpenVino:
     precisions = ("fp32", "fp16", "bf16", "int8")
     refused: ClassVar[Mapping[str, str]] = {}
     packages = ("openvino", "nncf", "onnx")
+    form: ClassVar[Form | None] = "onnx"
     meaning: ClassVar[Mapping[str, str]] = {
         "fp32": "weights and arithmetic in fp32 (set by the hint below; OpenVINO prefers bf16 where available)",
         "fp16": "weights in fp16, arithmetic in fp32 on a CPU: half the size, the same speed",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance_sweep.export.exportable import for_any_size
-from enhance_sweep.export.formats import Runner, Sides
+from enhance_sweep.export.formats import Form, Runner, Sides
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -24,6 +24,7 @@ class TorchScript:
         "int8": "torch's own quantisation of TorchScript is deprecated: choose onnx or openvino"
     }
     packages = ("torch",)
+    form: ClassVar[Form | None] = "any"
     meaning: ClassVar[Mapping[str, str]] = {
         "fp32": "weights and arithmetic in fp32",
         "fp16": "weights and arithmetic in fp16, instance norm in fp32; input and output stay fp32",
