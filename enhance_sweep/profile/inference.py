@@ -21,7 +21,7 @@ from enhance_sweep.timing.worker import build, spread
 #: What a layer does, by a part of its kind's name; the first that fits.
 _GROUPS = {
     "norm": ("norm", "mvn", "var", "mean", "reduce"),
-    "activation": ("relu", "tanh", "sigmoid", "activation", "eltwise_relu"),
+    "activation": ("relu", "tanh", "sigmoid", "activation"),
     "moves pixels": (
         *("shuffle", "interpolat", "upsampl", "pad", "cat", "reshape", "transpos", "reorder", "slice", "depth"),
         *("permute", "resize", "space", "split"),

@@ -52,6 +52,8 @@ def text(profile: InferenceProfile) -> str:
     roof = f", {profile.ms / profile.roof_ms:.2f} times its roof of {profile.roof_ms:.1f} ms" if profile.roof_ms else ""
     lines = [
         f"{title(profile)}, {profile.size[0]}x{profile.size[1]}, {profile.threads} threads, {profile.machine}",
+        f"a matrix product: {profile.rates[f'{profile.precision}_gflops']:.0f} GFLOP/s, a copy in memory: "
+        f"{profile.rates['copy_gb_per_s']:.0f} GB/s",
         f"{profile.ms:.1f} ms in layers{roof}: "
         + ", ".join(f"{group} {ms / profile.ms:.0%}" for group, ms in profile.by_group().items()),
         f"{'layer':40} {'kind':28} {'ms':>9} {'share':>7} {'roof, ms':>9} {'of roof':>8}",

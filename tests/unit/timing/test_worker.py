@@ -177,7 +177,7 @@ def test_a_slow_processor_multiplies_small_matrices(monkeypatch: pytest.MonkeyPa
     def measured(run: Callable[[], Any]) -> dict[str, Any]:
         if run.__defaults__ is None:  # type: ignore[attr-defined]
             return {"latency_ms": 0.5}  # a copy
-        (matrix,) = run.__defaults__  # type: ignore[attr-defined]
+        matrix = run.__defaults__[-1]  # type: ignore[attr-defined]  # a convolution's kernel is one, too
         sides.append(len(matrix))
         return {"latency_ms": 2 * len(matrix) ** 3 / 1e9 / 0.6 * 1e3}  # 0.6 GFLOP/s
 
