@@ -212,7 +212,7 @@ def _product_gflops(dtype: "torch.dtype", device: "torch.device") -> float:
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
 
-        ways = [product]
+        ways: list[Callable[[], None]] = [product]
         if device.type == "cpu":
             kernel = matrix.view(side, side, 1, 1).contiguous(memory_format=torch.channels_last)
             pixels = matrix.view(1, side, side // 32, 32).contiguous(memory_format=torch.channels_last)
