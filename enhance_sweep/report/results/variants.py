@@ -83,7 +83,7 @@ def _pooled(trained: Sequence[TrainedRecord], timings: Timings, keys: Sequence[b
     untrained = len(rows) - len(trained)
     # There is at most one timing of an architecture here, so the first rows are the records in their order.
     rows["record"] = pd.array([*range(len(trained)), *[None] * untrained], dtype="Int64")
-    for name in ("dataset", "seed", "steps", "test_images", *_SCORES, "timing_status"):
+    for name in ("dataset", "seed", "steps", "test_images", *_SCORES, "timing_status", "roof_share"):
         if name not in rows:
             rows[name] = None
     rows["condition_key"] = [*keys, *[b""] * untrained]
@@ -142,7 +142,7 @@ def _add_speed(variants: pd.DataFrame, timings: Timings, ratios: Mapping[str, Ra
     host = variants.get("host", pd.Series(None, index=variants.index, dtype=object))
     usual_host = next(iter(host[variants["timing"] == "T1"]), None)
     variants["timed_elsewhere"] = variants["timing"].notna() & (host != usual_host)
-    variants.loc[variants["timed_elsewhere"], [*TIMED_COLUMNS, "roof_ms", "roof_share"]] = float("nan")
+    variants.loc[variants["timed_elsewhere"], [*TIMED_COLUMNS, "roof_share"]] = float("nan")
     flags = {record.architecture_key: record.flags for record in timings.chosen}
     variants["timing_flags"] = ["; ".join(flags.get(key, [])) for key in keys]
     variants["timing_doubts"] = ["; ".join(doubts(flags.get(key, []), key in ratios)) for key in keys]
