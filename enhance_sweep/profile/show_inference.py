@@ -72,7 +72,7 @@ def text(profile: InferenceProfile) -> str:
 
 def title(profile: InferenceProfile) -> str:
     """What ran, and where."""
-    return f"{profile.network}{' lowered' if profile.lowered else ''}, {profile.runtime} {profile.precision}"
+    return f"{profile.network}, {profile.runtime} {profile.precision}{', lowered' if profile.lowered else ''}"
 
 
 def picture(profiles: Sequence[InferenceProfile]) -> bytes:
@@ -90,7 +90,7 @@ def picture(profiles: Sequence[InferenceProfile]) -> bytes:
                 axes.plot([profile.roof_ms] * 2, [row - 0.38, row + 0.38], color=INK, lw=1.6)
             axes.text(left, row, f" {profile.ms:.1f} ms", va="center", fontsize=7.5, color=INK)
         axes.set_yticks(
-            range(len(profiles)), [title(profile).replace(", ", "\n") for profile in profiles], fontsize=7.5
+            range(len(profiles)), [title(profile).replace(", ", "\n", 1) for profile in profiles], fontsize=7.5
         )
         axes.invert_yaxis()
         axes.set_xlim(0, max(max(profile.ms, profile.roof_ms or 0.0) for profile in profiles) * 1.12)
