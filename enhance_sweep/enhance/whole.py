@@ -43,9 +43,7 @@ class WholeImages:
         generator: the network in the form that runs.
     """
 
-    def __init__(
-        self, generator: nn.Module, runtime: str, precision: str, dtype: torch.dtype, lowered: bool = False
-    ) -> None:
+    def __init__(self, generator: nn.Module, runtime: str, precision: str, dtype: torch.dtype, lowered: bool) -> None:
         self._precision, self._dtype = precision, dtype
         described = OmegaConf.to_container(OmegaConf.load(CONF_DIR / "runtime" / f"{runtime}.yaml"))
         self._runtime: Runtime = build(described, "runtime")

@@ -1,6 +1,6 @@
 """Profiles as text, CSV and a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +116,12 @@ def picture(profiles: Sequence[Profile]) -> bytes:
 
 def write(profiles: Sequence[Profile], out: Path) -> None:
     """Write `profile.csv`, `profile.txt` and `profile.png` into a folder."""
-    out.mkdir(parents=True, exist_ok=True)
-    frame(profiles).to_csv(out / "profile.csv", index=False)
-    (out / "profile.txt").write_text("\n\n".join(map(text, profiles)) + "\n", encoding="utf-8")
-    (out / "profile.png").write_bytes(picture(profiles))
+    write_files(out / "profile", frame(profiles), map(text, profiles), picture(profiles))
+
+
+def write_files(stem: Path, table: pd.DataFrame, texts: Iterable[str], picture: bytes) -> None:
+    """Write a table, texts and a PNG under one name with `.csv`, `.txt` and `.png`; the folder is made."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(stem.with_suffix(".csv"), index=False)
+    stem.with_suffix(".txt").write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+    stem.with_suffix(".png").write_bytes(picture)

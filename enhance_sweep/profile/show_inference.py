@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from enhance_sweep.profile.inference import OTHER, InferenceProfile
+from enhance_sweep.profile.show import write_files
 from enhance_sweep.report.figures.style import (
     BLUE,
     GREEN,
@@ -107,7 +108,4 @@ def picture(profiles: Sequence[InferenceProfile]) -> bytes:
 
 def write(profiles: Sequence[InferenceProfile], out: Path) -> None:
     """Write `inference.csv`, `inference.txt` and `inference.png` into a folder."""
-    out.mkdir(parents=True, exist_ok=True)
-    frame(profiles).to_csv(out / "inference.csv", index=False)
-    (out / "inference.txt").write_text("\n\n".join(map(text, profiles)) + "\n", encoding="utf-8")
-    (out / "inference.png").write_bytes(picture(profiles))
+    write_files(out / "inference", frame(profiles), map(text, profiles), picture(profiles))

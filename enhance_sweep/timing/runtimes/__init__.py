@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -65,5 +65,5 @@ class Runtime(Protocol):
 
 def lowered_for(runtime: object, network: nn.Module, layout: str) -> nn.Module:
     """A network in the form that is fastest in a runtime and layout (`enhance_sweep.lowering`)."""
-    form: Literal["any", "eager", "onnx"] = getattr(runtime, "form", "any")
+    form: lowering.Runtime = getattr(runtime, "form", "any")
     return lowering.lowered(network, "any" if form == "eager" and layout != "channels_last" else form)
